@@ -1,0 +1,72 @@
+//! Whose fault an error is: the one question that retries, HTTP status, exit code and metrics ask.
+
+/// The class of an error. Everything that reacts to a failure reacts to this and to nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The operator asked for something that cannot be: a wrong key, an unknown mirror.
+    Config,
+    /// Credentials are missing, wrong, or do not allow it; or the other side says it does not exist.
+    Auth,
+    /// The other side, or this machine, cannot do it now; the same request may work later.
+    Unavailable,
+    /// The other side understood and said no: a protected branch, a non-fast-forward.
+    Refused,
+    /// Bytes that were read contradict themselves.
+    Corrupt,
+    /// Sound, but in a format or with a feature that we do not read.
+    Unsupported,
+    /// Somebody asked us to stop.
+    Interrupted,
+    /// Our own mistake.
+    Internal,
+}
+
+impl Fault {
+    /// Every class, for tables and tests.
+    pub const ALL: [Self; 8] = [
+        Self::Config,
+        Self::Auth,
+        Self::Unavailable,
+        Self::Refused,
+        Self::Corrupt,
+        Self::Unsupported,
+        Self::Interrupted,
+        Self::Internal,
+    ];
+
+    /// The lower-case name used in logs, JSON and metric labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Auth => "auth",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Corrupt => "corrupt",
+            Self::Unsupported => "unsupported",
+            Self::Interrupted => "interrupted",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// An error that can say whose fault it is. Every error of this crate does.
+pub trait HasFault: std::error::Error {
+    /// The class of this error.
+    fn fault(&self) -> Fault;
+
+    /// What the person who reads the error can do about it, if there is something.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// The fault of an I/O error on a local file that should be there.
+pub fn io_fault(error: &std::io::Error) -> Fault {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
+            Fault::Config
+        }
+        _ => Fault::Unavailable,
+    }
+}

@@ -1,0 +1,105 @@
+//! Hexadecimal text, and the macro that makes one type for each kind of 20-byte id.
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// The lower-case hexadecimal text of `bytes`.
+pub fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'?')));
+        }
+    }
+    text
+}
+
+/// The value of one hexadecimal digit of either case.
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Decodes exactly 40 hexadecimal digits; `None` for anything else.
+pub fn decode20(text: &[u8]) -> Option<[u8; 20]> {
+    if text.len() != 40 {
+        return None;
+    }
+    let mut out = [0; 20];
+    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(out)
+}
+
+/// Makes a newtype for one kind of 20-byte id, so that ids of Mercurial and of Git never mix.
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name([u8; 20]);
+
+        impl $name {
+            /// The id of twenty zero bytes, which stands for "none".
+            pub const NULL: Self = Self([0; 20]);
+
+            /// The id with these bytes.
+            pub const fn from_bytes(bytes: [u8; 20]) -> Self {
+                Self(bytes)
+            }
+
+            /// Parses exactly 40 hexadecimal digits.
+            pub fn from_hex(text: &[u8]) -> Option<Self> {
+                $crate::base::hex::decode20(text).map(Self)
+            }
+
+            /// The twenty bytes.
+            pub const fn as_bytes(&self) -> &[u8; 20] {
+                &self.0
+            }
+
+            /// Whether this is the id of twenty zero bytes.
+            pub fn is_null(&self) -> bool {
+                *self == Self::NULL
+            }
+
+            /// The first twelve hexadecimal digits, Mercurial's usual short form.
+            pub fn short(&self) -> String {
+                let mut text = $crate::base::hex::encode(&self.0);
+                text.truncate(12);
+                text
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&$crate::base::hex::encode(&self.0))
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+    };
+}
+pub(crate) use id_type;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip_and_refusals() {
+        let bytes: [u8; 20] = std::array::from_fn(|i| u8::try_from(i * 13).unwrap_or(0));
+        assert_eq!(decode20(encode(&bytes).as_bytes()), Some(bytes));
+        assert_eq!(decode20(encode(&bytes).to_uppercase().as_bytes()), Some(bytes));
+        assert_eq!(decode20(b"00"), None);
+        assert_eq!(decode20(&[b'g'; 40]), None);
+    }
+}

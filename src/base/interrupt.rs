@@ -1,0 +1,38 @@
+//! A flag that asks long work to stop at its next safe place.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{Fault, HasFault};
+
+/// A shared request to stop. Clones share one flag; the default one is never raised.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    /// Asks everybody who holds a clone to stop.
+    pub fn raise(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked to stop.
+    pub fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// An error once somebody has asked to stop.
+    pub fn check(&self) -> Result<(), Interrupted> {
+        if self.is_raised() { Err(Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Work ended early because it was asked to; what was durable before still is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+impl HasFault for Interrupted {
+    fn fault(&self) -> Fault {
+        Fault::Interrupted
+    }
+}

@@ -1,0 +1,22 @@
+//! What every layer stands on and no layer owns: bytes, hashes, bounds, patience and blame.
+//!
+//! Only home of the hashing and compression crates. Nothing here knows what Mercurial or Git is.
+
+pub mod compress;
+pub mod durable;
+pub mod fault;
+pub mod hex;
+pub mod interrupt;
+pub mod limits;
+pub mod progress;
+pub mod reader;
+pub mod repo_path;
+pub mod sha1;
+pub mod text;
+
+pub use fault::{Fault, HasFault};
+pub use interrupt::{Interrupt, Interrupted};
+pub use limits::Limits;
+pub use progress::{NoProgress, Progress};
+pub use reader::{Reader, ShortRead};
+pub use repo_path::{RepoPath, RepoPathBuf};

@@ -1,0 +1,153 @@
+//! The shape of a history: who is whose parent. Nothing about contents.
+
+use super::Rev;
+
+/// Parents of every revision, in revision order. A parent always comes before its child.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dag {
+    parents: Vec<[Option<Rev>; 2]>,
+}
+
+impl Dag {
+    /// A history without revisions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the next revision. `None` if a parent is not an earlier revision.
+    pub fn push(&mut self, parents: [Option<Rev>; 2]) -> Option<Rev> {
+        if parents.iter().flatten().any(|parent| parent.index() >= self.parents.len()) {
+            return None;
+        }
+        let rev = Rev::new(u32::try_from(self.parents.len()).ok()?);
+        self.parents.push(parents);
+        Some(rev)
+    }
+
+    /// How many revisions there are.
+    pub fn len(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.parents.is_empty()
+    }
+
+    /// The first and second parent slots of `rev` as they are recorded; either may be empty.
+    pub fn parent_slots(&self, rev: Rev) -> [Option<Rev>; 2] {
+        self.parents.get(rev.index()).copied().unwrap_or_default()
+    }
+
+    /// The parents of `rev` that exist: none, one or two.
+    pub fn parents(&self, rev: Rev) -> impl DoubleEndedIterator<Item = Rev> + use<> {
+        self.parent_slots(rev).into_iter().flatten()
+    }
+
+    /// All revisions, in order.
+    pub fn revs(&self) -> impl DoubleEndedIterator<Item = Rev> + ExactSizeIterator + use<> {
+        // `push` refuses what does not fit.
+        (0..u32::try_from(self.parents.len()).unwrap_or(u32::MAX)).map(Rev::new)
+    }
+}
+
+/// A set of revisions of one history, one flag each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevSet {
+    member: Vec<bool>,
+}
+
+impl RevSet {
+    /// The empty set over a history of `len` revisions.
+    pub fn empty(len: usize) -> Self {
+        Self { member: vec![false; len] }
+    }
+
+    /// The set of all revisions of a history of `len` revisions.
+    pub fn full(len: usize) -> Self {
+        Self { member: vec![true; len] }
+    }
+
+    /// Whether `rev` is in the set; what lies outside the history is not.
+    pub fn contains(&self, rev: Rev) -> bool {
+        self.member.get(rev.index()).copied().unwrap_or(false)
+    }
+
+    /// Adds `rev`; says whether it is new. What lies outside the history is ignored.
+    pub fn insert(&mut self, rev: Rev) -> bool {
+        self.replace(rev, true) == Some(false)
+    }
+
+    /// Removes `rev`; says whether it was there.
+    pub fn remove(&mut self, rev: Rev) -> bool {
+        self.replace(rev, false) == Some(true)
+    }
+
+    fn replace(&mut self, rev: Rev, value: bool) -> Option<bool> {
+        self.member.get_mut(rev.index()).map(|member| std::mem::replace(member, value))
+    }
+
+    /// The members in revision order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Rev> {
+        let numbered = self.member.iter().enumerate();
+        numbered
+            .filter(|(_, member)| **member)
+            .filter_map(|(i, _)| Some(Rev::new(u32::try_from(i).ok()?)))
+    }
+
+    /// How many members there are.
+    pub fn count(&self) -> usize {
+        self.member.iter().filter(|member| **member).count()
+    }
+
+    /// Adds every descendant of a member, in one pass: children come after their parents.
+    pub fn extend_to_descendants(&mut self, dag: &Dag) {
+        for rev in dag.revs() {
+            if dag.parents(rev).any(|parent| self.contains(parent)) {
+                self.insert(rev);
+            }
+        }
+    }
+
+    /// Adds every ancestor of a member, in one pass.
+    pub fn extend_to_ancestors(&mut self, dag: &Dag) {
+        for rev in dag.revs().rev() {
+            if self.contains(rev) {
+                for parent in dag.parents(rev) {
+                    self.insert(parent);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// r0 - r1 - r3, r0 - r2, r3 merges r2.
+    fn diamond() -> Dag {
+        let mut dag = Dag::new();
+        for parents in [[None, None], [Some(0), None], [Some(0), None], [Some(1), Some(2)]] {
+            dag.push(parents.map(|p| p.map(Rev::new))).unwrap();
+        }
+        dag
+    }
+
+    #[test]
+    fn closures() {
+        let dag = diamond();
+        let mut down = RevSet::empty(dag.len());
+        down.insert(Rev::new(2));
+        let mut up = down.clone();
+        down.extend_to_ancestors(&dag);
+        up.extend_to_descendants(&dag);
+        assert_eq!(down.iter().collect::<Vec<_>>(), [Rev::new(0), Rev::new(2)]);
+        assert_eq!(up.iter().collect::<Vec<_>>(), [Rev::new(2), Rev::new(3)]);
+    }
+
+    #[test]
+    fn a_parent_must_come_first() {
+        assert_eq!(diamond().push([Some(Rev::new(4)), None]), None);
+    }
+}

@@ -1,0 +1,43 @@
+//! What Mercurial calls things: nodes (hashes) and revision numbers.
+
+use std::fmt;
+
+crate::base::hex::id_type! {
+    /// The hash of a Mercurial revision: a changeset, a manifest or a file revision.
+    Node
+}
+
+/// A revision number that was checked against the index it belongs to: there is such a revision.
+///
+/// A number that a file merely claims is an `i32` until then.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rev(u32);
+
+impl Rev {
+    /// The revision with this number; the caller has checked that it exists.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The number, to index a vector of revisions with.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for Rev {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Debug for Rev {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
