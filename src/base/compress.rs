@@ -79,6 +79,10 @@ impl Decompressor {
     /// The frame's own content size decides how much is set aside, up to `limit`.
     pub fn zstd(&mut self, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
         const BROKEN: DecompressError = DecompressError::Broken { format: "zstd" };
+        if input.is_empty() {
+            // To the library, no frame at all is an empty result.
+            return Err(BROKEN);
+        }
         let declared = zstd::bulk::Decompressor::upper_bound(input).unwrap_or(limit);
         if declared > limit.saturating_add(ZSTD_BLOCK) {
             return Err(DecompressError::TooLarge { limit });

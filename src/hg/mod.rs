@@ -1,8 +1,13 @@
 //! Mercurial: its stores, revlogs and names, read natively. Knows nothing of Git.
 
+pub mod changelog;
 pub mod dag;
+pub mod filelog;
+pub mod manifest;
 pub mod node;
+pub mod revlog;
 pub mod store;
 
+pub use changelog::{Changelog, Changeset, Date};
 pub use dag::{Dag, RevSet};
 pub use node::{Node, Rev};

@@ -1,0 +1,237 @@
+//! The changelog: every changeset with its metadata, and the shape of the history.
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::revlog::{Problem, Revlog, RevlogError, RevlogReader};
+use super::{Dag, Node, Rev};
+
+/// The changelog of a repository.
+#[derive(Debug)]
+pub struct Changelog {
+    revlog: Revlog,
+    dag: Dag,
+}
+
+/// One changeset as it was committed. Bytes are as they are stored: in no certain encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changeset {
+    /// The manifest; null for an empty one.
+    pub manifest: Node,
+    /// Whoever the committer said they were.
+    pub user: BString,
+    /// When.
+    pub date: Date,
+    /// The paths that the changeset says it touched.
+    pub files: Vec<BString>,
+    /// Everything else, in stored order: `branch`, `close`, `rebase_source`, ….
+    pub extra: Vec<(BString, BString)>,
+    /// The commit message, exactly.
+    pub description: BString,
+}
+
+/// When a changeset was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Date {
+    /// Seconds since 1970 in UTC, fractions cut off.
+    pub seconds: i64,
+    /// Seconds west of UTC, as Mercurial counts zones.
+    pub west: i64,
+}
+
+impl Changelog {
+    /// The changelog in `revlog`. Reads every index entry, no text.
+    pub fn new(revlog: Revlog) -> Result<Self, RevlogError> {
+        let mut dag = Dag::new();
+        for rev in revlog.revs() {
+            let parents = revlog.entry(rev)?.parents;
+            dag.push(parents).ok_or_else(|| revlog.error(rev, Problem::NoSuchRevision))?;
+        }
+        Ok(Self { revlog, dag })
+    }
+
+    /// The shape of the history.
+    pub fn dag(&self) -> &Dag {
+        &self.dag
+    }
+
+    /// The revlog below.
+    pub fn revlog(&self) -> &Revlog {
+        &self.revlog
+    }
+
+    /// The revision with this node.
+    pub fn rev(&self, node: Node) -> Option<Rev> {
+        self.revlog.rev(node)
+    }
+
+    /// The node of `rev`; null for a revision that is not there.
+    pub fn node(&self, rev: Rev) -> Node {
+        self.revlog.node(rev).unwrap_or(Node::NULL)
+    }
+
+    /// A reader of changesets.
+    pub fn reader(&self) -> ChangesetReader<'_> {
+        ChangesetReader { reader: self.revlog.reader() }
+    }
+}
+
+/// Reads changesets. Cheapest in revision order.
+pub struct ChangesetReader<'c> {
+    reader: RevlogReader<'c>,
+}
+
+impl ChangesetReader<'_> {
+    /// The changeset at `rev`, its text checked against its node.
+    pub fn changeset(&mut self, rev: Rev) -> Result<Changeset, RevlogError> {
+        let text = self.reader.text(rev)?;
+        Changeset::parse(&text)
+            .map_err(|what| self.reader.revlog().error(rev, Problem::Malformed(what)))
+    }
+}
+
+impl Changeset {
+    /// Parses a changelog text: lines with the manifest's node, the user, and `time zone[ extra]`,
+    /// then one line a file, an empty line, and the description.
+    ///
+    /// The error says which part is missing.
+    pub fn parse(text: &[u8]) -> Result<Self, &'static str> {
+        let (manifest, rest) = text.split_once_str("\n").ok_or("no line for the manifest")?;
+        let (user, rest) = rest.split_once_str("\n").ok_or("no line for the user")?;
+        let (date, rest) = rest.split_once_str("\n").ok_or("no line for the date")?;
+        let (files, description) = match rest.strip_prefix(b"\n") {
+            Some(description) => (&b""[..], description),
+            None => rest.split_once_str("\n\n").ok_or("no empty line before the description")?,
+        };
+        let manifest = Node::from_hex(manifest).ok_or("the manifest is not a node")?;
+        let mut fields = date.splitn(3, |&byte| byte == b' ');
+        let seconds = parse_seconds(fields.next().unwrap_or_default());
+        let west = parse_zone(fields.next().unwrap_or_default());
+        let files = files.split_str("\n").filter(|file| !file.is_empty());
+        Ok(Self {
+            manifest,
+            user: user.into(),
+            date: Date { seconds, west },
+            files: files.map(BString::from).collect(),
+            extra: fields.next().map(parse_extra).unwrap_or_default(),
+            description: description.into(),
+        })
+    }
+
+    /// The value of one extra.
+    pub fn extra(&self, key: &str) -> Option<&BStr> {
+        let found = self.extra.iter().rev().find(|(name, _)| name == key);
+        found.map(|(_, value)| value.as_bstr())
+    }
+
+    /// The named branch.
+    pub fn branch(&self) -> &BStr {
+        self.extra("branch").filter(|branch| !branch.is_empty()).unwrap_or(BStr::new("default"))
+    }
+
+    /// Whether this changeset closes its branch head.
+    pub fn closes_branch(&self) -> bool {
+        self.extra("close").is_some()
+    }
+}
+
+/// Seconds as stored: an integer, or any decimal number, whose fraction is cut off. What is beyond
+/// all time becomes its end; what is no number becomes 0.
+fn parse_seconds(text: &[u8]) -> i64 {
+    let text = text.to_str().unwrap_or_default().trim();
+    if let Ok(seconds) = text.parse() {
+        return seconds;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float cast cuts the fraction, saturates, and turns no number into 0: all wanted"
+    )]
+    text.parse().map_or(0, |seconds: f64| seconds as i64)
+}
+
+/// Seconds west of UTC; what is no integer counts as 0, as Mercurial reads it.
+fn parse_zone(text: &[u8]) -> i64 {
+    text.to_str().unwrap_or_default().trim().parse().unwrap_or(0)
+}
+
+/// Extras: `key:value` pairs between NULs, with `\\`, `\n`, `\r`, `\0` escaped.
+fn parse_extra(text: &[u8]) -> Vec<(BString, BString)> {
+    let pairs = text.split(|&byte| byte == 0).filter(|pair| !pair.is_empty());
+    pairs
+        .filter_map(|pair| {
+            let pair = unescape(pair);
+            let (key, value) = pair.split_once_str(":")?;
+            Some((key.into(), value.into()))
+        })
+        .collect()
+}
+
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => match bytes.next() {
+                Some(b'\\') | None => out.push(b'\\'),
+                Some(b'n') => out.push(b'\n'),
+                Some(b'r') => out.push(b'\r'),
+                Some(b'0') => out.push(0),
+                Some(other) => out.extend([b'\\', other]),
+            },
+            byte => out.push(byte),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn parse(rest: &[u8]) -> Result<Changeset, &'static str> {
+        Changeset::parse(&[MANIFEST.as_bytes(), b"\n", rest].concat())
+    }
+
+    #[test]
+    fn all_parts() {
+        let text = b"A <a@b>\n10.75 -3600 branch:x\\\\y\0close:1\na\nb c\n\nline\n\nmore\n";
+        let changeset = parse(text).unwrap();
+        assert_eq!(changeset.user, "A <a@b>");
+        assert_eq!(changeset.date, Date { seconds: 10, west: -3600 });
+        assert_eq!(changeset.branch(), "x\\y");
+        assert!(changeset.closes_branch());
+        assert_eq!(changeset.files, ["a", "b c"]);
+        assert_eq!(changeset.description, "line\n\nmore\n");
+    }
+
+    #[test]
+    fn empty_parts() {
+        let changeset = parse(b"\n0 0\n\n").unwrap();
+        assert_eq!((changeset.user.len(), changeset.files.len()), (0, 0));
+        assert_eq!(changeset.description, "");
+        assert_eq!(changeset.branch(), "default");
+        assert_eq!(parse(b"u\n0 0\n"), Err("no empty line before the description"));
+        assert_eq!(Changeset::parse(b""), Err("no line for the manifest"));
+    }
+
+    #[test]
+    fn numbers_that_people_wrote() {
+        let date = |text: &str| parse(format!("u\n{text}\n\nd").as_bytes()).unwrap().date;
+        let of = |seconds, west| Date { seconds, west };
+        assert_eq!(date("-1.5 0"), of(-1, 0));
+        assert_eq!(date("1e9 +0200"), of(1_000_000_000, 200));
+        assert_eq!(date("1000000000 abc"), of(1_000_000_000, 0));
+        assert_eq!(date("inf 0"), of(i64::MAX, 0));
+        assert_eq!(date("99999999999999999999 0"), of(i64::MAX, 0));
+        assert_eq!(date("never 0"), of(0, 0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text: Vec<u8>) {
+            let _ = Changeset::parse(&text);
+            let _ = parse(&text);
+        }
+    }
+}

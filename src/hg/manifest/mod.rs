@@ -1,0 +1,204 @@
+//! Flat manifests: which file revision is at which path, one line a file, sorted by path.
+
+mod diff;
+
+pub use diff::{Change, diff};
+
+use super::Node;
+use crate::base::RepoPath;
+
+/// What a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// A plain file.
+    Regular,
+    /// A file that can be run.
+    Executable,
+    /// A symbolic link, whose contents are its target.
+    Symlink,
+}
+
+/// One line of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'m> {
+    /// Where.
+    pub path: &'m RepoPath,
+    /// Which revision of the file.
+    pub node: Node,
+    /// What it is.
+    pub kind: FileKind,
+}
+
+/// What is wrong with a manifest whose bytes are otherwise sound.
+pub type Malformed = &'static str;
+
+impl<'m> Line<'m> {
+    /// Parses one line, its newline included: `path NUL 40 hex digits [x|l] newline`.
+    fn parse(line: &'m [u8]) -> Result<Self, Malformed> {
+        let line = line.strip_suffix(b"\n").ok_or("the last line does not end")?;
+        let end = line.iter().position(|&byte| byte == 0).ok_or("a line has no NUL")?;
+        let (path, rest) = line.split_at(end);
+        let (hex, flag) = rest
+            .get(1..)
+            .and_then(|rest| rest.split_at_checked(40))
+            .ok_or("a line has no whole node")?;
+        let kind = match flag {
+            b"" => FileKind::Regular,
+            b"x" => FileKind::Executable,
+            b"l" => FileKind::Symlink,
+            b"t" => return Err("it has a tree manifest's subtree"),
+            _ => return Err("a line has an unknown flag"),
+        };
+        let node = Node::from_hex(hex).ok_or("a node is not hexadecimal")?;
+        Ok(Self { path: path.into(), node, kind })
+    }
+}
+
+/// A whole manifest.
+#[derive(Clone, Copy, Debug)]
+pub struct Manifest<'m>(&'m [u8]);
+
+impl<'m> Manifest<'m> {
+    /// The manifest with this text.
+    pub fn new(text: &'m [u8]) -> Self {
+        Self(text)
+    }
+
+    /// The lines in order. Stops after the first malformed one.
+    pub fn lines(self) -> impl Iterator<Item = Result<Line<'m>, Malformed>> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let line = first_line(rest)?;
+            let parsed = Line::parse(line);
+            rest = match parsed {
+                Ok(_) => rest.get(line.len()..).unwrap_or_default(),
+                Err(_) => &[],
+            };
+            Some(parsed)
+        })
+    }
+
+    /// The first line whose path is not less than `path`, found by bisection: the manifest must be
+    /// sorted for this to be meaningful.
+    fn lower_bound(self, path: &RepoPath) -> Option<&'m RepoPath> {
+        let (mut low, mut high) = (0, self.0.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let start = line_start(self.0, low, middle);
+            let line = self.0.get(start..).and_then(first_line)?;
+            match path_of(line) < path {
+                true => low = start + line.len(),
+                false => high = start,
+            }
+        }
+        self.0.get(low..).and_then(first_line).map(path_of)
+    }
+
+    /// Whether there is a file at `path`.
+    pub fn has_file(self, path: &RepoPath) -> bool {
+        self.lower_bound(path) == Some(path)
+    }
+
+    /// Whether `path` is a directory, that is, whether a file lies below it.
+    pub fn has_directory(self, path: &RepoPath) -> bool {
+        let mut prefix = path.to_vec();
+        prefix.push(b'/');
+        self.lower_bound(prefix.as_slice().into()).is_some_and(|at| at.starts_with(&prefix))
+    }
+
+    /// Whether some path is a file and a directory at once, which Mercurial lets happen and Git
+    /// cannot have. Each line is looked at.
+    pub fn has_clash(self) -> bool {
+        let mut folder: &[u8] = &[];
+        let mut folders = std::collections::HashSet::new();
+        for line in self.lines().map_while(Result::ok) {
+            let parent = parent(line.path).unwrap_or_default();
+            if parent != folder {
+                folder = parent;
+                let mut up = Some(parent);
+                while let Some(path) = up.filter(|path| folders.insert(*path)) {
+                    up = self::parent(path.into());
+                }
+            }
+        }
+        self.lines().map_while(Result::ok).any(|line| folders.contains::<[u8]>(line.path))
+    }
+
+    /// Whether adding a file at `path` made a clash in this manifest.
+    pub fn clashes_at(self, path: &RepoPath) -> bool {
+        let mut up = parent(path);
+        while let Some(folder) = up {
+            if self.has_file(folder.into()) {
+                return true;
+            }
+            up = parent(folder.into());
+        }
+        self.has_directory(path)
+    }
+}
+
+/// The directory that `path` is in; `None` at the top.
+fn parent(path: &RepoPath) -> Option<&[u8]> {
+    path.iter().rposition(|&byte| byte == b'/').and_then(|at| path.get(..at))
+}
+
+/// The first line of `text`, newline included; `None` if there is nothing left.
+fn first_line(text: &[u8]) -> Option<&[u8]> {
+    let end = bstr::ByteSlice::find_byte(text, b'\n').map_or(text.len(), |at| at + 1);
+    text.get(..end).filter(|line| !line.is_empty())
+}
+
+/// Where the line begins that holds the byte at `at`, not before `low`.
+fn line_start(text: &[u8], low: usize, at: usize) -> usize {
+    let before = text.get(low..at).unwrap_or_default();
+    bstr::ByteSlice::rfind_byte(before, b'\n').map_or(low, |newline| low + newline + 1)
+}
+
+/// The path of a line, parsed or not: all before the NUL.
+fn path_of(line: &[u8]) -> &RepoPath {
+    let end = bstr::ByteSlice::find_byte(line, 0).unwrap_or(line.len());
+    line.get(..end).unwrap_or_default().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(paths: &[&str]) -> Vec<u8> {
+        let line = |path: &&str| format!("{path}\0{}\n", "1".repeat(40)).into_bytes();
+        paths.iter().flat_map(line).collect()
+    }
+
+    #[test]
+    fn finds_files_and_directories() {
+        let text = text(&["a", "a-b", "b/c/d", "b/c0", "z"]);
+        let manifest = Manifest::new(&text);
+        for path in ["a", "a-b", "b/c/d", "b/c0", "z"] {
+            assert!(manifest.has_file(path.into()), "{path}");
+            assert!(!manifest.has_directory(path.into()), "{path}");
+        }
+        for path in ["", "b", "b/c", "zz", "a-"] {
+            assert!(!manifest.has_file(path.into()), "{path}");
+        }
+        assert!(manifest.has_directory("b".into()) && manifest.has_directory("b/c".into()));
+        assert!(!manifest.has_clash());
+    }
+
+    #[test]
+    fn a_file_that_is_a_directory_too() {
+        let text = text(&["a", "a-b", "a/b/c"]);
+        let manifest = Manifest::new(&text);
+        assert!(manifest.has_clash());
+        assert!(manifest.clashes_at("a".into()) && manifest.clashes_at("a/b/c".into()));
+        assert!(!manifest.clashes_at("a-b".into()));
+    }
+
+    #[test]
+    fn malformed_lines() {
+        let bad = |text: &[u8]| Manifest::new(text).lines().any(|line| line.is_err());
+        assert!(bad(b"a\n") && bad(b"a\x000123\n") && bad(&text(&["a"])[..41]));
+        let mut flag = text(&["a"]);
+        flag.insert(42, b'q');
+        assert!(bad(&flag));
+    }
+}

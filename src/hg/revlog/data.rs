@@ -1,0 +1,91 @@
+//! The files of a revlog. Positioned reads: a live store may be cut short under a memory map.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::error::{IndexProblem, RevlogError};
+use crate::base::Limits;
+
+/// The contents of an index file, `None` if there is none.
+pub(super) fn read_index(
+    name: &str,
+    path: &Path,
+    limits: &Limits,
+) -> Result<Option<Vec<u8>>, RevlogError> {
+    let io = |source| RevlogError::Io { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    let (size, limit) = (file.metadata().map_err(io)?.len(), limits.index_bytes);
+    if size > limit {
+        let problem = IndexProblem::TooLarge { what: "the size of the index", size, limit };
+        return Err(RevlogError::Index { file: name.to_owned(), problem });
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
+    // The file may grow while we read; what was there when we looked is enough.
+    file.take(size).read_to_end(&mut bytes).map_err(io)?;
+    Ok(Some(bytes))
+}
+
+/// The data file of a revlog that is not inline.
+#[derive(Debug)]
+pub(super) struct DataFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+}
+
+/// Reads go to the file in blocks of at least this size: chunks are small and neighbours.
+const BLOCK: u64 = 128 << 10;
+
+/// The part of a data file that was read last.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl DataFile {
+    pub(super) fn open(path: &Path) -> Result<Self, RevlogError> {
+        let io = |source| RevlogError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(io)?;
+        let size = file.metadata().map_err(io)?.len();
+        Ok(Self { path: path.to_owned(), file, size })
+    }
+
+    /// `length` bytes at `offset`, by way of `window`; `None` if they are not all in the file.
+    pub(super) fn read<'w>(
+        &self,
+        window: &'w mut Window,
+        offset: u64,
+        length: u32,
+    ) -> Result<Option<&'w [u8]>, RevlogError> {
+        let Some(end) = offset.checked_add(u64::from(length)).filter(|end| *end <= self.size)
+        else {
+            return Ok(None);
+        };
+        let held = window.start..=window.start + window.bytes.len() as u64;
+        if !held.contains(&offset) || !held.contains(&end) {
+            let stop = end.max(offset.saturating_add(BLOCK)).min(self.size);
+            window
+                .fill(&self.file, offset, stop)
+                .map_err(|source| RevlogError::Io { path: self.path.clone(), source })?;
+        }
+        let from = usize::try_from(offset - window.start).unwrap_or(usize::MAX);
+        Ok(window.bytes.get(from..).and_then(|rest| rest.get(..length as usize)))
+    }
+}
+
+impl Window {
+    fn fill(&mut self, file: &File, start: u64, stop: u64) -> io::Result<()> {
+        let size = usize::try_from(stop - start).map_err(|_| io::ErrorKind::OutOfMemory)?;
+        self.bytes.clear();
+        self.bytes.resize(size, 0);
+        self.start = start;
+        file.read_exact_at(&mut self.bytes, start).inspect_err(|_| self.bytes.clear())
+    }
+}

@@ -1,0 +1,167 @@
+//! What can be wrong with a revlog, and where.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::base::compress::DecompressError;
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault, ShortRead};
+use crate::hg::{Node, Rev};
+
+/// Why a revlog, or one of its revisions, cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RevlogError {
+    /// The operating system does not give us the file.
+    #[error("read {}", path.display())]
+    Io {
+        /// The file on disk.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The index file as a whole makes no sense.
+    #[error("read the index of {file}")]
+    Index {
+        /// The revlog.
+        file: String,
+        /// What is wrong.
+        #[source]
+        problem: IndexProblem,
+    },
+    /// One revision is damaged or of a kind that we do not read.
+    #[error("read revision {rev} ({}) of {file}", node.short())]
+    Revision {
+        /// The revlog.
+        file: String,
+        /// The revision.
+        rev: Rev,
+        /// Its node, as the index records it.
+        node: Node,
+        /// What is wrong with it.
+        #[source]
+        problem: Problem,
+    },
+}
+
+/// What is wrong with an index as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IndexProblem {
+    /// A version that we do not know.
+    #[error("the format version {0} is not known")]
+    Version(u16),
+    /// Feature flags that we do not know.
+    #[error("the format flags {0:#06x} are not known")]
+    Flags(u16),
+    /// The file ends in the middle of an entry.
+    #[error("the file ends within an entry")]
+    Truncated(#[from] ShortRead),
+    /// A count or size is beyond what we are willing to hold.
+    #[error("{what} is {size}, the limit is {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// How large it is.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+}
+
+/// What is wrong with one revision.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// There is no revision of this number.
+    #[error("there is no such revision")]
+    NoSuchRevision,
+    /// A field of the index entry points where nothing can be.
+    #[error("its {field} is {value}, which cannot be")]
+    Field {
+        /// The field of the index entry.
+        field: &'static str,
+        /// What it holds.
+        value: i64,
+    },
+    /// The data lies outside the data file.
+    #[error("its data at offset {offset}, {length} bytes, lies outside the data file")]
+    OutOfFile {
+        /// Where the data should be.
+        offset: u64,
+        /// How long it should be.
+        length: u64,
+    },
+    /// The chunk's first byte names no known compression.
+    #[error("its data is compressed in an unknown way ({0:#04x})")]
+    Compression(u8),
+    /// The chunk does not decompress.
+    #[error("its data does not decompress: {0}")]
+    Decompress(DecompressError),
+    /// The delta is cut or its ranges make no sense.
+    #[error("its delta is damaged: {0}")]
+    Delta(delta::DeltaError),
+    /// The text is larger than the limit.
+    #[error("its text has {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// The declared size.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The text is not as long as the index says.
+    #[error("its text has {actual} bytes, the index says {declared}")]
+    Length {
+        /// What the index says.
+        declared: u64,
+        /// What came out.
+        actual: u64,
+    },
+    /// The text does not hash to the node.
+    #[error("its text hashes to {actual}: the data is damaged")]
+    Hash {
+        /// What the text hashes to.
+        actual: Node,
+    },
+    /// The text was removed on purpose.
+    #[error("its text was censored")]
+    Censored,
+    /// The text is elsewhere, or is not what the node was made from.
+    #[error("it has the flags {0:#06x}, which we do not read")]
+    Flags(u16),
+    /// The text hashes right but is not what a revision of this kind looks like.
+    #[error("its text is malformed: {0}")]
+    Malformed(&'static str),
+}
+
+use super::delta;
+
+impl HasFault for RevlogError {
+    fn fault(&self) -> Fault {
+        match self {
+            // An index without its data file: somebody removed a part of the repository.
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Corrupt,
+            Self::Io { source, .. } => io_fault(source),
+            Self::Index { problem, .. } => match problem {
+                IndexProblem::Version(_) | IndexProblem::Flags(_) => Fault::Unsupported,
+                IndexProblem::Truncated(_) | IndexProblem::TooLarge { .. } => Fault::Corrupt,
+            },
+            Self::Revision { problem, .. } => match problem {
+                Problem::Censored | Problem::Flags(_) => Fault::Unsupported,
+                _ => Fault::Corrupt,
+            },
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Revision { problem: Problem::TooLarge { .. }, .. }
+            | Self::Index { problem: IndexProblem::TooLarge { .. }, .. } => {
+                Some("raise the limit in the configuration if the size is genuine".to_owned())
+            }
+            _ if self.fault() == Fault::Corrupt => {
+                Some("`hg verify` on the source shows all that is damaged".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

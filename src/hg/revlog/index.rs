@@ -1,0 +1,296 @@
+//! The index of a revlog: one fixed-size entry a revision.
+
+use super::error::{IndexProblem, Problem, RevlogError};
+use crate::base::Reader;
+use crate::base::reader::ShortRead;
+use crate::hg::{Node, Rev};
+
+/// Bytes of one entry in version 1.
+const ENTRY_V1: usize = 64;
+/// Bytes of one entry in version 0.
+const ENTRY_V0: usize = 76;
+
+/// Feature flags of a version 1 index.
+const INLINE: u16 = 1;
+const GENERALDELTA: u16 = 2;
+
+/// Per-revision flags: bits that say how a stored text relates to its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Flags(pub u16);
+
+impl Flags {
+    /// The text was removed on purpose and a placeholder stored.
+    pub const CENSORED: u16 = 1 << 15;
+    /// The changeset touches copies; says nothing about its text.
+    const HAS_COPIES_INFO: u16 = 1 << 12;
+
+    /// Whether the text was censored.
+    pub fn is_censored(self) -> bool {
+        self.0 & Self::CENSORED != 0
+    }
+
+    /// Whether the text is stored as it is and hashes to the node.
+    pub fn is_plain(self) -> bool {
+        self.0 & !Self::HAS_COPIES_INFO == 0
+    }
+}
+
+/// One index entry whose fields were checked against the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Where the chunk begins, in bytes from the start of the data.
+    pub offset: u64,
+    /// The chunk's length in bytes.
+    pub stored_length: u32,
+    /// The full text's length in bytes, where the index records it.
+    pub text_length: Option<u32>,
+    /// What the chunk is a delta against; `None` if it is a full text.
+    pub delta_base: Option<Rev>,
+    /// The changelog revision that introduced this one, as recorded; not checked.
+    pub link: i32,
+    /// The two parent slots.
+    pub parents: [Option<Rev>; 2],
+    /// How the text relates to the node.
+    pub flags: Flags,
+    /// The revision's hash.
+    pub node: Node,
+}
+
+/// How entries lie in the index file.
+#[derive(Clone, Debug, Default)]
+enum Layout {
+    /// Version 0, whose parents are nodes: they are looked up once, here.
+    V0 { parents: Vec<[Option<Rev>; 2]> },
+    /// Version 1, data in its own file.
+    #[default]
+    V1Split,
+    /// Version 1, each entry followed by its data: where each entry begins.
+    V1Inline { starts: Vec<usize> },
+}
+
+/// A parsed index: the bytes of the file and where its entries are.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    bytes: Vec<u8>,
+    len: usize,
+    generaldelta: bool,
+    layout: Layout,
+}
+
+impl Index {
+    /// Parses the contents of an index file. An empty file is an index without revisions.
+    pub(super) fn parse(name: &str, bytes: Vec<u8>) -> Result<Self, RevlogError> {
+        let file = || name.to_owned();
+        Self::parse_bytes(bytes).map_err(|problem| RevlogError::Index { file: file(), problem })
+    }
+
+    fn parse_bytes(bytes: Vec<u8>) -> Result<Self, IndexProblem> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut header = Reader::new(&bytes);
+        let flags = header.u16("format flags")?;
+        match (header.u16("format version")?, flags) {
+            (0, 0) => Self::parse_v0(bytes),
+            (1, flags) if flags & !(INLINE | GENERALDELTA) == 0 => {
+                let generaldelta = flags & GENERALDELTA != 0;
+                let (len, layout) = match flags & INLINE != 0 {
+                    true => {
+                        let starts = inline_starts(&bytes)?;
+                        (starts.len(), Layout::V1Inline { starts })
+                    }
+                    false => (count(&bytes, ENTRY_V1)?, Layout::V1Split),
+                };
+                check_len(len)?;
+                Ok(Self { bytes, len, generaldelta, layout })
+            }
+            (0 | 1, flags) => Err(IndexProblem::Flags(flags)),
+            (version, _) => Err(IndexProblem::Version(version)),
+        }
+    }
+
+    fn parse_v0(bytes: Vec<u8>) -> Result<Self, IndexProblem> {
+        let len = count(&bytes, ENTRY_V0)?;
+        check_len(len)?;
+        let mut by_node = std::collections::HashMap::with_capacity(len);
+        let mut parents = Vec::with_capacity(len);
+        for (rev, entry) in (0u32..).map(Rev::new).zip(bytes.chunks_exact(ENTRY_V0)) {
+            let mut reader = Reader::new(entry);
+            reader.bytes("entry", 16)?;
+            let [p1, p2, node] = [reader.array("p1")?, reader.array("p2")?, reader.array("node")?];
+            parents.push([p1, p2].map(|parent: [u8; 20]| by_node.get(&parent).copied()));
+            by_node.insert(node, rev);
+        }
+        Ok(Self { bytes, len, generaldelta: false, layout: Layout::V0 { parents } })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether the data lies between the entries.
+    pub(super) fn is_inline(&self) -> bool {
+        matches!(self.layout, Layout::V1Inline { .. })
+    }
+
+    /// The bytes of the entry of `rev`.
+    fn raw(&self, rev: Rev) -> Option<&[u8]> {
+        let rest = |start, size| self.bytes.get(start..)?.get(..size);
+        match &self.layout {
+            Layout::V0 { .. } => rest(rev.index().checked_mul(ENTRY_V0)?, ENTRY_V0),
+            Layout::V1Split => rest(rev.index().checked_mul(ENTRY_V1)?, ENTRY_V1),
+            Layout::V1Inline { starts } => rest(*starts.get(rev.index())?, ENTRY_V1),
+        }
+    }
+
+    /// The inline data of `rev`, `length` bytes after its entry.
+    pub(super) fn inline_data(&self, rev: Rev, length: usize) -> Option<&[u8]> {
+        let Layout::V1Inline { starts } = &self.layout else { return None };
+        let start = starts.get(rev.index())?.checked_add(ENTRY_V1)?;
+        self.bytes.get(start..)?.get(..length)
+    }
+
+    /// The node of `rev`.
+    pub(super) fn node(&self, rev: Rev) -> Option<Node> {
+        let at = if matches!(self.layout, Layout::V0 { .. }) { 56 } else { 32 };
+        let bytes = self.raw(rev)?.get(at..)?.first_chunk::<20>()?;
+        Some(Node::from_bytes(*bytes))
+    }
+
+    /// The entry of `rev`, checked.
+    pub(super) fn entry(&self, rev: Rev) -> Result<Entry, Problem> {
+        let raw = self.raw(rev).ok_or(Problem::NoSuchRevision)?;
+        match &self.layout {
+            Layout::V0 { parents } => {
+                let parents = parents.get(rev.index()).copied().unwrap_or_default();
+                self.entry_v0(rev, raw, parents)
+            }
+            Layout::V1Split | Layout::V1Inline { .. } => self.entry_v1(rev, raw),
+        }
+    }
+
+    fn entry_v1(&self, rev: Rev, raw: &[u8]) -> Result<Entry, Problem> {
+        let mut reader = Reader::new(raw);
+        let offset = u64::from(reader.u32("offset")?) << 16 | u64::from(reader.u16("offset")?);
+        let flags = reader.u16("flags")?;
+        let stored = reader.i32("stored length")?;
+        let text = reader.i32("text length")?;
+        let base = reader.i32("delta base")?;
+        let link = reader.i32("link revision")?;
+        let [p1, p2] = [reader.i32("first parent")?, reader.i32("second parent")?];
+        let node = Node::from_bytes(reader.array("node")?);
+        // The first entry's offset shares its bytes with the header and is always zero.
+        let offset = if rev.number() == 0 { 0 } else { offset };
+        Ok(Entry {
+            offset,
+            stored_length: unsigned("stored length", stored)?,
+            text_length: Some(unsigned("text length", text)?),
+            delta_base: self.delta_base(rev, base)?,
+            link,
+            parents: [earlier("first parent", rev, p1)?, earlier("second parent", rev, p2)?],
+            flags: Flags(flags),
+            node,
+        })
+    }
+
+    fn entry_v0(&self, rev: Rev, raw: &[u8], parents: [Option<Rev>; 2]) -> Result<Entry, Problem> {
+        let mut reader = Reader::new(raw);
+        let offset = reader.u32("offset")?;
+        let stored_length = reader.u32("stored length")?;
+        let base = reader.i32("delta base")?;
+        let link = reader.i32("link revision")?;
+        let parent_nodes = [reader.array("first parent")?, reader.array("second parent")?];
+        let node = Node::from_bytes(reader.array("node")?);
+        let unknown = |(slot, node): (&Option<Rev>, &[u8; 20])| slot.is_none() && *node != [0; 20];
+        if parents.iter().zip(&parent_nodes).any(unknown) {
+            return Err(Problem::Malformed("a parent is not an earlier revision"));
+        }
+        Ok(Entry {
+            offset: u64::from(offset),
+            stored_length,
+            text_length: None,
+            delta_base: self.delta_base(rev, base)?,
+            link,
+            parents,
+            flags: Flags::default(),
+            node,
+        })
+    }
+
+    /// What the chunk of `rev` is a delta against, from the recorded base: with generaldelta the
+    /// base itself, before that the previous revision, unless the base is the revision itself.
+    fn delta_base(&self, rev: Rev, base: i32) -> Result<Option<Rev>, Problem> {
+        if i64::from(base) == i64::from(rev.number()) {
+            return Ok(None);
+        }
+        let base = earlier("delta base", rev, base)?;
+        if self.generaldelta {
+            return Ok(base);
+        }
+        match rev.number().checked_sub(1) {
+            Some(previous) if base.is_some() => Ok(Some(Rev::new(previous))),
+            _ => Err(Problem::Field { field: "delta base", value: -1 }),
+        }
+    }
+}
+
+/// How many whole entries of `size` bytes there are; an error if the last is cut.
+fn count(bytes: &[u8], size: usize) -> Result<usize, IndexProblem> {
+    let (whole, rest) = (bytes.len() / size, bytes.len() % size);
+    match rest {
+        0 => Ok(whole),
+        left => Err(ShortRead { field: "entry", offset: whole * size, needed: size, left }.into()),
+    }
+}
+
+/// Revision numbers are 31 bits wide.
+fn check_len(len: usize) -> Result<(), IndexProblem> {
+    let limit = i32::MAX.unsigned_abs();
+    match u32::try_from(len) {
+        Ok(len) if len <= limit => Ok(()),
+        _ => Err(IndexProblem::TooLarge {
+            what: "the number of revisions",
+            size: len as u64,
+            limit: u64::from(limit),
+        }),
+    }
+}
+
+/// Where each entry of an inline index begins.
+fn inline_starts(bytes: &[u8]) -> Result<Vec<usize>, IndexProblem> {
+    let mut starts = Vec::new();
+    let mut reader = Reader::new(bytes);
+    while !reader.is_empty() {
+        starts.push(reader.offset());
+        let mut entry = Reader::new(reader.bytes("entry", ENTRY_V1)?);
+        entry.u64("offset")?;
+        let stored = usize::try_from(entry.u32("stored length")?).unwrap_or(usize::MAX);
+        reader.bytes("inline data", stored)?;
+    }
+    Ok(starts)
+}
+
+impl From<ShortRead> for Problem {
+    /// An entry was cut out of the index at its full size: only a wrong number can be short.
+    fn from(_: ShortRead) -> Self {
+        Self::NoSuchRevision
+    }
+}
+
+/// A length that must not be negative.
+fn unsigned(field: &'static str, value: i32) -> Result<u32, Problem> {
+    u32::try_from(value).map_err(|_| Problem::Field { field, value: i64::from(value) })
+}
+
+/// A revision number that must be -1 for none, or lie before `rev`.
+fn earlier(field: &'static str, rev: Rev, value: i32) -> Result<Option<Rev>, Problem> {
+    match u32::try_from(value) {
+        Ok(number) if number < rev.number() => Ok(Some(Rev::new(number))),
+        Err(_) if value == -1 => Ok(None),
+        _ => Err(Problem::Field { field, value: i64::from(value) }),
+    }
+}

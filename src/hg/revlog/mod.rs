@@ -1,0 +1,125 @@
+//! Revlogs: append-only files of revisions, each a full text or a delta against an earlier one.
+//!
+//! The format is Mercurial's own (`hg help internals.revlogs`): version 0, and version 1 with its
+//! data inline or in a separate file, with deltas against the previous revision or against any.
+//! Every offset, length and parent is checked before use, and every text against its node.
+
+mod chunk;
+mod data;
+pub mod delta;
+mod error;
+mod index;
+mod nodes;
+mod reader;
+
+use std::path::Path;
+
+use super::{Node, Rev};
+use crate::base::Limits;
+use data::DataFile;
+use index::Index;
+use nodes::NodeTable;
+
+pub use delta::{Delta, Fragment};
+pub use error::{Problem, RevlogError};
+pub use index::{Entry, Flags};
+pub use reader::{RevlogReader, Text, check_node};
+
+/// One revlog: its index in memory, its data on disk.
+#[derive(Debug)]
+pub struct Revlog {
+    name: String,
+    index: Index,
+    data: Option<DataFile>,
+    nodes: NodeTable,
+    limits: Limits,
+}
+
+/// The two files of a revlog. The second exists only for revlogs that are not inline.
+#[derive(Clone, Copy, Debug)]
+pub struct RevlogFiles<'a> {
+    /// The index, `….i`.
+    pub index: &'a Path,
+    /// The data, `….d`.
+    pub data: &'a Path,
+}
+
+impl Revlog {
+    /// Opens the revlog in `files`; `None` if its index does not exist. `name` is how errors call
+    /// it: `00changelog`, `00manifest`, or the path of the tracked file.
+    pub fn open(
+        name: &str,
+        files: RevlogFiles<'_>,
+        limits: &Limits,
+    ) -> Result<Option<Self>, RevlogError> {
+        let Some(bytes) = data::read_index(name, files.index, limits)? else { return Ok(None) };
+        let index = Index::parse(name, bytes)?;
+        let data = match index.is_inline() || index.is_empty() {
+            true => None,
+            false => Some(DataFile::open(files.data)?),
+        };
+        let nodes = NodeTable::new(&index);
+        Ok(Some(Self { name: name.to_owned(), index, data, nodes, limits: limits.clone() }))
+    }
+
+    /// A revlog without revisions, for a file that is not there because nothing was committed yet.
+    pub fn empty(name: &str, limits: &Limits) -> Self {
+        let index = Index::default();
+        let nodes = NodeTable::new(&index);
+        Self { name: name.to_owned(), index, data: None, nodes, limits: limits.clone() }
+    }
+
+    /// How errors call this revlog.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many revisions there are.
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// All revisions, in order.
+    pub fn revs(&self) -> impl DoubleEndedIterator<Item = Rev> + ExactSizeIterator + use<> {
+        // The index has checked that its length fits.
+        (0..u32::try_from(self.index.len()).unwrap_or(u32::MAX)).map(Rev::new)
+    }
+
+    /// The revision with this node.
+    pub fn rev(&self, node: Node) -> Option<Rev> {
+        self.nodes.find(&self.index, node)
+    }
+
+    /// The node of `rev`, as the index records it.
+    pub fn node(&self, rev: Rev) -> Result<Node, RevlogError> {
+        self.index.node(rev).ok_or_else(|| self.error(rev, Problem::NoSuchRevision))
+    }
+
+    /// The index entry of `rev`, its fields checked against the index.
+    pub fn entry(&self, rev: Rev) -> Result<Entry, RevlogError> {
+        self.index.entry(rev).map_err(|problem| self.error(rev, problem))
+    }
+
+    /// The nodes of the two parents of `rev`, null where there is none.
+    pub fn parent_nodes(&self, rev: Rev) -> Result<[Node; 2], RevlogError> {
+        let [p1, p2] = self.entry(rev)?.parents;
+        let node = |parent: Option<Rev>| parent.map_or(Ok(Node::NULL), |parent| self.node(parent));
+        Ok([node(p1)?, node(p2)?])
+    }
+
+    /// A reader with its own cache of full texts. Cheap to make; each thread has its own.
+    pub fn reader(&self) -> RevlogReader<'_> {
+        RevlogReader::new(self)
+    }
+
+    /// The error that `problem` is in `rev` of this revlog.
+    pub(super) fn error(&self, rev: Rev, problem: Problem) -> RevlogError {
+        let node = self.index.node(rev).unwrap_or(Node::NULL);
+        RevlogError::Revision { file: self.name.clone(), rev, node, problem }
+    }
+}
