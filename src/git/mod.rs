@@ -2,7 +2,12 @@
 //!
 //! Only home of libgit2.
 
+pub mod commit;
 pub mod destination;
 pub mod object;
+pub mod pack;
+pub mod sink;
+pub mod tree;
+pub mod tree_name;
 
 pub use object::{ObjectId, ObjectKind};

@@ -162,12 +162,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn never_panics(bytes: Vec<u8>, base: Vec<u8>) {
-            if let Ok(delta) = Delta::parse(bytes) {
-                if let Ok(text) = delta.apply(&base) {
-                    for (from, to, length) in delta.copies(base.len()) {
-                        assert_eq!(base[from..from + length], text[to..to + length]);
-                    }
-                }
+            let Ok(delta) = Delta::parse(bytes) else { return Ok(()) };
+            let Ok(text) = delta.apply(&base) else { return Ok(()) };
+            for (from, to, length) in delta.copies(base.len()) {
+                assert_eq!(base[from..from + length], text[to..to + length]);
             }
         }
     }

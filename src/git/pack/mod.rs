@@ -1,0 +1,10 @@
+//! Packs and their indexes, written directly: every id, offset and checksum is known when an
+//! object is written, so nothing needs to be read again.
+//!
+//! Formats: pack version 2 and index version 2, `gitformat-pack(5)`.
+
+mod delta;
+mod idx;
+mod writer;
+
+pub use writer::{PackWriter, SavedPack};

@@ -1,0 +1,365 @@
+//! A pack in the making, filled by several threads.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::delta;
+use super::idx::{self, Packed};
+use crate::base::compress::{Deflater, crc32};
+use crate::base::durable::sync_folder;
+use crate::base::sha1::Sha1;
+use crate::git::sink::{NewObject, ObjectSink, ObjectWriter, SinkError};
+use crate::git::{ObjectId, ObjectKind};
+
+/// The longest chain of deltas, as long as Git's own default.
+const MAX_DEPTH: u8 = 50;
+/// How much a writer collects before it takes its turn at the file.
+const SEGMENT: usize = 4 << 20;
+/// Zlib's level: the objects are mostly deltas of text, which a higher level hardly makes smaller.
+const LEVEL: u32 = 6;
+/// Pack entry types that are not object kinds.
+const OFFSET_DELTA: u8 = 6;
+const REF_DELTA: u8 = 7;
+/// How many parts the set of claimed ids has, so that threads seldom wait for one another.
+const SHARDS: usize = 64;
+
+/// A pack in the making, in a temporary file that vanishes unless [`PackWriter::save`] is called.
+pub struct PackWriter {
+    folder: PathBuf,
+    /// Who was first to write an object, and how deep its chain of deltas is.
+    claims: Vec<Mutex<HashMap<ObjectId, u8>>>,
+    output: Mutex<Output>,
+}
+
+struct Output {
+    file: tempfile::NamedTempFile,
+    length: u64,
+    objects: Vec<Packed>,
+}
+
+/// What was saved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SavedPack {
+    /// How many objects the pack holds.
+    pub objects: usize,
+    /// How many bytes the pack has, its index not counted.
+    pub bytes: u64,
+}
+
+/// The lock, whatever happened to the thread that held it: a panic elsewhere ends the run anyway.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl PackWriter {
+    /// A new pack in `folder`, the `objects/pack` of a repository.
+    pub fn new(folder: &Path) -> Result<Self, SinkError> {
+        let create = || {
+            let mut file = tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(folder)?;
+            // The count of objects is not known yet.
+            file.write_all(b"PACK\0\0\0\x02\0\0\0\0")?;
+            Ok(file)
+        };
+        let file = create().map_err(|source| SinkError::Io { path: folder.to_owned(), source })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            claims: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            output: Mutex::new(Output { file, length: 12, objects: Vec::new() }),
+        })
+    }
+
+    fn shard(&self, id: &ObjectId) -> Option<MutexGuard<'_, HashMap<ObjectId, u8>>> {
+        let first = id.as_bytes().first().copied().unwrap_or_default();
+        self.claims.get(usize::from(first) % SHARDS).map(lock)
+    }
+
+    /// How deep the delta chain of an object is that this pack holds or will hold.
+    fn depth(&self, id: &ObjectId) -> Option<u8> {
+        self.shard(id)?.get(id).copied()
+    }
+
+    /// Whether the caller is the first to write `id`, and so is the one who does.
+    fn claim(&self, id: ObjectId, depth: u8) -> bool {
+        let Some(mut shard) = self.shard(&id) else { return false };
+        match shard.entry(id) {
+            std::collections::hash_map::Entry::Occupied(_) => false,
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert(depth);
+                true
+            }
+        }
+    }
+
+    /// Appends a segment and returns nothing: its entries are known by their offsets.
+    fn append(&self, segment: &mut Segment) -> io::Result<()> {
+        let mut output = lock(&self.output);
+        output.file.write_all(&segment.bytes)?;
+        let start = output.length;
+        output.length += segment.bytes.len() as u64;
+        output.objects.extend(
+            segment
+                .objects
+                .drain(..)
+                .map(|object| Packed { offset: start + object.offset, ..object }),
+        );
+        segment.bytes.clear();
+        segment.offsets.clear();
+        Ok(())
+    }
+
+    /// Completes the pack and its index, flushes both to disk and gives them their names. `None`
+    /// if no object was written, and then nothing is left behind.
+    pub fn save(self) -> Result<Option<SavedPack>, SinkError> {
+        let folder = self.folder;
+        let output = self.output.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if output.objects.is_empty() {
+            return Ok(None);
+        }
+        let saved = SavedPack { objects: output.objects.len(), bytes: output.length + 20 };
+        output.save(&folder).map_err(|source| SinkError::Io { path: folder, source })?;
+        Ok(Some(saved))
+    }
+}
+
+impl Output {
+    fn save(mut self, folder: &Path) -> io::Result<()> {
+        self.objects.sort_unstable();
+        let count = u32::try_from(self.objects.len()).map_err(io::Error::other)?;
+        let checksum = self.complete(count)?;
+        self.file.as_file().sync_all()?;
+        let mut index = tempfile::Builder::new().prefix("tmp_idx_").tempfile_in(folder)?;
+        index.write_all(&idx::encode(&self.objects, checksum))?;
+        index.as_file().sync_all()?;
+        let name = format!("pack-{}", crate::base::hex::encode(&checksum));
+        // Readers look for indexes, so the pack must be there first.
+        for (file, suffix) in [(self.file, "pack"), (index, "idx")] {
+            let path = folder.join(format!("{name}.{suffix}"));
+            read_only(file.as_file())?;
+            file.persist(path)?;
+        }
+        sync_folder(folder)
+    }
+
+    /// Fills in the count and appends the checksum of it all.
+    fn complete(&mut self, count: u32) -> io::Result<[u8; 20]> {
+        let file = self.file.as_file_mut();
+        file.seek(SeekFrom::Start(8))?;
+        file.write_all(&count.to_be_bytes())?;
+        file.seek(SeekFrom::Start(0))?;
+        let mut hash = Sha1::new();
+        let mut reader = BufReader::with_capacity(1 << 20, &mut *file);
+        let mut block = vec![0; 1 << 20];
+        loop {
+            let read = reader.read(&mut block)?;
+            if read == 0 {
+                break;
+            }
+            hash.update(block.get(..read).unwrap_or_default());
+        }
+        let checksum = hash.finish();
+        file.seek(SeekFrom::End(0))?;
+        file.write_all(&checksum)?;
+        Ok(checksum)
+    }
+}
+
+/// Packs never change, and Git marks them so; everybody who may enter the folder may read them.
+fn read_only(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o444))
+}
+
+impl ObjectSink for PackWriter {
+    fn writer(&self) -> Box<dyn ObjectWriter + '_> {
+        Box::new(Segment {
+            pack: self,
+            deflater: Deflater::new(LEVEL),
+            bytes: Vec::new(),
+            objects: Vec::new(),
+            offsets: HashMap::new(),
+        })
+    }
+}
+
+/// One thread's entries, not yet in the file. Deltas within a segment name their base by distance,
+/// which holds wherever the segment comes to lie; others name it by id.
+struct Segment<'p> {
+    pack: &'p PackWriter,
+    deflater: Deflater,
+    bytes: Vec<u8>,
+    /// The objects, offsets counted from the start of the segment.
+    objects: Vec<Packed>,
+    offsets: HashMap<ObjectId, usize>,
+}
+
+impl Segment<'_> {
+    /// The delta to write instead of the contents, with its base and depth, if it is worth it.
+    ///
+    /// A base must be claimed before the object that needs it, so no two objects can end up as
+    /// deltas of each other.
+    fn delta(&self, object: &NewObject<'_>) -> Option<(ObjectId, u8, Vec<u8>)> {
+        let likeness = object.likeness.as_ref()?;
+        let depth = self.pack.depth(&likeness.base)?.checked_add(1)?;
+        if depth > MAX_DEPTH {
+            return None;
+        }
+        let delta = delta::encode(likeness, object.contents)?;
+        let worth = delta.len() < object.contents.len() / 2;
+        worth.then_some((likeness.base, depth, delta))
+    }
+
+    /// Appends an entry: its header, the reference to its base, and what is left deflated.
+    fn append(&mut self, id: ObjectId, kind: ObjectKind, base: Option<ObjectId>, payload: &[u8]) {
+        let start = self.bytes.len();
+        match base.map(|base| (base, self.offsets.get(&base).copied())) {
+            None => append_header(&mut self.bytes, kind.pack_type(), payload.len()),
+            Some((_, Some(offset))) => {
+                append_header(&mut self.bytes, OFFSET_DELTA, payload.len());
+                append_distance(&mut self.bytes, start - offset);
+            }
+            Some((base, None)) => {
+                append_header(&mut self.bytes, REF_DELTA, payload.len());
+                self.bytes.extend_from_slice(base.as_bytes());
+            }
+        }
+        self.deflater.append(payload, &mut self.bytes);
+        let crc = crc32(self.bytes.get(start..).unwrap_or_default());
+        self.offsets.insert(id, start);
+        self.objects.push(Packed { id, offset: start as u64, crc });
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        let pack = self.pack;
+        pack.append(self).map_err(|source| SinkError::Io { path: pack.folder.clone(), source })
+    }
+}
+
+impl ObjectWriter for Segment<'_> {
+    fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
+        if self.pack.depth(&object.id).is_some() {
+            return Ok(());
+        }
+        match self.delta(&object) {
+            Some((base, depth, delta)) => {
+                if self.pack.claim(object.id, depth) {
+                    self.append(object.id, object.kind, Some(base), &delta);
+                }
+            }
+            None => {
+                if self.pack.claim(object.id, 0) {
+                    self.append(object.id, object.kind, None, object.contents);
+                }
+            }
+        }
+        if self.bytes.len() >= SEGMENT { self.flush() } else { Ok(()) }
+    }
+
+    fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
+        self.flush()
+    }
+}
+
+/// The type and size of an entry: three bits and four, then seven a byte.
+fn append_header(out: &mut Vec<u8>, kind: u8, size: usize) {
+    let low = |number: usize| number.to_le_bytes().first().copied().unwrap_or_default();
+    let mut byte = kind << 4 | low(size) & 0x0f;
+    let mut rest = size >> 4;
+    while rest > 0 {
+        out.push(byte | 0x80);
+        byte = low(rest) & 0x7f;
+        rest >>= 7;
+    }
+    out.push(byte);
+}
+
+/// The distance back to a base: seven bits a byte, the highest first, each continuation counting
+/// one more than its bits.
+fn append_distance(out: &mut Vec<u8>, mut distance: usize) {
+    let low = |number: usize| number.to_le_bytes().first().copied().unwrap_or_default() & 0x7f;
+    let mut digits = vec![low(distance)];
+    loop {
+        distance >>= 7;
+        if distance == 0 {
+            break;
+        }
+        distance -= 1;
+        digits.push(low(distance) | 0x80);
+    }
+    out.extend(digits.iter().rev());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::sink::{Copied, Likeness};
+
+    /// Two threads write the same hundred objects, each a delta of the one before; libgit2 finds
+    /// every one of them whole.
+    #[test]
+    fn libgit2_reads_what_two_threads_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = git2::Repository::init_bare(folder.path()).unwrap();
+        let texts: Vec<Vec<u8>> = (0..100)
+            .map(|i| {
+                (0..=i).flat_map(|line| format!("line {line} of a file\n").into_bytes()).collect()
+            })
+            .collect();
+        let pack = PackWriter::new(&folder.path().join("objects/pack")).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| write_all(&pack, &texts));
+            }
+        });
+        let saved = pack.save().unwrap().unwrap();
+        assert_eq!(saved.objects, texts.len());
+        for text in &texts {
+            let id = ObjectId::of(ObjectKind::Blob, text);
+            assert_eq!(repository.find_blob(id.into()).unwrap().content(), text);
+        }
+    }
+
+    fn write_all(pack: &PackWriter, texts: &[Vec<u8>]) {
+        let mut writer = pack.writer();
+        let mut before: Option<&Vec<u8>> = None;
+        for text in texts {
+            let length = before.map_or(0, Vec::len);
+            let copied = [Copied { from: 0, to: 0, length }];
+            let likeness = before.map(|before| Likeness {
+                base: ObjectId::of(ObjectKind::Blob, before),
+                base_length: length,
+                copied: &copied,
+            });
+            let id = ObjectId::of(ObjectKind::Blob, text);
+            let object = NewObject { id, kind: ObjectKind::Blob, contents: text, likeness };
+            writer.write(object).unwrap();
+            before = Some(text);
+        }
+        writer.finish().unwrap();
+    }
+
+    #[test]
+    fn nothing_written_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(PackWriter::new(folder.path()).unwrap().save().unwrap(), None);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn numbers_as_the_format_says() {
+        let distance = |n| {
+            let mut out = Vec::new();
+            append_distance(&mut out, n);
+            out
+        };
+        assert_eq!(distance(127), [0x7f]);
+        assert_eq!(distance(128), [0x80, 0x00]);
+        assert_eq!(distance(16511), [0xff, 0x7f]);
+        assert_eq!(distance(16512), [0x80, 0x80, 0x00]);
+        let mut header = Vec::new();
+        append_header(&mut header, 3, 100);
+        assert_eq!(header, [0xb4, 0x06]);
+    }
+}

@@ -1,0 +1,88 @@
+//! Where new objects go before anybody can see them: a pack in the making, or memory.
+
+use std::io;
+
+use super::{ObjectId, ObjectKind};
+use crate::base::fault::{Fault, HasFault, io_fault};
+
+/// A range that an object shares with another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Where it begins in the other object.
+    pub from: usize,
+    /// Where it begins in this one.
+    pub to: usize,
+    /// Its length in bytes.
+    pub length: usize,
+}
+
+/// What is known of an object's likeness to another one, from which a delta can be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Likeness<'a> {
+    /// The other object, of the same kind.
+    pub base: ObjectId,
+    /// How long the other object is.
+    pub base_length: usize,
+    /// The ranges that both share, in order of `to` and not overlapping there.
+    pub copied: &'a [Copied],
+}
+
+/// A new object.
+#[derive(Clone, Copy, Debug)]
+pub struct NewObject<'a> {
+    /// Its id, which the caller has computed from the other two.
+    pub id: ObjectId,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// Its contents, without header.
+    pub contents: &'a [u8],
+    /// How it can be told in fewer bytes.
+    pub likeness: Option<Likeness<'a>>,
+}
+
+/// A place for new objects that several threads fill at once, each through a writer of its own.
+pub trait ObjectSink: Sync {
+    /// A writer for one thread.
+    fn writer(&self) -> Box<dyn ObjectWriter + '_>;
+}
+
+/// Takes new objects. The same object may be written any number of times.
+pub trait ObjectWriter {
+    /// Takes one object.
+    fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError>;
+
+    /// Hands over what is still held. A writer that is dropped without this loses objects.
+    fn finish(self: Box<Self>) -> Result<(), SinkError>;
+}
+
+/// Why new objects cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SinkError {
+    /// The disk is full, or not ours to write.
+    #[error("write objects into {}", path.display())]
+    Io {
+        /// The file or folder.
+        path: std::path::PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// libgit2 does not take the objects.
+    #[error("{doing}")]
+    Git {
+        /// What was being done.
+        doing: &'static str,
+        /// What libgit2 says.
+        #[source]
+        source: git2::Error,
+    },
+}
+
+impl HasFault for SinkError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Io { source, .. } => io_fault(source),
+            Self::Git { .. } => Fault::Internal,
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Directories as Git stores them, edited without being taken apart: what does not change is
+//! copied as bytes, which is also what the delta against the old directory says.
+
+use std::sync::Arc;
+
+use super::sink::{Copied, Likeness, NewObject, ObjectWriter, SinkError};
+use super::{ObjectId, ObjectKind};
+
+/// What a tree entry is, as the octal text that Git writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// A plain file.
+    Regular,
+    /// A file that can be run.
+    Executable,
+    /// A symbolic link.
+    Symlink,
+    /// A directory.
+    Directory,
+}
+
+impl Mode {
+    /// The octal digits.
+    pub fn digits(self) -> &'static str {
+        match self {
+            Self::Regular => "100644",
+            Self::Executable => "100755",
+            Self::Symlink => "120000",
+            Self::Directory => "40000",
+        }
+    }
+}
+
+/// A directory: its tree object, and those of its subdirectories that are at hand.
+#[derive(Debug, Default)]
+pub struct Directory {
+    id: ObjectId,
+    bytes: Vec<u8>,
+    /// Subdirectories by name, sorted. Those that are missing are read when they are needed.
+    children: Vec<(Arc<[u8]>, Arc<Directory>)>,
+}
+
+/// One file to put or to take away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edit<'a> {
+    /// Where, from the directory that is edited; no component is empty.
+    pub path: &'a [u8],
+    /// What is there afterwards; `None` for nothing.
+    pub file: Option<(Mode, ObjectId)>,
+}
+
+/// Reads the tree objects of directories that are not at hand.
+pub trait TreeSource {
+    /// The contents of the tree `id`.
+    fn tree(&self, id: ObjectId) -> Result<Vec<u8>, TreeError>;
+}
+
+/// Why a directory cannot be edited.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// A tree that should be there is not, or is damaged.
+    #[error("read the tree {id}")]
+    Unreadable {
+        /// The tree.
+        id: ObjectId,
+        /// What libgit2 says, if it was asked.
+        #[source]
+        source: Option<git2::Error>,
+    },
+    /// A new tree cannot be kept.
+    #[error(transparent)]
+    Write(#[from] SinkError),
+}
+
+/// One entry of a tree object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeEntry<'t> {
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// The mode's octal digits.
+    pub mode: &'t [u8],
+    /// The name.
+    pub name: &'t [u8],
+    /// What it is.
+    pub id: ObjectId,
+    /// How many bytes the entry takes.
+    length: usize,
+}
+
+/// Parses the entry that `bytes` begins with; `None` if there is none or it is malformed.
+fn first_entry(bytes: &[u8]) -> Option<TreeEntry<'_>> {
+    let space = bytes.iter().take(8).position(|&byte| byte == b' ')?;
+    let (mode, rest) = bytes.split_at_checked(space)?;
+    let rest = rest.get(1..)?;
+    let end = bstr::ByteSlice::find_byte(rest, 0)?;
+    let (name, rest) = rest.split_at_checked(end)?;
+    let id = ObjectId::from_bytes(*rest.get(1..)?.first_chunk()?);
+    let length = space + 1 + end + 1 + 20;
+    Some(TreeEntry { is_directory: mode == b"40000", mode, name, id, length })
+}
+
+/// The entries of a tree object, in order. Stops at the first malformed one with an error.
+pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<TreeEntry<'_>, MalformedTree>> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let entry = first_entry(rest);
+        rest = entry.and_then(|entry| rest.get(entry.length..)).unwrap_or_default();
+        Some(entry.ok_or(MalformedTree))
+    })
+}
+
+/// A tree object whose bytes are not entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a tree is malformed")]
+pub struct MalformedTree;
+
+/// Git's order of entries: by name, where a directory's name ends in a slash.
+fn sort_key(name: &[u8], is_directory: bool) -> impl Iterator<Item = u8> + '_ {
+    name.iter().copied().chain(is_directory.then_some(b'/'))
+}
+
+/// The edits of one entry: all that lie below one subdirectory, or the one of a file.
+struct Group<'e, 'a> {
+    name: &'a [u8],
+    /// `Some` with what follows the name's slash, for a subdirectory.
+    below: Option<&'e [Edit<'a>]>,
+    file: Option<(Mode, ObjectId)>,
+}
+
+/// Splits edits, sorted by path, into groups. `depth` bytes of each path are already consumed.
+fn groups<'e, 'a>(mut edits: &'e [Edit<'a>], depth: usize) -> impl Iterator<Item = Group<'e, 'a>> {
+    std::iter::from_fn(move || {
+        let first = edits.first()?;
+        let path = first.path.get(depth..).unwrap_or_default();
+        let Some(slash) = bstr::ByteSlice::find_byte(path, b'/') else {
+            edits = edits.get(1..).unwrap_or_default();
+            return Some(Group { name: path, below: None, file: first.file });
+        };
+        let prefix = path.get(..=slash).unwrap_or_default();
+        let belongs =
+            |edit: &&Edit<'_>| edit.path.get(depth..).is_some_and(|path| path.starts_with(prefix));
+        let (below, rest) = edits.split_at(edits.iter().take_while(belongs).count());
+        edits = rest;
+        let name = path.get(..slash).unwrap_or_default();
+        Some(Group { name, below: Some(below), file: None })
+    })
+}
+
+impl Directory {
+    /// The empty directory.
+    pub fn empty() -> Arc<Self> {
+        Arc::new(Self { id: ObjectId::of(ObjectKind::Tree, b""), ..Self::default() })
+    }
+
+    /// The directory of the tree `id`, its subdirectories read when they are needed.
+    pub fn read(id: ObjectId, source: &dyn TreeSource) -> Result<Arc<Self>, TreeError> {
+        Ok(Arc::new(Self { id, bytes: source.tree(id)?, children: Vec::new() }))
+    }
+
+    /// The id of its tree object.
+    pub fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    fn child(&self, name: &[u8]) -> Option<&Arc<Self>> {
+        let at = self.children.binary_search_by(|(child, _)| child.as_ref().cmp(name)).ok()?;
+        self.children.get(at).map(|(_, child)| child)
+    }
+}
+
+/// Applies edits to directories: reads old trees from `source`, writes new ones to `writer`.
+pub struct TreeEditor<'w> {
+    /// Where old trees come from.
+    pub source: &'w dyn TreeSource,
+    /// Where new trees go.
+    pub writer: &'w mut dyn ObjectWriter,
+}
+
+impl TreeEditor<'_> {
+    /// The directory that `edits`, sorted by path, make of `old`. Git knows no empty directories,
+    /// except at the top.
+    pub fn apply(
+        &mut self,
+        old: &Arc<Directory>,
+        edits: &[Edit<'_>],
+    ) -> Result<Arc<Directory>, TreeError> {
+        if edits.is_empty() {
+            return Ok(old.clone());
+        }
+        let new = self.edit(Some(old), edits, 0)?;
+        Ok(match new {
+            Some(new) => new,
+            None => self.write(Rebuilt::default(), None)?,
+        })
+    }
+
+    /// Like [`TreeEditor::apply`], `None` for a directory in which nothing is left.
+    fn edit(
+        &mut self,
+        old: Option<&Arc<Directory>>,
+        edits: &[Edit<'_>],
+        depth: usize,
+    ) -> Result<Option<Arc<Directory>>, TreeError> {
+        let old_bytes = old.map_or(&[][..], |old| &old.bytes);
+        let mut rebuilt = Rebuilt {
+            children: old.map_or_else(Vec::new, |old| old.children.clone()),
+            ..Rebuilt::default()
+        };
+        let mut at = 0;
+        for group in groups(edits, depth) {
+            let is_directory = group.below.is_some();
+            let skipped = entries_before(old_bytes, at, group.name, is_directory, old)?;
+            rebuilt.copy(old_bytes, at, skipped);
+            at = skipped;
+            let existing = old_bytes
+                .get(at..)
+                .and_then(first_entry)
+                .filter(|entry| entry.name == group.name && entry.is_directory == is_directory);
+            at += existing.map_or(0, |entry| entry.length);
+            let Some(below) = group.below else {
+                if let Some((mode, id)) = group.file {
+                    rebuilt.push(mode, group.name, id);
+                }
+                continue;
+            };
+            let old_child = self.old_child(old, existing)?;
+            let child = self.edit(old_child.as_ref(), below, depth + group.name.len() + 1)?;
+            if let Some(child) = &child {
+                rebuilt.push(Mode::Directory, group.name, child.id);
+            }
+            rebuilt.set_child(group.name, child);
+        }
+        rebuilt.copy(old_bytes, at, old_bytes.len());
+        if rebuilt.bytes.is_empty() {
+            return Ok(None);
+        }
+        self.write(rebuilt, old).map(Some)
+    }
+
+    /// The subdirectory that the old entry names, at hand or read now.
+    fn old_child(
+        &self,
+        old: Option<&Arc<Directory>>,
+        entry: Option<TreeEntry<'_>>,
+    ) -> Result<Option<Arc<Directory>>, TreeError> {
+        let (Some(old), Some(entry)) = (old, entry) else { return Ok(None) };
+        match old.child(entry.name) {
+            Some(child) => Ok(Some(child.clone())),
+            None => Directory::read(entry.id, self.source).map(Some),
+        }
+    }
+
+    /// Writes the tree object of a rebuilt directory.
+    fn write(
+        &mut self,
+        rebuilt: Rebuilt,
+        old: Option<&Arc<Directory>>,
+    ) -> Result<Arc<Directory>, TreeError> {
+        let Rebuilt { bytes, copied, children } = rebuilt;
+        let id = ObjectId::of(ObjectKind::Tree, &bytes);
+        let likeness =
+            old.map(|old| Likeness { base: old.id, base_length: old.bytes.len(), copied: &copied });
+        self.writer.write(NewObject { id, kind: ObjectKind::Tree, contents: &bytes, likeness })?;
+        Ok(Arc::new(Directory { id, bytes, children }))
+    }
+}
+
+/// Where the entries of `bytes` end that come before the one called `name`, looking from `at`.
+fn entries_before(
+    bytes: &[u8],
+    mut at: usize,
+    name: &[u8],
+    is_directory: bool,
+    old: Option<&Arc<Directory>>,
+) -> Result<usize, TreeError> {
+    while at < bytes.len() {
+        let entry = bytes.get(at..).and_then(first_entry).ok_or_else(|| TreeError::Unreadable {
+            id: old.map_or(ObjectId::NULL, |old| old.id),
+            source: None,
+        })?;
+        let key = sort_key(entry.name, entry.is_directory);
+        if key.cmp(sort_key(name, is_directory)).is_ge() {
+            break;
+        }
+        at += entry.length;
+    }
+    Ok(at)
+}
+
+/// A tree object being put together.
+#[derive(Default)]
+struct Rebuilt {
+    bytes: Vec<u8>,
+    copied: Vec<Copied>,
+    children: Vec<(Arc<[u8]>, Arc<Directory>)>,
+}
+
+impl Rebuilt {
+    /// Copies whole entries of the old tree.
+    fn copy(&mut self, old: &[u8], from: usize, end: usize) {
+        let run = old.get(from..end).unwrap_or_default();
+        if !run.is_empty() {
+            self.copied.push(Copied { from, to: self.bytes.len(), length: run.len() });
+            self.bytes.extend_from_slice(run);
+        }
+    }
+
+    fn push(&mut self, mode: Mode, name: &[u8], id: ObjectId) {
+        self.bytes.extend_from_slice(mode.digits().as_bytes());
+        self.bytes.push(b' ');
+        self.bytes.extend_from_slice(name);
+        self.bytes.push(0);
+        self.bytes.extend_from_slice(id.as_bytes());
+    }
+
+    fn set_child(&mut self, name: &[u8], child: Option<Arc<Directory>>) {
+        let found = self.children.binary_search_by(|(child, _)| child.as_ref().cmp(name));
+        match (found, child) {
+            (Ok(at), Some(child)) => {
+                if let Some(slot) = self.children.get_mut(at) {
+                    slot.1 = child;
+                }
+            }
+            (Ok(at), None) => {
+                self.children.remove(at);
+            }
+            (Err(at), Some(child)) => self.children.insert(at, (name.into(), child)),
+            (Err(_), None) => {}
+        }
+    }
+}
