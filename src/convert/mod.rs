@@ -1,1 +1,15 @@
-//! convert
+//! Changesets into commits: what a source and an identity make, bit by bit the same everywhere.
+
+mod blobs;
+mod commits;
+pub mod engine;
+mod error;
+pub mod identity;
+pub mod idmap;
+mod left_out;
+mod plan;
+
+pub use engine::{Conversion, Input, convert};
+pub use error::ConvertError;
+pub use idmap::IdMap;
+pub use left_out::LeftOut;

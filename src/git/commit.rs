@@ -60,8 +60,8 @@ impl Commit {
 
 /// The value of the header `key` in the contents of a commit object; the first, if there are more.
 pub fn header<'c>(commit: &'c [u8], key: &str) -> Option<&'c [u8]> {
-    let lines = commit.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty());
-    lines.filter_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b" ")).next()
+    let mut lines = commit.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty());
+    lines.find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b" "))
 }
 
 #[cfg(test)]

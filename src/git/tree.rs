@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::sink::{Copied, Likeness, NewObject, ObjectWriter, SinkError};
 use super::{ObjectId, ObjectKind};
+use crate::base::{Fault, HasFault};
 
 /// What a tree entry is, as the octal text that Git writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +50,22 @@ pub struct Edit<'a> {
     pub file: Option<(Mode, ObjectId)>,
 }
 
-/// Reads the tree objects of directories that are not at hand.
+/// Reads the objects of earlier runs.
 pub trait TreeSource {
     /// The contents of the tree `id`.
     fn tree(&self, id: ObjectId) -> Result<Vec<u8>, TreeError>;
+
+    /// The tree of the commit `id`.
+    fn tree_of_commit(&self, id: ObjectId) -> Result<ObjectId, TreeError>;
 }
 
 /// Why a directory cannot be edited.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
-    /// A tree that should be there is not, or is damaged.
-    #[error("read the tree {id}")]
+    /// A tree or commit that should be there is not, or is damaged.
+    #[error("read the object {id}")]
     Unreadable {
-        /// The tree.
+        /// The tree or commit.
         id: ObjectId,
         /// What libgit2 says, if it was asked.
         #[source]
@@ -70,6 +74,24 @@ pub enum TreeError {
     /// A new tree cannot be kept.
     #[error(transparent)]
     Write(#[from] SinkError),
+}
+
+impl HasFault for TreeError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Unreadable { .. } => Fault::Corrupt,
+            Self::Write(error) => error.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { .. } => {
+                Some("the Git side is damaged: remove it and convert anew".to_owned())
+            }
+            Self::Write(error) => error.hint(),
+        }
+    }
 }
 
 /// One entry of a tree object.

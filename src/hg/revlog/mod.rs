@@ -117,6 +117,11 @@ impl Revlog {
         RevlogReader::new(self)
     }
 
+    /// The error that the text of `rev` hashes right and yet is not what it should be.
+    pub fn malformed(&self, rev: Rev, what: &'static str) -> RevlogError {
+        self.error(rev, Problem::Malformed(what))
+    }
+
     /// The error that `problem` is in `rev` of this revlog.
     pub(super) fn error(&self, rev: Rev, problem: Problem) -> RevlogError {
         let node = self.index.node(rev).unwrap_or(Node::NULL);

@@ -202,7 +202,8 @@ impl TextCache {
             self.held -= cost(&old);
         }
         self.held += cost(text);
-        while self.held > self.capacity {
+        // The text just made and its base stay whatever they cost: the next delta needs one of them.
+        while self.held > self.capacity && self.texts.len() > 2 {
             let Some((oldest, tick)) = self.uses.pop_front() else { return };
             if self.texts.get(&oldest).is_some_and(|(_, latest)| *latest == tick)
                 && let Some((dropped, _)) = self.texts.remove(&oldest)

@@ -1,0 +1,176 @@
+//! File revisions into blobs, filelog by filelog, several at once.
+//!
+//! Each filelog is walked in revision order, so each text is one delta away from one just made,
+//! and Mercurial's delta says what the blob shares with an earlier one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::ConvertError;
+use super::engine::Input;
+use super::plan::{Plan, WantedFile};
+use crate::base::RepoPath;
+use crate::git::sink::{Copied, Likeness, NewObject, ObjectSink, ObjectWriter};
+use crate::git::{ObjectId, ObjectKind};
+use crate::hg::Rev;
+use crate::hg::filelog::metadata_length;
+use crate::hg::revlog::{Delta, Revlog, RevlogError, check_node};
+
+/// Writes all blobs of the plan to `sink`. Returns their ids in the order of [`Plan::files`].
+pub(super) fn convert_files(
+    input: &Input<'_>,
+    plan: &Plan,
+    sink: &dyn ObjectSink,
+) -> Result<Vec<ObjectId>, ConvertError> {
+    let by_path = files_by_path(plan);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut writer = sink.writer();
+        let mut done = Vec::new();
+        while let Some(files) = by_path.get(next.fetch_add(1, Ordering::Relaxed)) {
+            convert_path(input, plan, files, writer.as_mut(), &mut done)?;
+        }
+        writer.finish()?;
+        Ok(done)
+    };
+    let workers = input.threads.clamp(1, by_path.len().max(1));
+    let results: Vec<Result<Vec<_>, ConvertError>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let mine = work();
+        // The first failure ends the others early: there is no file left to take.
+        if mine.is_err() {
+            next.store(by_path.len(), Ordering::Relaxed);
+        }
+        let theirs = workers.into_iter().map(|w| w.join().unwrap_or(Err(ConvertError::Worker)));
+        std::iter::once(mine).chain(theirs.collect::<Vec<_>>()).collect()
+    });
+    let mut ids = vec![ObjectId::NULL; plan.files.len()];
+    for result in results {
+        for (file, id) in result? {
+            if let Some(slot) = ids.get_mut(file as usize) {
+                *slot = id;
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// The numbers of the wanted files of each path, the longest lists first: a long filelog that is
+/// begun last would keep one worker busy when the others are done.
+fn files_by_path(plan: &Plan) -> Vec<Vec<u32>> {
+    let mut by_path = vec![Vec::new(); plan.paths.len()];
+    for (number, file) in (0u32..).zip(&plan.files) {
+        if let Some(files) = by_path.get_mut(file.path as usize) {
+            files.push(number);
+        }
+    }
+    by_path.retain(|files| !files.is_empty());
+    by_path.sort_by_key(|files| std::cmp::Reverse(files.len()));
+    by_path
+}
+
+/// What is remembered of a converted revision, for those whose delta is against it.
+struct Converted {
+    id: ObjectId,
+    /// Bytes of metadata before the contents.
+    metadata: usize,
+    /// Bytes of metadata and contents.
+    length: usize,
+}
+
+/// Converts the wanted revisions of one path.
+fn convert_path(
+    input: &Input<'_>,
+    plan: &Plan,
+    files: &[u32],
+    writer: &mut dyn ObjectWriter,
+    done: &mut Vec<(u32, ObjectId)>,
+) -> Result<(), ConvertError> {
+    let wanted = |file: &u32| plan.files.get(*file as usize);
+    let Some(first) = files.first().and_then(wanted) else { return Ok(()) };
+    let path: &RepoPath = plan.paths.get(first.path as usize).ok_or(ConvertError::Worker)?.as_ref();
+    let damaged = |file: &WantedFile, source: RevlogError| ConvertError::File {
+        path: path.to_owned(),
+        changeset: input.changelog.node(file.changeset),
+        source,
+    };
+    let missing = |file: &WantedFile| ConvertError::NoFile {
+        path: path.to_owned(),
+        node: file.node,
+        changeset: input.changelog.node(file.changeset),
+    };
+    let filelog = input.filelogs.filelog(path).map_err(|error| damaged(first, error))?;
+    let filelog = filelog.ok_or_else(|| missing(first))?;
+    let mut revs = Vec::with_capacity(files.len());
+    for (number, file) in files.iter().filter_map(|number| Some((*number, wanted(number)?))) {
+        revs.push((filelog.rev(file.node).ok_or_else(|| missing(file))?, number, file));
+    }
+    revs.sort_unstable_by_key(|(rev, ..)| *rev);
+    let mut walk = Walk { reader: filelog.reader(), converted: HashMap::new(), writer };
+    for (rev, number, file) in revs {
+        input.interrupt.check()?;
+        done.push((number, walk.convert(rev).map_err(|error| error.at(|e| damaged(file, e)))?));
+        input.progress.advance(1);
+    }
+    Ok(())
+}
+
+/// An error of one revision, before its file is known.
+enum WalkError {
+    Read(RevlogError),
+    Write(ConvertError),
+}
+
+impl WalkError {
+    fn at(self, damaged: impl FnOnce(RevlogError) -> ConvertError) -> ConvertError {
+        match self {
+            Self::Read(error) => damaged(error),
+            Self::Write(error) => error,
+        }
+    }
+}
+
+/// One filelog, walked in revision order.
+struct Walk<'f, 'w> {
+    reader: crate::hg::revlog::RevlogReader<'f>,
+    converted: HashMap<Rev, Converted>,
+    writer: &'w mut dyn ObjectWriter,
+}
+
+impl Walk<'_, '_> {
+    fn convert(&mut self, rev: Rev) -> Result<ObjectId, WalkError> {
+        let revlog: &Revlog = self.reader.revlog();
+        let (text, delta) = self.reader.text_and_delta(rev).map_err(WalkError::Read)?;
+        check_node(revlog, rev, &text).map_err(WalkError::Read)?;
+        let metadata = metadata_length(&text).ok_or_else(|| {
+            WalkError::Read(revlog.malformed(rev, "its copy metadata does not end"))
+        })?;
+        let contents = text.get(metadata..).unwrap_or_default();
+        let id = ObjectId::of(ObjectKind::Blob, contents);
+        let base = delta.and_then(|(base, delta)| Some((self.converted.get(&base)?, delta)));
+        let copied = base.as_ref().map(|(base, delta)| copies(base, delta, metadata));
+        let likeness = base.as_ref().zip(copied.as_ref()).map(|((base, _), copied)| Likeness {
+            base: base.id,
+            base_length: base.length - base.metadata,
+            copied,
+        });
+        let object = NewObject { id, kind: ObjectKind::Blob, contents, likeness };
+        self.writer.write(object).map_err(|error| WalkError::Write(error.into()))?;
+        self.converted.insert(rev, Converted { id, metadata, length: text.len() });
+        Ok(id)
+    }
+}
+
+/// The ranges that the contents share with those of the base, where Mercurial's delta is one of
+/// texts with metadata: what lies in the metadata of either is cut off.
+fn copies(base: &Converted, delta: &Delta, metadata: usize) -> Vec<Copied> {
+    let ranges = delta.copies(base.length).filter_map(|(from, to, length)| {
+        let cut = base.metadata.saturating_sub(from).max(metadata.saturating_sub(to));
+        Some(Copied {
+            from: (from + cut).checked_sub(base.metadata)?,
+            to: (to + cut).checked_sub(metadata)?,
+            length: length.checked_sub(cut)?,
+        })
+    });
+    ranges.collect()
+}

@@ -1,0 +1,72 @@
+//! The engine: a pure function of a source, an identity and what is converted already.
+
+use super::blobs::convert_files;
+use super::commits::convert_changesets;
+use super::identity::Identity;
+use super::idmap::Record;
+use super::plan::plan;
+use super::{ConvertError, IdMap, LeftOut};
+use crate::base::{Interrupt, Progress, RepoPath};
+use crate::git::sink::ObjectSink;
+use crate::git::tree::TreeSource;
+use crate::hg::revlog::{Revlog, RevlogError};
+use crate::hg::{Changelog, Rev};
+
+/// Opens filelogs.
+pub trait Filelogs: Sync {
+    /// The filelog of `path`; `None` if there is none.
+    fn filelog(&self, path: &RepoPath) -> Result<Option<Revlog>, RevlogError>;
+}
+
+/// What a conversion works on.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// The source's changelog.
+    pub changelog: &'a Changelog,
+    /// The source's manifests.
+    pub manifests: &'a Revlog,
+    /// The source's filelogs.
+    pub filelogs: &'a dyn Filelogs,
+    /// The changesets to convert, in revision order. Each parent is among them, or in `map`.
+    pub changesets: &'a [Rev],
+    /// What is converted already.
+    pub map: &'a IdMap,
+    /// The rules.
+    pub identity: &'a dyn Identity,
+    /// How many threads convert files.
+    pub threads: usize,
+    /// Hears how far we are.
+    pub progress: &'a dyn Progress,
+    /// Asks us to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What a conversion made.
+#[derive(Clone, Debug, Default)]
+pub struct Conversion {
+    /// Each changeset with its commit, in the order of the input.
+    pub records: Vec<Record>,
+    /// What has no place in Git.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Converts the changesets of `input` and hands all new objects to `sink`; `existing` has those of
+/// what is converted already. Nothing is visible until the caller makes it so.
+pub fn convert(
+    input: &Input<'_>,
+    existing: &dyn TreeSource,
+    sink: &dyn ObjectSink,
+) -> Result<Conversion, ConvertError> {
+    let changesets = Some(input.changesets.len() as u64);
+    let progress = input.progress;
+    progress.begin("reading manifests", changesets, "changesets");
+    let plan = plan(input)?;
+    progress.end();
+    progress.begin("converting files", Some(plan.files.len() as u64), "file revisions");
+    let blobs = convert_files(input, &plan, sink)?;
+    progress.end();
+    progress.begin("writing commits", changesets, "changesets");
+    let records = convert_changesets(input, &plan, &blobs, existing, sink)?;
+    progress.end();
+    Ok(Conversion { records, left_out: plan.left_out.into_list() })
+}

@@ -1,0 +1,93 @@
+//! Why a conversion stops.
+
+use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
+use crate::git::sink::SinkError;
+use crate::git::tree::TreeError;
+use crate::hg::Node;
+use crate::hg::revlog::RevlogError;
+
+/// Why a conversion stops. Nothing of it is visible anywhere then.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// A changeset or manifest cannot be read.
+    #[error("read the history of the source")]
+    History(#[from] RevlogError),
+    /// A changeset names a manifest that is not there.
+    #[error("find manifest {manifest} of changeset {changeset}: the source has no such manifest")]
+    NoManifest {
+        /// The missing manifest.
+        manifest: Node,
+        /// The changeset that names it.
+        changeset: Node,
+    },
+    /// A file revision cannot be read.
+    #[error("read the file {path:?} for changeset {changeset}")]
+    File {
+        /// The file.
+        path: RepoPathBuf,
+        /// The first changeset that needs it.
+        changeset: Node,
+        /// What is wrong.
+        #[source]
+        source: RevlogError,
+    },
+    /// A manifest names a file revision that is not there.
+    #[error(
+        "find revision {node} of the file {path:?} for changeset {changeset}: \
+         the source has no such revision"
+    )]
+    NoFile {
+        /// The file.
+        path: RepoPathBuf,
+        /// The missing revision.
+        node: Node,
+        /// The first changeset that needs it.
+        changeset: Node,
+    },
+    /// A tree cannot be built.
+    #[error("build the tree of changeset {changeset}")]
+    Tree {
+        /// The changeset.
+        changeset: Node,
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
+    /// New objects cannot be kept.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// Somebody asked us to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// A thread of ours died.
+    #[error("a worker thread ended early")]
+    Worker,
+}
+
+impl HasFault for ConvertError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::History(error) => error.fault(),
+            Self::File { source, .. } => source.fault(),
+            Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
+            Self::Tree { source, .. } => source.fault(),
+            Self::Sink(error) => error.fault(),
+            Self::Interrupted(error) => error.fault(),
+            Self::Worker => Fault::Internal,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::History(error) => error.hint(),
+            Self::File { source, .. } => source.hint(),
+            Self::NoManifest { .. } | Self::NoFile { .. } => {
+                Some("`hg verify` on the source shows all that is damaged".to_owned())
+            }
+            Self::Tree { source, .. } => source.hint(),
+            Self::Sink(error) => error.hint(),
+            Self::Interrupted(error) => error.hint(),
+            Self::Worker => None,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The id map: which commit stands for which changeset.
+//!
+//! On disk: records of 40 bytes, the node and the commit's id, in the order they were converted.
+//! Records are appended after the pack with the commits is durable and before any reference names
+//! them, so a record never lies, and a torn last one is recognised by its length.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::base::durable::{replace_file, sync_folder};
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault};
+use crate::git::ObjectId;
+use crate::hg::Node;
+
+/// Bytes of one record.
+const RECORD: usize = 40;
+
+/// The map of one mirror, in memory and on disk.
+#[derive(Debug)]
+pub struct IdMap {
+    path: PathBuf,
+    commits: HashMap<Node, ObjectId>,
+    /// Bytes of whole records on disk.
+    length: u64,
+}
+
+/// One changeset and its commit.
+pub type Record = (Node, ObjectId);
+
+/// The map cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing} the id map {}", path.display())]
+pub struct IdMapError {
+    doing: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl HasFault for IdMapError {
+    fn fault(&self) -> Fault {
+        io_fault(&self.source)
+    }
+}
+
+impl IdMap {
+    /// Reads the map at `path`; `None` if there is none.
+    pub fn open(path: &Path) -> Result<Option<Self>, IdMapError> {
+        let error = |source| IdMapError { doing: "read", path: path.to_owned(), source };
+        let mut bytes = Vec::new();
+        match File::open(path) {
+            Ok(mut file) => file.read_to_end(&mut bytes).map_err(error)?,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(other) => return Err(error(other)),
+        };
+        let mut map = Self { path: path.to_owned(), commits: HashMap::new(), length: 0 };
+        map.commits.reserve(bytes.len() / RECORD);
+        for record in bytes.chunks_exact(RECORD) {
+            let Some((node, id)) = parse(record) else { break };
+            map.commits.insert(node, id);
+            map.length += RECORD as u64;
+        }
+        Ok(Some(map))
+    }
+
+    /// A map at `path` with these records and no others, on disk before this returns.
+    pub fn create(path: &Path, records: &[Record]) -> Result<Self, IdMapError> {
+        replace_file(path, &encode(records)).map_err(|source| IdMapError {
+            doing: "write",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            commits: records.iter().copied().collect(),
+            length: (records.len() * RECORD) as u64,
+        })
+    }
+
+    /// The commit of a changeset.
+    pub fn commit(&self, node: Node) -> Option<ObjectId> {
+        self.commits.get(&node).copied()
+    }
+
+    /// How many changesets have a commit.
+    pub fn len(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.commits.is_empty()
+    }
+
+    /// Adds records, on disk before this returns.
+    pub fn append(&mut self, records: &[Record]) -> Result<(), IdMapError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.append_bytes(&encode(records)).map_err(|source| IdMapError {
+            doing: "extend",
+            path: self.path.clone(),
+            source,
+        })?;
+        self.commits.extend(records.iter().copied());
+        Ok(())
+    }
+
+    fn append_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().append(true).open(&self.path)?;
+        // What a crash left of a record is not the start of the next one.
+        file.set_len(self.length)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        self.length += bytes.len() as u64;
+        self.path.parent().map_or(Ok(()), sync_folder)
+    }
+}
+
+/// A whole record; a crash may leave zeros where bytes were meant to be.
+fn parse(record: &[u8]) -> Option<Record> {
+    let (node, id) = record.split_first_chunk()?;
+    let (node, id) = (Node::from_bytes(*node), ObjectId::from_bytes(*id.first_chunk()?));
+    (!node.is_null() && !id.is_null()).then_some((node, id))
+}
+
+fn encode(records: &[Record]) -> Vec<u8> {
+    records.iter().flat_map(|(node, id)| [*node.as_bytes(), *id.as_bytes()]).flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(number: u8) -> Record {
+        (Node::from_bytes([number; 20]), ObjectId::from_bytes([number ^ 0xff; 20]))
+    }
+
+    #[test]
+    fn survives_a_torn_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map");
+        assert!(IdMap::open(&path).unwrap().is_none());
+        IdMap::create(&path, &[record(1)]).unwrap().append(&[record(2)]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        assert_eq!(whole.len(), 80);
+        for tail in [&whole[..39], &[0; 40][..], &[][..]] {
+            std::fs::write(&path, [&whole[..], tail].concat()).unwrap();
+            let mut map = IdMap::open(&path).unwrap().unwrap();
+            assert_eq!(map.len(), 2);
+            map.append(&[record(3)]).unwrap();
+            let map = IdMap::open(&path).unwrap().unwrap();
+            assert_eq!(map.commit(record(3).0), Some(record(3).1));
+            assert_eq!(std::fs::metadata(&path).unwrap().len(), 120);
+        }
+    }
+}
