@@ -3,6 +3,13 @@
 //! Only home of libgit2.
 
 pub mod destination;
+pub mod init;
 pub mod object;
+pub mod reference;
+pub mod repository;
+pub mod url;
 
 pub use object::{ObjectId, ObjectKind};
+pub use reference::Reference;
+pub use repository::BareRepository;
+pub use url::TargetUrl;
