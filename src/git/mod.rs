@@ -4,10 +4,17 @@
 
 pub mod commit;
 pub mod destination;
+pub mod init;
 pub mod object;
 pub mod pack;
+pub mod reference;
+pub mod repository;
 pub mod sink;
 pub mod tree;
 pub mod tree_name;
+pub mod url;
 
 pub use object::{ObjectId, ObjectKind};
+pub use reference::Reference;
+pub use repository::BareRepository;
+pub use url::TargetUrl;

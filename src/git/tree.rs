@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::repository::{BareRepository, RepositoryError};
 use super::sink::{Copied, Likeness, NewObject, ObjectWriter, SinkError};
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault};
@@ -59,6 +60,21 @@ pub trait TreeSource {
     fn tree_of_commit(&self, id: ObjectId) -> Result<ObjectId, TreeError>;
 }
 
+impl TreeSource for BareRepository {
+    fn tree(&self, id: ObjectId) -> Result<Vec<u8>, TreeError> {
+        match self.read(id) {
+            Ok(Some((ObjectKind::Tree, contents))) => Ok(contents),
+            Ok(_) => Err(TreeError::Unreadable { id, source: None }),
+            Err(error) => Err(TreeError::Unreadable { id, source: Some(Box::new(error)) }),
+        }
+    }
+
+    fn tree_of_commit(&self, id: ObjectId) -> Result<ObjectId, TreeError> {
+        self.tree_of(id)
+            .map_err(|error| TreeError::Unreadable { id, source: Some(Box::new(error)) })
+    }
+}
+
 /// Why a directory cannot be edited.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
@@ -67,9 +83,9 @@ pub enum TreeError {
     Unreadable {
         /// The tree or commit.
         id: ObjectId,
-        /// What libgit2 says, if it was asked.
+        /// Why, if it is known: not for an object that is there and makes no sense.
         #[source]
-        source: Option<git2::Error>,
+        source: Option<Box<RepositoryError>>,
     },
     /// A new tree cannot be kept.
     #[error(transparent)]
