@@ -1,5 +1,8 @@
 //! Configuration files: the samples in `fixtures/config`, and what people read when one is wrong.
 
+// For clippy: helpers outside of `#[test]` functions are tests too.
+#![cfg(test)]
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
