@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use secrecy::SecretString;
@@ -48,21 +49,12 @@ fn unreadable(path: &Path, source: std::io::Error) -> ProblemKind {
 }
 
 /// Whether users who are neither the owner nor of the group can read the open `file`.
-#[cfg(unix)]
 fn is_exposed(file: &File, path: &Path) -> Result<bool, ProblemKind> {
-    use std::os::unix::fs::MetadataExt;
     let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
     Ok(metadata.mode() & 0o004 != 0)
 }
 
-/// Other systems have no such bits.
-#[cfg(not(unix))]
-fn is_exposed(_file: &File, _path: &Path) -> Result<bool, ProblemKind> {
-    Ok(false)
-}
-
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
