@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::job::{Failure, Job, JobId};
-use super::ledger::{Closed, Ledger, Ticket};
+use super::ledger::{Closed, Ledger, Load, Ticket};
 use crate::base::{Fault, HasFault, Interrupt};
 
 /// What the jobs of a board do.
@@ -110,6 +110,11 @@ where
         self.0.wait_until(timeout, is_over).job(id)
     }
 
+    /// How much there is to do.
+    pub fn load(&self) -> Load {
+        self.0.lock().load()
+    }
+
     /// Takes no more requests, drops the jobs that wait, and asks those that run to stop. Their
     /// states say so.
     pub fn close(&self) {
@@ -124,7 +129,7 @@ where
     /// Waits until no run is under way or `timeout` has passed, and returns how many still are.
     /// Blocks the thread.
     pub fn wait_idle(&self, timeout: Duration) -> usize {
-        self.0.wait_until(timeout, |ledger| ledger.running() == 0).running()
+        self.0.wait_until(timeout, |ledger| ledger.load().running == 0).load().running
     }
 }
 

@@ -15,6 +15,15 @@ pub struct Ticket {
     pub folded: bool,
 }
 
+/// How much there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Runs under way.
+    pub running: usize,
+    /// Jobs that wait.
+    pub queued: usize,
+}
+
 /// Nothing can be asked for any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("take another job: the queue is closed")]
@@ -139,9 +148,9 @@ impl<K: Clone + Eq + Hash, T: Clone> Ledger<K, T> {
         self.closed
     }
 
-    /// How many runs are under way.
-    pub(super) fn running(&self) -> usize {
-        self.slots.values().filter(|slot| slot.running).count()
+    pub(super) fn load(&self) -> Load {
+        let running = self.slots.values().filter(|slot| slot.running).count();
+        Load { running, queued: self.queue.len() }
     }
 }
 
@@ -173,7 +182,7 @@ mod tests {
         ledger.finish(second.id, Err(failure("x"))).unwrap();
         assert_eq!(ledger.job(second.id).unwrap().state, JobState::Failed(failure("x")));
         assert!(ledger.take().is_none());
-        assert_eq!(ledger.running(), 0);
+        assert_eq!(ledger.load(), Load { running: 0, queued: 0 });
     }
 
     #[test]
@@ -186,7 +195,7 @@ mod tests {
         let c = ledger.request("c").unwrap().id;
         assert_eq!(ledger.take().unwrap().id, b);
         assert_eq!(ledger.take().unwrap().id, c);
-        assert_eq!(ledger.running(), 3);
+        assert_eq!(ledger.load(), Load { running: 3, queued: 1 });
     }
 
     #[test]
@@ -266,7 +275,7 @@ mod tests {
                     Step::Finish(_) => {}
                 }
                 prop_assert!(ledger.queue.len() <= 3);
-                prop_assert_eq!(ledger.running(), running.len());
+                prop_assert_eq!(ledger.load().running, running.len());
             }
             while let Some(job) = ledger.take().or_else(|| running.pop()) {
                 unanswered.retain(|id| *id != job.id);

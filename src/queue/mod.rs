@@ -16,4 +16,4 @@ mod ledger;
 
 pub use board::{Board, StartError, Work};
 pub use job::{Failure, Job, JobId, JobState, ParseJobIdError};
-pub use ledger::{Closed, Ticket};
+pub use ledger::{Closed, Load, Ticket};
