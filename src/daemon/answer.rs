@@ -9,7 +9,6 @@ use warp::reply::Response;
 
 use super::app::{Mirror, SyncJob};
 use super::state;
-use super::text::clean_short;
 use crate::base::Fault;
 use crate::hook::PayloadError;
 use crate::mirror::SyncReport;
@@ -53,9 +52,8 @@ impl Answer {
         Self { phrase, ..Self::new(StatusCode::BAD_REQUEST, reason) }
     }
 
-    /// To a hook that selects no mirror. Says nothing of those that there are.
+    /// To a hook that selects no mirror, with clean names. Says nothing of those that there are.
     pub(super) fn no_mirror(user: &str, project: &str) -> Self {
-        let (user, project) = (clean_short(user, 100), clean_short(project, 100));
         let text = format!("No mirror is configured for user \"{user}\", project \"{project}\".");
         Self::new(StatusCode::BAD_REQUEST, text)
     }

@@ -2,7 +2,11 @@
 
 use super::answer::Answer;
 use super::app::App;
+use super::text::clean_short;
 use crate::hook::{Delivery, Format, PushEvent, form};
+
+/// How many characters of a name from outside are shown.
+const NAME: usize = 100;
 
 /// Takes a delivery in `format`, asks for a sync of the mirror that it selects, and waits for it as
 /// long as is configured.
@@ -14,10 +18,15 @@ pub(super) async fn hook(
 ) -> Answer {
     let event = match (format.parse)(delivery) {
         Ok(event) => event,
-        Err(error) => return Answer::bad_payload(error),
+        Err(error) => {
+            tracing::info!(format = format.name, "a hook cannot be read: {error}");
+            return Answer::bad_payload(error);
+        }
     };
     let (user, project) = selected(query, &event);
     let Some(mirror) = app.select(&user, &project) else {
+        let (user, project) = (clean_short(&user, NAME), clean_short(&project, NAME));
+        tracing::info!(user, project, "a hook selects no mirror");
         return Answer::no_mirror(&user, &project);
     };
     let Ok(ticket) = app.board.request(mirror.clone()) else {

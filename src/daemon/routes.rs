@@ -84,7 +84,10 @@ async fn hook<B: Buf>(
         return Answer::usage(format.path).into_response();
     }
     let answer = match body::read(body, app.max_body, app.body_timeout).await {
-        Err(error) => error.answer(),
+        Err(error) => {
+            tracing::info!("a hook did not arrive: {error}");
+            error.answer()
+        }
         Ok(body) => {
             let headers: Vec<_> =
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();

@@ -72,6 +72,8 @@ fn builder(options: &DaemonOptions) -> Builder<TokioExecutor> {
         .timer(TokioTimer::new())
         .header_read_timeout(options.request_timeout)
         .max_buf_size(MAX_HEAD)
+        // Scripts close their half of the connection once they have sent, and wait for the answer.
+        .half_close(true)
         .keep_alive(false);
     builder
 }
