@@ -2,6 +2,7 @@
 //!
 //! Only home of libgit2.
 
+pub mod credential;
 pub mod destination;
 pub mod init;
 pub mod object;
@@ -9,6 +10,7 @@ pub mod reference;
 pub mod repository;
 pub mod url;
 
+pub use credential::Credential;
 pub use object::{ObjectId, ObjectKind};
 pub use reference::Reference;
 pub use repository::BareRepository;
