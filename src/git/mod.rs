@@ -2,7 +2,16 @@
 //!
 //! Only home of libgit2.
 
+pub mod credential;
 pub mod destination;
+pub mod init;
 pub mod object;
+pub mod reference;
+pub mod repository;
+pub mod url;
 
+pub use credential::Credential;
 pub use object::{ObjectId, ObjectKind};
+pub use reference::Reference;
+pub use repository::BareRepository;
+pub use url::TargetUrl;

@@ -1,0 +1,353 @@
+//! A bare repository on this machine: opening or making one, its objects and its references.
+//!
+//! Objects are read through libgit2. References are written by us, as one atomic replacement of
+//! `packed-refs` (see [`refs`]): libgit2's transactions hold an open file for each reference, which
+//! ends at the usual limit of 1,024, and a kill in the middle leaves some references moved.
+
+mod open;
+pub mod refs;
+
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorClass, ErrorCode, ObjectType, OdbLookupFlags, Oid};
+
+use super::init::{self, InitError};
+use super::reference::{BRANCHES, Reference, TAGS};
+use super::{ObjectId, ObjectKind};
+use crate::base::{Fault, HasFault, fault};
+
+pub(super) use open::{Opened, open_any};
+pub use refs::{RefEdit, UpdateRefsError};
+
+/// Why a repository could not be opened, made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// libgit2 could not be set up.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// There is something else at that path, or nothing.
+    #[error("find a Git repository at {}", path.display())]
+    NotARepository {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The repository has a working copy; only bare ones will do here.
+    #[error("use {} as a bare repository: it has a working copy", path.display())]
+    NotBare {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The repository belongs to another user.
+    #[error("open the Git repository {}: it belongs to another user", path.display())]
+    ForeignOwner {
+        /// The path that was given.
+        path: PathBuf,
+    },
+    /// The repository exists, but does not open.
+    #[error("open the Git repository {}", path.display())]
+    Open {
+        /// The path that was given.
+        path: PathBuf,
+        /// What libgit2 says.
+        #[source]
+        source: git2::Error,
+    },
+    /// The repository could not be made.
+    #[error("make a Git repository at {}", path.display())]
+    Create {
+        /// The path that was given.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An object is there, but cannot be read.
+    #[error("read the Git object {id} in {}", path.display())]
+    Object {
+        /// The repository.
+        path: PathBuf,
+        /// The object.
+        id: ObjectId,
+        /// What libgit2 says.
+        #[source]
+        source: git2::Error,
+    },
+    /// An object that others refer to is not there.
+    #[error("find the Git object {id} in {}", path.display())]
+    MissingObject {
+        /// The repository.
+        path: PathBuf,
+        /// The object.
+        id: ObjectId,
+    },
+    /// The references or the history behind them cannot be read.
+    #[error("read the references of {}", path.display())]
+    References {
+        /// The repository.
+        path: PathBuf,
+        /// What libgit2 says.
+        #[source]
+        source: git2::Error,
+    },
+    /// A file of the repository does not fit its own checksum.
+    #[error("use {}: its checksum is wrong", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Files of the repository cannot be read.
+    #[error("read the files of {}", path.display())]
+    Io {
+        /// The repository.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Files that a killed run left behind cannot be removed.
+    #[error("remove the stale file {}", path.display())]
+    Stale {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl HasFault for RepositoryError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Init(error) => error.fault(),
+            Self::NotARepository { .. } | Self::NotBare { .. } | Self::ForeignOwner { .. } => {
+                Fault::Config
+            }
+            Self::Open { source, .. } => open_fault(source),
+            Self::Create { source, .. } | Self::Io { source, .. } | Self::Stale { source, .. } => {
+                fault::io_fault(source)
+            }
+            Self::Damaged { .. }
+            | Self::Object { .. }
+            | Self::MissingObject { .. }
+            | Self::References { .. } => Fault::Corrupt,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Init(error) => error.hint(),
+            Self::ForeignOwner { .. } => Some(
+                "run synchroniser as the user who owns the repository, or change its owner"
+                    .to_owned(),
+            ),
+            Self::NotBare { .. } => Some("`git init --bare` makes one that will do".to_owned()),
+            Self::Damaged { .. } | Self::Object { .. } | Self::MissingObject { .. } => {
+                Some("`git fsck` in that repository tells what is damaged".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The fault of an error that opening an existing repository gives.
+fn open_fault(error: &git2::Error) -> Fault {
+    if error.message().contains("unsupported") { Fault::Unsupported } else { Fault::Corrupt }
+}
+
+/// A bare Git repository.
+///
+/// It may be moved to another thread, but not shared between threads.
+pub struct BareRepository {
+    opened: Opened,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for BareRepository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("BareRepository").field(&self.path).finish()
+    }
+}
+
+impl BareRepository {
+    /// Opens the bare repository at `path`.
+    pub fn open(path: &Path) -> Result<Self, RepositoryError> {
+        let opened = open_any(path)?;
+        if !opened.repository().is_bare() {
+            return Err(RepositoryError::NotBare { path: path.to_owned() });
+        }
+        let path = opened.repository().path().to_owned();
+        Ok(Self { opened, path })
+    }
+
+    /// Opens the bare repository at `path`, or makes one there whose `HEAD` is the branch
+    /// `refs/heads/<main_branch>`, without hooks or anything else from a template.
+    ///
+    /// The caller must be the only one who works on that folder: locks that a killed run left in
+    /// a half-made repository are removed.
+    pub fn open_or_create(path: &Path, main_branch: &str) -> Result<Self, RepositoryError> {
+        init::ensure()?;
+        if open::is_vacant(path) {
+            open::create(path, main_branch)
+                .map_err(|source| RepositoryError::Create { path: path.to_owned(), source })?;
+        }
+        Self::open(path)
+    }
+
+    /// The repository's folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder that packs and their indexes go into.
+    pub fn pack_folder(&self) -> PathBuf {
+        self.path.join("objects/pack")
+    }
+
+    /// Makes packs visible that were written since the repository was opened.
+    pub fn refresh(&self) -> Result<(), RepositoryError> {
+        self.odb()?.refresh().map_err(|source| self.references_error(source))
+    }
+
+    /// Whether an object is there, as far as it is known: packs that were added since the
+    /// repository was opened or refreshed are not looked for, so that a miss costs nothing.
+    pub fn contains(&self, id: ObjectId) -> bool {
+        self.odb().is_ok_and(|odb| odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH))
+    }
+
+    /// The kind and contents of an object; `None` if it is not there or is an annotated tag.
+    pub fn read(&self, id: ObjectId) -> Result<Option<(ObjectKind, Vec<u8>)>, RepositoryError> {
+        match self.odb()?.read(id.into()) {
+            Ok(object) => Ok(kind_of(object.kind()).map(|kind| (kind, object.data().to_vec()))),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(source) => Err(RepositoryError::Object { path: self.path.clone(), id, source }),
+        }
+    }
+
+    /// The tree of a commit.
+    pub fn tree_of(&self, commit: ObjectId) -> Result<ObjectId, RepositoryError> {
+        let found = self.repository().find_commit(commit.into());
+        found.map(|found| found.tree_id().into()).map_err(|error| self.object_error(commit, error))
+    }
+
+    /// Whether the commit `ancestor` is `descendant` or one of its ancestors.
+    pub fn is_ancestor(
+        &self,
+        ancestor: ObjectId,
+        descendant: ObjectId,
+    ) -> Result<bool, RepositoryError> {
+        if ancestor == descendant {
+            return Ok(true);
+        }
+        self.repository()
+            .graph_descendant_of(descendant.into(), ancestor.into())
+            .map_err(|error| self.object_error(ancestor, error))
+    }
+
+    /// The branches and tags, by name.
+    pub fn refs(&self) -> Result<Vec<Reference>, RepositoryError> {
+        let wrap = |source| self.references_error(source);
+        let mut found = Vec::new();
+        for reference in self.repository().references().map_err(wrap)? {
+            let reference = reference.map_err(wrap)?;
+            let (Ok(name), Some(target)) = (reference.name(), reference.target()) else { continue };
+            if name.starts_with(BRANCHES) || name.starts_with(TAGS) {
+                found.push(Reference::new(name, target.into()));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// What `HEAD` names, whether or not that exists yet; `None` if it names a commit itself.
+    pub fn head(&self) -> Option<String> {
+        let head = self.repository().find_reference("HEAD").ok()?;
+        head.symbolic_target().ok().flatten().map(str::to_owned)
+    }
+
+    /// Every commit that a branch or tag reaches, each with its contents, in no useful order.
+    pub fn commits(&self) -> Result<Commits<'_>, RepositoryError> {
+        let wrap = |source| self.references_error(source);
+        let mut walk = self.repository().revwalk().map_err(wrap)?;
+        for reference in self.refs()? {
+            match walk.push(reference.id.into()) {
+                // A tag may name a tree or a file, which has no history.
+                Err(error) if error.class() == ErrorClass::Invalid => {}
+                result => result.map_err(|error| self.object_error(reference.id, error))?,
+            }
+        }
+        Ok(Commits { repository: self, walk })
+    }
+
+    /// Removes locks and half-written files that a killed run left behind, and says how many.
+    ///
+    /// The caller must hold a lock of its own that keeps everybody else away from the repository.
+    pub fn clear_stale_locks(&self) -> Result<usize, RepositoryError> {
+        open::clear_stale(&self.path)
+            .map_err(|(path, source)| RepositoryError::Stale { path, source })
+    }
+
+    /// libgit2's view of the repository.
+    pub(super) fn repository(&self) -> &git2::Repository {
+        self.opened.repository()
+    }
+
+    /// The object database.
+    fn odb(&self) -> Result<git2::Odb<'_>, RepositoryError> {
+        self.repository().odb().map_err(|source| self.references_error(source))
+    }
+
+    fn references_error(&self, source: git2::Error) -> RepositoryError {
+        RepositoryError::References { path: self.path.clone(), source }
+    }
+
+    /// Why the object `id` could not be read.
+    pub(super) fn object_error(&self, id: ObjectId, error: git2::Error) -> RepositoryError {
+        let path = self.path.clone();
+        match error.code() {
+            ErrorCode::NotFound => RepositoryError::MissingObject { path, id },
+            _ => RepositoryError::Object { path, id, source: error },
+        }
+    }
+}
+
+/// Our name for libgit2's kind.
+fn kind_of(kind: ObjectType) -> Option<ObjectKind> {
+    match kind {
+        ObjectType::Commit => Some(ObjectKind::Commit),
+        ObjectType::Tree => Some(ObjectKind::Tree),
+        ObjectType::Blob => Some(ObjectKind::Blob),
+        _ => None,
+    }
+}
+
+/// An iterator over commits and their contents, made by [`BareRepository::commits`].
+pub struct Commits<'a> {
+    repository: &'a BareRepository,
+    walk: git2::Revwalk<'a>,
+}
+
+impl std::fmt::Debug for Commits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Commits").field(&self.repository.path).finish()
+    }
+}
+
+impl Commits<'_> {
+    fn contents(&self, oid: Oid) -> Result<(ObjectId, Vec<u8>), RepositoryError> {
+        let id = ObjectId::from(oid);
+        let odb = self.repository.odb()?;
+        let object = odb.read(oid).map_err(|error| self.repository.object_error(id, error))?;
+        Ok((id, object.data().to_vec()))
+    }
+}
+
+impl Iterator for Commits<'_> {
+    type Item = Result<(ObjectId, Vec<u8>), RepositoryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.walk.next()? {
+            Ok(oid) => Some(self.contents(oid)),
+            Err(source) => Some(Err(self.repository.references_error(source))),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Opening and making repositories, and cleaning up after a kill.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use git2::{ConfigLevel, ErrorCode, RepositoryInitOptions, RepositoryOpenFlags};
+
+use super::RepositoryError;
+use crate::base::durable::sync_folder;
+use crate::git::init;
+
+/// What holds for every repository that we open, whatever its own configuration says: what libgit2
+/// writes is flushed to disk before it is renamed into place, and a server that sends us to
+/// another one is not followed.
+///
+/// It is not written into the repository's own file, because Git warns about the first key
+/// there ever since it has a better one, which libgit2 does not know.
+const OVERRIDES: &[u8] = b"[core]\n\tfsyncObjectFiles = true\n[http]\n\tfollowRedirects = false\n";
+
+/// An open repository with our settings over its own.
+pub(in crate::git) struct Opened {
+    repository: git2::Repository,
+    /// libgit2 looks again whether this file has changed, so it lives as long as the repository.
+    _overrides: tempfile::NamedTempFile,
+}
+
+impl Opened {
+    /// libgit2's view of it.
+    pub(in crate::git) fn repository(&self) -> &git2::Repository {
+        &self.repository
+    }
+}
+
+/// Opens the repository at `path`, bare or with a working copy, without looking in folders above.
+pub(in crate::git) fn open_any(path: &Path) -> Result<Opened, RepositoryError> {
+    init::ensure()?;
+    let failed = |source| RepositoryError::Open { path: path.to_owned(), source };
+    let none: [&OsStr; 0] = [];
+    let repository = git2::Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, none)
+        .map_err(|error| match error.code() {
+            ErrorCode::NotFound => RepositoryError::NotARepository { path: path.to_owned() },
+            ErrorCode::Owner => RepositoryError::ForeignOwner { path: path.to_owned() },
+            _ => failed(error),
+        })?;
+    let overrides =
+        overrides().map_err(|error| failed(git2::Error::from_str(&error.to_string())))?;
+    let mut config = repository.config().map_err(failed)?;
+    config.add_file(overrides.path(), ConfigLevel::App, true).map_err(failed)?;
+    Ok(Opened { repository, _overrides: overrides })
+}
+
+/// A temporary file with [`OVERRIDES`].
+fn overrides() -> io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("synchroniser-git-").tempfile()?;
+    file.write_all(OVERRIDES)?;
+    Ok(file)
+}
+
+/// Whether a repository may be made at `path`: nothing is there, or an empty folder, or one that
+/// a killed run of [`create`] left without the `HEAD` it writes last.
+pub(super) fn is_vacant(path: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(path) else { return !path.exists() };
+    entries.flatten().all(|entry| {
+        let name = entry.file_name();
+        ["objects", "refs", "config", "description", "info", "hooks"]
+            .iter()
+            .any(|half_made| name == *half_made)
+            || name.as_encoded_bytes().ends_with(b".lock")
+    })
+}
+
+/// Makes a bare repository at `path` whose `HEAD` is `refs/heads/<main_branch>`, durably.
+pub(super) fn create(path: &Path, main_branch: &str) -> io::Result<()> {
+    clear_stale(path).map_err(|(_, error)| error)?;
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).no_reinit(true).mkpath(true).external_template(false);
+    options.initial_head(main_branch);
+    git2::Repository::init_opts(path, &options).map_err(io::Error::other)?;
+    fs::create_dir_all(path.join("objects/pack"))?;
+    for file in ["config", "HEAD"] {
+        File::open(path.join(file))?.sync_all()?;
+    }
+    for folder in ["objects/pack", "objects", "refs/heads", "refs/tags", "refs", ""] {
+        let folder = path.join(folder);
+        if folder.exists() {
+            sync_folder(&folder)?;
+        }
+    }
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_folder)
+}
+
+/// Removes what a killed run may have left in the repository at `path`: locks, and files that were
+/// not renamed into place. Says how many, or which one would not go.
+pub(super) fn clear_stale(path: &Path) -> Result<usize, (PathBuf, io::Error)> {
+    let mut cleared = 0;
+    cleared += clear_folder(path, &|name| is_lock(name) || name.starts_with(b".tmp-"))?;
+    cleared += clear_tree(&path.join("refs"))?;
+    cleared += clear_folder(&path.join("objects/pack"), &|name| {
+        is_lock(name)
+            || [&b".tmp-"[..], b"tmp_", b"pack_git2_"].iter().any(|start| name.starts_with(start))
+    })?;
+    Ok(cleared)
+}
+
+/// Whether a file of this name is a lock.
+fn is_lock(name: &[u8]) -> bool {
+    name.ends_with(b".lock")
+}
+
+/// Removes the files directly in `folder` whose name `is_stale`.
+fn clear_folder(
+    folder: &Path,
+    is_stale: &dyn Fn(&[u8]) -> bool,
+) -> Result<usize, (PathBuf, io::Error)> {
+    let mut cleared = 0;
+    for entry in entries(folder)? {
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_file && is_stale(entry.file_name().as_encoded_bytes()) {
+            fs::remove_file(entry.path()).map_err(|error| (entry.path(), error))?;
+            cleared += 1;
+        }
+    }
+    Ok(cleared)
+}
+
+/// Removes the locks in `folder` and the folders below it.
+fn clear_tree(folder: &Path) -> Result<usize, (PathBuf, io::Error)> {
+    let mut cleared = clear_folder(folder, &is_lock)?;
+    for entry in entries(folder)? {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            cleared += clear_tree(&entry.path())?;
+        }
+    }
+    Ok(cleared)
+}
+
+/// What is in `folder`; nothing if it does not exist.
+fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>, (PathBuf, io::Error)> {
+    let listed = fs::read_dir(folder).and_then(Iterator::collect);
+    match listed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(|error| (folder.to_owned(), error)),
+    }
+}

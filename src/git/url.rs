@@ -1,0 +1,477 @@
+//! Where a target is: a path, or the address of a server, read strictly.
+//!
+//! Addresses come from the operator, but land in places where a stray character is a command: an
+//! SSH server's shell, an option of a program, a log. So each part may hold only what it needs, and
+//! a secret in an address is refused, because addresses are shown.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::path::{Path, PathBuf};
+
+use crate::base::{Fault, HasFault};
+
+/// The user that forges expect over SSH when none is given.
+const SSH_USER: &str = "git";
+
+/// Why an address was refused. None of the messages repeats a part that could hold a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// There is nothing.
+    #[error("read a target address: it is empty")]
+    Empty,
+    /// There is a control character in it.
+    #[error("read a target address: it has a control character at byte {at}")]
+    ControlCharacter {
+        /// Where, counted in bytes from 0.
+        at: usize,
+    },
+    /// We do not push that way.
+    #[error("push over {scheme:?}: only https, ssh and paths are supported")]
+    Scheme {
+        /// What stands before `://`.
+        scheme: String,
+    },
+    /// Everybody on the way could read the token.
+    #[error("push over http: it sends the token and the history unencrypted")]
+    PlainHttp,
+    /// There is a password or a token in the address.
+    #[error("use a target address with a secret in it")]
+    Secret,
+    /// The user is empty or has characters that no user name has.
+    #[error("read the user of a target address: only letters, digits and ._- are allowed")]
+    User,
+    /// The host is empty or is not the name or address of one.
+    #[error("read the host of a target address")]
+    Host,
+    /// The port is not a number from 1 to 65535.
+    #[error("read the port of a target address: it must be a number from 1 to 65535")]
+    Port,
+    /// There is no path, or one that could be mistaken for something else.
+    #[error("read the path of a target address: {problem}")]
+    Path {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// It could be a path, or a host and a path.
+    #[error("tell whether a target address is a path or a host: it has a colon but no user")]
+    Ambiguous,
+}
+
+impl HasFault for UrlError {
+    fn fault(&self) -> Fault {
+        Fault::Config
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Scheme { scheme } if scheme == "file" => "write the path alone, without file://",
+            Self::PlainHttp => "use https, or allow plain http for this target explicitly",
+            Self::Secret => {
+                "take the user and the secret out of the address, and name a file with the token"
+            }
+            Self::Ambiguous => "write ./name for a path, or user@host:path for a host",
+            Self::Host => {
+                "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// Whether a target may be reached over unencrypted HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainHttp {
+    /// Only for servers on this machine or a trusted wire.
+    Allow,
+    /// The usual.
+    Refuse,
+}
+
+/// The address of a target.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct TargetUrl(Location);
+
+/// A server, and where on it the repository is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Remote {
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    /// For `https` and `ssh://` with its leading slash, for `user@host:path` as written.
+    path: String,
+}
+
+/// The kinds of targets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Location {
+    /// A repository on this machine.
+    Path(PathBuf),
+    /// A repository behind a web server.
+    Http {
+        /// Whether it is encrypted.
+        secure: bool,
+        remote: Remote,
+    },
+    /// A repository behind an SSH server.
+    Ssh { user: Option<String>, remote: Remote },
+}
+
+impl TargetUrl {
+    /// The repository at a path of this machine.
+    pub fn local(path: impl Into<PathBuf>) -> Self {
+        Self(Location::Path(path.into()))
+    }
+
+    /// Reads one of
+    ///
+    /// - `https://host[:port]/path`, and `http://…` if `plain_http` allows it,
+    /// - `ssh://[user@]host[:port]/path`,
+    /// - `user@host:path`, where a path without a leading slash starts in the user's home folder,
+    /// - a path of this machine. `file://` is none of these: a path needs no scheme, and this way
+    ///   nobody wonders which characters of it must be escaped.
+    pub fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, UrlError> {
+        if text.is_empty() {
+            return Err(UrlError::Empty);
+        }
+        if let Some(at) = text.find(char::is_control) {
+            return Err(UrlError::ControlCharacter { at });
+        }
+        let location = match text.split_once("://") {
+            Some((scheme, rest)) if is_scheme(scheme) => {
+                parse_url(&scheme.to_ascii_lowercase(), rest, plain_http)?
+            }
+            _ => parse_short(text)?,
+        };
+        Ok(Self(location))
+    }
+
+    /// The path, if the target is on this machine.
+    pub fn local_path(&self) -> Option<&Path> {
+        match &self.0 {
+            Location::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// Whose repository it is on a forge: the last but one component of the path.
+    pub fn owner(&self) -> Option<&str> {
+        self.components().nth(1)
+    }
+
+    /// What the repository is called: the last component of the path, without `.git`.
+    pub fn project(&self) -> Option<&str> {
+        let last = self.components().next()?;
+        Some(last.strip_suffix(".git").unwrap_or(last)).filter(|name| !name.is_empty())
+    }
+
+    /// The components of the path, the last one first.
+    fn components(&self) -> impl Iterator<Item = &str> {
+        let path = match &self.0 {
+            Location::Path(path) => path.to_str().unwrap_or_default(),
+            Location::Http { remote, .. } | Location::Ssh { remote, .. } => &remote.path,
+        };
+        path.rsplit('/').filter(|part| !part.is_empty() && *part != "." && *part != "..")
+    }
+
+    /// What kind of target it is.
+    pub(super) fn location(&self) -> &Location {
+        &self.0
+    }
+
+    /// What libgit2 is told to connect to. Over SSH `user` goes before the one in the address. The
+    /// user always stands there, so that libgit2 has nothing to ask for but the key.
+    pub(super) fn connection(&self, user: Option<&str>) -> String {
+        match &self.0 {
+            Location::Ssh { user: own, remote } => {
+                let user = user.or(own.as_deref()).unwrap_or(SSH_USER);
+                show_ssh(Some(user), remote)
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
+/// Whether `text` can be what stands before `://`.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+}
+
+/// Reads what stands behind `scheme://`.
+fn parse_url(scheme: &str, rest: &str, plain_http: PlainHttp) -> Result<Location, UrlError> {
+    let (authority, path) = match rest.find('/') {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    match scheme {
+        "https" | "http" => {
+            if authority.contains('@') {
+                return Err(UrlError::Secret);
+            }
+            if scheme == "http" && plain_http == PlainHttp::Refuse {
+                return Err(UrlError::PlainHttp);
+            }
+            let remote = parse_remote(authority, path)?;
+            check_http_path(path)?;
+            Ok(Location::Http { secure: scheme == "https", remote })
+        }
+        "ssh" | "git+ssh" | "ssh+git" => {
+            let (user, host) = match authority.rsplit_once('@') {
+                Some((user, host)) => (Some(parse_user(user)?), host),
+                None => (None, authority),
+            };
+            let remote = parse_remote(host, path)?;
+            check_ssh_path(path)?;
+            Ok(Location::Ssh { user, remote })
+        }
+        _ => Err(UrlError::Scheme { scheme: scheme.to_owned() }),
+    }
+}
+
+/// Reads `user@host:path`, or a path.
+fn parse_short(text: &str) -> Result<Location, UrlError> {
+    // An IPv6 address has colons of its own, in brackets.
+    let bracket = text.find("]:").map(|at| at + 1).filter(|_| text.contains("@["));
+    let colon = bracket.or_else(|| text.find(':'));
+    let (head, path) = colon.map_or((text, ""), |at| text.split_at(at));
+    let Some(path) = path.strip_prefix(':').filter(|_| !head.contains('/')) else {
+        return Ok(Location::Path(PathBuf::from(text)));
+    };
+    let (user, host) = match head.rsplit_once('@') {
+        Some((user, host)) => (parse_user(user)?, host),
+        // The colon may stand behind the user, `user:password@host`, or there is no user at all.
+        None if path.contains('@') => return Err(UrlError::Secret),
+        None => return Err(UrlError::Ambiguous),
+    };
+    let remote = Remote { host: parse_host(host)?, port: None, path: path.to_owned() };
+    check_ssh_path(path)?;
+    Ok(Location::Ssh { user: Some(user), remote })
+}
+
+/// Reads a user name. A colon in it means that a password follows.
+fn parse_user(user: &str) -> Result<String, UrlError> {
+    if user.contains(':') {
+        return Err(UrlError::Secret);
+    }
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if user.is_empty() || user.starts_with('-') || !user.chars().all(is_name) {
+        return Err(UrlError::User);
+    }
+    Ok(user.to_owned())
+}
+
+/// Reads `host[:port]`, in front of `path`.
+fn parse_remote(authority: &str, path: &str) -> Result<Remote, UrlError> {
+    let end_of_host = match authority.strip_prefix('[') {
+        Some(_) => authority.find(']').ok_or(UrlError::Host)? + 1,
+        None => authority.find(':').unwrap_or(authority.len()),
+    };
+    let (host, port) = authority.split_at(end_of_host);
+    let port = match port.strip_prefix(':') {
+        Some(digits) => Some(parse_port(digits)?),
+        None if port.is_empty() => None,
+        None => return Err(UrlError::Host),
+    };
+    Ok(Remote { host: parse_host(host)?, port, path: path.to_owned() })
+}
+
+/// Reads a port.
+fn parse_port(digits: &str) -> Result<u16, UrlError> {
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let port = digits.parse().ok().filter(|&port| port > 0 && all_digits);
+    port.ok_or(UrlError::Port)
+}
+
+/// Reads the name of a host, an IPv4 address, or an IPv6 address in brackets.
+fn parse_host(host: &str) -> Result<String, UrlError> {
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']').ok_or(UrlError::Host)?;
+        let address: Ipv6Addr = address.parse().map_err(|_| UrlError::Host)?;
+        return Ok(format!("[{address}]"));
+    }
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    if host.len() > 253 || !host.strip_suffix('.').unwrap_or(host).split('.').all(is_label) {
+        return Err(UrlError::Host);
+    }
+    Ok(host.to_ascii_lowercase())
+}
+
+/// A web path has nothing that would end it early.
+fn check_http_path(path: &str) -> Result<(), UrlError> {
+    let problem = if path.trim_matches('/').is_empty() {
+        "it is missing"
+    } else if path.contains(['?', '#']) {
+        "it must not have a query or a fragment"
+    } else if path.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
+        "spaces and letters beyond ASCII must be percent-encoded"
+    } else {
+        return Ok(());
+    };
+    Err(UrlError::Path { problem })
+}
+
+/// A path on an SSH server travels through a shell there. libgit2 quotes it; what a mistake in the
+/// quoting could turn into a command is refused all the same (libgit2 had one, CVE-2026-5917).
+fn check_ssh_path(path: &str) -> Result<(), UrlError> {
+    let problem = if path.trim_matches('/').is_empty() {
+        "it is missing"
+    } else if path.starts_with('-') {
+        "it must not begin with a hyphen"
+    } else if path.contains(['\'', '"', '\\', '`', '$', '!', '?', '#']) {
+        "it must not have quotes, backslashes or any of `$!?#"
+    } else {
+        return Ok(());
+    };
+    Err(UrlError::Path { problem })
+}
+
+/// An SSH address in the longer form where that says the same, else in the shorter one.
+fn show_ssh(user: Option<&str>, remote: &Remote) -> String {
+    let Remote { host, path, .. } = remote;
+    let user = user.map(|user| format!("{user}@")).unwrap_or_default();
+    let port = remote.port.map(|port| format!(":{port}")).unwrap_or_default();
+    if path.starts_with('/') {
+        format!("ssh://{user}{host}{port}{path}")
+    } else {
+        format!("{user}{host}:{path}")
+    }
+}
+
+impl fmt::Display for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Location::Path(path) => write!(f, "{}", path.display()),
+            Location::Http { secure, remote: Remote { host, port, path } } => {
+                let scheme = if *secure { "https" } else { "http" };
+                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+                write!(f, "{scheme}://{host}{port}{path}")
+            }
+            Location::Ssh { user, remote } => f.write_str(&show_ssh(user.as_deref(), remote)),
+        }
+    }
+}
+
+impl fmt::Debug for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TargetUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<TargetUrl, UrlError> {
+        TargetUrl::parse(text, PlainHttp::Refuse)
+    }
+
+    /// What is shown, what libgit2 gets, owner and project.
+    fn seen(text: &str) -> [String; 4] {
+        let url = parse(text).unwrap();
+        let or_dash = |part: Option<&str>| part.unwrap_or("-").to_owned();
+        [url.to_string(), url.connection(None), or_dash(url.owner()), or_dash(url.project())]
+    }
+
+    #[test]
+    fn accepted_forms() {
+        for (text, shown, connection, owner, project) in [
+            ("/srv/git/p.git", "/srv/git/p.git", "/srv/git/p.git", "git", "p"),
+            ("../x", "../x", "../x", "-", "x"),
+            ("./a:b", "./a:b", "./a:b", "-", "a:b"),
+            ("https://H.org/o/p.git", "https://h.org/o/p.git", "https://h.org/o/p.git", "o", "p"),
+            ("https://h:8443/p", "https://h:8443/p", "https://h:8443/p", "-", "p"),
+            ("https://[::1]:8/o/p", "https://[::1]:8/o/p", "https://[::1]:8/o/p", "o", "p"),
+            ("ssh://h/o/p/", "ssh://h/o/p/", "ssh://git@h/o/p/", "o", "p"),
+            ("ssh://u@h:22/p", "ssh://u@h:22/p", "ssh://u@h:22/p", "-", "p"),
+            ("git@h:o/p.git", "git@h:o/p.git", "git@h:o/p.git", "o", "p"),
+            ("git@h:/o/p.git", "ssh://git@h/o/p.git", "ssh://git@h/o/p.git", "o", "p"),
+            ("u@[::1]:o/p", "u@[::1]:o/p", "u@[::1]:o/p", "o", "p"),
+        ] {
+            assert_eq!(seen(text), [shown, connection, owner, project], "{text}");
+        }
+        let plain = TargetUrl::parse("http://h/o/p", PlainHttp::Allow).unwrap();
+        assert_eq!(plain.to_string(), "http://h/o/p");
+        assert_eq!(parse("ssh://h/p").unwrap().connection(Some("me")), "ssh://me@h/p");
+    }
+
+    #[test]
+    fn refused_forms() {
+        for (text, error) in [
+            ("", UrlError::Empty),
+            ("a\nb", UrlError::ControlCharacter { at: 1 }),
+            ("file:///x", UrlError::Scheme { scheme: "file".to_owned() }),
+            ("ext://x", UrlError::Scheme { scheme: "ext".to_owned() }),
+            ("http://h/p", UrlError::PlainHttp),
+            ("https://u:geheim@h/p", UrlError::Secret),
+            ("https://geheim@h/p", UrlError::Secret),
+            ("ssh://u:geheim@h/p", UrlError::Secret),
+            ("u:geheim@h:p", UrlError::Secret),
+            ("ssh://-oProxyCommand=x/p", UrlError::Host),
+            ("ssh://-o@h/p", UrlError::User),
+            ("ssh://@h/p", UrlError::User),
+            ("-o@h:p", UrlError::User),
+            ("u@-h:p", UrlError::Host),
+            ("u@h%2d:p", UrlError::Host),
+            ("https:///p", UrlError::Host),
+            ("https://[::1/p", UrlError::Host),
+            ("https://[::1]x/p", UrlError::Host),
+            ("https://h:0/p", UrlError::Port),
+            ("https://h:+1/p", UrlError::Port),
+            ("https://h:geheim/p", UrlError::Port),
+            ("https://h:70000/p", UrlError::Port),
+            ("h:p", UrlError::Ambiguous),
+        ] {
+            assert_eq!(parse(text), Err(error), "{text}");
+        }
+        for text in [
+            "https://h",
+            "https://h/",
+            "https://h/p?x",
+            "https://h/p#x",
+            "https://h/a b",
+            "ssh://h",
+            "u@h:",
+            "u@h:-p",
+            "u@h:p'x",
+            "ssh://h/$(x)",
+            "ssh://h/p`x`",
+            "ssh://h/p\\x",
+        ] {
+            assert!(matches!(parse(text), Err(UrlError::Path { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_message_repeats_a_secret() {
+        for text in [
+            "https://u:geheim@h/p",
+            "https://geheim@h/p",
+            "https://u:geheim/x@h/p",
+            "ssh://u:geheim@h/p",
+            "ssh://u:geheim/x@h/p",
+            "u:geheim@h:p",
+            "u:geheim/x@h:p",
+            "https://h:geheim/p",
+            "https://geheim geheim@h/p",
+        ] {
+            let error = parse(text).unwrap_err();
+            let said = format!("{error} {error:?} {:?}", error.hint());
+            assert!(!said.contains("geheim"), "{text}: {said}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_the_same(text in "(https|ssh)://([a-z-]{1,3}@)?[a-z.\\[:\\]-]{1,6}(:[0-9]{1,6})?(/[a-z.]{0,3}){0,3}|[a-z@:/.-]{1,12}") {
+            if let Ok(url) = parse(&text) {
+                prop_assert_eq!(parse(&url.to_string()), Ok(url));
+            }
+        }
+    }
+}
