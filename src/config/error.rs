@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::{Fault, HasFault};
+use crate::git::credential::CredentialError;
+use crate::git::url::UrlError;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -133,18 +135,12 @@ pub enum ProblemKind {
         /// What was written.
         value: String,
     },
-    /// A target of a kind that we cannot push to. The URL is not repeated: it may hold a secret.
-    #[error("{scheme}:// is not supported; a target is a path, https://, ssh:// or user@host:path")]
-    UnsupportedScheme {
-        /// The scheme alone.
-        scheme: String,
+    /// A target that is no address we can push to.
+    #[error("{}", cannot(source))]
+    Target {
+        /// What is wrong with it. Does not repeat it: it may hold a secret.
+        source: UrlError,
     },
-    /// A target with a password in it.
-    #[error("a password in a URL ends up in logs; put it into `token_file` or `token_credential`")]
-    PasswordInUrl,
-    /// A target that does not say where.
-    #[error("names no repository")]
-    NoRepository,
     /// No default for the selector.
     #[error("missing, and the target does not tell it")]
     NoSelector,
@@ -193,24 +189,19 @@ pub enum ProblemKind {
         /// What the system said.
         source: io::Error,
     },
-    /// A secret that other users of the machine can read.
-    #[error("{0} can be read by everybody; run `chmod o= {0}`", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
+    /// A file that should hold a secret.
+    #[error("{}", cannot(source))]
+    Secret {
+        /// What is wrong with it.
+        source: CredentialError,
     },
-    /// A file that holds no secret of the form that is needed.
-    #[error("{} must hold one line of text and nothing else", path.display())]
-    NotASecret {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A path that the next layer cannot take.
-    #[error("{} is not valid UTF-8", path.display())]
-    NotUtf8 {
-        /// The path.
-        path: PathBuf,
-    },
+}
+
+/// What `error` says, because of what, and what to do about it.
+fn cannot(error: &impl HasFault) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("cannot {error}{cause}{hint}")
 }
 
 fn suggestion(similar: Option<&str>) -> String {

@@ -58,6 +58,7 @@ pub(super) struct LimitsSection {
 pub(super) struct MirrorSection {
     pub(super) source: Option<String>,
     pub(super) target: Option<String>,
+    pub(super) plain_http: Option<bool>,
     pub(super) main: Option<String>,
     pub(super) main_branch: Option<String>,
     pub(super) user: Option<String>,

@@ -9,14 +9,12 @@ mod file;
 mod keys;
 mod options;
 mod resolve;
-mod secret;
 mod target;
 
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use options::{DaemonOptions, MirrorConfig, Selector};
-pub use target::TargetConfig;
 
 use error::Problems;
 

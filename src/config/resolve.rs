@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use super::error::{ProblemKind, Problems};
 use super::file::{DaemonSection, File, LimitsSection, MirrorSection, Section};
-use super::target::{owner_and_project, target, target_config};
+use super::target::target;
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
+use crate::git::reference::is_valid_ref_name;
+use crate::git::url::TargetUrl;
 use crate::mirror::{MainBranch, MirrorOptions, RefNaming};
 
 /// Where caches go unless the file says so.
@@ -26,24 +28,6 @@ pub(super) struct Folders<'a> {
     pub(super) folder: &'a Path,
     /// That of the credentials, if the caller was given any.
     pub(super) credentials: Option<&'a Path>,
-}
-
-impl Folders<'_> {
-    /// `path` as seen from the folder of the file, as text.
-    pub(super) fn utf8<T>(
-        &self,
-        section: &Section<T>,
-        key: &str,
-        path: &Path,
-        problems: &mut Problems,
-    ) -> Option<String> {
-        let path = self.folder.join(path);
-        let text = path.to_str().map(str::to_owned);
-        if text.is_none() {
-            section.wrong(key, ProblemKind::NotUtf8 { path }, problems);
-        }
-        text
-    }
 }
 
 /// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
@@ -220,12 +204,12 @@ fn mirror(
     // All are looked at before the first that is missing ends it.
     let source = source(section, folders, problems);
     let naming = naming(section, problems);
-    let target_config = target_config(section, folders, problems);
-    let selector = selector(section, target_config.as_ref().map(|target| &*target.url), problems);
+    let target = target(section, folders, problems);
+    let selector = selector(section, target.as_ref().map(|target| &target.url), problems);
     let options = MirrorOptions {
         name: name.to_owned(),
         source: source?,
-        target: target(target_config?),
+        target: target?,
         cache: cache.join(name),
         naming,
         limits: limits.clone(),
@@ -272,10 +256,11 @@ fn naming(section: &Section<MirrorSection>, problems: &mut Problems) -> RefNamin
 /// Which hooks mean this mirror: what the section says, and else what the target is called.
 fn selector(
     section: &Section<MirrorSection>,
-    target: Option<&str>,
+    target: Option<&TargetUrl>,
     problems: &mut Problems,
 ) -> Option<Selector> {
-    let (owner, repository) = target.map(owner_and_project).unwrap_or_default();
+    let owner = target.and_then(TargetUrl::owner);
+    let repository = target.and_then(TargetUrl::project);
     let mut part = |key: &str, written: &Option<String>, told: Option<&str>| {
         let kind = match (written.as_deref(), told) {
             (Some(""), _) => ProblemKind::Empty,
@@ -301,18 +286,12 @@ pub(super) fn is_plain_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
-/// Whether Git takes `name` as a branch (the rules of `git check-ref-format --branch`).
+/// Whether Git takes `name` as a branch. Two that it would take as a reference it takes for
+/// something else on a command line.
 fn is_branch_name(name: &str) -> bool {
-    let bad = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
-    !name.contains(bad)
-        && !name.contains("..")
-        && !name.contains("@{")
+    is_valid_ref_name(&format!("refs/heads/{name}"))
         && !name.starts_with('-')
-        && !name.ends_with('.')
         && !matches!(name, "@" | "HEAD")
-        && name.split('/').all(|part| {
-            !part.is_empty() && !part.starts_with('.') && part.strip_suffix(".lock").is_none()
-        })
 }
 
 #[cfg(test)]

@@ -19,12 +19,12 @@ impl Home {
     fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         home.secret("secrets/token", "s3cret\n", 0o600);
-        home.secret("secrets/key", "a private key\n", 0o600);
+        home.secret("secrets/key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o600);
         home.secret("secrets/known_hosts", "example.org ssh-ed25519 AAAA\n", 0o644);
         home.secret("secrets/exposed", "s3cret\n", 0o644);
         home.secret("secrets/two-lines", "s3cret\nmore\n", 0o600);
         home.secret("credentials/github-token", "s3cret\n", 0o400);
-        home.secret("credentials/deploy-key", "a private key\n", 0o400);
+        home.secret("credentials/deploy-key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o400);
         home.secret("credentials/known-hosts", "example.org ssh-ed25519 AAAA\n", 0o400);
         home
     }
