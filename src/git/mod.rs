@@ -3,6 +3,7 @@
 //! Only home of libgit2.
 
 pub mod commit;
+pub mod credential;
 pub mod destination;
 pub mod init;
 pub mod object;
@@ -14,6 +15,7 @@ pub mod tree;
 pub mod tree_name;
 pub mod url;
 
+pub use credential::Credential;
 pub use object::{ObjectId, ObjectKind};
 pub use reference::Reference;
 pub use repository::BareRepository;

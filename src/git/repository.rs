@@ -16,7 +16,7 @@ use super::reference::{BRANCHES, Reference, TAGS};
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
 
-pub(super) use open::Opened;
+pub(super) use open::{Opened, open_any};
 pub use refs::{RefEdit, UpdateRefsError};
 
 /// Why a repository could not be opened, made or read.
@@ -89,6 +89,21 @@ pub enum RepositoryError {
         #[source]
         source: git2::Error,
     },
+    /// A file of the repository does not fit its own checksum.
+    #[error("use {}: its checksum is wrong", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Files of the repository cannot be read.
+    #[error("read the files of {}", path.display())]
+    Io {
+        /// The repository.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// Files that a killed run left behind cannot be removed.
     #[error("remove the stale file {}", path.display())]
     Stale {
@@ -108,10 +123,13 @@ impl HasFault for RepositoryError {
                 Fault::Config
             }
             Self::Open { source, .. } => open_fault(source),
-            Self::Create { source, .. } | Self::Stale { source, .. } => fault::io_fault(source),
-            Self::Object { .. } | Self::MissingObject { .. } | Self::References { .. } => {
-                Fault::Corrupt
+            Self::Create { source, .. } | Self::Io { source, .. } | Self::Stale { source, .. } => {
+                fault::io_fault(source)
             }
+            Self::Damaged { .. }
+            | Self::Object { .. }
+            | Self::MissingObject { .. }
+            | Self::References { .. } => Fault::Corrupt,
         }
     }
 
@@ -123,7 +141,7 @@ impl HasFault for RepositoryError {
                     .to_owned(),
             ),
             Self::NotBare { .. } => Some("`git init --bare` makes one that will do".to_owned()),
-            Self::Object { .. } | Self::MissingObject { .. } => {
+            Self::Damaged { .. } | Self::Object { .. } | Self::MissingObject { .. } => {
                 Some("`git fsck` in that repository tells what is damaged".to_owned())
             }
             _ => None,
@@ -153,8 +171,7 @@ impl std::fmt::Debug for BareRepository {
 impl BareRepository {
     /// Opens the bare repository at `path`.
     pub fn open(path: &Path) -> Result<Self, RepositoryError> {
-        init::ensure()?;
-        let opened = open::open(path)?;
+        let opened = open_any(path)?;
         if !opened.repository().is_bare() {
             return Err(RepositoryError::NotBare { path: path.to_owned() });
         }
@@ -283,7 +300,8 @@ impl BareRepository {
         RepositoryError::References { path: self.path.clone(), source }
     }
 
-    fn object_error(&self, id: ObjectId, error: git2::Error) -> RepositoryError {
+    /// Why the object `id` could not be read.
+    pub(super) fn object_error(&self, id: ObjectId, error: git2::Error) -> RepositoryError {
         let path = self.path.clone();
         match error.code() {
             ErrorCode::NotFound => RepositoryError::MissingObject { path, id },

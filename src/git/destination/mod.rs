@@ -1,5 +1,149 @@
-//! Where commits go.
+//! Where commits go: one trait, one function from an address to its implementation.
 
-/// A place to push to, with what is needed to get in.
+mod error;
+mod failure;
+mod known_hosts;
+mod local;
+mod network;
+mod objects;
+mod plan;
+mod publish;
+mod remote_text;
+mod session;
+
+use std::path::{Path, PathBuf};
+
+use super::reference::Reference;
+use super::url::Location;
+use super::{ObjectId, TargetUrl, init};
+use crate::base::{Interrupt, Progress};
+
+pub use super::credential::Credential;
+pub use error::{HostKeyError, PublishError, Said};
+pub use plan::{Ancestry, Decision, plan};
+pub use publish::publish;
+
+/// A place to push to, with what is needed to get in. Its `Debug` shows no secret.
 #[derive(Clone, Debug)]
-pub struct Target {}
+pub struct Target {
+    /// Where it is.
+    pub url: TargetUrl,
+    /// What opens it.
+    pub credential: Credential,
+    /// The keys of SSH servers, in the form of OpenSSH's `known_hosts`. Servers that it does not
+    /// mention are unknown, but for GitHub's, whose keys are built in.
+    pub known_hosts: Option<PathBuf>,
+}
+
+impl Target {
+    /// The repository at a path of this machine.
+    pub fn local(path: impl Into<PathBuf>) -> Self {
+        Self { url: TargetUrl::local(path), credential: Credential::None, known_hosts: None }
+    }
+}
+
+/// A reference that the target shall have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefUpdate {
+    /// The full name.
+    pub name: String,
+    /// What it shall point at. Everything it needs must be in the repository we push from.
+    pub id: ObjectId,
+    /// What the target has now; `None` if it has no reference of that name. It is not moved if it
+    /// has something else when the push arrives.
+    pub old: Option<ObjectId>,
+}
+
+/// What became of one reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefOutcome {
+    /// The full name.
+    pub name: String,
+    /// What the target had before; `None` if it had no reference of that name.
+    pub old: Option<ObjectId>,
+    /// What it was to have.
+    pub new: ObjectId,
+    /// How that went.
+    pub result: RefResult,
+}
+
+/// How it went with one reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RefResult {
+    /// The target had it already.
+    UpToDate,
+    /// The target has it now, and did not before.
+    Created,
+    /// The target has moved it.
+    FastForwarded,
+    /// The target has not moved it, or we did not ask it to.
+    Refused {
+        /// Why, in the words of whoever refused.
+        reason: String,
+    },
+}
+
+impl RefOutcome {
+    /// Whether the target has what it was to have.
+    pub fn is_there(&self) -> bool {
+        !matches!(self.result, RefResult::Refused { .. })
+    }
+
+    /// What a push that was accepted means for `update`.
+    fn accepted(update: &RefUpdate) -> Self {
+        let result = match update.old {
+            None => RefResult::Created,
+            Some(_) => RefResult::FastForwarded,
+        };
+        Self { name: update.name.clone(), old: update.old, new: update.id, result }
+    }
+
+    /// What a refusal means for `update`.
+    fn refused(update: &RefUpdate, reason: impl Into<String>) -> Self {
+        let result = RefResult::Refused { reason: reason.into() };
+        Self { name: update.name.clone(), old: update.old, new: update.id, result }
+    }
+}
+
+/// A place that has references and takes objects. [`publish`] decides what goes there.
+pub trait Destination {
+    /// The branches and tags that the target has now, by name.
+    fn references(&mut self) -> Result<Vec<Reference>, PublishError>;
+
+    /// Sends what `updates` need, and asks the target to move these references. The result has one
+    /// outcome for each, by the target's own report.
+    ///
+    /// The caller has checked that each update is a fast-forward. The target moves a reference only
+    /// if it still has [`RefUpdate::old`].
+    fn push(
+        &mut self,
+        updates: &[RefUpdate],
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<RefOutcome>, PublishError>;
+
+    /// Called after the first push to a target that had no branch, which brought `main_branch`
+    /// (the full name) there. Forges make that the default branch themselves.
+    fn make_default(&mut self, main_branch: &str) -> Result<(), PublishError> {
+        let _ = main_branch;
+        Ok(())
+    }
+}
+
+/// The destination that `target` names, to which objects are sent from the bare repository
+/// `git_dir`. The one place that knows which implementation an address means.
+pub fn open(target: &Target, git_dir: &Path) -> Result<Box<dyn Destination>, PublishError> {
+    init::ensure()?;
+    let wrong =
+        |expected| Err(PublishError::WrongCredential { target: target.url.to_string(), expected });
+    match (target.url.location(), &target.credential) {
+        (Location::Path(path), _) => Ok(Box::new(local::LocalDestination::open(path, git_dir)?)),
+        (Location::Http { .. }, Credential::SshKey { .. }) => {
+            wrong("a user and a token, not a private key")
+        }
+        (Location::Ssh { .. }, Credential::Token { .. }) => wrong("a private key, not a token"),
+        (Location::Http { .. } | Location::Ssh { .. }, _) => {
+            Ok(Box::new(network::NetworkDestination::open(target, git_dir)?))
+        }
+    }
+}

@@ -9,6 +9,7 @@ use git2::{ConfigLevel, ErrorCode, RepositoryInitOptions, RepositoryOpenFlags};
 
 use super::RepositoryError;
 use crate::base::durable::sync_folder;
+use crate::git::init;
 
 /// What holds for every repository that we open, whatever its own configuration says: what libgit2
 /// writes is flushed to disk before it is renamed into place, and a server that sends us to
@@ -33,7 +34,8 @@ impl Opened {
 }
 
 /// Opens the repository at `path`, bare or with a working copy, without looking in folders above.
-pub(in crate::git) fn open(path: &Path) -> Result<Opened, RepositoryError> {
+pub(in crate::git) fn open_any(path: &Path) -> Result<Opened, RepositoryError> {
+    init::ensure()?;
     let failed = |source| RepositoryError::Open { path: path.to_owned(), source };
     let none: [&OsStr; 0] = [];
     let repository = git2::Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, none)

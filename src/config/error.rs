@@ -1,0 +1,226 @@
+//! Everything that can be wrong with a configuration.
+
+use std::fmt::{self, Write as _};
+use std::io;
+use std::path::PathBuf;
+
+use crate::base::{Fault, HasFault};
+use crate::git::credential::CredentialError;
+use crate::git::url::UrlError;
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("read the configuration {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file was read, and something in it is wrong.
+    #[error("use the configuration:{}", listed(path, problems))]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// All that is wrong, in the order of the lines. Never empty.
+        problems: Vec<Problem>,
+    },
+}
+
+impl HasFault for ConfigError {
+    fn fault(&self) -> Fault {
+        Fault::Config
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } => {
+                Some("`synchroniser config default` prints a file to start from".to_owned())
+            }
+            Self::Invalid { .. } => {
+                Some("`synchroniser config default` prints every key with its meaning".to_owned())
+            }
+        }
+    }
+}
+
+/// One line for each problem, in the `file:line: ` form that editors jump to.
+fn listed(path: &std::path::Path, problems: &[Problem]) -> String {
+    problems.iter().fold(String::new(), |mut text, problem| {
+        let _ = write!(text, "\n  {}:{problem}", path.display());
+        text
+    })
+}
+
+/// One thing that is wrong, and where.
+#[derive(Debug)]
+pub struct Problem {
+    /// The line in the file, counted from 1.
+    pub line: usize,
+    /// The full key, such as `daemon.listen` or `mirrors.rocket`; empty if no key is concerned.
+    pub key: String,
+    /// What is wrong there.
+    pub kind: ProblemKind,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.line)?;
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}", self.kind)
+    }
+}
+
+/// What is wrong with one key. The texts go on after `key: `.
+#[derive(Debug, thiserror::Error)]
+pub enum ProblemKind {
+    /// The file is not TOML.
+    #[error("not TOML: {message}")]
+    Syntax {
+        /// What the parser said.
+        message: String,
+    },
+    /// A key that nobody reads.
+    #[error("no such key{}", suggestion(*similar))]
+    UnknownKey {
+        /// The key that may have been meant.
+        similar: Option<&'static str>,
+    },
+    /// A value of the wrong type.
+    #[error("{message}")]
+    WrongType {
+        /// What the parser said.
+        message: String,
+    },
+    /// A key that has no default is not there.
+    #[error("missing")]
+    Missing,
+    /// A number that makes no sense here.
+    #[error("{value} is not between {least} and {most}")]
+    OutOfRange {
+        /// What was written.
+        value: u64,
+        /// The least that is allowed.
+        least: u64,
+        /// The most that is allowed.
+        most: u64,
+    },
+    /// A value that is there and empty.
+    #[error("empty")]
+    Empty,
+    /// Not an address to listen on.
+    #[error(
+        "{value:?} is not an address with a port, such as \"127.0.0.1:8377\" or \"[::1]:8377\""
+    )]
+    NotAnAddress {
+        /// What was written.
+        value: String,
+    },
+    /// The name of a mirror that cannot be a folder.
+    #[error(
+        "the name of a mirror is of letters, digits, \".\", \"_\" and \"-\", \
+         and begins with neither \".\" nor \"-\""
+    )]
+    BadMirrorName,
+    /// A source that is not a local path. The URL is not repeated: it may hold a secret.
+    #[error("a URL; a source is a local path")]
+    SourceNotLocal,
+    /// A main branch that Git would refuse.
+    #[error("{value:?} is not a name that Git allows for a branch")]
+    BadBranch {
+        /// What was written.
+        value: String,
+    },
+    /// A target that is no address we can push to.
+    #[error("{}", cannot(source))]
+    Target {
+        /// What is wrong with it. Does not repeat it: it may hold a secret.
+        source: UrlError,
+    },
+    /// No default for the selector.
+    #[error("missing, and the target does not tell it")]
+    NoSelector,
+    /// Two mirrors that one hook would mean.
+    #[error("user {user:?} and project {project:?} already select the mirror {other:?}")]
+    SameSelector {
+        /// The user of both.
+        user: String,
+        /// The project of both.
+        project: String,
+        /// The mirror that came first.
+        other: String,
+    },
+    /// Two keys that answer the same question.
+    #[error("set already by `{other}`")]
+    SetTwice {
+        /// The other key.
+        other: &'static str,
+    },
+    /// A way in that does not fit the target.
+    #[error("of no use for this target, which needs {needs}")]
+    WrongWayIn {
+        /// What would be of use.
+        needs: &'static str,
+    },
+    /// An ssh target without a key.
+    #[error("ssh needs a key: set `key_file` or `key_credential`")]
+    NoKey,
+    /// A credential is named, and nobody passed any.
+    #[error(
+        "there is no folder of credentials ($CREDENTIALS_DIRECTORY); \
+         they come with LoadCredential= of a systemd unit"
+    )]
+    NoCredentials,
+    /// The name of a credential that would leave the folder.
+    #[error("{value:?} is not the name of a credential")]
+    BadCredentialName {
+        /// What was written.
+        value: String,
+    },
+    /// A file that is named and cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that should hold a secret.
+    #[error("{}", cannot(source))]
+    Secret {
+        /// What is wrong with it.
+        source: CredentialError,
+    },
+}
+
+/// What `error` says, because of what, and what to do about it.
+fn cannot(error: &impl HasFault) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("cannot {error}{cause}{hint}")
+}
+
+fn suggestion(similar: Option<&str>) -> String {
+    similar.map(|key| format!("; did you mean \"{key}\"?")).unwrap_or_default()
+}
+
+/// What was found so far.
+#[derive(Default)]
+pub(super) struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Notes that `kind` is wrong with `key` on `line`.
+    pub(super) fn push(&mut self, line: usize, key: impl Into<String>, kind: ProblemKind) {
+        self.0.push(Problem { line, key: key.into(), kind });
+    }
+
+    /// All of them, in the order of the lines.
+    pub(super) fn sorted(mut self) -> Vec<Problem> {
+        self.0.sort_by_key(|problem| problem.line);
+        self.0
+    }
+}

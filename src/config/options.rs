@@ -1,0 +1,69 @@
+//! What a configuration resolves into, beside the options that the layers below define.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::mirror::MirrorOptions;
+
+/// What the daemon needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How long a hook is kept waiting for its sync.
+    pub wait: Duration,
+    /// The largest request body in bytes.
+    pub max_body: usize,
+    /// How many mirrors are synced at the same time.
+    pub workers: NonZeroUsize,
+    /// How long a sender may take for its head, and again for its body.
+    pub request_timeout: Duration,
+    /// How many connections are served at the same time.
+    pub connections: NonZeroUsize,
+    /// How long running syncs may take to end when the daemon is told to stop.
+    pub stop_timeout: Duration,
+}
+
+impl Default for DaemonOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8377)),
+            wait: Duration::from_secs(10),
+            max_body: 1 << 20,
+            workers: const { NonZeroUsize::new(2).unwrap() },
+            request_timeout: Duration::from_secs(10),
+            connections: const { NonZeroUsize::new(256).unwrap() },
+            stop_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One configured mirror: what to sync, and which hooks ask for it.
+#[derive(Clone, Debug)]
+pub struct MirrorConfig {
+    /// What a sync of it needs.
+    pub options: MirrorOptions,
+    /// Which hooks ask for it.
+    pub selector: Selector,
+}
+
+/// The user and the project by which a hook finds its mirror.
+///
+/// A hook may name any; it only ever selects among those configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector {
+    /// The user or group, as the operator spells it.
+    pub user: String,
+    /// The project, as the operator spells it.
+    pub project: String,
+}
+
+impl Selector {
+    /// Whether `user` and `project` mean this one. Forges take upper and lower case as the same in
+    /// both, so a hook may too.
+    pub fn matches(&self, user: &str, project: &str) -> bool {
+        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        same(&self.user, user) && same(&self.project, project)
+    }
+}

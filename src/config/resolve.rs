@@ -1,0 +1,344 @@
+//! What the sections of the file mean.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::{ProblemKind, Problems};
+use super::file::{DaemonSection, File, LimitsSection, MirrorSection, Section};
+use super::target::target;
+use super::{Config, DaemonOptions, MirrorConfig, Selector};
+use crate::base::Limits;
+use crate::git::reference::is_valid_ref_name;
+use crate::git::url::TargetUrl;
+use crate::mirror::{MainBranch, MirrorOptions, RefNaming};
+
+/// Where caches go unless the file says so.
+const CACHE: &str = "/var/cache/synchroniser";
+
+/// An hour: longer times are a mistake in the unit.
+const MAX_SECONDS: u64 = 3600;
+
+/// The folders at which relative names start.
+pub(super) struct Folders<'a> {
+    /// That of the configuration file.
+    pub(super) folder: &'a Path,
+    /// That of the credentials, if the caller was given any.
+    pub(super) credentials: Option<&'a Path>,
+}
+
+/// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
+pub(super) fn config(file: File, folders: &Folders, problems: &mut Problems) -> Config {
+    let cache = folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into()));
+    let daemon = daemon(&file.daemon, problems);
+    let limits = limits(&file.limits, problems);
+    let mut selected = HashMap::new();
+    let mut mirrors = Vec::new();
+    for (name, section) in &file.mirrors {
+        let Some(mirror) = mirror(name, section, &cache, &limits, folders, problems) else {
+            continue;
+        };
+        let Selector { user, project } = mirror.selector.clone();
+        let lower = (user.to_lowercase(), project.to_lowercase());
+        if let Some(other) = selected.insert(lower, name.clone()) {
+            section.wrong("", ProblemKind::SameSelector { user, project, other }, problems);
+        }
+        mirrors.push(mirror);
+    }
+    Config { cache, daemon, mirrors }
+}
+
+fn daemon(section: &Section<DaemonSection>, problems: &mut Problems) -> DaemonOptions {
+    let default = DaemonOptions::default();
+    let DaemonSection {
+        listen,
+        wait,
+        max_body,
+        workers,
+        request_timeout,
+        connections,
+        stop_timeout,
+    } = &section.value;
+    let mut numbers = Numbers { section, problems };
+    DaemonOptions {
+        wait: numbers.seconds("wait", *wait, 0, default.wait),
+        max_body: numbers.size("max_body", *max_body, 1 << 10..=1 << 30, default.max_body),
+        workers: numbers.count("workers", *workers, 1 << 10, default.workers),
+        request_timeout: numbers.seconds(
+            "request_timeout",
+            *request_timeout,
+            1,
+            default.request_timeout,
+        ),
+        connections: numbers.count("connections", *connections, 1 << 16, default.connections),
+        stop_timeout: numbers.seconds("stop_timeout", *stop_timeout, 0, default.stop_timeout),
+        listen: listen
+            .as_deref()
+            .and_then(|value| address(section, value, problems))
+            .unwrap_or(default.listen),
+    }
+}
+
+fn address(
+    section: &Section<DaemonSection>,
+    value: &str,
+    problems: &mut Problems,
+) -> Option<SocketAddr> {
+    let address = value.parse().ok();
+    if address.is_none() {
+        let kind = ProblemKind::NotAnAddress { value: value.to_owned() };
+        section.wrong("listen", kind, problems);
+    }
+    address
+}
+
+fn limits(section: &Section<LimitsSection>, problems: &mut Problems) -> Limits {
+    let default = Limits::default();
+    let LimitsSection { revision_bytes, index_bytes, metadata_bytes, text_cache_bytes } =
+        &section.value;
+    let mut numbers = Numbers { section, problems };
+    let most = 1 << 40;
+    Limits {
+        revision_bytes: numbers.size(
+            "revision_bytes",
+            *revision_bytes,
+            1..=most,
+            default.revision_bytes,
+        ),
+        index_bytes: numbers.number("index_bytes", *index_bytes, 1..=most, default.index_bytes),
+        metadata_bytes: numbers.number(
+            "metadata_bytes",
+            *metadata_bytes,
+            1..=most,
+            default.metadata_bytes,
+        ),
+        text_cache_bytes: numbers.size(
+            "text_cache_bytes",
+            *text_cache_bytes,
+            0..=most,
+            default.text_cache_bytes,
+        ),
+    }
+}
+
+/// Checks the numbers of one section.
+struct Numbers<'a, T> {
+    section: &'a Section<T>,
+    problems: &'a mut Problems,
+}
+
+impl<T> Numbers<'_, T> {
+    /// `value` if it is in `range`; without one, the default.
+    fn number(
+        &mut self,
+        key: &str,
+        value: Option<u64>,
+        range: RangeInclusive<u64>,
+        default: u64,
+    ) -> u64 {
+        match value {
+            None => default,
+            Some(value) if range.contains(&value) => value,
+            Some(value) => {
+                let (&least, &most) = (range.start(), range.end());
+                let kind = ProblemKind::OutOfRange { value, least, most };
+                self.section.wrong(key, kind, self.problems);
+                default
+            }
+        }
+    }
+
+    fn size(
+        &mut self,
+        key: &str,
+        value: Option<u64>,
+        range: RangeInclusive<u64>,
+        default: usize,
+    ) -> usize {
+        let value = self.number(key, value, range, default as u64);
+        // Only a machine of 32 bits can fail here, and there no size is larger anyway.
+        usize::try_from(value).unwrap_or(usize::MAX)
+    }
+
+    fn count(
+        &mut self,
+        key: &str,
+        value: Option<u64>,
+        most: u64,
+        default: NonZeroUsize,
+    ) -> NonZeroUsize {
+        NonZeroUsize::new(self.size(key, value, 1..=most, default.get())).unwrap_or(default)
+    }
+
+    fn seconds(
+        &mut self,
+        key: &str,
+        value: Option<u64>,
+        least: u64,
+        default: Duration,
+    ) -> Duration {
+        Duration::from_secs(self.number(key, value, least..=MAX_SECONDS, default.as_secs()))
+    }
+}
+
+/// One mirror; `None` if its section cannot be used.
+fn mirror(
+    name: &str,
+    section: &Section<MirrorSection>,
+    cache: &Path,
+    limits: &Limits,
+    folders: &Folders,
+    problems: &mut Problems,
+) -> Option<MirrorConfig> {
+    if !is_plain_name(name) {
+        section.wrong("", ProblemKind::BadMirrorName, problems);
+    }
+    for (key, value) in [("source", &section.value.source), ("target", &section.value.target)] {
+        if value.is_none() && !section.sets(key) {
+            section.wrong(key, ProblemKind::Missing, problems);
+        }
+    }
+    // All are looked at before the first that is missing ends it.
+    let source = source(section, folders, problems);
+    let naming = naming(section, problems);
+    let target = target(section, folders, problems);
+    let selector = selector(section, target.as_ref().map(|target| &target.url), problems);
+    let options = MirrorOptions {
+        name: name.to_owned(),
+        source: source?,
+        target: target?,
+        cache: cache.join(name),
+        naming,
+        limits: limits.clone(),
+    };
+    Some(MirrorConfig { options, selector: selector? })
+}
+
+/// The local path of the source.
+fn source(
+    section: &Section<MirrorSection>,
+    folders: &Folders,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
+    let written = section.value.source.as_deref()?;
+    let kind = match written {
+        "" => ProblemKind::Empty,
+        url if url.contains("://") => ProblemKind::SourceNotLocal,
+        path => return Some(folders.folder.join(path)),
+    };
+    section.wrong("source", kind, problems);
+    None
+}
+
+fn naming(section: &Section<MirrorSection>, problems: &mut Problems) -> RefNaming {
+    let mut naming = RefNaming::default();
+    match section.value.main.as_deref() {
+        None => {}
+        Some("") => section.wrong("main", ProblemKind::Empty, problems),
+        // Mercurial reserves the word: no branch can have it as its name.
+        Some("tip") => naming.main = MainBranch::Tip,
+        Some(branch) => naming.main = MainBranch::Branch(branch.to_owned()),
+    }
+    match section.value.main_branch.as_deref() {
+        None => {}
+        Some(name) if is_branch_name(name) => name.clone_into(&mut naming.main_branch),
+        Some(name) => {
+            let kind = ProblemKind::BadBranch { value: name.to_owned() };
+            section.wrong("main_branch", kind, problems);
+        }
+    }
+    naming
+}
+
+/// Which hooks mean this mirror: what the section says, and else what the target is called.
+fn selector(
+    section: &Section<MirrorSection>,
+    target: Option<&TargetUrl>,
+    problems: &mut Problems,
+) -> Option<Selector> {
+    let owner = target.and_then(TargetUrl::owner);
+    let repository = target.and_then(TargetUrl::project);
+    let mut part = |key: &str, written: &Option<String>, told: Option<&str>| {
+        let kind = match (written.as_deref(), told) {
+            (Some(""), _) => ProblemKind::Empty,
+            (Some(written), _) => return Some(written.to_owned()),
+            (None, Some(told)) => return Some(told.to_owned()),
+            // The target is wrong or not there at all, and that was said.
+            (None, None) if target.is_none() || section.sets(key) => return None,
+            (None, None) => ProblemKind::NoSelector,
+        };
+        section.wrong(key, kind, problems);
+        None
+    };
+    let user = part("user", &section.value.user, owner);
+    let project = part("project", &section.value.project, repository);
+    Some(Selector { user: user?, project: project? })
+}
+
+/// Whether `name` is the name of one file and can be nothing else: no path, no option, not hidden.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 100
+        && !name.starts_with(['.', '-'])
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+/// Whether Git takes `name` as a branch. Two that it would take as a reference it takes for
+/// something else on a command line.
+fn is_branch_name(name: &str) -> bool {
+    is_valid_ref_name(&format!("refs/heads/{name}"))
+        && !name.starts_with('-')
+        && !matches!(name, "@" | "HEAD")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_says_what_the_defaults_are() {
+        let config = Config::parse(super::super::DEFAULT, Path::new("/etc/x.toml"), None).unwrap();
+        assert_eq!(config.daemon, DaemonOptions::default());
+        assert_eq!(config.cache, Path::new(CACHE));
+        assert!(config.mirrors.is_empty());
+        let (mut problems, mut unset) = (Problems::default(), Problems::default());
+        let file = super::super::file::read(super::super::DEFAULT, &mut problems);
+        assert_eq!(limits(&file.limits, &mut problems), Limits::default());
+        assert_eq!(limits(&Section::default(), &mut unset), Limits::default());
+        assert_eq!(daemon(&Section::default(), &mut unset), DaemonOptions::default());
+    }
+
+    #[test]
+    fn plain_names() {
+        for name in ["rocket", "a.b_c-D9", "x"] {
+            assert!(is_plain_name(name), "{name:?}");
+        }
+        for name in ["", ".", "..", ".x", "-x", "a/b", "a b", "ä", &"x".repeat(101)] {
+            assert!(!is_plain_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn branch_names() {
+        for name in ["master", "main", "a/b", "release-1.0", "größe"] {
+            assert!(is_branch_name(name), "{name:?}");
+        }
+        for name in [
+            "", "a..b", "a b", "/a", "a/", "a//b", "a.", ".a", "a/.b", "x.lock", "x.lock/y", "@",
+            "a@{b", "-a", "a~1", "a\u{7f}", "HEAD", "a\\b",
+        ] {
+            assert!(!is_branch_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn selectors_ignore_case() {
+        let selector = Selector { user: "Acme".into(), project: "Rocket-Größe".into() };
+        assert!(selector.matches("aCME", "ROCKET-GRÖßE"));
+        assert!(!selector.matches("acme", "rocket"));
+        assert!(!selector.matches("rocket-größe", "acme"));
+    }
+}

@@ -1,0 +1,177 @@
+//! What all requests share: the mirrors and the queue that syncs them.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::text::{clean, with_causes};
+use crate::base::{HasFault, Interrupt};
+use crate::config::{Config, MirrorConfig};
+use crate::mirror::{MirrorOptions, SyncReport};
+use crate::queue::{Board, Failure, Job, JobId, JobState, StartError, Work};
+
+/// How many syncs that are over can be asked about, for each mirror.
+const HISTORY: usize = 20;
+
+/// An error of a sync, whatever type it is of.
+pub type SyncFailure = Box<dyn HasFault + Send + Sync>;
+
+/// Syncs one mirror, on a thread that may block, and stops at a safe place once the interrupt is
+/// raised. It is never called twice at once for the same mirror.
+pub type Syncer =
+    Arc<dyn Fn(&MirrorOptions, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync>;
+
+/// A job of the daemon's queue.
+pub(super) type SyncJob = Job<Mirror, Arc<SyncReport>>;
+
+/// A mirror, as the key of the queue: two are the same if their names are.
+#[derive(Clone)]
+pub(super) struct Mirror(Arc<MirrorConfig>);
+
+impl Mirror {
+    /// What the mirror is called.
+    pub(super) fn name(&self) -> &str {
+        &self.0.options.name
+    }
+
+    /// The user of its selector.
+    pub(super) fn user(&self) -> &str {
+        &self.0.selector.user
+    }
+
+    /// The project of its selector.
+    pub(super) fn project(&self) -> &str {
+        &self.0.selector.project
+    }
+}
+
+impl PartialEq for Mirror {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Mirror {}
+
+impl Hash for Mirror {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+/// What all requests share.
+pub(super) struct App {
+    pub(super) mirrors: Vec<Mirror>,
+    pub(super) board: Board<Mirror, Arc<SyncReport>>,
+    /// How long a hook waits for its sync.
+    pub(super) wait: Duration,
+    /// The largest body, in bytes.
+    pub(super) max_body: usize,
+    /// How long a body may take.
+    pub(super) body_timeout: Duration,
+    /// Changes whenever a job is over.
+    over: watch::Receiver<()>,
+}
+
+impl App {
+    /// Starts the workers.
+    pub(super) fn start(config: Config, syncer: Syncer) -> Result<Self, StartError> {
+        let (tell_over, over) = watch::channel(());
+        let work = SyncWork { syncer, over: tell_over };
+        Ok(Self {
+            board: Board::start(config.daemon.workers, HISTORY, work)?,
+            mirrors: config.mirrors.into_iter().map(|it| Mirror(Arc::new(it))).collect(),
+            wait: config.daemon.wait,
+            max_body: config.daemon.max_body,
+            body_timeout: config.daemon.request_timeout,
+            over,
+        })
+    }
+
+    /// The mirror that `user` and `project` select.
+    pub(super) fn select(&self, user: &str, project: &str) -> Option<&Mirror> {
+        self.mirrors.iter().find(|mirror| mirror.0.selector.matches(user, project))
+    }
+
+    /// The job called `id` once it is over, or as it is when the wait has passed; `None` if it is
+    /// not known any more.
+    pub(super) async fn outcome(&self, id: JobId) -> Option<SyncJob> {
+        // Subscribed before the first look: what happens between two looks wakes us.
+        let mut over = self.over.clone();
+        over.mark_unchanged();
+        let is_over = async {
+            while self.board.job(id).is_some_and(|job| !job.state.is_over()) {
+                if over.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(self.wait, is_over).await;
+        self.board.job(id)
+    }
+
+    /// Takes no more jobs, and asks the running ones to stop.
+    pub(super) fn close(&self) {
+        self.board.close();
+    }
+
+    /// Waits until no sync runs, or for `timeout`, and returns how many still do.
+    pub(super) async fn idle(&self, timeout: Duration) -> usize {
+        let board = self.board.clone();
+        let waited = tokio::task::spawn_blocking(move || board.wait_idle(timeout));
+        waited.await.unwrap_or_default()
+    }
+}
+
+/// Joins the queue to what syncs.
+struct SyncWork {
+    syncer: Syncer,
+    over: watch::Sender<()>,
+}
+
+impl Work<Mirror, Arc<SyncReport>> for SyncWork {
+    fn run(&self, job: &SyncJob, interrupt: &Interrupt) -> Result<Arc<SyncReport>, Failure> {
+        let span = tracing::info_span!("sync", mirror = job.key.name(), job = %job.id);
+        let _entered = span.enter();
+        tracing::info!(requests = job.requests, "a sync begins");
+        let report = (self.syncer)(&job.key.0.options, interrupt);
+        report.map(Arc::new).map_err(|error| Failure {
+            fault: error.fault(),
+            message: with_causes(&*error),
+            hint: error.hint().map(|hint| clean(&hint)),
+        })
+    }
+
+    fn over(&self, job: &SyncJob) {
+        log(job);
+        self.over.send_replace(());
+    }
+}
+
+/// The one place that logs how a sync ended.
+fn log(job: &SyncJob) {
+    let (mirror, id, seconds) = (job.key.name(), job.id, job.elapsed().as_secs_f64());
+    match &job.state {
+        JobState::Done(report) => {
+            for note in &report.notes {
+                tracing::warn!(mirror, job = %id, "{}", clean(note));
+            }
+            tracing::info!(
+                mirror,
+                job = %id,
+                seconds,
+                changesets = report.changesets,
+                converted = report.converted,
+                refs = report.refs.len(),
+                "a sync ended"
+            );
+        }
+        JobState::Failed(failure) => {
+            let (fault, reason) = (failure.fault.name(), clean(&failure.message));
+            tracing::error!(mirror, job = %id, seconds, fault, "a sync failed: {reason}");
+        }
+        JobState::Queued | JobState::Running => {}
+    }
+}

@@ -1,0 +1,81 @@
+//! One hook: from the bytes of a delivery to the answer.
+
+use super::answer::Answer;
+use super::app::App;
+use super::text::clean_short;
+use crate::hook::{Delivery, Format, PushEvent, form};
+
+/// How many characters of a name from outside are shown.
+const NAME: usize = 100;
+
+/// Takes a delivery in `format`, asks for a sync of the mirror that it selects, and waits for it as
+/// long as is configured.
+pub(super) async fn hook(
+    app: &App,
+    format: &Format,
+    delivery: &Delivery<'_>,
+    query: &str,
+) -> Answer {
+    let event = match (format.parse)(delivery) {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::info!(format = format.name, "a hook cannot be read: {error}");
+            return Answer::bad_payload(error);
+        }
+    };
+    let (user, project) = selected(query, &event);
+    let Some(mirror) = app.select(&user, &project) else {
+        let (user, project) = (clean_short(&user, NAME), clean_short(&project, NAME));
+        tracing::info!(user, project, "a hook selects no mirror");
+        return Answer::no_mirror(&user, &project);
+    };
+    let Ok(ticket) = app.board.request(mirror.clone()) else {
+        return Answer::stopping();
+    };
+    tracing::info!(
+        mirror = mirror.name(),
+        job = %ticket.id,
+        folded = ticket.folded,
+        heads = event.heads_hinted.len(),
+        "a hook asks for a sync"
+    );
+    match app.outcome(ticket.id).await {
+        Some(job) => Answer::of_job(&job),
+        None => Answer::forgotten(mirror),
+    }
+}
+
+/// The user and the project that a hook selects: those of the query, and else the payload's.
+fn selected(query: &str, event: &PushEvent) -> (String, String) {
+    let chosen = |name: &str, sent: &str| {
+        let chosen = form::field(query.as_bytes(), name).filter(|value| !value.is_empty());
+        chosen.map_or_else(|| sent.to_owned(), |value| String::from_utf8_lossy(&value).into_owned())
+    };
+    (chosen("user", &event.owner), chosen("project", &event.slug))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_goes_before_the_payload() {
+        let event = PushEvent {
+            owner: "ada".to_owned(),
+            slug: "core".to_owned(),
+            name: None,
+            heads_hinted: Vec::new(),
+        };
+        for (query, user, project) in [
+            ("", "ada", "core"),
+            ("user=acme", "acme", "core"),
+            ("project=rocket&x=1", "ada", "rocket"),
+            ("user=acme%20inc&project=r%2Fs", "acme inc", "r/s"),
+            ("user=&project", "ada", "core"),
+            ("user=%ff%zz", "\u{fffd}%zz", "core"),
+        ] {
+            let (found_user, found_project) = selected(query, &event);
+            assert_eq!((&*found_user, &*found_project), (user, project), "{query}");
+        }
+    }
+}

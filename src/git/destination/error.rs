@@ -1,0 +1,222 @@
+//! Why a push did not happen.
+
+use crate::base::{Fault, HasFault, Interrupted};
+use crate::git::init::InitError;
+use crate::git::repository::RepositoryError;
+
+pub use super::known_hosts::HostKeyError;
+
+/// What libgit2 or the other side said, safe to show: see [`super::remote_text`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Said(pub(super) String);
+
+/// Why a push did not happen. A reference that the target refused is not among these: that is in
+/// its [`super::RefOutcome`].
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// Somebody asked us to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// libgit2 could not be set up.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// The repository that we push from cannot be read.
+    #[error("read the converted history")]
+    Cache(#[from] RepositoryError),
+    /// The target does not exist, or we may not know that it does: servers answer both alike.
+    #[error("find {target}, or get access to it")]
+    Missing {
+        /// The address.
+        target: String,
+        /// What the other side said.
+        #[source]
+        source: Said,
+    },
+    /// The target exists, and we may not push to it.
+    #[error("get permission to push to {target}")]
+    Denied {
+        /// The address.
+        target: String,
+        /// What the other side said.
+        #[source]
+        source: Said,
+    },
+    /// The target wants a credential, and none is configured.
+    #[error("log in to {target}: it asks for a credential, and none is configured")]
+    NoCredential {
+        /// The address.
+        target: String,
+    },
+    /// The configured credential is of a kind that this target has no use for.
+    #[error("log in to {target}: it takes {expected}")]
+    WrongCredential {
+        /// The address.
+        target: String,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// The target does not accept the credential.
+    #[error("log in to {target}: the credential was rejected")]
+    Rejected {
+        /// The address.
+        target: String,
+    },
+    /// The private key cannot be used.
+    #[error("log in to {target}: the private key cannot be used")]
+    UnusableKey {
+        /// The address.
+        target: String,
+        /// What libgit2 says.
+        #[source]
+        source: Said,
+    },
+    /// The SSH server is not known to be the one it says it is.
+    #[error("trust the SSH server of {target}")]
+    HostKey {
+        /// The address.
+        target: String,
+        /// What is wrong with its key.
+        #[source]
+        source: Box<HostKeyError>,
+    },
+    /// The web server is not known to be the one it says it is.
+    #[error("trust the certificate of {target}")]
+    Certificate {
+        /// The address.
+        target: String,
+        /// What libgit2 says.
+        #[source]
+        source: Said,
+    },
+    /// There is no connection to the server, or it broke.
+    #[error("reach {target}")]
+    Unreachable {
+        /// The address.
+        target: String,
+        /// What libgit2 says.
+        #[source]
+        source: Said,
+    },
+    /// The server cannot do it now.
+    #[error("push to {target}: the server cannot do it now")]
+    Busy {
+        /// The address.
+        target: String,
+        /// What the server said.
+        #[source]
+        source: Said,
+    },
+    /// The server sends us elsewhere, and we do not follow with our credential.
+    #[error("push to {target}: the server has moved it")]
+    Moved {
+        /// The address.
+        target: String,
+        /// What libgit2 says.
+        #[source]
+        source: Said,
+    },
+    /// What the server answers is not what a Git server says.
+    #[error("understand what {target} answers")]
+    Unintelligible {
+        /// The address.
+        target: String,
+        /// What libgit2 says.
+        #[source]
+        source: Said,
+    },
+    /// The server refused everything that was sent.
+    #[error("push to {target}: it refused the pack: {reason}")]
+    PackRefused {
+        /// The address.
+        target: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// Somebody else moved a reference of the target while we were at it.
+    #[error("push to {target}: {name} moved meanwhile")]
+    Raced {
+        /// The address.
+        target: String,
+        /// The reference.
+        name: String,
+    },
+    /// The target on this machine is in a format that we do not write.
+    #[error("open {target}")]
+    Unsupported {
+        /// The path.
+        target: String,
+        /// What libgit2 says.
+        #[source]
+        source: Said,
+    },
+    /// The target on this machine cannot be written.
+    #[error("write to {target}")]
+    Write {
+        /// The path.
+        target: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl HasFault for PublishError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Interrupted(error) => error.fault(),
+            Self::Init(error) => error.fault(),
+            Self::Cache(error) => error.fault(),
+            Self::Missing { .. }
+            | Self::Denied { .. }
+            | Self::NoCredential { .. }
+            | Self::Rejected { .. } => Fault::Auth,
+            Self::WrongCredential { .. }
+            | Self::UnusableKey { .. }
+            | Self::HostKey { .. }
+            | Self::Certificate { .. }
+            | Self::Moved { .. } => Fault::Config,
+            Self::Unreachable { .. }
+            | Self::Busy { .. }
+            | Self::Unintelligible { .. }
+            | Self::Raced { .. } => Fault::Unavailable,
+            Self::PackRefused { .. } => Fault::Refused,
+            Self::Unsupported { .. } => Fault::Unsupported,
+            Self::Write { source, .. } => match source.kind() {
+                std::io::ErrorKind::PermissionDenied => Fault::Auth,
+                _ => Fault::Unavailable,
+            },
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Init(error) => return error.hint(),
+            Self::Cache(error) => return error.hint(),
+            Self::HostKey { source, .. } => return source.hint(),
+            Self::Missing { target, .. } if !target.contains(':') => {
+                return Some(format!("`git init --bare {target}` makes an empty one"));
+            }
+            Self::Missing { .. } => {
+                "check the address, make the repository if there is none, and give the \
+                 credential's owner write access"
+            }
+            Self::Denied { .. } => "give the credential's owner write access, or use another one",
+            Self::NoCredential { .. } => "name a file with a token (https) or a private key (ssh)",
+            Self::WrongCredential { .. } => "change the address or the credential",
+            Self::Rejected { .. } => {
+                "it may be wrong, expired or withdrawn; make a new one if you are in doubt"
+            }
+            Self::UnusableKey { .. } => {
+                "check that the file is an unencrypted key, or that its passphrase is right"
+            }
+            Self::Certificate { .. } => {
+                "if the server has a private authority, name its certificate as ca_file"
+            }
+            Self::Moved { .. } => "use the new address",
+            Self::Unintelligible { .. } => "check that the address is that of a Git repository",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

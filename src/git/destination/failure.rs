@@ -1,0 +1,150 @@
+//! What libgit2's errors mean for a push over the network.
+//!
+//! libgit2 knows what happened but says it in few codes and some prose; each phrase that is looked
+//! for here is provoked by a test against a real server in `tests/it/oracle_destination.rs`.
+
+use git2::{ErrorClass, ErrorCode};
+
+use super::remote_text::clean;
+use super::session::{Failure, LoginProblem, Session, State};
+use super::{PublishError, Said, Target};
+use crate::base::Interrupted;
+
+/// Turns the end of a session into the error that says what to do.
+pub(super) fn explain(failure: Failure, target: &Target, session: &Session<'_>) -> PublishError {
+    let address = target.url.to_string();
+    let mut state = session.state();
+    if let Some(known) = known_cause(&mut state, &address) {
+        return known;
+    }
+    match failure {
+        Failure::Interrupted => PublishError::Interrupted(Interrupted),
+        Failure::BrokenText => PublishError::Unintelligible {
+            target: address,
+            source: Said("its report is not UTF-8".to_owned()),
+        },
+        Failure::Error(error) if error.message().contains("unpacking the sent packfile failed") => {
+            let reason = state.text.summary(&target.credential);
+            PublishError::PackRefused { target: address, reason }
+        }
+        Failure::Error(error) => {
+            let said = Said(clean(error.message(), &target.credential));
+            classify(&error, address, said)
+        }
+    }
+}
+
+/// What our own callbacks found out is more exact than what libgit2 makes of it.
+fn known_cause(state: &mut State, target: &str) -> Option<PublishError> {
+    let target = target.to_owned();
+    if let Some(source) = state.host_key.take() {
+        return Some(PublishError::HostKey { target, source: Box::new(source) });
+    }
+    if let Some(name) = state.raced.take() {
+        return Some(PublishError::Raced { target, name });
+    }
+    Some(match state.login? {
+        LoginProblem::NothingConfigured => PublishError::NoCredential { target },
+        LoginProblem::Rejected => PublishError::Rejected { target },
+        LoginProblem::WrongKind => {
+            PublishError::WrongCredential { target, expected: "another kind of credential" }
+        }
+    })
+}
+
+/// What libgit2's error means.
+fn classify(error: &git2::Error, target: String, source: Said) -> PublishError {
+    let text = error.message();
+    if let Some(status) = http_status(text) {
+        return by_status(status, target, source);
+    }
+    if text.contains("redirect") {
+        return PublishError::Moved { target, source };
+    }
+    if text.contains("failed to authenticate SSH session") {
+        return PublishError::UnusableKey { target, source };
+    }
+    match (error.class(), error.code()) {
+        (_, ErrorCode::Certificate) | (ErrorClass::Ssl, _) => {
+            PublishError::Certificate { target, source }
+        }
+        (_, ErrorCode::Auth) => PublishError::Rejected { target },
+        // Over SSH the server's own words come as the message of an early end.
+        (ErrorClass::Ssh, ErrorCode::Eof) => by_words(target, source),
+        (ErrorClass::Net, _) if text.starts_with("remote error") => by_words(target, source),
+        (ErrorClass::Net | ErrorClass::Os | ErrorClass::Ssh, _) => {
+            PublishError::Unreachable { target, source }
+        }
+        _ => PublishError::Unintelligible { target, source },
+    }
+}
+
+/// The status in `unexpected http status code: 404`.
+fn http_status(text: &str) -> Option<u16> {
+    text.rsplit_once("http status code: ")?.1.trim().parse().ok()
+}
+
+/// What a web server's status means. 404 is also what forges say to those who may not read.
+fn by_status(status: u16, target: String, source: Said) -> PublishError {
+    match status {
+        404 | 410 => PublishError::Missing { target, source },
+        401 | 403 => PublishError::Denied { target, source },
+        408 | 429 | 500.. => PublishError::Busy { target, source },
+        _ => PublishError::Unintelligible { target, source },
+    }
+}
+
+/// What an SSH server means by its words. There is no code for it, and every forge has its own.
+fn by_words(target: String, source: Said) -> PublishError {
+    const MISSING: [&str; 5] =
+        ["not found", "not exist", "not appear to be", "could not be found", "no such"];
+    const DENIED: [&str; 6] =
+        ["denied", "read only", "read-only", "not allowed", "not authorized", "permission"];
+    let text = source.0.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&MISSING) {
+        PublishError::Missing { target, source }
+    } else if has(&DENIED) {
+        PublishError::Denied { target, source }
+    } else {
+        PublishError::Busy { target, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Fault, HasFault as _};
+
+    fn words(text: &str) -> Fault {
+        by_words(String::new(), Said(text.to_owned())).fault()
+    }
+
+    #[test]
+    fn what_forges_say_over_ssh() {
+        for text in [
+            "ERROR: Repository not found.",
+            "ERROR: Permission to o/r.git denied to somebody.",
+            "ERROR: The key you are authenticating with has been marked as read only.",
+            "fatal: '/x' does not appear to be a git repository",
+            "remote error: FATAL: W any x y DENIED by fallthru",
+            "GitLab: The project you were looking for could not be found.",
+        ] {
+            assert_eq!(words(text), Fault::Auth, "{text}");
+        }
+        assert_eq!(words("We are down for maintenance."), Fault::Unavailable);
+    }
+
+    #[test]
+    fn statuses() {
+        let fault = |text: &str| {
+            let error = git2::Error::new(ErrorCode::GenericError, ErrorClass::Http, text);
+            classify(&error, String::new(), Said(text.to_owned())).fault()
+        };
+        assert_eq!(fault("unexpected http status code: 404"), Fault::Auth);
+        assert_eq!(fault("unexpected http status code: 403"), Fault::Auth);
+        assert_eq!(fault("unexpected http status code: 503"), Fault::Unavailable);
+        assert_eq!(fault("unexpected http status code: 429"), Fault::Unavailable);
+        assert_eq!(fault("unexpected redirect"), Fault::Config);
+    }
+}

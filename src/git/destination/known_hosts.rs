@@ -1,0 +1,423 @@
+//! Whether an SSH server is the one it says it is.
+//!
+//! libgit2 could look into `~/.ssh/known_hosts` by itself. A daemon has no home folder worth the
+//! name, so the operator names a file; without one the keys that GitHub publishes are known and no
+//! others. A server that is not known is never trusted at first sight.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::sha1;
+
+/// The fingerprints of the host keys that GitHub publishes
+/// (<https://docs.github.com/authentication/keeping-your-account-and-data-secure/githubs-ssh-key-fingerprints>):
+/// Ed25519, ECDSA, RSA.
+const GITHUB: [&str; 3] = [
+    "+DiY3wvvV6TuJJhbpZisF/zLDA0zPMSvHdkr4UvCOqU",
+    "p2QAMXNIC1TJYWeIOttrVc98/R1BUFWu3/LiyKgUfQM",
+    "uNiVztksCsDhcc0u9e8BujQXVUpKZIDTMczCvj3tD2s",
+];
+
+/// GitHub's RSA key until March 2023, whose private half was published by mistake. No file makes
+/// it good again.
+const LEAKED: &str = "nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8";
+
+/// Where GitHub's keys are in use.
+const GITHUB_HOSTS: [&str; 2] = ["github.com", "ssh.github.com"];
+
+/// The port that `known_hosts` leaves out.
+const SSH_PORT: u16 = 22;
+
+/// The key that a server showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HostKey {
+    /// The key in SSH's wire form, which begins with its type.
+    pub(super) blob: Vec<u8>,
+    /// Its SHA-256 in base 64, as `ssh-keygen -l` shows it behind `SHA256:`.
+    pub(super) fingerprint: String,
+}
+
+impl HostKey {
+    /// The key with this wire form and SHA-256.
+    pub(super) fn new(blob: &[u8], sha256: &[u8; 32]) -> Self {
+        Self { blob: blob.to_owned(), fingerprint: base64_encode(sha256) }
+    }
+}
+
+/// Why a server's key was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostKeyError {
+    /// Nothing is known about the server.
+    #[error("no host key of {host} is known, and it shows {key_type} SHA256:{fingerprint}")]
+    Unknown {
+        /// The server, with its port if that is not 22.
+        host: String,
+        /// The kind of key that it shows.
+        key_type: String,
+        /// The SHA-256 of that key.
+        fingerprint: String,
+        /// The file that was looked into, if there is one.
+        file: Option<PathBuf>,
+    },
+    /// Other keys of the server are known: it has changed, or somebody stands between.
+    #[error(
+        "the host key of {host} is not one of those known for it: it shows {key_type} SHA256:{fingerprint}"
+    )]
+    Mismatch {
+        /// The server, with its port if that is not 22.
+        host: String,
+        /// The kind of key that it shows.
+        key_type: String,
+        /// The SHA-256 of that key.
+        fingerprint: String,
+        /// The file that was looked into, if there is one.
+        file: Option<PathBuf>,
+    },
+    /// The key has been withdrawn.
+    #[error("the host key of {host} is revoked: SHA256:{fingerprint}")]
+    Revoked {
+        /// The server, with its port if that is not 22.
+        host: String,
+        /// The SHA-256 of the key it shows.
+        fingerprint: String,
+    },
+    /// The file with the known keys cannot be read.
+    #[error("read the known hosts in {}: {problem}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        problem: String,
+    },
+}
+
+impl HostKeyError {
+    /// What the operator can do.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { host, file, .. } => Some(format!(
+                "compare the fingerprint with the one its operator publishes, then add what \
+                 `ssh-keyscan {}` prints to {}",
+                keyscan_arguments(host),
+                file.as_ref().map_or_else(
+                    || "a file and name that as known_hosts".to_owned(),
+                    |file| file.display().to_string()
+                )
+            )),
+            Self::Mismatch { host, file, .. } => Some(format!(
+                "somebody may be listening in; if the server's key was changed on purpose, replace \
+                 the lines of {host} in {}",
+                file.as_ref()
+                    .map_or_else(|| "known_hosts".to_owned(), |file| file.display().to_string())
+            )),
+            Self::Revoked { .. } => Some("do not connect to that server".to_owned()),
+            Self::File { .. } => None,
+        }
+    }
+}
+
+/// `-p port host`, out of `host` or `[host]:port`.
+fn keyscan_arguments(host: &str) -> String {
+    match host.strip_prefix('[').and_then(|rest| rest.rsplit_once("]:")) {
+        Some((host, port)) => format!("-p {port} {host}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Whether `key` is one of `host`'s, by the file `known_hosts`, or by what is built in if the file
+/// says nothing about the host.
+pub(super) fn check(
+    known_hosts: Option<&Path>,
+    host: &str,
+    port: Option<u16>,
+    key: &HostKey,
+) -> Result<(), HostKeyError> {
+    let text = match known_hosts {
+        Some(file) => std::fs::read(file).map_err(|error| HostKeyError::File {
+            file: file.to_owned(),
+            problem: error.to_string(),
+        })?,
+        None => Vec::new(),
+    };
+    let host = Host::new(host, port);
+    let fingerprint = key.fingerprint.clone();
+    let (name, file) = (host.shown.clone(), known_hosts.map(Path::to_owned));
+    let key_type = key_type(&key.blob);
+    match look_up(&text, &host, key) {
+        Verdict::Good => Ok(()),
+        Verdict::Revoked => Err(HostKeyError::Revoked { host: name, fingerprint }),
+        Verdict::Other => Err(HostKeyError::Mismatch { host: name, key_type, fingerprint, file }),
+        Verdict::Nothing => Err(HostKeyError::Unknown { host: name, key_type, fingerprint, file }),
+    }
+}
+
+/// What is known about a server and its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Revoked,
+    /// Other keys are known.
+    Other,
+    Nothing,
+}
+
+/// A server as `known_hosts` writes it.
+struct Host {
+    /// Lower case, without the brackets of an IPv6 address.
+    bare: String,
+    /// `host`, or `[host]:port` where the port is not 22.
+    shown: String,
+}
+
+impl Host {
+    fn new(host: &str, port: Option<u16>) -> Self {
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let shown = match port {
+            None | Some(SSH_PORT) => bare.clone(),
+            Some(port) => format!("[{bare}]:{port}"),
+        };
+        Self { bare, shown }
+    }
+}
+
+/// Looks for `key` in the text of a `known_hosts` file, then among the built-in ones.
+fn look_up(text: &[u8], host: &Host, key: &HostKey) -> Verdict {
+    if key.fingerprint == LEAKED {
+        return Verdict::Revoked;
+    }
+    let mut verdict = Verdict::Nothing;
+    for line in text.split(|&byte| byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok())
+    {
+        let Some(line) = Line::parse(line).filter(|line| line.is_for(host)) else { continue };
+        match (line.marker, line.key == key.blob) {
+            (Some("@revoked"), true) => return Verdict::Revoked,
+            (None, true) => verdict = Verdict::Good,
+            (None, false) if verdict == Verdict::Nothing => verdict = Verdict::Other,
+            _ => {}
+        }
+    }
+    if verdict == Verdict::Nothing && GITHUB_HOSTS.contains(&host.bare.as_str()) {
+        let is_published = GITHUB.contains(&key.fingerprint.as_str());
+        return if is_published { Verdict::Good } else { Verdict::Other };
+    }
+    verdict
+}
+
+/// A line of `known_hosts`: `[marker] hosts type key [comment]`.
+struct Line<'a> {
+    marker: Option<&'a str>,
+    hosts: &'a str,
+    key: Vec<u8>,
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line; `None` for comments and for what is none of ours.
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let mut hosts = words.next().filter(|word| !word.starts_with('#'))?;
+        let marker = Some(hosts).filter(|word| word.starts_with('@'));
+        if marker.is_some() {
+            hosts = words.next()?;
+        }
+        let key = base64_decode(words.nth(1)?)?;
+        Some(Self { marker, hosts, key })
+    }
+
+    /// Whether the line speaks about `host`.
+    fn is_for(&self, host: &Host) -> bool {
+        if let Some(hashed) = self.hosts.strip_prefix("|1|") {
+            return is_hash_of(hashed, &host.shown);
+        }
+        let mut found = false;
+        for pattern in self.hosts.split(',') {
+            match pattern.strip_prefix('!') {
+                Some(pattern) if matches(pattern, &host.shown) => return false,
+                Some(_) => {}
+                None => found |= matches(pattern, &host.shown),
+            }
+        }
+        found
+    }
+}
+
+/// Whether `hashed`, which is `salt|hash`, was made of `host`.
+fn is_hash_of(hashed: &str, host: &str) -> bool {
+    let Some((salt, hash)) = hashed.split_once('|') else { return false };
+    let (Some(salt), Some(hash)) = (base64_decode(salt), base64_decode(hash)) else {
+        return false;
+    };
+    hmac_sha1(&salt, host.as_bytes()) == hash.as_slice()
+}
+
+/// HMAC-SHA1 (RFC 2104). Here it only hides names in a file, so there is nothing to time.
+fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
+    let mut block = [0; 64];
+    if key.len() > block.len() {
+        block[..20].copy_from_slice(&sha1::digest(&[key]));
+    } else {
+        block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    }
+    let inner = sha1::digest(&[&block.map(|byte| byte ^ 0x36), message]);
+    sha1::digest(&[&block.map(|byte| byte ^ 0x5c), &inner])
+}
+
+/// Whether `text` fits a pattern in which `*` is anything and `?` any one character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let pattern = pattern.to_ascii_lowercase();
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    // The usual two-finger match: on a mismatch the last star takes one character more.
+    let (mut p, mut t, mut star) = (0, 0, None);
+    while let Some(&byte) = text.get(t) {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&expected) if expected == byte || expected == b'?' => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((star_p, star_t)) = star else { return false };
+                (p, t) = (star_p + 1, star_t + 1);
+                star = Some((star_p, t));
+            }
+        }
+    }
+    pattern.iter().skip(p).all(|&byte| byte == b'*')
+}
+
+/// The name of a key's type, which its wire form begins with.
+fn key_type(blob: &[u8]) -> String {
+    let length = blob.first_chunk().map_or(0, |length| u32::from_be_bytes(*length));
+    let name = usize::try_from(length).ok().and_then(|length| blob.get(4..)?.get(..length));
+    let is_name = |name: &&[u8]| name.iter().all(u8::is_ascii_graphic) && name.len() < 64;
+    let name = name.filter(is_name).unwrap_or(b"unknown");
+    String::from_utf8_lossy(name).into_owned()
+}
+
+const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Base 64 without padding, as fingerprints are shown.
+fn base64_encode(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let mut word = [0; 4];
+        word.iter_mut().skip(1).zip(chunk).for_each(|(to, from)| *to = *from);
+        let bits = u32::from_be_bytes(word);
+        for place in 0..=chunk.len() {
+            let index = usize::try_from(bits >> (18 - 6 * place) & 63).unwrap_or_default();
+            text.push(char::from(BASE64.get(index).copied().unwrap_or(b'?')));
+        }
+    }
+    text
+}
+
+/// Base 64 with or without padding; `None` for anything else.
+fn base64_decode(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=').as_bytes();
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    for chunk in digits.chunks(4) {
+        let mut bits = 0_u32;
+        for &digit in chunk {
+            let value = BASE64.iter().position(|&known| known == digit)?;
+            bits = bits << 6 | u32::try_from(value).ok()?;
+        }
+        bits <<= 6 * (4 - chunk.len());
+        let whole = (chunk.len() * 6) / 8;
+        bytes.extend(bits.to_be_bytes().iter().skip(1).take(whole));
+    }
+    (digits.len() % 4 != 1).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    const OTHER: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    fn key(blob: &str, fingerprint: &str) -> HostKey {
+        HostKey { blob: base64_decode(blob).unwrap(), fingerprint: fingerprint.to_owned() }
+    }
+
+    fn verdict(text: &str, host: &str, port: Option<u16>) -> Verdict {
+        look_up(text.as_bytes(), &Host::new(host, port), &key(ED25519, "x"))
+    }
+
+    #[test]
+    fn base64_and_hmac_known_answers() {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")]
+        {
+            assert_eq!(base64_encode(bytes.as_bytes()), text);
+            assert_eq!(base64_decode(text).unwrap(), bytes.as_bytes());
+            assert_eq!(base64_decode(&format!("{text}==")).unwrap(), bytes.as_bytes());
+        }
+        assert_eq!(base64_decode("Zm9v!"), None);
+        assert_eq!(base64_decode("Zm9vY"), None);
+        // RFC 2202, cases 2 and 6.
+        let hex = |bytes: &[u8]| crate::base::hex::encode(bytes);
+        assert_eq!(
+            hex(&hmac_sha1(b"Jefe", b"what do ya want for nothing?")),
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
+        );
+        let text = b"Test Using Larger Than Block-Size Key - Hash Key First";
+        assert_eq!(hex(&hmac_sha1(&[0xaa; 80], text)), "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+    }
+
+    #[test]
+    fn lines_of_every_kind() {
+        let line = |hosts: &str| format!("# comment\n\n{hosts} ssh-ed25519 {ED25519} me@here\n");
+        assert_eq!(verdict(&line("h"), "h", None), Verdict::Good);
+        assert_eq!(verdict(&line("h"), "H", Some(22)), Verdict::Good);
+        assert_eq!(verdict(&line("h"), "h", Some(2222)), Verdict::Nothing);
+        assert_eq!(verdict(&line("[h]:2222"), "h", Some(2222)), Verdict::Good);
+        assert_eq!(verdict(&line("[::1]:2222"), "[::1]", Some(2222)), Verdict::Good);
+        assert_eq!(verdict(&line("::1"), "[::1]", None), Verdict::Good);
+        assert_eq!(verdict(&line("a,h,b"), "h", None), Verdict::Good);
+        assert_eq!(verdict(&line("*.org"), "a.org", None), Verdict::Good);
+        assert_eq!(verdict(&line("?.org"), "ab.org", None), Verdict::Nothing);
+        assert_eq!(verdict(&line("*.org,!a.org"), "a.org", None), Verdict::Nothing);
+        assert_eq!(verdict(&line("@revoked h"), "h", None), Verdict::Revoked);
+        assert_eq!(verdict(&line("@cert-authority h"), "h", None), Verdict::Nothing);
+        assert_eq!(verdict(&format!("h ssh-ed25519 {OTHER}"), "h", None), Verdict::Other);
+        let both = format!("h ssh-ed25519 {OTHER}\n{}", line("h"));
+        assert_eq!(verdict(&both, "h", None), Verdict::Good);
+        assert_eq!(verdict("h ssh-ed25519 !!!\nh\n@revoked\n\u{1}", "h", None), Verdict::Nothing);
+    }
+
+    /// The names are what `ssh-keygen -H` made of `h.example` and `[h.example]:2222`.
+    #[test]
+    fn hashed_names() {
+        let plain = "|1|mTu61vmiYfqzTOIrXHNH058u2IA=|zSDXbD4imwIjHLRobJ3Ha7IVAC4=";
+        let with_port = "|1|WJ3DRTC2D7nWDHXID2jbcGB8kNQ=|zqLVzdU+SFvYiCOinN90vw79c3w=";
+        let line = |hosts: &str| format!("{hosts} ssh-ed25519 {ED25519}\n");
+        assert_eq!(verdict(&line(plain), "H.example", None), Verdict::Good);
+        assert_eq!(verdict(&line(plain), "h.example", Some(2222)), Verdict::Nothing);
+        assert_eq!(verdict(&line(plain), "g.example", None), Verdict::Nothing);
+        assert_eq!(verdict(&line(with_port), "h.example", Some(2222)), Verdict::Good);
+    }
+
+    #[test]
+    fn github_is_known_and_its_leaked_key_is_not() {
+        let look = |text: &str, fingerprint| {
+            look_up(text.as_bytes(), &Host::new("github.com", None), &key(ED25519, fingerprint))
+        };
+        assert_eq!(look("", GITHUB[0]), Verdict::Good);
+        assert_eq!(look("", "x"), Verdict::Other);
+        assert_eq!(look("", LEAKED), Verdict::Revoked);
+        assert_eq!(look(&format!("github.com ssh-ed25519 {ED25519}"), LEAKED), Verdict::Revoked);
+        assert_eq!(look(&format!("github.com ssh-ed25519 {ED25519}"), "x"), Verdict::Good);
+        assert_eq!(look(&format!("github.com ssh-ed25519 {OTHER}"), GITHUB[0]), Verdict::Other);
+    }
+
+    #[test]
+    fn an_unknown_host_comes_with_a_way_out() {
+        let shown = key(ED25519, "abc");
+        let error = check(None, "h.example", Some(2222), &shown).unwrap_err();
+        insta::assert_snapshot!(error, @"no host key of [h.example]:2222 is known, and it shows ssh-ed25519 SHA256:abc");
+        insta::assert_snapshot!(error.hint().unwrap(), @"compare the fingerprint with the one its operator publishes, then add what `ssh-keyscan -p 2222 h.example` prints to a file and name that as known_hosts");
+        let error = check(Some(Path::new("/nowhere")), "h", None, &shown).unwrap_err();
+        assert!(matches!(error, HostKeyError::File { .. }));
+    }
+}

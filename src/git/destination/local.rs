@@ -1,0 +1,205 @@
+//! Targets on this machine: objects go straight into their object database, then references move
+//! one by one, each only if it still has the value that was listed.
+//!
+//! libgit2's own push to a path has three flaws that matter here. It searches for deltas anew,
+//! which takes minutes for a large history whose packs have good ones already; it takes no
+//! repository with a working copy; and it moves a reference that was moved meanwhile. What it
+//! has in common with this: hooks of the target do not run, as there is no server to run them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorClass, ErrorCode, Oid};
+
+use super::objects;
+use super::{Destination, PublishError, RefOutcome, RefUpdate, Said};
+use crate::base::{Interrupt, Progress};
+use crate::git::reference::{BRANCHES, Reference, TAGS};
+use crate::git::repository::{BareRepository, Opened, RepositoryError, open_any};
+
+/// A repository on this machine, bare or with a working copy.
+pub(super) struct LocalDestination {
+    source: BareRepository,
+    target: Opened,
+    /// As it is shown.
+    address: String,
+}
+
+/// The hooks that could refuse a push, or that wait for one. They do not run.
+const HOOKS: [&str; 6] = [
+    "pre-receive",
+    "update",
+    "proc-receive",
+    "reference-transaction",
+    "post-receive",
+    "post-update",
+];
+
+impl LocalDestination {
+    /// Opens the repository at `path`, to be pushed to from the bare repository `git_dir`.
+    pub(super) fn open(path: &Path, git_dir: &Path) -> Result<Self, PublishError> {
+        let source = BareRepository::open(git_dir)?;
+        let address = path.display().to_string();
+        let target = open_any(path).map_err(|error| cannot_open(error, &address))?;
+        warn_of_hooks(target.repository(), &address);
+        Ok(Self { source, target, address })
+    }
+
+    fn repository(&self) -> &git2::Repository {
+        self.target.repository()
+    }
+
+    /// Moves one reference, if it still has the value that was listed.
+    fn update(&self, update: &RefUpdate) -> Result<RefOutcome, PublishError> {
+        if self.is_checked_out(&update.name) {
+            let reason = "it is checked out there, and its files would no longer fit it";
+            return Ok(RefOutcome::refused(update, reason));
+        }
+        let old = update.old.map_or(Oid::ZERO_SHA1, Oid::from);
+        let moved =
+            self.repository().reference_matching(&update.name, update.id.into(), true, old, "push");
+        let Err(error) = moved else { return Ok(RefOutcome::accepted(update)) };
+        let reason = match (error.code(), error.class()) {
+            (ErrorCode::Modified, _) => "it moved meanwhile".to_owned(),
+            (ErrorCode::Locked, _) => "another program has locked it".to_owned(),
+            (_, ErrorClass::Os | ErrorClass::Filesystem) => return Err(self.write_error(&error)),
+            _ => error.message().to_owned(),
+        };
+        Ok(RefOutcome::refused(update, reason))
+    }
+
+    /// Whether files of a working copy belong to that branch, and moving it is not allowed
+    /// (`receive.denyCurrentBranch`, as Git has it: refused unless said otherwise).
+    fn is_checked_out(&self, name: &str) -> bool {
+        let heads = self.working_copies().into_iter().filter_map(|copy| {
+            let head = copy.find_reference("HEAD").ok()?;
+            head.symbolic_target().ok().flatten().map(str::to_owned)
+        });
+        let is_head = heads.into_iter().any(|head| head == name);
+        is_head && !self.may_move_current_branch()
+    }
+
+    /// The repository itself if it has a working copy, and those it has elsewhere.
+    fn working_copies(&self) -> Vec<git2::Repository> {
+        let repository = self.repository();
+        let itself = (!repository.is_bare()).then(|| git2::Repository::open(repository.path()));
+        let names = repository.worktrees().ok();
+        let linked = names.iter().flatten().filter_map(|name| {
+            let worktree = repository.find_worktree(name.ok().flatten()?).ok()?;
+            Some(git2::Repository::open_from_worktree(&worktree))
+        });
+        itself.into_iter().chain(linked).filter_map(Result::ok).collect()
+    }
+
+    /// Whether the target's owner has said that the branch that is checked out may move.
+    fn may_move_current_branch(&self) -> bool {
+        let config = self.repository().config();
+        let value = config.and_then(|config| config.get_string("receive.denyCurrentBranch"));
+        value.is_ok_and(|value| {
+            matches!(
+                value.to_ascii_lowercase().as_str(),
+                "ignore" | "warn" | "false" | "no" | "off"
+            )
+        })
+    }
+
+    fn write_error(&self, error: &git2::Error) -> PublishError {
+        PublishError::Write { target: self.address.clone(), source: objects::io_error(error) }
+    }
+}
+
+impl Destination for LocalDestination {
+    fn references(&mut self) -> Result<Vec<Reference>, PublishError> {
+        let broken = |error: git2::Error| PublishError::Unintelligible {
+            target: self.address.clone(),
+            source: Said(error.message().to_owned()),
+        };
+        let mut found = Vec::new();
+        for reference in self.repository().references().map_err(broken)? {
+            let reference = reference.map_err(broken)?;
+            let Ok(name) = reference.name() else { continue };
+            if !name.starts_with(BRANCHES) && !name.starts_with(TAGS) {
+                continue;
+            }
+            // What another name stands for is listed as what it finally names, as a server does.
+            if let Some(id) = reference.resolve().ok().and_then(|resolved| resolved.target()) {
+                found.push(Reference::new(name, id.into()));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    fn push(
+        &mut self,
+        updates: &[RefUpdate],
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<RefOutcome>, PublishError> {
+        let has = self.references()?;
+        let transfer = objects::Transfer {
+            source: &self.source,
+            target: self.repository(),
+            address: &self.address,
+            progress,
+            interrupt,
+        };
+        transfer.run(updates, &has)?;
+        interrupt.check()?;
+        updates.iter().map(|update| self.update(update)).collect()
+    }
+
+    /// Points `HEAD` at the main branch where it names a branch that does not exist, so that a clone
+    /// of a repository that was empty has something to check out.
+    fn make_default(&mut self, main_branch: &str) -> Result<(), PublishError> {
+        let repository = self.repository();
+        let dangles =
+            matches!(repository.head(), Err(error) if error.code() == ErrorCode::UnbornBranch);
+        if dangles && repository.is_bare() {
+            repository.set_head(main_branch).map_err(|error| self.write_error(&error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a target on this machine does not open.
+fn cannot_open(error: RepositoryError, address: &str) -> PublishError {
+    let target = address.to_owned();
+    match error {
+        RepositoryError::Init(error) => PublishError::Init(error),
+        RepositoryError::NotARepository { .. } => PublishError::Missing {
+            target,
+            source: Said("there is no Git repository at that path".to_owned()),
+        },
+        RepositoryError::ForeignOwner { .. } => PublishError::Denied {
+            target,
+            source: Said("the repository belongs to another user".to_owned()),
+        },
+        RepositoryError::Open { source, .. } => {
+            let source = Said(source.message().to_owned());
+            if source.0.contains("unsupported") {
+                PublishError::Unsupported { target, source }
+            } else {
+                PublishError::Missing { target, source }
+            }
+        }
+        other => PublishError::Cache(other),
+    }
+}
+
+/// Says so, if the target's owner has hooks that a push over a path passes by.
+fn warn_of_hooks(repository: &git2::Repository, address: &str) {
+    let is_hook = |path: &PathBuf| {
+        fs::metadata(path)
+            .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    let folder = repository.commondir().join("hooks");
+    if let Some(hook) = HOOKS.iter().map(|hook| folder.join(hook)).find(is_hook) {
+        tracing::warn!(
+            target_repository = address,
+            hook = %hook.display(),
+            "hooks do not run for a target that is a path; use ssh:// if they must"
+        );
+    }
+}

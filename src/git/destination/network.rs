@@ -1,0 +1,101 @@
+//! Targets behind `https` and SSH, pushed to with libgit2.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use git2::{Direction, PushOptions, RemoteRedirect};
+
+use super::failure::explain;
+use super::remote_text::{RemoteText, clean};
+use super::session::Session;
+use super::{Destination, PublishError, RefOutcome, RefUpdate, Target};
+use crate::base::{Interrupt, NoProgress, Progress};
+use crate::git::reference::{BRANCHES, Reference, TAGS};
+use crate::git::repository::BareRepository;
+
+/// A target behind a network.
+///
+/// Each call makes its own connection: the protocol has one list of references and one push to
+/// a connection, and what is listed after a push must not come from memory.
+pub(super) struct NetworkDestination {
+    source: BareRepository,
+    target: Target,
+    /// What libgit2 connects to: without a secret, for SSH with the user.
+    address: String,
+}
+
+impl NetworkDestination {
+    /// Prepares to push from the bare repository `git_dir`. Nothing is connected yet.
+    pub(super) fn open(target: &Target, git_dir: &Path) -> Result<Self, PublishError> {
+        let source = BareRepository::open(git_dir)?;
+        let address = target.url.connection(target.credential.ssh_user());
+        Ok(Self { source, target: target.clone(), address })
+    }
+
+    /// Why the server refused a reference: its report, and what it said to people.
+    fn reason(&self, refusal: &str, text: &RemoteText) -> String {
+        let refusal = clean(refusal, &self.target.credential);
+        match text.summary(&self.target.credential) {
+            text if text.is_empty() => refusal,
+            text => format!("{refusal}: {text}"),
+        }
+    }
+
+    /// Asks the server to move the references of `updates`.
+    fn send(&self, session: &Session<'_>, updates: &[RefUpdate]) -> Result<(), PublishError> {
+        // No `+`: libgit2 itself refuses what would not be a fast-forward.
+        let refspecs: Vec<String> =
+            updates.iter().map(|update| format!("{}:{}", update.id, update.name)).collect();
+        let mut options = PushOptions::new();
+        options.remote_callbacks(session.callbacks());
+        options.follow_redirects(RemoteRedirect::None);
+        // As many threads as there are processors search for deltas.
+        options.packbuilder_parallelism(0);
+        session
+            .run(|| {
+                let mut remote = self.source.repository().remote_anonymous(&self.address)?;
+                remote.push(&refspecs, Some(&mut options))
+            })
+            .map_err(|failure| explain(failure, &self.target, session))
+    }
+}
+
+impl Destination for NetworkDestination {
+    fn references(&mut self) -> Result<Vec<Reference>, PublishError> {
+        let interrupt = Interrupt::default();
+        let session = Session::new(&self.target, &NoProgress, &interrupt, HashMap::new());
+        let list = || {
+            let mut remote = self.source.repository().remote_anonymous(&self.address)?;
+            let callbacks = session.callbacks();
+            let connection = remote.connect_auth(Direction::Push, Some(callbacks), None)?;
+            let mut found: Vec<Reference> = connection
+                .list()?
+                .iter()
+                .filter(|head| head.name().starts_with(BRANCHES) || head.name().starts_with(TAGS))
+                .map(|head| Reference::new(head.name(), head.oid().into()))
+                .collect();
+            found.sort();
+            Ok(found)
+        };
+        session.run(list).map_err(|failure| explain(failure, &self.target, &session))
+    }
+
+    fn push(
+        &mut self,
+        updates: &[RefUpdate],
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<RefOutcome>, PublishError> {
+        let expected =
+            updates.iter().filter_map(|update| Some((update.name.clone(), update.old?))).collect();
+        let session = Session::new(&self.target, progress, interrupt, expected);
+        self.send(&session, updates)?;
+        let state = session.state();
+        let outcome = |update: &RefUpdate| match state.report.get(&update.name) {
+            Some(Some(refusal)) => RefOutcome::refused(update, self.reason(refusal, &state.text)),
+            // A server that gives no report leaves it to the list that follows.
+            Some(None) | None => RefOutcome::accepted(update),
+        };
+        Ok(updates.iter().map(outcome).collect())
+    }
+}

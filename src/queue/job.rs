@@ -1,0 +1,179 @@
+//! One job: what was asked for, and what became of it.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::base::{Fault, HasFault};
+
+/// The name of a job: 128 bits that nobody can guess, so that only who asked for a job, or was told
+/// of it, can look at its state. Written as 32 hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(u128);
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// A text that is not the name of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("read a job id: it has 32 lower-case hex digits")]
+pub struct ParseJobIdError;
+
+impl HasFault for ParseJobIdError {
+    fn fault(&self) -> Fault {
+        Fault::Config
+    }
+}
+
+impl FromStr for JobId {
+    type Err = ParseJobIdError;
+
+    fn from_str(text: &str) -> Result<Self, ParseJobIdError> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 32 || !text.bytes().all(is_digit) {
+            return Err(ParseJobIdError);
+        }
+        u128::from_str_radix(text, 16).map(Self).map_err(|_| ParseJobIdError)
+    }
+}
+
+/// Makes job ids. Two keyed hashes of a counter: the keys are random and never leave the process.
+#[derive(Debug, Default)]
+pub(super) struct JobIds {
+    high: RandomState,
+    low: RandomState,
+    made: u64,
+}
+
+impl JobIds {
+    /// An id that was not made before.
+    pub(super) fn next(&mut self) -> JobId {
+        self.made += 1;
+        let (high, low) = (self.high.hash_one(self.made), self.low.hash_one(self.made));
+        JobId(u128::from(high) << 64 | u128::from(low))
+    }
+}
+
+/// A job as it is at one moment.
+#[derive(Clone, Debug)]
+pub struct Job<K, T> {
+    /// Its name.
+    pub id: JobId,
+    /// What it is about.
+    pub key: K,
+    /// What has become of it.
+    pub state: JobState<T>,
+    /// When it came into this state.
+    pub since: SystemTime,
+    /// How many requests it answers: one, and those that were folded into it.
+    pub requests: u64,
+    /// When it came into this state, by a clock that nobody sets.
+    entered: Instant,
+    /// How long the run took, once it is over.
+    took: Option<Duration>,
+}
+
+impl<K, T> Job<K, T> {
+    pub(super) fn queued(id: JobId, key: K) -> Self {
+        let (since, entered) = (SystemTime::now(), Instant::now());
+        Self { id, key, state: JobState::Queued, since, requests: 1, entered, took: None }
+    }
+
+    /// Changes the state, now.
+    pub(super) fn enter(&mut self, state: JobState<T>) {
+        if matches!(self.state, JobState::Running) {
+            self.took = Some(self.entered.elapsed());
+        }
+        self.state = state;
+        (self.since, self.entered) = (SystemTime::now(), Instant::now());
+    }
+
+    /// How long it has been waiting or running; for one that is over, how long the run took.
+    pub fn elapsed(&self) -> Duration {
+        match self.state {
+            JobState::Queued | JobState::Running => self.entered.elapsed(),
+            JobState::Done(_) | JobState::Failed(_) => self.took.unwrap_or_default(),
+        }
+    }
+}
+
+/// What has become of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobState<T> {
+    /// It waits for a worker, or for the run of its key that is under way.
+    Queued,
+    /// A worker is at it.
+    Running,
+    /// It ended well.
+    Done(T),
+    /// It ended badly, or was dropped without a run because the board was closed.
+    Failed(Failure),
+}
+
+impl<T> JobState<T> {
+    /// Whether nothing will become of it any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Failed(_))
+    }
+
+    /// The lower-case name used in logs and JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Done(_) => "done",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+/// Why a job ended badly: what is left of an error that several people ask for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// What failed, and because of what.
+    pub message: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+}
+
+impl HasFault for Failure {
+    fn fault(&self) -> Fault {
+        self.fault
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_written_and_read() {
+        let mut ids = JobIds::default();
+        let (one, two) = (ids.next(), ids.next());
+        assert_ne!(one, two);
+        assert_eq!(one.to_string().parse(), Ok(one));
+        assert_eq!(JobId(5).to_string(), "00000000000000000000000000000005");
+        assert_ne!(JobIds::default().next(), JobIds::default().next(), "a counter can be guessed");
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        let long = "0".repeat(33);
+        let upper = "A".repeat(32);
+        let signed = format!("+{}", "0".repeat(31));
+        for text in ["", "0", &long, &upper, &signed] {
+            assert_eq!(text.parse::<JobId>(), Err(ParseJobIdError), "{text}");
+        }
+    }
+}

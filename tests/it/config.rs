@@ -1,0 +1,168 @@
+//! Configuration files: the samples in `fixtures/config`, and what people read when one is wrong.
+
+// For clippy: helpers outside of `#[test]` functions are tests too.
+#![cfg(test)]
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use synchroniser::base::HasFault;
+use synchroniser::config::{Config, ConfigError, DEFAULT};
+use synchroniser::mirror::MainBranch;
+
+/// A folder with a configuration and the files that the samples name.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = Self(tempfile::tempdir().unwrap());
+        home.secret("secrets/token", "s3cret\n", 0o600);
+        home.secret("secrets/key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o600);
+        home.secret("secrets/known_hosts", "example.org ssh-ed25519 AAAA\n", 0o644);
+        home.secret("secrets/exposed", "s3cret\n", 0o644);
+        home.secret("secrets/two-lines", "s3cret\nmore\n", 0o600);
+        home.secret("credentials/github-token", "s3cret\n", 0o400);
+        home.secret("credentials/deploy-key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0o400);
+        home.secret("credentials/known-hosts", "example.org ssh-ed25519 AAAA\n", 0o400);
+        home
+    }
+
+    fn secret(&self, name: &str, contents: &str, mode: u32) {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, contents).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn parse(&self, text: &str) -> Result<Config, ConfigError> {
+        let credentials = self.0.path().join("credentials");
+        Config::parse(text, &self.0.path().join("x.toml"), Some(&credentials))
+    }
+
+    /// `text` without the name of this folder.
+    fn redacted(&self, text: &str) -> String {
+        text.replace(self.0.path().to_str().unwrap(), "HOME")
+    }
+}
+
+/// The samples in `fixtures/config/<folder>`.
+fn samples(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config").join(folder);
+    let mut samples: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension() == Some(OsStr::new("toml")))
+        .collect();
+    samples.sort();
+    assert!(samples.len() > 2, "{} has no samples", folder.display());
+    samples
+}
+
+#[test]
+fn valid_samples_are_taken() {
+    let home = Home::new();
+    for sample in samples("valid") {
+        let result = home.parse(&fs::read_to_string(&sample).unwrap());
+        assert!(result.is_ok(), "{}: {}", sample.display(), result.unwrap_err());
+    }
+}
+
+/// The first lines of an invalid sample, each after `#! `, are all that must be said about it.
+#[test]
+fn invalid_samples_are_refused_for_every_reason_at_once() {
+    let home = Home::new();
+    for sample in samples("invalid") {
+        let text = fs::read_to_string(&sample).unwrap();
+        let expected: Vec<_> = text.lines().map_while(|line| line.strip_prefix("#! ")).collect();
+        assert!(!expected.is_empty(), "{} does not say what is expected", sample.display());
+        let Err(ConfigError::Invalid { problems, .. }) = home.parse(&text) else {
+            panic!("{} was taken", sample.display());
+        };
+        let found: Vec<_> = problems.iter().map(|it| home.redacted(&it.to_string())).collect();
+        assert_eq!(found, expected, "{}", sample.display());
+    }
+}
+
+#[test]
+fn what_is_written_is_what_is_meant() {
+    let home = Home::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid/full.toml");
+    let config = home.parse(&fs::read_to_string(sample).unwrap()).unwrap();
+    let names: Vec<_> = config.mirrors.iter().map(|mirror| &*mirror.options.name).collect();
+    assert_eq!(names, ["https", "path", "with.all-kinds_0f"]);
+    insta::assert_debug_snapshot!(config.daemon, @r"
+    DaemonOptions {
+        listen: [::1]:0,
+        wait: 0ns,
+        max_body: 65536,
+        workers: 4,
+        request_timeout: 5s,
+        connections: 16,
+        stop_timeout: 0ns,
+    }
+    ");
+
+    let path = config.mirror("path").unwrap();
+    assert_eq!(path.options.source, home.0.path().join("hg/path"));
+    assert_eq!(path.options.cache, home.0.path().join("cache/path"));
+    assert_eq!(path.options.naming.main, MainBranch::Tip);
+    assert_eq!(path.options.naming.main_branch, "master");
+    assert_eq!(path.options.limits.metadata_bytes, 3_000_000);
+    assert!(path.selector.matches("ada", "path"));
+
+    let https = config.mirror("https").unwrap();
+    assert_eq!(https.options.source, Path::new("/srv/hg/rocket"));
+    assert_eq!(https.options.naming.main, MainBranch::Branch("default".to_owned()));
+    assert_eq!(https.options.naming.main_branch, "main");
+    assert!(https.selector.matches("acme", "rocket"));
+
+    let ssh = config.mirror("with.all-kinds_0f").unwrap();
+    assert_eq!(ssh.options.naming.main, MainBranch::Branch("stable branch".to_owned()));
+    assert!(ssh.selector.matches("acme", "engine"));
+    assert!(config.mirror("rocket").is_none());
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let home = Home::new();
+    for sample in samples("valid").into_iter().chain(samples("invalid")) {
+        let shown = match home.parse(&fs::read_to_string(&sample).unwrap()) {
+            Ok(config) => format!("{config:?}"),
+            Err(error) => format!("{error} {error:?} {:?}", error.hint()),
+        };
+        assert!(!shown.contains("s3cret"), "{}: {shown}", sample.display());
+    }
+}
+
+#[test]
+fn credentials_need_a_folder_of_credentials() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sample = sample.join("fixtures/config/valid/credentials.toml");
+    let error = Config::load(&sample, None).unwrap_err();
+    let error = error.to_string().replace(sample.to_str().unwrap(), "credentials.toml");
+    insta::assert_snapshot!(error, @r"
+    use the configuration:
+      credentials.toml:4: mirrors.https.token_credential: there is no folder of credentials ($CREDENTIALS_DIRECTORY); they come with LoadCredential= of a systemd unit
+      credentials.toml:9: mirrors.ssh.key_credential: there is no folder of credentials ($CREDENTIALS_DIRECTORY); they come with LoadCredential= of a systemd unit
+      credentials.toml:10: mirrors.ssh.known_hosts_credential: there is no folder of credentials ($CREDENTIALS_DIRECTORY); they come with LoadCredential= of a systemd unit
+    ");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::load(Path::new("/nowhere/synchroniser.toml"), None).unwrap_err();
+    insta::assert_snapshot!(error, @"read the configuration /nowhere/synchroniser.toml");
+    insta::assert_snapshot!(
+        error.hint().unwrap(),
+        @"`synchroniser config default` prints a file to start from"
+    );
+}
+
+#[test]
+fn the_template_is_a_configuration() {
+    let config = Config::parse(DEFAULT, Path::new("synchroniser.toml"), None).unwrap();
+    assert_eq!(config.daemon.listen.to_string(), "127.0.0.1:8377");
+    assert!(config.daemon.listen.ip().is_loopback());
+}

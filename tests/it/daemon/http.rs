@@ -1,0 +1,185 @@
+//! Paths, methods, bodies and deadlines.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::rig::{
+    End, LONG, SHORT, answer_of, connect, get, post, report, request, rig, rig_with, rocket, send,
+};
+
+#[test]
+fn the_slash_at_the_end_is_optional() {
+    let rig = rig_with(|config| config.daemon.wait = Duration::ZERO);
+    for path in
+        ["/synchronise", "/synchronise/", "/synchronise?user=acme", "/synchronise/?user=acme"]
+    {
+        let body = rocket();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        assert_eq!(send(rig.address(), &[head.as_bytes(), &body].concat()).status, 202, "{path}");
+    }
+}
+
+#[test]
+fn other_methods_and_paths_say_what_there_is() {
+    let rig = rig();
+    let answer = get(rig.address(), "/synchronise/");
+    assert_eq!(answer.status, 405);
+    assert_eq!(answer.header("allow"), Some("POST"));
+    insta::assert_snapshot!(answer.body, @r#"
+    This is where hooks arrive, by POST.
+    usage: POST /synchronise/[?user=USER&project=PROJECT]
+           with the form field "payload", JSON as Bitbucket's POST hook sends it
+    status: 405 Method Not Allowed
+    "#);
+    assert_eq!(request(rig.address(), "DELETE", "/synchronise").status, 405);
+    insta::assert_snapshot!(get(rig.address(), "/healthz").body, @r"
+    alive
+    running: 0
+    queued: 0
+    status: 200 OK
+    ");
+    assert_eq!(request(rig.address(), "POST", "/healthz").status, 405);
+    for path in ["/", "/hook", "/synchronise/x", "/synchronise/state/", "//", "/synchronise//"] {
+        assert_eq!(get(rig.address(), path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn recorded_deliveries_are_understood() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hooks/bitbucket_post");
+    let rig = rig();
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let hook = rig.hook("", &std::fs::read(&path).unwrap());
+        let (mirror, end) = rig.begun();
+        assert_eq!(mirror, "m-engine", "{}", path.display());
+        end.send(End::Report(report())).unwrap();
+        assert_eq!(hook.join().unwrap().status, 200);
+        seen += 1;
+    }
+    assert!(seen >= 2);
+}
+
+/// `body` in chunks of `size` bytes, without a declared length.
+fn chunked(body: &[u8], size: usize) -> Vec<u8> {
+    let mut request =
+        b"POST /synchronise/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for chunk in body.chunks(size) {
+        request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        request.extend_from_slice(chunk);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    request
+}
+
+#[test]
+fn bodies_need_no_declared_length() {
+    let rig = rig_with(|config| config.daemon.wait = Duration::ZERO);
+    assert_eq!(send(rig.address(), &chunked(&rocket(), 7)).status, 202);
+}
+
+#[test]
+fn bodies_are_capped_whether_declared_or_not() {
+    let rig = rig_with(|config| config.daemon.max_body = 2000);
+    let fits = [b"payload=".to_vec(), vec![b'x'; 1992]].concat();
+    let too_large = [b"payload=".to_vec(), vec![b'x'; 1993]].concat();
+    for (body, status) in [(&fits, 400), (&too_large, 413)] {
+        for request in [post("", body), chunked(body, 100), chunked(body, 100_000)] {
+            assert_eq!(send(rig.address(), &request).status, status);
+        }
+    }
+    // Far more than the cap is not read at all, and certainly not without end.
+    let mut stream = connect(rig.address());
+    let request = post("", &vec![b'x'; 5000]);
+    stream.write_all(&request).unwrap();
+    let answer = answer_of(&mut stream);
+    assert_eq!(answer.status, 413);
+    insta::assert_snapshot!(answer.body, @r"
+    The body is larger than 2000 bytes.
+    status: 413 Payload Too Large
+    ");
+    let endless = "POST /synchronise/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n";
+    let mut stream = connect(rig.address());
+    stream.write_all(endless.as_bytes()).unwrap();
+    stream.write_all(&[b'x'; 5000]).unwrap();
+    assert_eq!(answer_of(&mut stream).status, 413);
+}
+
+#[test]
+fn a_slow_head_ends_the_connection_and_frees_its_place() {
+    let rig = rig_with(|config| {
+        config.daemon.request_timeout = SHORT;
+        config.daemon.connections = 1.try_into().unwrap();
+    });
+    let begin = Instant::now();
+    let mut slow = connect(rig.address());
+    slow.write_all(b"POST /synchronise/ HT").unwrap();
+    let mut silent = connect(rig.address());
+    assert_eq!(get(rig.address(), "/healthz").status, 200);
+    assert!(begin.elapsed() >= SHORT * 2, "the place was not free before");
+    assert!(begin.elapsed() < LONG / 2);
+    let mut rest = Vec::new();
+    assert_eq!(
+        (slow.read_to_end(&mut rest).unwrap(), silent.read_to_end(&mut rest).unwrap()),
+        (0, 0)
+    );
+}
+
+#[test]
+fn a_slow_body_is_not_waited_for() {
+    let rig = rig_with(|config| config.daemon.request_timeout = SHORT);
+    let mut stream = connect(rig.address());
+    stream
+        .write_all(b"POST /synchronise/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\npayl")
+        .unwrap();
+    let answer = answer_of(&mut stream);
+    assert_eq!(answer.status, 408);
+    insta::assert_snapshot!(answer.body, @r"
+    The body did not arrive within 0.3 seconds.
+    status: 408 Request Timeout
+    ");
+}
+
+#[test]
+fn a_client_that_closes_its_half_is_answered() {
+    let rig = rig();
+    let mut stream = connect(rig.address());
+    stream.write_all(&post("", &rocket())).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    rig.begun().1.send(End::Report(report())).unwrap();
+    assert_eq!(answer_of(&mut stream).status, 200);
+}
+
+#[test]
+fn a_client_that_asks_before_it_sends_is_told_to_go_on() {
+    let rig = rig_with(|config| config.daemon.wait = Duration::ZERO);
+    let request = String::from_utf8(post("", &rocket())).unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let mut stream = connect(rig.address());
+    stream.write_all(format!("{head}\r\nExpect: 100-continue\r\n\r\n").as_bytes()).unwrap();
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(go_on.as_slice(), b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(body.as_bytes()).unwrap();
+    assert_eq!(answer_of(&mut stream).status, 202);
+}
+
+#[test]
+fn bytes_that_are_no_http_harm_nobody() {
+    let rig = rig();
+    for bytes in [&b"\0\xff\xfe\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\r\n\r\n\r\n"]
+    {
+        let mut stream = connect(rig.address());
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert!(!rest.starts_with(b"HTTP/1.1 2"));
+    }
+    assert_eq!(get(rig.address(), "/healthz").status, 200);
+}

@@ -1,0 +1,75 @@
+//! Starting and stopping.
+
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use synchroniser::base::{Fault, HasFault};
+use synchroniser::daemon::{Daemon, DaemonError};
+
+use super::rig::{
+    End, SHORT, config, connect, get, payload, post, puppet, report, rig, rig_with, rocket, send,
+};
+
+#[test]
+fn stopping_interrupts_what_runs_and_drops_what_waits() {
+    let rig = rig();
+    let running = rig.hook("", &rocket());
+    let (_, end) = rig.begun();
+    let pending = rig.hook("", &rocket());
+    let other = rig.hook("", &payload("ada", "rocket-core"));
+    let (_, end_other) = rig.begun();
+    rig.until_healthz_says("running: 2\nqueued: 1\n");
+    end.send(End::Interrupted).unwrap();
+    end_other.send(End::Interrupted).unwrap();
+    let address = rig.address();
+    let shutdown = rig.daemon.shut_down().unwrap();
+    assert_eq!(shutdown.abandoned, 0);
+    for hook in [running, other] {
+        let answer = hook.join().unwrap();
+        assert_eq!(answer.status, 500);
+        assert!(answer.body.contains("failed: interrupted\n"), "{}", answer.body);
+    }
+    let answer = pending.join().unwrap();
+    assert_eq!(answer.status, 500);
+    insta::assert_snapshot!(answer.redacted(), @r"
+    Converting Rocket failed: dropped before it began: the daemon is stopping
+    hint: ask again once the daemon is back
+    state: /synchronise/state/ID
+    status: 500 Internal Server Error
+    ");
+    assert!(TcpStream::connect(address).is_err(), "it still listens");
+}
+
+#[test]
+fn stopping_does_not_wait_for_connections_without_a_request() {
+    let rig = rig();
+    let _idle = connect(rig.address());
+    assert_eq!(get(rig.address(), "/healthz").status, 200);
+    let begin = Instant::now();
+    assert_eq!(rig.daemon.shut_down().unwrap().abandoned, 0);
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn stopping_does_not_wait_without_end() {
+    let rig = rig_with(|config| {
+        config.daemon.stop_timeout = SHORT;
+        config.daemon.wait = Duration::ZERO;
+    });
+    assert_eq!(send(rig.address(), &post("", &rocket())).status, 202);
+    let (_, end) = rig.begun();
+    assert_eq!(rig.daemon.shut_down().unwrap().abandoned, 1);
+    end.send(End::Report(report())).unwrap();
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error_that_names_it() {
+    let rig = rig();
+    let mut config = config();
+    config.daemon.listen = rig.address();
+    let error = Daemon::start(config, puppet().0).unwrap_err();
+    assert!(matches!(error, DaemonError::Listen { .. }));
+    assert_eq!(error.fault(), Fault::Unavailable);
+    assert_eq!(error.to_string(), format!("listen on {}", rig.address()));
+    insta::assert_snapshot!(error.hint().unwrap(), @"is another daemon running? `listen` in [daemon] sets the address; port 0 takes a free one");
+}
