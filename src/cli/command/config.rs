@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Outcome;
+use super::report::count;
 use crate::cli::args::ConfigCommand;
 use crate::cli::exit;
 use crate::cli::stub::config::{self, Config, ConfigError};
@@ -20,7 +21,8 @@ pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
 
 fn check(path: &Path, ui: &Ui) -> Outcome {
     let config = load(path)?;
-    ui.say(&format!("{}: {} mirrors", path.display(), config.mirrors.len()));
+    let mirrors = count(config.mirrors.len() as u64, "mirror", "mirrors");
+    ui.say(&format!("{}: {mirrors}", path.display()));
     for mirror in &config.mirrors {
         ui.say(&format!("  {}: from {}", mirror.options.name, mirror.options.source.display()));
     }
