@@ -113,16 +113,25 @@ pub(super) mod config {
 
 pub(super) mod daemon {
     use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
 
     use super::config::Config;
-    use super::{Interrupt, Missing};
+    use super::{HasFault, Interrupt, Missing};
+    use crate::mirror::{MirrorOptions, SyncReport};
 
     pub(in crate::cli) type DaemonError = Missing;
+
+    pub(in crate::cli) type SyncFailure = Box<dyn HasFault + Send + Sync>;
+
+    pub(in crate::cli) type Syncer =
+        Arc<dyn Fn(&MirrorOptions, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync>;
+
+    pub(in crate::cli) struct Shutdown;
 
     pub(in crate::cli) struct Daemon;
 
     impl Daemon {
-        pub(in crate::cli) fn start(_config: Config) -> Result<Self, DaemonError> {
+        pub(in crate::cli) fn start(_: Config, _: Syncer) -> Result<Self, DaemonError> {
             Err(Missing)
         }
 
@@ -132,12 +141,16 @@ pub(super) mod daemon {
         }
 
         #[expect(clippy::unused_self, reason = "stub")]
-        pub(in crate::cli) fn stop(self) -> Result<(), DaemonError> {
-            Ok(())
+        pub(in crate::cli) fn shut_down(self) -> Result<Shutdown, DaemonError> {
+            Ok(Shutdown)
         }
     }
 
-    pub(in crate::cli) fn serve_blocking(_config: Config) -> Result<(), DaemonError> {
+    pub(in crate::cli) fn serve_blocking(
+        _config: Config,
+        _syncer: Syncer,
+        _bound: impl FnOnce(SocketAddr),
+    ) -> Result<Shutdown, DaemonError> {
         let _ = || Daemon;
         Err(Missing)
     }
@@ -145,38 +158,70 @@ pub(super) mod daemon {
     pub(in crate::cli) mod signals {
         use super::{DaemonError, Interrupt};
 
-        pub(in crate::cli) fn raise_on_signal(_: &Interrupt) -> Result<(), DaemonError> {
+        pub(in crate::cli) fn raise_on_signal(
+            _: &Interrupt,
+            _again: impl FnOnce() + Send + 'static,
+        ) -> Result<(), DaemonError> {
             Ok(())
         }
     }
 }
 
 pub(super) mod git {
+    pub(in crate::cli) use repository::BareRepository;
+
+    use crate::git::ObjectId;
+
+    pub(in crate::cli) struct Reference {
+        pub(in crate::cli) name: String,
+        pub(in crate::cli) id: ObjectId,
+    }
+
+    impl Reference {
+        pub(in crate::cli) fn is_branch(&self) -> bool {
+            self.name.starts_with("refs/heads/")
+        }
+
+        pub(in crate::cli) fn is_tag(&self) -> bool {
+            self.name.starts_with("refs/tags/")
+        }
+    }
+
     pub(in crate::cli) mod init {
         use super::super::Missing;
 
-        pub(in crate::cli) fn ensure() -> Result<(), Missing> {
+        #[derive(Default)]
+        pub(in crate::cli) struct GitSettings {
+            _ca_file: Option<std::path::PathBuf>,
+        }
+
+        pub(in crate::cli) fn init(_: &GitSettings) -> Result<(), Missing> {
             Ok(())
         }
     }
 
-    pub(in crate::cli) mod repository {
+    mod repository {
         use super::super::{Missing, Path};
+        use super::Reference;
         use crate::git::ObjectId;
-
-        pub(in crate::cli) type RepositoryError = Missing;
 
         pub(in crate::cli) struct BareRepository;
 
         impl BareRepository {
-            pub(in crate::cli) fn init(_path: &Path) -> Result<Self, RepositoryError> {
+            pub(in crate::cli) fn open(_path: &Path) -> Result<Self, Missing> {
+                Ok(Self)
+            }
+
+            pub(in crate::cli) fn open_or_create(
+                _path: &Path,
+                _main_branch: &str,
+            ) -> Result<Self, Missing> {
                 Ok(Self)
             }
 
             #[expect(clippy::unused_self, reason = "stub")]
-            pub(in crate::cli) fn references(
-                &self,
-            ) -> Result<Vec<(String, ObjectId)>, RepositoryError> {
+            pub(in crate::cli) fn refs(&self) -> Result<Vec<Reference>, Missing> {
+                let _ = Reference { name: String::new(), id: ObjectId::NULL };
                 Ok(Vec::new())
             }
         }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 use super::report::count;
-use super::{Outcome, config, interrupted_by_signals, verify};
+use super::{Outcome, config, interrupted_by_signals, syncer, verify};
 use crate::base::compress::{DecompressError, Decompressor};
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Interrupt};
@@ -17,7 +17,7 @@ use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::stub::daemon::Daemon;
-use crate::cli::stub::git::repository::BareRepository;
+use crate::cli::stub::git::BareRepository;
 use crate::cli::ui::Ui;
 
 /// The Mercurial repository of the demo; `fixtures/demo/make.sh` makes it.
@@ -27,6 +27,8 @@ const REPOSITORY_LIMIT: usize = 64 << 20;
 /// The user and the project of the demo's only mirror.
 const USER: &str = "demo";
 const PROJECT: &str = "lighthouse";
+/// Seconds that the hook waits for its sync: for as long as it takes.
+const WAIT: u32 = 600;
 
 /// Why `demo` fails.
 #[derive(Debug, thiserror::Error)]
@@ -85,12 +87,12 @@ pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
     ui.say(&format!("source: {} (Mercurial, as hg wrote it)", places.source.display()));
     ui.say(&format!("target: {} (Git, empty)", places.target.display()));
 
-    let daemon = Daemon::start(config::load(&places.config)?)?;
+    let daemon = Daemon::start(config::load(&places.config)?, syncer(ui.clone()))?;
     ui.say(&format!("daemon: http://{}", daemon.address()));
     let pushed = push(&daemon, "a push hook", ui, &interrupt)
         .and_then(|()| push(&daemon, "the same hook again", ui, &interrupt));
     // It is stopped whatever came of the hooks; what they said comes first.
-    let stopped = daemon.stop();
+    let stopped = daemon.shut_down();
     pushed?;
     stopped?;
 
@@ -118,7 +120,7 @@ fn prepare(folder: &Path, places: &Places) -> Result<(), Failure> {
     let archive =
         Decompressor::default().zstd(REPOSITORY, REPOSITORY_LIMIT).map_err(DemoError::Unpack)?;
     tar::Archive::new(archive.as_slice()).unpack(folder).map_err(write(&places.source))?;
-    BareRepository::init(&places.target)?;
+    BareRepository::open_or_create(&places.target, "master")?;
     std::fs::write(&places.config, configuration(places)).map_err(write(&places.config))?;
     Ok(())
 }
@@ -127,7 +129,7 @@ fn configuration(places: &Places) -> String {
     // Debug text of a path with only printable characters is a TOML string too.
     format!(
         "cache = \"cache\"\n\n\
-         [daemon]\nlisten = \"127.0.0.1:0\"\n\n\
+         [daemon]\nlisten = \"127.0.0.1:0\"\nwait = {WAIT}\n\n\
          [mirrors.{PROJECT}]\nsource = {:?}\ntarget = {:?}\nuser = \"{USER}\"\nproject = \"{PROJECT}\"\n",
         places.source.display().to_string(),
         places.target.display().to_string(),
@@ -138,9 +140,12 @@ fn configuration(places: &Places) -> String {
 fn push(daemon: &Daemon, what: &str, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> {
     let began = Instant::now();
     ui.say(&format!("sending {what}: POST /synchronise/?user={USER}&project={PROJECT}"));
-    let answer = hook::deliver(daemon.address(), USER, PROJECT, ui, interrupt)?;
+    let answer = hook::deliver(daemon.address(), USER, PROJECT, interrupt)?;
     let seconds = began.elapsed().as_secs_f64();
-    ui.say(&format!("answer after {seconds:.2} s: {} {}", answer.status, answer.body.trim()));
+    ui.say(&format!("answer after {seconds:.2} s: {}", answer.status));
+    for line in answer.body.lines() {
+        ui.say(&format!("  {line}"));
+    }
     if answer.status != 200 {
         return Err(DemoError::Answer { status: answer.status, body: answer.body }.into());
     }
@@ -149,16 +154,17 @@ fn push(daemon: &Daemon, what: &str, ui: &Ui, interrupt: &Interrupt) -> Result<(
 
 /// Shows what arrived, and compares it with the source.
 fn show(places: &Places, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> {
-    let references = BareRepository::init(&places.target)?.references()?;
-    let below = |folder| references.iter().filter(move |(name, _)| name.starts_with(folder));
-    for (name, id) in &references {
-        ui.say(&format!("  {} {name}", id.short()));
+    let references = BareRepository::open(&places.target)?.refs()?;
+    let branches = references.iter().filter(|reference| reference.is_branch()).count();
+    let tags = references.iter().filter(|reference| reference.is_tag()).count();
+    for reference in &references {
+        ui.say(&format!("  {} {}", reference.id.short(), reference.name));
     }
     let report = verify::compare(&places.source, &places.target, ui, interrupt)?;
     ui.say(&format!(
         "arrived: {}, {}, {}",
-        count(below("refs/heads/").count() as u64, "branch", "branches"),
-        count(below("refs/tags/").count() as u64, "tag", "tags"),
+        count(branches as u64, "branch", "branches"),
+        count(tags as u64, "tag", "tags"),
         count(report.changesets, "commit", "commits"),
     ));
     ui.say(&format!("compared with the source: {}", verify::summary(&report)));

@@ -8,13 +8,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, Interrupt, Interrupted, Progress};
-use crate::cli::ui::Ui;
+use crate::base::{Fault, HasFault, Interrupt, Interrupted};
 
 /// How long one look at the socket takes, at most.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long to wait before asking again how a sync goes on.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// More than any answer of our own daemon.
 const MAX_ANSWER: u64 = 1 << 20;
 
@@ -51,31 +48,21 @@ impl HasFault for HookError {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
-    location: Option<String>,
 }
 
-/// Sends the hook for `project` of `user`; follows the link of a 202 until the sync has ended.
+/// Sends the hook for `project` of `user`, and waits for the answer.
 pub(super) fn deliver(
     address: SocketAddr,
     user: &str,
     project: &str,
-    ui: &Ui,
     interrupt: &Interrupt,
 ) -> Result<Answer, HookError> {
-    ui.begin("waiting for the sync", None, "");
-    let exchange = |request: &str| {
-        exchange(address, request, ui, interrupt).map_err(|error| match error.kind() {
-            ErrorKind::Interrupted => HookError::Interrupted(Interrupted),
-            _ => HookError::Connection { address, source: error },
-        })
-    };
-    let mut answer = parse(&exchange(&post(address, user, project))?)?;
-    while let (202, Some(link)) = (answer.status, answer.location.as_deref()) {
-        std::thread::sleep(ASK_AGAIN);
-        answer = parse(&exchange(&get(address, link))?)?;
-    }
-    ui.end();
-    Ok(answer)
+    let request = post(address, user, project);
+    let answer = exchange(address, &request, interrupt).map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => HookError::Interrupted(Interrupted),
+        _ => HookError::Connection { address, source: error },
+    })?;
+    parse(&answer)
 }
 
 fn post(address: SocketAddr, user: &str, project: &str) -> String {
@@ -86,10 +73,6 @@ fn post(address: SocketAddr, user: &str, project: &str) -> String {
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
-}
-
-fn get(address: SocketAddr, path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
 }
 
 /// What Bitbucket sent after a push, without the commits: nobody believes them anyway.
@@ -125,12 +108,7 @@ fn percent_encode(text: &str) -> String {
 }
 
 /// One request and all that comes back until the other side closes.
-fn exchange(
-    address: SocketAddr,
-    request: &str,
-    ui: &Ui,
-    interrupt: &Interrupt,
-) -> io::Result<Vec<u8>> {
+fn exchange(address: SocketAddr, request: &str, interrupt: &Interrupt) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LOOK))?;
     stream.write_all(request.as_bytes())?;
@@ -140,9 +118,7 @@ fn exchange(
         interrupt.check().map_err(|_| io::Error::from(ErrorKind::Interrupted))?;
         match stream.read_to_end(&mut answer) {
             Ok(_) => return Ok(answer),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                ui.advance(0);
-            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             Err(error) => return Err(error),
         }
     }
@@ -151,13 +127,8 @@ fn exchange(
 fn parse(answer: &[u8]) -> Result<Answer, HookError> {
     let text = String::from_utf8_lossy(answer);
     let (head, body) = text.split_once("\r\n\r\n").ok_or(HookError::NotHttp)?;
-    let mut lines = head.lines();
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    let location = lines.find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("location").then(|| value.trim().to_owned())
-    });
-    Ok(Answer { status: status.ok_or(HookError::NotHttp)?, body: body.to_owned(), location })
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Ok(Answer { status: status.ok_or(HookError::NotHttp)?, body: body.to_owned() })
 }
 
 #[cfg(test)]
@@ -177,27 +148,32 @@ mod tests {
     }
 
     #[test]
-    fn the_link_of_a_202_is_followed_to_the_end() {
+    fn a_slow_answer_is_waited_for() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
-            let answers = ["202 Accepted\r\nLocation: /jobs/1", "200 OK"];
-            answers.map(|answer| {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut request = [0; 5];
-                stream.read_exact(&mut request).unwrap();
-                let answer = format!("HTTP/1.1 {answer}\r\n\r\nsaid {answer}");
-                stream.write_all(answer.as_bytes()).unwrap();
-                // Closing with something unread would take the answer back.
-                stream.shutdown(Shutdown::Write).unwrap();
-                stream.read_to_end(&mut Vec::new()).unwrap();
-                String::from_utf8_lossy(&request).into_owned()
-            })
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nfirst\n").unwrap();
+            std::thread::sleep(LOOK * 3);
+            stream.write_all(b"second\n").unwrap();
+            // Closing with something unread would take the answer back.
+            stream.shutdown(Shutdown::Write).unwrap();
+            let mut request = Vec::new();
+            stream.read_to_end(&mut request).unwrap();
+            String::from_utf8(request).unwrap()
         });
+        let answer = deliver(address, "demo", "x", &Interrupt::default()).unwrap();
+        assert_eq!(answer, Answer { status: 200, body: "first\nsecond\n".to_owned() });
+        assert!(server.join().unwrap().starts_with("POST /synchronise/?user=demo&project=x "));
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_wait() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let interrupt = Interrupt::default();
-        let answer = deliver(address, "demo", "x", &Ui::new(true), &interrupt).unwrap();
-        assert_eq!((answer.status, answer.body.as_str()), (200, "said 200 OK"));
-        assert_eq!(server.join().unwrap(), ["POST ", "GET /"]);
+        interrupt.raise();
+        let error = deliver(listener.local_addr().unwrap(), "u", "p", &interrupt).unwrap_err();
+        assert_eq!(error.fault(), Fault::Interrupted);
     }
 
     #[test]
