@@ -14,7 +14,10 @@ fn every_fixture_becomes_what_mercurial_says() {
     for_all(Fixture::all_that(true), |fixture| {
         let env = TestEnv::new();
         let source = fixture.unpack(&env);
+        let before = contents(&env.path("source"));
         Converted::make(&env, &source, &env.path("target.git"))?.check(&fixture.truth)?;
+        let untouched = contents(&env.path("source")) == before;
+        same("the source is as it was", &untouched, &true)?;
         same("files in the home folder", &env.home_entries(), &Vec::new())
     });
 }
@@ -57,6 +60,28 @@ fn every_telling_of_a_history_gives_the_same_commits() {
             assert_eq!(*commits, first.1, "{folder}: {telling} is not {}", first.0);
         }
     }
+}
+
+/// `--main` and `--main-branch`: another branch follows another head.
+#[test]
+fn the_main_branch_can_follow_a_named_branch() {
+    let env = TestEnv::new();
+    let fixture = Fixture::named("heads");
+    let (source, target) = (fixture.unpack(&env), env.path("target.git"));
+    let plain = Converted::make(&env, &source, &env.path("plain.git")).unwrap();
+    let options = ["--main", "default", "--main-branch", "trunk"].map(Path::new);
+    let args = [&[Path::new("convert"), &source, &target], &options[..]].concat();
+    env.synchronise(args).ok().unwrap();
+    let made = git2::Repository::open_bare(&target).unwrap();
+    let id = |name: &str| made.refname_to_id(name).ok().map(|id| id.to_string());
+    let tipmost = fixture.truth.tipmost_head(b"default");
+    assert_eq!(id("refs/heads/trunk"), Some(plain.commits[tipmost].clone()));
+    assert_eq!(id("refs/heads/default"), id("refs/heads/trunk"));
+    assert_eq!(id("refs/heads/master"), None);
+    assert_eq!(
+        made.find_reference("HEAD").unwrap().symbolic_target().unwrap(),
+        Some("refs/heads/trunk")
+    );
 }
 
 #[test]
@@ -153,6 +178,14 @@ fn overwrite(path: &Path, bytes: &[u8]) {
 /// About `count` of `all`, evenly spread.
 fn sample<T: Clone>(all: &[T], count: usize) -> Vec<T> {
     all.iter().step_by((all.len() / count).max(1)).cloned().collect()
+}
+
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let read = |path: PathBuf| {
+        let bytes = std::fs::read(&path).unwrap();
+        (path, bytes)
+    };
+    files_below(folder).into_iter().map(read).collect()
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {

@@ -1,5 +1,6 @@
 //! What Mercurial says of a repository: `expected.tsv`, as `fixtures/truth.py` writes it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -60,16 +61,27 @@ impl Truth {
         self.changesets.iter().filter(|changeset| changeset.served)
     }
 
-    /// The references that the source asks for, before any name is mapped: the folder, the name, the
-    /// node. The first open head of a branch is the tipmost.
-    pub(crate) fn wanted_refs(&self) -> Vec<(&'static str, Vec<u8>, &str)> {
+    /// Open heads, the newest first.
+    fn heads_from_tip(&self) -> Vec<&(Vec<u8>, String)> {
         let position: BTreeMap<&str, usize> =
             self.changesets.iter().enumerate().map(|(i, c)| (c.node.as_str(), i)).collect();
         let mut heads: Vec<_> = self.heads.iter().collect();
-        heads.sort_by_key(|(_, node)| std::cmp::Reverse(position[node.as_str()]));
+        heads.sort_by_key(|(_, node)| Reverse(position[node.as_str()]));
+        heads
+    }
+
+    /// The newest open head of `branch`.
+    pub(crate) fn tipmost_head(&self, branch: &[u8]) -> &str {
+        let head = self.heads_from_tip().into_iter().find(|(name, _)| name == branch);
+        head.map(|(_, node)| node).unwrap()
+    }
+
+    /// The references that the source asks for, before any name is mapped: the folder, the name, the
+    /// node. The first open head of a branch is the tipmost.
+    pub(crate) fn wanted_refs(&self) -> Vec<(&'static str, Vec<u8>, &str)> {
         let mut seen = BTreeSet::new();
         let mut wanted = Vec::new();
-        for (branch, node) in heads {
+        for (branch, node) in self.heads_from_tip() {
             let name = if seen.insert(branch) {
                 branch.clone()
             } else {
