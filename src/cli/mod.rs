@@ -1,9 +1,61 @@
 //! What a person types and reads.
+//!
+//! The data goes one way: words, then plain values (`args`), then one function for each command,
+//! which calls the layers below with options and prints through `ui`. Only this layer reads the
+//! environment and the terminal.
+
+mod args;
+mod command;
+mod error;
+pub mod exit;
+mod log;
+mod stub; // STUB: goes when the layers below are there.
+mod ui;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Runs the program with `args` (the first is its own name) and returns its exit code.
-pub fn run(_args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    ExitCode::SUCCESS
+use clap::Parser;
+
+use crate::base::{Fault, HasFault};
+use ui::Ui;
+
+/// Runs the program with `args` (the first is its own name) and returns its exit code, one of
+/// those in [`exit`].
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    ExitCode::from(run_to_code(args))
+}
+
+fn run_to_code(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args = match args::Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            ui::usage(&error);
+            return if error.use_stderr() { exit::USAGE } else { exit::OK };
+        }
+    };
+    let ui = Ui::new(args.output.quiet);
+    log::init(&ui, args.output, &args.command);
+    let result = command::run(args.command, &ui);
+    let printed = ui.finish().map_err(|source| OutputError { source }.into());
+    match result.and_then(|code| printed.map(|()| code)) {
+        Ok(code) => code,
+        Err(failure) => {
+            ui.error(&failure.text());
+            exit::code(failure.fault())
+        }
+    }
+}
+
+/// Standard output did not take the result.
+#[derive(Debug, thiserror::Error)]
+#[error("write to standard output")]
+struct OutputError {
+    source: std::io::Error,
+}
+
+impl HasFault for OutputError {
+    fn fault(&self) -> Fault {
+        Fault::Unavailable
+    }
 }

@@ -1,4 +1,19 @@
-//! Integration tests.
+//! The one integration binary. A file that is not in this list fails a test in `layers`.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect has failed, and says so"
+)]
+
+mod cli;
 mod config;
 mod daemon;
+mod fixtures;
+mod layers;
+mod oracle_convert;
+mod oracle_corpus;
+mod oracle_kill;
+mod support;

@@ -1,0 +1,36 @@
+//! `config check` and `config default`.
+
+use std::path::Path;
+
+use super::Outcome;
+use super::report::count;
+use crate::cli::args::ConfigCommand;
+use crate::cli::exit;
+use crate::cli::stub::config::{self, Config, ConfigError};
+use crate::cli::ui::Ui;
+
+pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
+    match command {
+        ConfigCommand::Check(args) => check(&args.config, ui),
+        ConfigCommand::Default => {
+            ui.result(config::DEFAULT.trim_end());
+            Ok(exit::OK)
+        }
+    }
+}
+
+fn check(path: &Path, ui: &Ui) -> Outcome {
+    let config = load(path)?;
+    let mirrors = count(config.mirrors.len() as u64, "mirror", "mirrors");
+    ui.say(&format!("{}: {mirrors}", path.display()));
+    for mirror in &config.mirrors {
+        ui.say(&format!("  {}: from {}", mirror.options.name, mirror.options.source.display()));
+    }
+    Ok(exit::OK)
+}
+
+/// The configuration at `path`, with the credentials that systemd passes.
+pub(super) fn load(path: &Path) -> Result<Config, ConfigError> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    Config::load(path, credentials.as_deref().map(Path::new))
+}

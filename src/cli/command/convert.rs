@@ -1,0 +1,93 @@
+//! `convert`: one repository into one bare repository, with nothing to configure.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::{Outcome, interrupted_by_signals, report};
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault, Limits};
+use crate::cli::args::ConvertArgs;
+use crate::cli::exit;
+use crate::cli::stub::mirror::{self, ConvertOptions, SyncError};
+use crate::cli::ui::Ui;
+use crate::git::ObjectId;
+use crate::hg::Node;
+
+/// Why `convert` fails.
+#[derive(Debug, thiserror::Error)]
+enum ConvertCommandError {
+    /// The conversion did not get there.
+    #[error("convert {} into {}", from.display(), to.display())]
+    Convert {
+        from: PathBuf,
+        to: PathBuf,
+        #[source]
+        source: SyncError,
+    },
+    /// Converted, but the list of commits cannot be written.
+    #[error("write the map {}", path.display())]
+    Map {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl HasFault for ConvertCommandError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Convert { source, .. } => source.fault(),
+            Self::Map { source, .. } => io_fault(source),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Convert { source, .. } => source.hint(),
+            Self::Map { .. } => None,
+        }
+    }
+}
+
+pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
+    let options = ConvertOptions { naming: args.naming(), limits: Limits::default() };
+    let interrupt = interrupted_by_signals()?;
+    let done = mirror::convert(&args.source, &args.target, &options, ui, &interrupt).map_err(
+        |source| ConvertCommandError::Convert {
+            from: args.source.clone(),
+            to: args.target.clone(),
+            source,
+        },
+    )?;
+    if let Some(path) = &args.map {
+        write_map(path, &done.commits)
+            .map_err(|source| ConvertCommandError::Map { path: path.clone(), source })?;
+    }
+    report::say(ui, &args.target.display().to_string(), &done.sync);
+    Ok(exit::OK)
+}
+
+/// Writes lines of `<commit id> <node>`, the form of hg-git's git-mapfile.
+fn write_map(path: &Path, commits: &[(Node, ObjectId)]) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for (node, id) in commits {
+        writeln!(file, "{id} {node}")?;
+    }
+    file.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_map_has_the_form_of_a_git_mapfile() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map");
+        let record = (Node::from_bytes([0x11; 20]), ObjectId::from_bytes([0x22; 20]));
+        write_map(&path, &[record]).unwrap();
+        let expected = format!("{} {}\n", "22".repeat(20), "11".repeat(20));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    }
+}

@@ -1,0 +1,190 @@
+//! `demo`: the whole way before your eyes, in a temporary folder and on loopback only.
+
+mod hook;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::report::count;
+use super::{Outcome, config, interrupted_by_signals, syncer, verify};
+use crate::base::compress::{DecompressError, Decompressor};
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault, Interrupt};
+use crate::cli::args::DemoArgs;
+use crate::cli::error::Failure;
+use crate::cli::exit;
+use crate::cli::stub::daemon::Daemon;
+use crate::cli::stub::git::BareRepository;
+use crate::cli::ui::Ui;
+
+/// The Mercurial repository of the demo; `fixtures/demo/make.sh` makes it.
+const REPOSITORY: &[u8] = include_bytes!("../../../fixtures/demo/repository.tar.zst");
+/// More than the archive can be, unpacked.
+const REPOSITORY_LIMIT: usize = 64 << 20;
+/// The user and the project of the demo's only mirror.
+const USER: &str = "demo";
+const PROJECT: &str = "lighthouse";
+/// Seconds that the hook waits for its sync: for as long as it takes.
+const WAIT: u32 = 600;
+
+/// Why `demo` fails.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    /// The demo's own files cannot be written.
+    #[error("write {}", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The repository in this program is broken.
+    #[error("unpack the demo repository")]
+    Unpack(#[source] DecompressError),
+    /// The daemon said something else than success.
+    #[error("sync the demo: the daemon answered {status} {body}")]
+    Answer { status: u16, body: String },
+    /// What arrived is not what was sent.
+    #[error("find the source in the target: {differences} differ")]
+    Differences { differences: u64 },
+}
+
+impl HasFault for DemoError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Write { source, .. } => io_fault(source),
+            Self::Unpack(_) | Self::Answer { .. } | Self::Differences { .. } => Fault::Internal,
+        }
+    }
+}
+
+/// Where everything of one demo is.
+struct Places {
+    source: PathBuf,
+    target: PathBuf,
+    config: PathBuf,
+}
+
+impl Places {
+    fn below(folder: &Path) -> Self {
+        Self {
+            source: folder.join("repository"),
+            target: folder.join("target.git"),
+            config: folder.join("synchroniser.toml"),
+        }
+    }
+}
+
+pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
+    let began = Instant::now();
+    let interrupt = interrupted_by_signals()?;
+    let mut folder = make_folder()?;
+    folder.disable_cleanup(args.keep);
+    let places = Places::below(folder.path());
+    prepare(folder.path(), &places)?;
+    ui.say(&format!("source: {} (Mercurial, as hg wrote it)", places.source.display()));
+    ui.say(&format!("target: {} (Git, empty)", places.target.display()));
+
+    let daemon = Daemon::start(config::load(&places.config)?, syncer(ui.clone()))?;
+    ui.say(&format!("daemon: http://{}", daemon.address()));
+    let pushed = push(&daemon, "a push hook", ui, &interrupt)
+        .and_then(|()| push(&daemon, "the same hook again", ui, &interrupt));
+    // It is stopped whatever came of the hooks; what they said comes first.
+    let stopped = daemon.shut_down();
+    pushed?;
+    stopped?;
+
+    show(&places, ui, &interrupt)?;
+    ui.say(&format!("all in {:.1} s", began.elapsed().as_secs_f64()));
+    if args.keep {
+        ui.result(&folder.path().display().to_string());
+    }
+    Ok(exit::OK)
+}
+
+fn make_folder() -> Result<TempDir, DemoError> {
+    tempfile::Builder::new()
+        .prefix("synchroniser-demo-")
+        .tempdir()
+        .map_err(|source| DemoError::Write { path: std::env::temp_dir(), source })
+}
+
+/// Lays out the source, an empty target and a configuration that joins them.
+fn prepare(folder: &Path, places: &Places) -> Result<(), Failure> {
+    let write = |path: &Path| {
+        let path = path.to_owned();
+        move |source| DemoError::Write { path, source }
+    };
+    let archive =
+        Decompressor::default().zstd(REPOSITORY, REPOSITORY_LIMIT).map_err(DemoError::Unpack)?;
+    tar::Archive::new(archive.as_slice()).unpack(folder).map_err(write(&places.source))?;
+    BareRepository::open_or_create(&places.target, "master")?;
+    std::fs::write(&places.config, configuration(places)).map_err(write(&places.config))?;
+    Ok(())
+}
+
+fn configuration(places: &Places) -> String {
+    // Debug text of a path with only printable characters is a TOML string too.
+    format!(
+        "cache = \"cache\"\n\n\
+         [daemon]\nlisten = \"127.0.0.1:0\"\nwait = {WAIT}\n\n\
+         [mirrors.{PROJECT}]\nsource = {:?}\ntarget = {:?}\nuser = \"{USER}\"\nproject = \"{PROJECT}\"\n",
+        places.source.display().to_string(),
+        places.target.display().to_string(),
+    )
+}
+
+/// Sends the daemon a hook and waits until its sync is done.
+fn push(daemon: &Daemon, what: &str, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> {
+    let began = Instant::now();
+    ui.say(&format!("sending {what}: POST /synchronise/?user={USER}&project={PROJECT}"));
+    let answer = hook::deliver(daemon.address(), USER, PROJECT, interrupt)?;
+    let seconds = began.elapsed().as_secs_f64();
+    ui.say(&format!("answer after {seconds:.2} s: {}", answer.status));
+    for line in answer.body.lines() {
+        ui.say(&format!("  {line}"));
+    }
+    if answer.status != 200 {
+        return Err(DemoError::Answer { status: answer.status, body: answer.body }.into());
+    }
+    Ok(())
+}
+
+/// Shows what arrived, and compares it with the source.
+fn show(places: &Places, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> {
+    let references = BareRepository::open(&places.target)?.refs()?;
+    let branches = references.iter().filter(|reference| reference.is_branch()).count();
+    let tags = references.iter().filter(|reference| reference.is_tag()).count();
+    for reference in &references {
+        ui.say(&format!("  {} {}", reference.id.short(), reference.name));
+    }
+    let report = verify::compare(&places.source, &places.target, ui, interrupt)?;
+    ui.say(&format!(
+        "arrived: {}, {}, {}",
+        count(branches as u64, "branch", "branches"),
+        count(tags as u64, "tag", "tags"),
+        count(report.changesets, "commit", "commits"),
+    ));
+    ui.say(&format!("compared with the source: {}", verify::summary(&report)));
+    match report.differences.len() as u64 {
+        0 => Ok(()),
+        differences => Err(DemoError::Differences { differences }.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_repository_in_the_program_unpacks() {
+        let folder = make_folder().unwrap();
+        let places = Places::below(folder.path());
+        prepare(folder.path(), &places).unwrap();
+        assert!(places.source.join(".hg/store/00changelog.i").is_file());
+        let config = std::fs::read_to_string(&places.config).unwrap();
+        assert!(config.contains("listen = \"127.0.0.1:0\""), "{config}");
+    }
+}

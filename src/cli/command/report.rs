@@ -1,0 +1,74 @@
+//! What a sync did, in words.
+
+use crate::cli::ui::Ui;
+use crate::mirror::{RefChange, SyncReport};
+
+/// Says what became of `name`: one line, then the references that changed and what to know.
+pub(super) fn say(ui: &Ui, name: &str, report: &SyncReport) {
+    for line in lines(name, report) {
+        ui.say(&line);
+    }
+}
+
+fn lines(name: &str, report: &SyncReport) -> Vec<String> {
+    let changed: Vec<_> = report.refs.iter().filter(|change| is_new(change)).collect();
+    let mut lines = vec![format!(
+        "{name}: {}, {} new; {}, {} changed; {:.1} s",
+        count(report.changesets, "changeset", "changesets"),
+        report.converted,
+        count(report.refs.len() as u64, "reference", "references"),
+        changed.len(),
+        report.elapsed.as_secs_f64(),
+    )];
+    lines.extend(changed.into_iter().map(line));
+    lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
+    lines
+}
+
+fn is_new(change: &RefChange) -> bool {
+    change.old != Some(change.new)
+}
+
+fn line(change: &RefChange) -> String {
+    let old = change.old.map_or_else(|| "new".to_owned(), |id| id.short());
+    format!("  {} {old} -> {}", change.name, change.new.short())
+}
+
+/// `1 branch`, `2 branches`.
+pub(super) fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::git::ObjectId;
+
+    #[test]
+    fn only_what_changed_is_listed() {
+        let id = |byte| ObjectId::from_bytes([byte; 20]);
+        let change = |name: &str, old, new| RefChange { name: name.to_owned(), old, new };
+        let report = SyncReport {
+            changesets: 300,
+            converted: 1,
+            refs: vec![
+                change("refs/heads/master", Some(id(0x11)), id(0x22)),
+                change("refs/heads/same", Some(id(0x11)), id(0x11)),
+                change("refs/tags/v1", None, id(0x33)),
+            ],
+            notes: vec!["left out .git".to_owned()],
+            elapsed: Duration::from_millis(1230),
+        };
+        assert_eq!(
+            lines("rocket", &report),
+            [
+                "rocket: 300 changesets, 1 new; 3 references, 2 changed; 1.2 s",
+                "  refs/heads/master 111111111111 -> 222222222222",
+                "  refs/tags/v1 new -> 333333333333",
+                "  note: left out .git",
+            ]
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! `sync`: mirrors one after the other. One that fails does not keep the others from being synced;
+//! the exit code is that of the first failure.
+
+use super::{Outcome, config, interrupted_by_signals, report};
+use crate::base::{Fault, HasFault, Interrupt};
+use crate::cli::args::SyncArgs;
+use crate::cli::error::Failure;
+use crate::cli::exit;
+use crate::cli::stub::config::Config;
+use crate::cli::stub::mirror::{self, SyncError};
+use crate::cli::ui::Ui;
+use crate::mirror::MirrorOptions;
+
+/// Why `sync` fails, apart from its configuration.
+#[derive(Debug, thiserror::Error)]
+enum SyncCommandError {
+    /// No mirror has this name.
+    #[error("find the mirror {name}: the configuration has no such mirror")]
+    Unknown { name: String, known: Vec<String> },
+    /// One mirror did not get there.
+    #[error("sync the mirror {name}")]
+    Sync {
+        name: String,
+        #[source]
+        source: SyncError,
+    },
+}
+
+impl HasFault for SyncCommandError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Unknown { .. } => Fault::Config,
+            Self::Sync { source, .. } => source.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { known, .. } if known.is_empty() => {
+                Some("it has no mirrors at all".to_owned())
+            }
+            Self::Unknown { known, .. } => Some(format!("it has {}", known.join(", "))),
+            Self::Sync { source, .. } => source.hint(),
+        }
+    }
+}
+
+pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
+    let config = config::load(&args.config.config)?;
+    let mirrors = select(&config, &args.mirrors)?;
+    let interrupt = interrupted_by_signals()?;
+    let mut outcome = exit::OK;
+    for mirror in mirrors {
+        if let Err(error) = sync(mirror, ui, &interrupt) {
+            let failure = Failure::from(error);
+            ui.error(&failure.text());
+            if outcome == exit::OK {
+                outcome = exit::code(failure.fault());
+            }
+            if failure.fault() == Fault::Interrupted {
+                break;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// The mirrors with these names, or all.
+fn select<'a>(
+    config: &'a Config,
+    names: &[String],
+) -> Result<Vec<&'a MirrorOptions>, SyncCommandError> {
+    if names.is_empty() {
+        return Ok(config.mirrors.iter().map(|mirror| &mirror.options).collect());
+    }
+    let find = |name: &String| {
+        config.mirror(name).map(|mirror| &mirror.options).ok_or_else(|| SyncCommandError::Unknown {
+            name: name.clone(),
+            known: config.mirrors.iter().map(|mirror| mirror.options.name.clone()).collect(),
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn sync(mirror: &MirrorOptions, ui: &Ui, interrupt: &Interrupt) -> Result<(), SyncCommandError> {
+    let report = mirror::sync(mirror, ui, interrupt)
+        .map_err(|source| SyncCommandError::Sync { name: mirror.name.clone(), source })?;
+    report::say(ui, &mirror.name, &report);
+    Ok(())
+}

@@ -1,0 +1,312 @@
+//! The only place that prints. Results go to standard output; progress, logs and errors to
+//! standard error, so that a result can be piped.
+//!
+//! A pipe that nobody reads any more is no error: what follows is dropped, the work goes on.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::base::Progress;
+
+/// How often a stage that takes long says how far it is, where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How often a bar moves by itself.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Prints. Clones print to the same place.
+#[derive(Clone)]
+pub(super) struct Ui(Arc<Inner>);
+
+struct Inner {
+    quiet: bool,
+    /// Whether progress is drawn as a bar.
+    bars: bool,
+    out: Mutex<Out>,
+    err: Mutex<Box<dyn Write + Send>>,
+    position: AtomicU64,
+    stage: Mutex<Option<Stage>>,
+}
+
+/// Standard output, and why it stopped taking lines.
+struct Out {
+    to: Box<dyn Write + Send>,
+    stopped: Option<io::Error>,
+}
+
+/// One stage of some work.
+struct Stage {
+    name: &'static str,
+    unit: &'static str,
+    total: Option<u64>,
+    began: Instant,
+    spoke: Instant,
+    bar: Option<ProgressBar>,
+}
+
+/// Whoever panicked while printing left nothing that matters in a bad state.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Ui {
+    /// Prints to the streams of this process.
+    pub(super) fn new(quiet: bool) -> Self {
+        let bars = !quiet && io::stderr().is_terminal();
+        Self::to(Box::new(io::stdout()), Box::new(io::stderr()), quiet, bars)
+    }
+
+    fn to(out: Box<dyn Write + Send>, err: Box<dyn Write + Send>, quiet: bool, bars: bool) -> Self {
+        Self(Arc::new(Inner {
+            quiet,
+            bars,
+            out: Mutex::new(Out { to: out, stopped: None }),
+            err: Mutex::new(err),
+            position: AtomicU64::new(0),
+            stage: Mutex::new(None),
+        }))
+    }
+
+    /// Prints a line of the result, even if quiet: somebody asked for it.
+    pub(super) fn result(&self, line: &str) {
+        let stage = lock(&self.0.stage);
+        around_bar(stage.as_ref(), || {
+            let out = &mut *lock(&self.0.out);
+            if out.stopped.is_none() {
+                out.stopped = writeln!(out.to, "{line}").err();
+            }
+        });
+    }
+
+    /// Prints a line of the result that only a person cares for.
+    pub(super) fn say(&self, line: &str) {
+        if !self.0.quiet {
+            self.result(line);
+        }
+    }
+
+    /// Prints what went wrong.
+    pub(super) fn error(&self, text: &str) {
+        self.to_stderr(format!("{text}\n").as_bytes());
+    }
+
+    /// Why standard output did not take everything, unless its reader just went away.
+    pub(super) fn finish(&self) -> Result<(), io::Error> {
+        let out = &mut *lock(&self.0.out);
+        match out.stopped.take().map_or_else(|| out.to.flush(), Err) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
+
+    fn to_stderr(&self, bytes: &[u8]) {
+        let stage = lock(&self.0.stage);
+        around_bar(stage.as_ref(), || {
+            // If even this fails there is nobody left to tell.
+            let _ = lock(&self.0.err).write_all(bytes);
+        });
+    }
+
+    fn close_stage(&self, stage: &Stage) {
+        if let Some(bar) = &stage.bar {
+            bar.finish_and_clear();
+        }
+        let line = stage.closing_line(self.0.position.load(Ordering::Relaxed));
+        let _ = writeln!(lock(&self.0.err), "{line}");
+    }
+}
+
+/// Prints with the bar out of the way.
+fn around_bar(stage: Option<&Stage>, print: impl FnOnce()) {
+    match stage.and_then(|stage| stage.bar.as_ref()) {
+        Some(bar) => bar.suspend(print),
+        None => print(),
+    }
+}
+
+impl Stage {
+    fn closing_line(&self, position: u64) -> String {
+        let Self { name, unit, .. } = self;
+        let seconds = self.began.elapsed().as_secs_f64();
+        match position {
+            0 => format!("{name}: {seconds:.1} s"),
+            _ => format!("{name}: {position} {unit} in {seconds:.1} s"),
+        }
+    }
+
+    fn running_line(&self, position: u64) -> String {
+        let Self { name, unit, total, .. } = self;
+        match total {
+            Some(total) => format!("{name}: {position} of {total} {unit}"),
+            None if position == 0 => format!("{name}: {} s so far", self.began.elapsed().as_secs()),
+            None => format!("{name}: {position} {unit}"),
+        }
+    }
+
+    fn bar(&self) -> ProgressBar {
+        let target = ProgressDrawTarget::stderr();
+        let bar = ProgressBar::with_draw_target(self.total, target).with_message(self.name);
+        let counts = match self.total {
+            Some(_) => "[{bar:30}] {human_pos}/{human_len}",
+            None if self.unit.is_empty() => "{spinner} {elapsed}",
+            None => "{spinner} {human_pos}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(&format!("{{msg}} {counts} {}", self.unit))
+        {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(TICK);
+        bar
+    }
+}
+
+impl Progress for Ui {
+    fn begin(&self, stage: &'static str, total: Option<u64>, unit: &'static str) {
+        if self.0.quiet {
+            return;
+        }
+        self.end();
+        let now = Instant::now();
+        let mut next = Stage { name: stage, unit, total, began: now, spoke: now, bar: None };
+        next.bar = self.0.bars.then(|| next.bar());
+        self.0.position.store(0, Ordering::Relaxed);
+        *lock(&self.0.stage) = Some(next);
+    }
+
+    fn advance(&self, n: u64) {
+        let position = self.0.position.fetch_add(n, Ordering::Relaxed).saturating_add(n);
+        // Whoever finds the lock taken need not wait: somebody else is just showing the position.
+        let Ok(mut stage) = self.0.stage.try_lock() else { return };
+        let Some(stage) = stage.as_mut() else { return };
+        if let Some(bar) = &stage.bar {
+            bar.set_position(position);
+        } else if stage.spoke.elapsed() >= LINE_EVERY {
+            stage.spoke = Instant::now();
+            let _ = writeln!(lock(&self.0.err), "{}", stage.running_line(position));
+        }
+    }
+
+    fn end(&self) {
+        if let Some(stage) = lock(&self.0.stage).take() {
+            self.close_stage(&stage);
+        }
+    }
+}
+
+/// Where log lines go, between the bars.
+pub(super) struct LogWriter<'a>(&'a Ui);
+
+impl Write for LogWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.to_stderr(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Ui {
+    type Writer = LogWriter<'a>;
+
+    fn make_writer(&'a self) -> LogWriter<'a> {
+        LogWriter(self)
+    }
+}
+
+/// Prints what clap has to say: help and version to standard output, mistakes to standard error.
+pub(super) fn usage(error: &clap::Error) {
+    let _ = error.print();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream that can be looked at, or that fails.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>, Option<io::ErrorKind>);
+
+    impl Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if let Some(kind) = self.1 {
+                return Err(kind.into());
+            }
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Paper {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn ui(out: &Paper, err: &Paper, quiet: bool) -> Ui {
+        Ui::to(Box::new(out.clone()), Box::new(err.clone()), quiet, false)
+    }
+
+    #[test]
+    fn a_stage_is_one_line_where_there_is_no_terminal() {
+        let (out, err) = (Paper::default(), Paper::default());
+        let ui = ui(&out, &err, false);
+        ui.begin("converting files", Some(3), "revisions");
+        ui.advance(2);
+        ui.advance(1);
+        ui.begin("writing refs", None, "refs");
+        ui.end();
+        ui.say("done");
+        let told = err.text();
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines.len(), 2, "{told}");
+        assert!(lines[0].starts_with("converting files: 3 revisions in "), "{told}");
+        assert!(lines[1].starts_with("writing refs: "), "{told}");
+        assert_eq!(out.text(), "done\n");
+    }
+
+    #[test]
+    fn a_long_stage_speaks_now_and_then() {
+        let err = Paper::default();
+        let ui = ui(&Paper::default(), &err, false);
+        ui.begin("converting files", Some(9), "revisions");
+        lock(&ui.0.stage).as_mut().unwrap().spoke -= LINE_EVERY;
+        ui.advance(4);
+        ui.advance(4);
+        assert_eq!(err.text(), "converting files: 4 of 9 revisions\n");
+    }
+
+    #[test]
+    fn quiet_leaves_errors_and_what_was_asked_for() {
+        let (out, err) = (Paper::default(), Paper::default());
+        let ui = ui(&out, &err, true);
+        ui.begin("converting files", Some(3), "revisions");
+        ui.advance(3);
+        ui.end();
+        ui.say("chatter");
+        ui.result("asked for");
+        ui.error("error: it failed");
+        assert_eq!(out.text(), "asked for\n");
+        assert_eq!(err.text(), "error: it failed\n");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_error_but_a_full_disk_is() {
+        for (kind, fine) in [(io::ErrorKind::BrokenPipe, true), (io::ErrorKind::StorageFull, false)]
+        {
+            let ui = ui(&Paper(Arc::default(), Some(kind)), &Paper::default(), false);
+            ui.result("one");
+            ui.result("two");
+            assert_eq!(ui.finish().is_ok(), fine, "{kind}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What the program says and does at the command line.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use insta::assert_snapshot;
+use synchroniser::cli::exit;
+
+use crate::support::TestEnv;
+
+#[test]
+fn help_lists_the_commands_and_the_exit_codes() {
+    let env = TestEnv::new();
+    let help = env.synchronise(["--help"]).ok().unwrap();
+    assert_snapshot!(help, @r#"
+    Keeps Git mirrors of Mercurial repositories
+
+    Usage: synchroniser [OPTIONS] <COMMAND>
+
+    Commands:
+      serve    Listen for push hooks and sync the mirrors that they ask for
+      sync     Sync mirrors now: all that are configured, or those named
+      convert  Convert a Mercurial repository into a bare Git repository, or go on where that ended
+      verify   Compare a Mercurial repository with what was converted from it, bit by bit
+      demo     Show the whole way: a repository, a push hook, a mirror. Changes nothing of yours
+      config   Look at the configuration
+      help     Print this message or the help of the given subcommand(s)
+
+    Options:
+      -q, --quiet       Say nothing but errors
+      -v, --verbose...  Log more; twice for even more
+      -h, --help        Print help
+      -V, --version     Print version
+
+    Exit codes:
+       0  all went well
+       2  the command line makes no sense
+       3  verify: source and target differ
+      10  wrong configuration, or a file or folder that is not there
+      11  credentials are missing, wrong, or do not allow it
+      12  this machine or the other side cannot do it now; later it may work
+      13  the other side understood and refused
+      14  damaged data in the source or the target
+      15  a format or a feature that is not supported
+      16  stopped by a signal
+      17  a mistake in synchroniser itself
+
+    Environment:
+      SYNCHRONISER_LOG  what to log to standard error, such as "debug" or "synchroniser::hg=trace"
+    "#);
+}
+
+#[test]
+fn every_command_has_help() {
+    let env = TestEnv::new();
+    for command in ["serve", "sync", "convert", "verify", "demo", "config check", "config default"]
+    {
+        let help = env.synchronise(command.split(' ').chain(["--help"])).ok().unwrap();
+        assert!(help.contains("Usage: synchroniser"), "{command}: {help}");
+    }
+}
+
+#[test]
+fn nonsense_is_a_usage_error() {
+    let env = TestEnv::new();
+    for line in ["", "frobnicate", "convert only-one", "sync --frobnicate"] {
+        let ran = env.synchronise(line.split_whitespace());
+        let ran = ran.with_code(i32::from(exit::USAGE)).unwrap();
+        assert!(ran.stdout.is_empty() && ran.stderr.contains("Usage"), "{line:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_missing_configuration_is_named() {
+    let env = TestEnv::new();
+    for command in ["serve", "sync", "config check"] {
+        let args = command.split(' ').chain(["--config", "nowhere.toml"]);
+        let ran = env.synchronise(args).with_code(i32::from(exit::CONFIG)).unwrap();
+        assert!(ran.stderr.starts_with("error: failed to "), "{command}: {ran:?}");
+        assert!(ran.stderr.contains("nowhere.toml"), "{command}: {ran:?}");
+    }
+}
+
+/// A configuration with one mirror between two local paths.
+fn write_config(env: &TestEnv, name: &str) {
+    let text = format!(
+        "cache = \"cache\"\n[mirrors.{name}]\nsource = \"{}\"\ntarget = \"{}\"\n\
+         user = \"someone\"\nproject = \"{name}\"\n",
+        env.path("source/repository").display(),
+        env.path("target.git").display(),
+    );
+    std::fs::write(env.path("synchroniser.toml"), text).unwrap();
+}
+
+#[test]
+fn an_unknown_mirror_is_an_error_that_lists_those_there_are() {
+    let env = TestEnv::new();
+    write_config(&env, "rocket");
+    let ran = env.synchronise(["sync", "rokcet", "--config", "synchroniser.toml"]);
+    let ran = ran.with_code(i32::from(exit::CONFIG)).unwrap();
+    assert_snapshot!(ran.stderr, @r"
+    error: failed to find the mirror rokcet: the configuration has no such mirror
+    hint: it has rocket
+    ");
+}
+
+#[test]
+fn a_sound_configuration_is_summed_up() {
+    let env = TestEnv::new();
+    write_config(&env, "rocket");
+    let told = env.synchronise(["config", "check", "--config", "synchroniser.toml"]).ok().unwrap();
+    assert!(told.starts_with("synchroniser.toml: 1 mirror\n  rocket: from "), "{told}");
+    let quiet = env.synchronise(["-q", "config", "check", "--config", "synchroniser.toml"]);
+    assert_eq!(quiet.ok().unwrap(), "");
+}
+
+#[test]
+fn the_default_configuration_is_one() {
+    let env = TestEnv::new();
+    let text = env.synchronise(["config", "default"]).ok().unwrap();
+    std::fs::write(env.path("default.toml"), text).unwrap();
+    env.synchronise(["config", "check", "--config", "default.toml"]).ok().unwrap();
+}
+
+#[test]
+fn a_source_that_is_not_there_is_named_and_no_target_made() {
+    let env = TestEnv::new();
+    let ran = env.synchronise(["convert", "nowhere", "target.git"]);
+    let ran = ran.with_code(i32::from(exit::CONFIG)).unwrap();
+    assert!(ran.stderr.starts_with("error: failed to convert nowhere into target.git"), "{ran:?}");
+    let made = env.path("target.git/HEAD").exists();
+    assert!(!made, "a target was made of nothing");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let env = TestEnv::new();
+    let mut child = env
+        .synchroniser()
+        .args(["config", "default"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let env = TestEnv::new();
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let status = env.synchroniser().args(["config", "default"]).stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(i32::from(exit::UNAVAILABLE)));
+}
+
+#[test]
+fn the_demo_shows_the_whole_way_and_leaves_nothing() {
+    let env = TestEnv::new();
+    let told = env.synchronise(["demo"]).ok().unwrap();
+    for expected in
+        ["POST /synchronise/", " 200 ", "refs/heads/master", "refs/tags/v1.0", "300 commits"]
+    {
+        assert!(told.contains(expected), "{expected} is not in {told}");
+    }
+    assert!(told.contains("no difference"), "{told}");
+    assert_eq!(env.leftovers(), Vec::<String>::new());
+    assert_eq!(env.home_entries(), Vec::<String>::new());
+}
+
+#[test]
+fn the_demo_keeps_its_folder_when_asked_to() {
+    let env = TestEnv::new();
+    let told = env.synchronise(["-q", "demo", "--keep"]).ok().unwrap();
+    let folder = Path::new(told.trim_end());
+    assert!(folder.starts_with(env.path("tmp")), "{told}");
+    assert!(folder.join("repository/.hg").is_dir());
+    assert!(git2::Repository::open_bare(folder.join("target.git")).unwrap().head().is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_conversion_with_its_own_code() {
+    use crate::support::Fixture;
+
+    let env = TestEnv::new();
+    let source = Fixture::demo().unpack(&env);
+    // A signal before the handler is there ends the program as any other, one after the end does
+    // nothing: try later and later until one arrives in the midst.
+    let interrupted = (1..100).any(|step| {
+        let target = env.path(format!("target-{step}.git"));
+        let mut child = env
+            .synchroniser()
+            .args([Path::new("-q"), Path::new("convert"), &source, &target])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(3 * step));
+        let _ = env.run("kill", ["-TERM", &child.id().to_string()]);
+        child.wait().unwrap().code() == Some(i32::from(exit::INTERRUPTED))
+    });
+    assert!(interrupted, "no signal ended a conversion with {}", exit::INTERRUPTED);
+}

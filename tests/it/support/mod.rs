@@ -1,0 +1,50 @@
+//! What the tests share: a clean environment, the fixtures, the truth about them, and the tools
+//! that judge the result.
+
+pub(crate) mod converted;
+pub(crate) mod env;
+pub(crate) mod fixture;
+pub(crate) mod git;
+pub(crate) mod hg;
+pub(crate) mod truth;
+
+pub(crate) use converted::{Commits, Converted};
+pub(crate) use env::{Ran, TestEnv};
+pub(crate) use fixture::Fixture;
+pub(crate) use hg::Hg;
+pub(crate) use truth::Truth;
+
+/// Says that a test does nothing here, and why.
+pub(crate) fn skip(why: &str) {
+    let thread = std::thread::current();
+    eprintln!("skipped: {why} ({})", thread.name().unwrap_or("test"));
+}
+
+/// Runs `check` on every item and fails once at the end, with all that went wrong.
+pub(crate) fn for_all<T>(
+    items: impl IntoIterator<Item = (String, T)>,
+    check: impl Fn(T) -> Result<(), String>,
+) {
+    let mut checked = 0;
+    let mut problems = Vec::new();
+    for (name, item) in items {
+        checked += 1;
+        if let Err(problem) = check(item) {
+            problems.push(format!("{name}: {problem}"));
+        }
+    }
+    assert!(checked > 0, "nothing to check");
+    assert!(problems.is_empty(), "{} of {checked} fail:\n{}", problems.len(), problems.join("\n"));
+}
+
+/// An error unless `left` and `right` are the same.
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    left: &T,
+    right: &T,
+) -> Result<(), String> {
+    if left == right {
+        return Ok(());
+    }
+    Err(format!("{what}: {left:?} is not {right:?}"))
+}
