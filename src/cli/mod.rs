@@ -9,7 +9,6 @@ mod command;
 mod error;
 pub mod exit;
 mod log;
-mod stub; // STUB: goes when the layers below are there.
 mod ui;
 
 use std::ffi::OsString;

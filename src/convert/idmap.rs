@@ -15,6 +15,9 @@ use crate::base::{Fault, HasFault};
 use crate::git::ObjectId;
 use crate::hg::Node;
 
+/// Where the map of a bare repository lies that was converted into by itself, below its folder.
+pub const IN_REPOSITORY: &str = "synchroniser/map";
+
 /// Bytes of one record.
 const RECORD: usize = 40;
 
@@ -47,8 +50,12 @@ impl HasFault for IdMapError {
 }
 
 impl IdMap {
-    /// Reads the map at `path`; `None` if there is none.
-    pub fn open(path: &Path) -> Result<Option<Self>, IdMapError> {
+    /// Reads the map at `path`; `None` if there is none. `exists` says whether a commit is there:
+    /// records at the end whose commits are not, which only a broken disk can leave, are dropped.
+    pub fn open(
+        path: &Path,
+        exists: impl Fn(ObjectId) -> bool,
+    ) -> Result<Option<Self>, IdMapError> {
         let error = |source| IdMapError { doing: "read", path: path.to_owned(), source };
         let mut bytes = Vec::new();
         match File::open(path) {
@@ -58,11 +65,12 @@ impl IdMap {
         };
         let mut map = Self { path: path.to_owned(), commits: HashMap::new(), length: 0 };
         map.commits.reserve(bytes.len() / RECORD);
-        for record in bytes.chunks_exact(RECORD) {
-            let Some((node, id)) = parse(record) else { break };
-            map.commits.insert(node, id);
-            map.length += RECORD as u64;
+        let mut records: Vec<_> = bytes.chunks_exact(RECORD).map_while(parse).collect();
+        while records.last().is_some_and(|(_, id)| !exists(*id)) {
+            records.pop();
         }
+        map.length = (records.len() * RECORD) as u64;
+        map.commits.extend(records);
         Ok(Some(map))
     }
 
@@ -83,6 +91,11 @@ impl IdMap {
     /// The commit of a changeset.
     pub fn commit(&self, node: Node) -> Option<ObjectId> {
         self.commits.get(&node).copied()
+    }
+
+    /// Every record, in no order.
+    pub fn records(&self) -> impl Iterator<Item = Record> {
+        self.commits.iter().map(|(node, commit)| (*node, *commit))
     }
 
     /// How many changesets have a commit.
@@ -143,18 +156,20 @@ mod tests {
     fn survives_a_torn_record() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("map");
-        assert!(IdMap::open(&path).unwrap().is_none());
+        assert!(IdMap::open(&path, |_| true).unwrap().is_none());
         IdMap::create(&path, &[record(1)]).unwrap().append(&[record(2)]).unwrap();
         let whole = std::fs::read(&path).unwrap();
         assert_eq!(whole.len(), 80);
         for tail in [&whole[..39], &[0; 40][..], &[][..]] {
             std::fs::write(&path, [&whole[..], tail].concat()).unwrap();
-            let mut map = IdMap::open(&path).unwrap().unwrap();
+            let mut map = IdMap::open(&path, |_| true).unwrap().unwrap();
             assert_eq!(map.len(), 2);
             map.append(&[record(3)]).unwrap();
-            let map = IdMap::open(&path).unwrap().unwrap();
+            let map = IdMap::open(&path, |_| true).unwrap().unwrap();
             assert_eq!(map.commit(record(3).0), Some(record(3).1));
             assert_eq!(std::fs::metadata(&path).unwrap().len(), 120);
+            let first = record(1).1;
+            assert_eq!(IdMap::open(&path, |id| id == first).unwrap().unwrap().len(), 1);
         }
     }
 }

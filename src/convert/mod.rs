@@ -7,9 +7,13 @@ mod error;
 pub mod identity;
 pub mod idmap;
 mod left_out;
+pub mod names;
 mod plan;
+pub mod refs;
+mod verify;
 
 pub use engine::{Conversion, Input, convert};
 pub use error::ConvertError;
 pub use idmap::IdMap;
 pub use left_out::LeftOut;
+pub use verify::{VerifyError, VerifyReport, verify};

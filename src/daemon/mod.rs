@@ -11,6 +11,7 @@ mod body;
 mod intake;
 mod routes;
 mod server;
+pub mod signals;
 mod state;
 mod text;
 
@@ -21,7 +22,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 pub use app::{SyncFailure, Syncer};
@@ -103,7 +103,7 @@ pub fn serve_blocking(
     bound: impl FnOnce(SocketAddr),
 ) -> Result<Shutdown, DaemonError> {
     block_on(runtime()?, async {
-        let stop = signals().map_err(|source| DaemonError::Runtime { source })?;
+        let stop = signals::signals().map_err(|source| DaemonError::Runtime { source })?;
         serve(config, syncer, bound, stop).await
     })
 }
@@ -177,19 +177,6 @@ fn block_on<F: Future>(runtime: tokio::runtime::Runtime, future: F) -> F::Output
     let output = runtime.block_on(future);
     runtime.shutdown_background();
     output
-}
-
-/// A channel that has an item for each SIGTERM and SIGINT from now on.
-fn signals() -> io::Result<mpsc::Receiver<()>> {
-    let (stop, stopped) = mpsc::channel(2);
-    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
-        let mut signals = signal(kind)?;
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() && stop.send(()).await.is_ok() {}
-        });
-    }
-    Ok(stopped)
 }
 
 /// Serves until `stop` has an item or is closed.

@@ -11,6 +11,7 @@ pub mod pack;
 pub mod reference;
 pub mod repository;
 pub mod sink;
+pub mod staging;
 pub mod tree;
 pub mod tree_name;
 pub mod url;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorClass, ErrorCode, ObjectType, OdbLookupFlags, Oid};
 
 use super::init::{self, InitError};
+use super::pack::damaged_files;
 use super::reference::{BRANCHES, Reference, TAGS};
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
@@ -211,7 +212,32 @@ impl BareRepository {
     /// Whether an object is there, as far as it is known: packs that were added since the
     /// repository was opened or refreshed are not looked for, so that a miss costs nothing.
     pub fn contains(&self, id: ObjectId) -> bool {
-        self.odb().is_ok_and(|odb| odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH))
+        self.known().is_ok_and(|known| known.contains(id))
+    }
+
+    /// The objects that are there now, to be asked from several threads.
+    pub fn known(&self) -> Result<KnownObjects<'_>, RepositoryError> {
+        Ok(KnownObjects { odb: self.odb()?, path: self.path.clone() })
+    }
+
+    /// The ids of all objects, sorted.
+    pub fn object_ids(&self) -> Result<Vec<ObjectId>, RepositoryError> {
+        let mut ids = Vec::new();
+        self.odb()?
+            .foreach(|id| {
+                ids.push(ObjectId::from(*id));
+                true
+            })
+            .map_err(|source| self.references_error(source))?;
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    /// The packs and their indexes that are not as they were written.
+    pub fn damaged_packs(&self) -> Result<Vec<PathBuf>, RepositoryError> {
+        damaged_files(&self.pack_folder())
+            .map_err(|source| RepositoryError::Io { path: self.pack_folder(), source })
     }
 
     /// The kind and contents of an object; `None` if it is not there or is an annotated tag.
@@ -306,6 +332,27 @@ impl BareRepository {
         match error.code() {
             ErrorCode::NotFound => RepositoryError::MissingObject { path, id },
             _ => RepositoryError::Object { path, id, source: error },
+        }
+    }
+}
+
+/// The objects of a repository as they were when it was opened or refreshed.
+pub struct KnownObjects<'r> {
+    odb: git2::Odb<'r>,
+    path: PathBuf,
+}
+
+impl KnownObjects<'_> {
+    /// Whether an object is there.
+    pub fn contains(&self, id: ObjectId) -> bool {
+        self.odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH)
+    }
+
+    /// Reads an object and compares the hash of its contents with its id.
+    pub fn check(&self, id: ObjectId) -> Result<(), RepositoryError> {
+        match self.odb.read(id.into()) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(RepositoryError::Object { path: self.path.clone(), id, source }),
         }
     }
 }

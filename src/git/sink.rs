@@ -67,6 +67,9 @@ pub enum SinkError {
         #[source]
         source: io::Error,
     },
+    /// libgit2 does not start.
+    #[error(transparent)]
+    Setup(Box<super::init::InitError>),
     /// libgit2 does not take the objects.
     #[error("{doing}")]
     Git {
@@ -82,6 +85,7 @@ impl HasFault for SinkError {
     fn fault(&self) -> Fault {
         match self {
             Self::Io { source, .. } => io_fault(source),
+            Self::Setup(error) => error.fault(),
             Self::Git { .. } => Fault::Internal,
         }
     }

@@ -5,9 +5,11 @@ pub mod dag;
 pub mod filelog;
 pub mod manifest;
 pub mod node;
+pub mod repository;
 pub mod revlog;
 pub mod store;
 
 pub use changelog::{Changelog, Changeset, Date};
 pub use dag::{Dag, RevSet};
 pub use node::{Node, Rev};
+pub use repository::Repository;

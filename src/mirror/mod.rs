@@ -1,7 +1,15 @@
 //! One mirror, one sync: read the source, convert what is new, publish it. Owns the cache folder.
 
-pub mod options;
-pub mod report;
+mod error;
+mod options;
+mod publish;
+mod report;
+mod update;
+mod workspace;
 
-pub use options::{MainBranch, MirrorOptions, RefNaming};
-pub use report::{RefChange, SyncReport};
+pub use crate::convert::names::{MainBranch, RefNaming};
+pub use error::SyncError;
+pub use options::{ConvertOptions, MirrorOptions};
+pub use publish::sync;
+pub use report::{ConvertReport, RefChange, SyncReport};
+pub use update::convert;

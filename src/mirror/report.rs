@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::git::ObjectId;
+use crate::hg::Node;
 
 /// What a successful sync did.
 #[derive(Clone, Debug, Default)]
@@ -28,4 +29,13 @@ pub struct RefChange {
     pub old: Option<ObjectId>,
     /// What it is now. Equal to `old` when nothing had to change.
     pub new: ObjectId,
+}
+
+/// What a conversion into a bare repository did.
+#[derive(Clone, Debug, Default)]
+pub struct ConvertReport {
+    /// What was converted, and the references of the repository.
+    pub sync: SyncReport,
+    /// Every served changeset with its commit, in revision order.
+    pub commits: Vec<(Node, ObjectId)>,
 }

@@ -6,8 +6,8 @@ use super::Outcome;
 use super::report::count;
 use crate::cli::args::ConfigCommand;
 use crate::cli::exit;
-use crate::cli::stub::config::{self, Config, ConfigError};
 use crate::cli::ui::Ui;
+use crate::config::{self, Config, ConfigError};
 
 pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     match command {

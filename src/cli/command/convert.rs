@@ -9,10 +9,10 @@ use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Limits};
 use crate::cli::args::ConvertArgs;
 use crate::cli::exit;
-use crate::cli::stub::mirror::{self, ConvertOptions, SyncError};
 use crate::cli::ui::Ui;
 use crate::git::ObjectId;
 use crate::hg::Node;
+use crate::mirror::{self, ConvertOptions, SyncError};
 
 /// Why `convert` fails.
 #[derive(Debug, thiserror::Error)]

@@ -16,9 +16,9 @@ use crate::base::{Fault, HasFault, Interrupt};
 use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
-use crate::cli::stub::daemon::Daemon;
-use crate::cli::stub::git::BareRepository;
 use crate::cli::ui::Ui;
+use crate::daemon::Daemon;
+use crate::git::BareRepository;
 
 /// The Mercurial repository of the demo; `fixtures/demo/make.sh` makes it.
 const REPOSITORY: &[u8] = include_bytes!("../../../fixtures/demo/repository.tar.zst");

@@ -14,10 +14,10 @@ use crate::base::{Interrupt, Progress};
 use crate::cli::args::CommandArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
-use crate::cli::stub::daemon::{SyncFailure, Syncer, signals};
-use crate::cli::stub::git::init::{self, GitSettings};
-use crate::cli::stub::mirror;
 use crate::cli::ui::Ui;
+use crate::daemon::{SyncFailure, Syncer, signals};
+use crate::git::init::{self, GitSettings};
+use crate::mirror;
 
 /// An exit code, or what went wrong.
 type Outcome = Result<u8, Failure>;

@@ -4,7 +4,7 @@ use super::{Outcome, config, syncer};
 use crate::base::NoProgress;
 use crate::cli::args::ServeArgs;
 use crate::cli::exit;
-use crate::cli::stub::daemon;
+use crate::daemon;
 
 pub(super) fn run(args: &ServeArgs) -> Outcome {
     let config = config::load(&args.config.config)?;

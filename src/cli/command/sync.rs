@@ -6,10 +6,10 @@ use crate::base::{Fault, HasFault, Interrupt};
 use crate::cli::args::SyncArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
-use crate::cli::stub::config::Config;
-use crate::cli::stub::mirror::{self, SyncError};
 use crate::cli::ui::Ui;
+use crate::config::Config;
 use crate::mirror::MirrorOptions;
+use crate::mirror::{self, SyncError};
 
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]

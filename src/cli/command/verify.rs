@@ -7,8 +7,8 @@ use super::{Outcome, interrupted_by_signals};
 use crate::base::{Fault, HasFault, Interrupt, Limits};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
-use crate::cli::stub::convert::{self, VerifyError, VerifyReport};
 use crate::cli::ui::Ui;
+use crate::convert::{self, VerifyError, VerifyReport};
 
 /// Source and target cannot be compared.
 #[derive(Debug, thiserror::Error)]

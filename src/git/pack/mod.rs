@@ -3,8 +3,10 @@
 //!
 //! Formats: pack version 2 and index version 2, `gitformat-pack(5)`.
 
+mod check;
 mod delta;
 mod idx;
 mod writer;
 
+pub(super) use check::damaged_files;
 pub use writer::{PackWriter, SavedPack};

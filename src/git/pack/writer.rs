@@ -11,6 +11,7 @@ use super::idx::{self, Packed};
 use crate::base::compress::{Deflater, crc32};
 use crate::base::durable::sync_folder;
 use crate::base::sha1::Sha1;
+use crate::git::repository::KnownObjects;
 use crate::git::sink::{NewObject, ObjectSink, ObjectWriter, SinkError};
 use crate::git::{ObjectId, ObjectKind};
 
@@ -27,8 +28,9 @@ const REF_DELTA: u8 = 7;
 const SHARDS: usize = 64;
 
 /// A pack in the making, in a temporary file that vanishes unless [`PackWriter::save`] is called.
-pub struct PackWriter {
+pub struct PackWriter<'k> {
     folder: PathBuf,
+    known: KnownObjects<'k>,
     /// Who was first to write an object, and how deep its chain of deltas is.
     claims: Vec<Mutex<HashMap<ObjectId, u8>>>,
     output: Mutex<Output>,
@@ -54,9 +56,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl PackWriter {
-    /// A new pack in `folder`, the `objects/pack` of a repository.
-    pub fn new(folder: &Path) -> Result<Self, SinkError> {
+impl<'k> PackWriter<'k> {
+    /// A new pack in `folder`, the `objects/pack` of a repository that has the objects `known`.
+    pub fn new(folder: &Path, known: KnownObjects<'k>) -> Result<Self, SinkError> {
         let create = || {
             let mut file = tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(folder)?;
             // The count of objects is not known yet.
@@ -66,6 +68,7 @@ impl PackWriter {
         let file = create().map_err(|source| SinkError::Io { path: folder.to_owned(), source })?;
         Ok(Self {
             folder: folder.to_owned(),
+            known,
             claims: (0..SHARDS).map(|_| Mutex::default()).collect(),
             output: Mutex::new(Output { file, length: 12, objects: Vec::new() }),
         })
@@ -172,7 +175,7 @@ fn read_only(file: &File) -> io::Result<()> {
     file.set_permissions(fs::Permissions::from_mode(0o444))
 }
 
-impl ObjectSink for PackWriter {
+impl ObjectSink for PackWriter<'_> {
     fn writer(&self) -> Box<dyn ObjectWriter + '_> {
         Box::new(Segment {
             pack: self,
@@ -187,7 +190,7 @@ impl ObjectSink for PackWriter {
 /// One thread's entries, not yet in the file. Deltas within a segment name their base by distance,
 /// which holds wherever the segment comes to lie; others name it by id.
 struct Segment<'p> {
-    pack: &'p PackWriter,
+    pack: &'p PackWriter<'p>,
     deflater: Deflater,
     bytes: Vec<u8>,
     /// The objects, offsets counted from the start of the segment.
@@ -239,7 +242,7 @@ impl Segment<'_> {
 
 impl ObjectWriter for Segment<'_> {
     fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
-        if self.pack.depth(&object.id).is_some() {
+        if self.pack.depth(&object.id).is_some() || self.pack.known.contains(object.id) {
             return Ok(());
         }
         match self.delta(&object) {
@@ -294,6 +297,7 @@ fn append_distance(out: &mut Vec<u8>, mut distance: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::BareRepository;
     use crate::git::sink::{Copied, Likeness};
 
     /// Two threads write the same hundred objects, each a delta of the one before; libgit2 finds
@@ -301,13 +305,13 @@ mod tests {
     #[test]
     fn libgit2_reads_what_two_threads_wrote() {
         let folder = tempfile::tempdir().unwrap();
-        let repository = git2::Repository::init_bare(folder.path()).unwrap();
+        let repository = BareRepository::open_or_create(folder.path(), "master").unwrap();
         let texts: Vec<Vec<u8>> = (0..100)
             .map(|i| {
                 (0..=i).flat_map(|line| format!("line {line} of a file\n").into_bytes()).collect()
             })
             .collect();
-        let pack = PackWriter::new(&folder.path().join("objects/pack")).unwrap();
+        let pack = PackWriter::new(&repository.pack_folder(), repository.known().unwrap()).unwrap();
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| write_all(&pack, &texts));
@@ -315,13 +319,14 @@ mod tests {
         });
         let saved = pack.save().unwrap().unwrap();
         assert_eq!(saved.objects, texts.len());
+        repository.refresh().unwrap();
         for text in &texts {
             let id = ObjectId::of(ObjectKind::Blob, text);
-            assert_eq!(repository.find_blob(id.into()).unwrap().content(), text);
+            assert_eq!(repository.read(id).unwrap(), Some((ObjectKind::Blob, text.clone())));
         }
     }
 
-    fn write_all(pack: &PackWriter, texts: &[Vec<u8>]) {
+    fn write_all(pack: &PackWriter<'_>, texts: &[Vec<u8>]) {
         let mut writer = pack.writer();
         let mut before: Option<&Vec<u8>> = None;
         for text in texts {
@@ -343,8 +348,10 @@ mod tests {
     #[test]
     fn nothing_written_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(PackWriter::new(folder.path()).unwrap().save().unwrap(), None);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let repository = BareRepository::open_or_create(folder.path(), "master").unwrap();
+        let pack = PackWriter::new(&repository.pack_folder(), repository.known().unwrap()).unwrap();
+        assert_eq!(pack.save().unwrap(), None);
+        assert_eq!(fs::read_dir(repository.pack_folder()).unwrap().count(), 0);
     }
 
     #[test]

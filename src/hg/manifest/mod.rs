@@ -78,32 +78,65 @@ impl<'m> Manifest<'m> {
         })
     }
 
-    /// The first line whose path is not less than `path`, found by bisection: the manifest must be
-    /// sorted for this to be meaningful.
-    fn lower_bound(self, path: &RepoPath) -> Option<&'m RepoPath> {
+    /// Where the first line begins whose path is not less than `path`, found by bisection: the
+    /// manifest must be sorted for this to be meaningful.
+    fn lower_bound(self, path: &[u8]) -> usize {
         let (mut low, mut high) = (0, self.0.len());
         while low < high {
             let middle = low + (high - low) / 2;
             let start = line_start(self.0, low, middle);
-            let line = self.0.get(start..).and_then(first_line)?;
-            match path_of(line) < path {
+            let Some(line) = self.0.get(start..).and_then(first_line) else { break };
+            match path_of(line) < RepoPath::new(path) {
                 true => low = start + line.len(),
                 false => high = start,
             }
         }
-        self.0.get(low..).and_then(first_line).map(path_of)
+        low
+    }
+
+    /// The first line whose path is not less than `path`.
+    fn line_from(self, path: &[u8]) -> Option<&'m [u8]> {
+        self.0.get(self.lower_bound(path)..).and_then(first_line)
+    }
+
+    /// The lines below the directory `prefix`, which ends in a slash, and those after them. The
+    /// manifest must begin with the former.
+    pub fn split_directory(self, prefix: &[u8]) -> (Self, Self) {
+        let mut end = prefix.to_vec();
+        // What follows the slash in byte order ends the directory.
+        end.pop();
+        end.push(b'/' + 1);
+        let (below, after) = self.0.split_at(self.lower_bound(&end).min(self.0.len()));
+        (Self(below), Self(after))
+    }
+
+    /// The manifest without its first line.
+    pub fn after_first(self) -> Self {
+        let first = first_line(self.0).unwrap_or_default();
+        Self(self.0.get(first.len()..).unwrap_or_default())
+    }
+
+    /// The text.
+    pub fn text(self) -> &'m [u8] {
+        self.0
     }
 
     /// Whether there is a file at `path`.
     pub fn has_file(self, path: &RepoPath) -> bool {
-        self.lower_bound(path) == Some(path)
+        self.line_from(path).is_some_and(|line| path_of(line) == path)
+    }
+
+    /// The line of the file at `path`.
+    pub fn file(self, path: &RepoPath) -> Option<Line<'m>> {
+        let line = Line::parse(self.line_from(path)?).ok()?;
+        (line.path == path).then_some(line)
     }
 
     /// Whether `path` is a directory, that is, whether a file lies below it.
     pub fn has_directory(self, path: &RepoPath) -> bool {
         let mut prefix = path.to_vec();
         prefix.push(b'/');
-        self.lower_bound(prefix.as_slice().into()).is_some_and(|at| at.starts_with(&prefix))
+        self.line_from(&prefix).is_some_and(|line| line.starts_with(&prefix))
     }
 
     /// Whether some path is a file and a directory at once, which Mercurial lets happen and Git

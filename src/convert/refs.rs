@@ -1,0 +1,311 @@
+//! The names of a source, made into references.
+//!
+//! One rule, a pure function of the source's names:
+//!
+//! 1. A name that is not UTF-8 is read as Latin-1.
+//! 2. What Git does not take in a name is written as `%` and two hexadecimal digits for each byte.
+//!    No two names become one by this: a `%` that two hexadecimal digits follow is written so too.
+//! 3. Names take their place in order: the main branch, the named branches from the oldest to the
+//!    youngest, further heads, bookmarks, and apart from these the tags. One that cannot stand
+//!    beside an earlier one (the same, the same but for case, or `a` beside `a/b`), or that is too
+//!    long, has each `/` written as `%2F` and gets `-` and the first eight hexadecimal digits of
+//!    the SHA-1 of the name in the source.
+//!
+//! Every name that is not the source's own is reported.
+
+use std::collections::HashSet;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::base::text::utf8_or_latin1;
+use crate::base::{hex, sha1};
+use crate::hg::Node;
+
+/// The names that a source gives to changesets.
+#[derive(Clone, Debug, Default)]
+pub struct SourceNames {
+    /// What the main branch follows, if that exists.
+    pub main: Option<Node>,
+    /// The named branches that have an open head, from the oldest to the youngest, each with its
+    /// open heads, the tipmost first.
+    pub branches: Vec<(BString, Vec<Node>)>,
+    /// The bookmarks.
+    pub bookmarks: Vec<(BString, Node)>,
+    /// The tags.
+    pub tags: Vec<(BString, Node)>,
+}
+
+/// A reference that the target is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedRef {
+    /// The full name.
+    pub name: String,
+    /// The changeset whose commit it names.
+    pub node: Node,
+}
+
+/// The references of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedRefs {
+    /// The references, the main branch first.
+    pub refs: Vec<WantedRef>,
+    /// What is called otherwise than in the source: what it is, its name there, its reference.
+    pub renamed: Vec<String>,
+}
+
+/// Names the references of a source. `main_branch` is the branch that follows the source's main
+/// changeset, without `refs/heads/`.
+pub fn name_refs(names: &SourceNames, main_branch: &str) -> WantedRefs {
+    let mut wanted = WantedRefs::default();
+    let mut branches = Namespace::new("refs/heads/");
+    if let Some(node) = names.main {
+        let name = branches.claim(main_branch.as_bytes().as_bstr()).0;
+        wanted.refs.push(WantedRef { name, node });
+    }
+    for (branch, heads) in &names.branches {
+        if let Some(tipmost) = heads.first() {
+            wanted.add(&mut branches, "branch", branch.as_bstr(), *tipmost);
+        }
+    }
+    for (branch, heads) in &names.branches {
+        for head in heads.iter().skip(1) {
+            let name = [branch, b"-".as_slice(), head.short().as_bytes()].concat();
+            wanted.add(&mut branches, "head", name.as_bstr(), *head);
+        }
+    }
+    let mut tags = Namespace::new("refs/tags/");
+    for (bookmark, node) in &names.bookmarks {
+        wanted.add(&mut branches, "bookmark", bookmark.as_bstr(), *node);
+    }
+    for (tag, node) in &names.tags {
+        wanted.add(&mut tags, "tag", tag.as_bstr(), *node);
+    }
+    wanted
+}
+
+impl WantedRefs {
+    fn add(&mut self, namespace: &mut Namespace, what: &str, source: &BStr, node: Node) {
+        let (name, same) = namespace.claim(source);
+        if !same {
+            self.renamed.push(format!("the {what} {source:?} of the source is {name} here"));
+        }
+        self.refs.push(WantedRef { name, node });
+    }
+}
+
+/// The longest reference name that common servers take, in bytes, less the length of a suffix.
+const MAX_LENGTH: usize = 240;
+
+/// References that share a prefix, and so can clash.
+struct Namespace {
+    prefix: &'static str,
+    /// The names taken, in lower case.
+    taken: HashSet<String>,
+    /// Every folder that a taken name lies in, in lower case.
+    folders: HashSet<String>,
+}
+
+impl Namespace {
+    fn new(prefix: &'static str) -> Self {
+        Self { prefix, taken: HashSet::new(), folders: HashSet::new() }
+    }
+
+    /// Takes a place for a name; says whether the reference has just that name.
+    fn claim(&mut self, source: &BStr) -> (String, bool) {
+        let text = utf8_or_latin1(source);
+        let mut name = escape(&text);
+        let too_long = self.prefix.len() + name.len() > MAX_LENGTH;
+        if too_long || !self.is_free(&name) {
+            let digest = hex::encode(&sha1::digest(&[source]));
+            let end = MAX_LENGTH - self.prefix.len();
+            name.truncate(name.floor_char_boundary(end));
+            name = format!("{}-{}", name.replace('/', "%2F"), digest.get(..8).unwrap_or_default());
+        }
+        // Two names whose suffixes agree, or that end in such a suffix by themselves.
+        while !self.is_free(&name) {
+            name.push('_');
+        }
+        self.take(&name);
+        let same = source.as_bytes() == name.as_bytes();
+        (format!("{}{name}", self.prefix), same)
+    }
+
+    fn is_free(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let below_taken = folders(&name).any(|folder| self.taken.contains(folder));
+        !below_taken && !self.taken.contains(&name) && !self.folders.contains(&name)
+    }
+
+    fn take(&mut self, name: &str) {
+        let name = name.to_lowercase();
+        self.folders.extend(folders(&name).map(str::to_owned));
+        self.taken.insert(name);
+    }
+}
+
+/// The folders that a name lies in.
+fn folders(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('/').filter_map(|(at, _)| name.get(..at))
+}
+
+/// Writes what Git does not take in a branch or tag name as `%` and hexadecimal digits.
+fn escape(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for (at, c) in name.char_indices() {
+        let (before, rest) = name.split_at(at);
+        if is_refused(before, c, rest.get(c.len_utf8()..).unwrap_or_default(), name) {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                out.push_str(&format!("%{byte:02X}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether Git, or a common server, refuses the character `c` between `before` and `after`.
+fn is_refused(before: &str, c: char, after: &str, name: &str) -> bool {
+    let starts_component = before.is_empty() || before.ends_with('/');
+    match c {
+        ' ' | '~' | '^' | ':' | '?' | '*' | '[' | '\\' => true,
+        c if c.is_control() => true,
+        '%' => after
+            .as_bytes()
+            .first_chunk::<2>()
+            .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit)),
+        '/' => starts_component || after.is_empty(),
+        '.' => {
+            let ends_in_lock = after
+                .strip_prefix("lock")
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+            starts_component || before.ends_with('.') || after.is_empty() || ends_in_lock
+        }
+        '{' => before.ends_with('@'),
+        '@' => name == "@",
+        '-' => before.is_empty(),
+        _ if !before.is_empty() => false,
+        // `HEAD` as a branch confuses Git itself; forty hexadecimal digits look like a commit.
+        _ => name == "HEAD" || (name.len() == 40 && name.bytes().all(|b| b.is_ascii_hexdigit())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(number: u8) -> Node {
+        Node::from_bytes([number; 20])
+    }
+
+    fn named(names: &[&str]) -> Vec<(BString, Node)> {
+        names.iter().zip(1..).map(|(name, number)| (BString::from(*name), node(number))).collect()
+    }
+
+    fn tags(names: &[&str]) -> Vec<String> {
+        let names = SourceNames { tags: named(names), ..SourceNames::default() };
+        let wanted = name_refs(&names, "master").refs.into_iter();
+        wanted.map(|wanted| wanted.name.strip_prefix("refs/tags/").unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn order_and_suffixes() {
+        let names = SourceNames {
+            main: Some(node(9)),
+            branches: vec![
+                ("default".into(), vec![node(9), node(1)]),
+                ("master".into(), vec![node(2)]),
+                ("Default".into(), vec![node(3)]),
+                ("default/x".into(), vec![node(4)]),
+            ],
+            bookmarks: named(&["@", "a b", "default"]),
+            tags: named(&["default", "v1", "V1"]),
+        };
+        let wanted = name_refs(&names, "master");
+        let refs: Vec<_> =
+            wanted.refs.iter().map(|r| format!("{} {}", r.name, r.node.short())).collect();
+        insta::assert_snapshot!(refs.join("\n"), @r"
+refs/heads/master 090909090909
+refs/heads/default 090909090909
+refs/heads/master-4f26aeaf 020202020202
+refs/heads/Default-808d7dca 030303030303
+refs/heads/default%2Fx-422ef1fa 040404040404
+refs/heads/default-010101010101 010101010101
+refs/heads/%40 010101010101
+refs/heads/a%20b 020202020202
+refs/heads/default-7505d64a 030303030303
+refs/tags/default 010101010101
+refs/tags/v1 020202020202
+refs/tags/V1-c14e3dde 030303030303
+");
+        insta::assert_snapshot!(wanted.renamed.join("\n"), @r"");
+    }
+
+    #[test]
+    fn what_git_refuses() {
+        let refused = [
+            "sp ace",
+            "bad..name",
+            "x~y",
+            "v2.lock",
+            "v2.lock/x",
+            ".hidden",
+            "a/.b",
+            "end.",
+            "a@{b",
+            "a//b",
+            "/a",
+            "a/",
+            "tab\tx",
+            "q?*[",
+            "back\\slash",
+            "-dash",
+            "HEAD",
+            "100%25",
+            "0123456789012345678901234567890123456789",
+            "del\u{7f}",
+        ];
+        insta::assert_snapshot!(tags(&refused).join("\n"), @r"
+sp%20ace
+bad.%2Ename
+x%7Ey
+v2%2Elock
+v2%2Elock%2Fx-c203b74a
+%2Ehidden
+a/%2Eb
+end%2E
+a@%7Bb
+a/%2Fb
+%2Fa
+a%2F
+tab%09x
+q%3F%2A%5B
+back%5Cslash
+%2Ddash
+%48EAD
+100%2525
+%30123456789012345678901234567890123456789
+del%7F
+");
+        for kept in ["v1.0", "100%", "50%x", "a-b", "a.b/c", "x@y", "ünï"] {
+            assert_eq!(tags(&[kept]), [kept]);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn always_valid_and_never_clashing(names: Vec<String>) {
+            let names: Vec<_> = names.iter().map(String::as_str).filter(|n| !n.is_empty()).collect();
+            let names: std::collections::BTreeSet<_> = names.into_iter().collect();
+            let names: Vec<_> = names.into_iter().collect();
+            let tags = tags(&names);
+            for (at, tag) in tags.iter().enumerate() {
+                assert!(crate::git::reference::is_valid_ref_name(&format!("refs/tags/{tag}")), "{tag:?}");
+                for other in &tags[at + 1..] {
+                    let (tag, other) = (tag.to_lowercase(), other.to_lowercase());
+                    assert!(tag != other && !tag.starts_with(&format!("{other}/")) && !other.starts_with(&format!("{tag}/")));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The source's files: every revision of every file that a served changeset has.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Context, Differences, VerifyError};
+use crate::base::{RepoPath, RepoPathBuf};
+use crate::git::{ObjectId, ObjectKind};
+use crate::hg::filelog::contents;
+use crate::hg::manifest::{Change, diff};
+use crate::hg::revlog::{Revlog, RevlogError, Text};
+use crate::hg::store::fncache::Fncache;
+use crate::hg::store::read_bounded;
+use crate::hg::{Node, Repository, Rev};
+
+/// What every file revision is in Git.
+#[derive(Debug, Default)]
+pub(super) struct Blobs {
+    ids: HashMap<RepoPathBuf, HashMap<Node, ObjectId>>,
+    /// For each changeset, the file revisions that say it introduced them.
+    pub introduced: HashMap<Rev, Vec<(RepoPathBuf, Node)>>,
+}
+
+impl Blobs {
+    /// The blob of a file revision; `None` if the source has no such revision, or a damaged one.
+    pub(super) fn id(&self, path: &RepoPath, node: Node) -> Option<ObjectId> {
+        self.ids.get(path)?.get(&node).copied()
+    }
+}
+
+/// One file revision, read.
+struct Revision {
+    node: Node,
+    blob: ObjectId,
+    link: i32,
+}
+
+/// Reads all revisions of the files of all served changesets.
+pub(super) fn blobs(
+    context: &Context<'_>,
+    differences: &mut Differences,
+) -> Result<Blobs, VerifyError> {
+    let paths: Vec<_> = served_paths(context, differences)?.into_iter().collect();
+    check_fncache(context, &paths, differences);
+    context.progress.begin("reading files", Some(paths.len() as u64), "files");
+    let next = AtomicUsize::new(0);
+    let read: Mutex<BTreeMap<&RepoPathBuf, _>> = Mutex::default();
+    // The target's repository cannot be shared between threads, and is not needed here.
+    let Context { source, progress, interrupt, .. } = *context;
+    let work = || {
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if interrupt.is_raised() {
+                return;
+            }
+            let revisions = read_file(source, path.as_ref());
+            progress.advance(1);
+            if let Ok(mut read) = read.lock() {
+                read.insert(path, revisions);
+            }
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    context.interrupt.check()?;
+    context.progress.end();
+    let mut blobs = Blobs::default();
+    for (path, revisions) in read.into_inner().unwrap_or_default() {
+        for revision in revisions {
+            match revision {
+                Ok(revision) => blobs.add(context, path, &revision, differences),
+                Err(error) => differences.add_error(&error),
+            }
+        }
+    }
+    Ok(blobs)
+}
+
+impl Blobs {
+    fn add(
+        &mut self,
+        context: &Context<'_>,
+        path: &RepoPathBuf,
+        revision: &Revision,
+        differences: &mut Differences,
+    ) {
+        let Revision { node, blob, link } = *revision;
+        self.ids.entry(path.clone()).or_default().insert(node, blob);
+        let changesets = context.source.changelog().dag().len();
+        match u32::try_from(link).ok().filter(|link| (*link as usize) < changesets) {
+            Some(link) => {
+                let introduced = self.introduced.entry(Rev::new(link)).or_default();
+                introduced.push((path.clone(), node));
+            }
+            None => differences.add(format!(
+                "the source's file {path:?}: revision {} was introduced by changeset {link}, \
+                 which is not there",
+                node.short()
+            )),
+        }
+    }
+}
+
+/// The paths of all files of all served changesets. Damaged changesets and manifests are told by
+/// whoever compares them.
+fn served_paths(
+    context: &Context<'_>,
+    differences: &mut Differences,
+) -> Result<BTreeSet<RepoPathBuf>, VerifyError> {
+    let source = context.source;
+    let mut changesets = source.changelog().reader();
+    let mut manifests = source.manifests().reader();
+    let mut paths = BTreeSet::new();
+    let mut last = Text::default();
+    for rev in source.view().served().iter() {
+        context.interrupt.check()?;
+        let Ok(changeset) = changesets.changeset(rev) else { continue };
+        let Some(manifest) = source.manifests().rev(changeset.manifest) else { continue };
+        let Ok(text) = manifests.unchecked_text(manifest) else { continue };
+        let found = diff(&last, &text, |change| {
+            if let Change::Added(line) = change
+                && !paths.contains(line.path)
+            {
+                paths.insert(line.path.to_owned());
+            }
+        });
+        if let Err(what) = found {
+            differences.add_error(&source.manifests().malformed(manifest, what));
+        }
+        last = text;
+    }
+    Ok(paths)
+}
+
+/// Reads all revisions of one file. A file without a history has none: whoever needs one will say.
+fn read_file(source: &Repository, path: &RepoPath) -> Vec<Result<Revision, RevlogError>> {
+    match source.filelog(path) {
+        Ok(Some(filelog)) => read_revisions(&filelog),
+        Ok(None) => Vec::new(),
+        Err(error) => vec![Err(error)],
+    }
+}
+
+fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, RevlogError>> {
+    let mut reader = filelog.reader();
+    let mut read = |rev| {
+        let text = reader.text(rev)?;
+        let contents = contents(&text)
+            .ok_or_else(|| filelog.malformed(rev, "its copy metadata does not end"))?;
+        Ok(Revision {
+            node: filelog.node(rev)?,
+            blob: ObjectId::of(ObjectKind::Blob, contents),
+            link: filelog.entry(rev)?.link,
+        })
+    };
+    filelog.revs().map(&mut read).collect()
+}
+
+/// Looks for files whose history the source's own list of histories lacks: its clones would too.
+fn check_fncache(context: &Context<'_>, paths: &[RepoPathBuf], differences: &mut Differences) {
+    let Some(file) = context.source.layout().fncache_file() else { return };
+    let text = match read_bounded(&file, u64::MAX) {
+        Ok(text) => text.unwrap_or_default(),
+        Err(error) => return differences.add_error(&error),
+    };
+    match Fncache::parse(&text) {
+        Ok(fncache) => {
+            for path in paths.iter().filter(|path| !fncache.lists((*path).as_ref())) {
+                differences.add(format!("the source's fncache does not list {path:?}"));
+            }
+        }
+        Err(error) => differences.add_error(&error),
+    }
+}

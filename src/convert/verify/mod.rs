@@ -1,0 +1,119 @@
+//! Does a Git repository hold what a Mercurial one serves?
+//!
+//! Nothing here uses the engine: every file revision is read and hashed again, every tree computed
+//! from its whole manifest, every object of the target read back and hashed.
+
+mod commits;
+mod files;
+mod target;
+mod trees;
+
+use std::path::Path;
+
+use super::identity::NATIVE;
+use crate::base::{Fault, HasFault, Interrupt, Interrupted, Limits, Progress};
+use crate::git::BareRepository;
+use crate::git::repository::RepositoryError as GitError;
+use crate::hg::Repository;
+use crate::hg::repository::RepositoryError as HgError;
+
+/// What was compared, and what differs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// How many changesets the source serves.
+    pub changesets: u64,
+    /// How many objects the target holds.
+    pub objects: u64,
+    /// What differs or is damaged, a line each: the first of them, if there are very many.
+    pub differences: Vec<String>,
+}
+
+/// Source and target cannot be compared at all.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The source does not open.
+    #[error(transparent)]
+    Source(#[from] HgError),
+    /// The target does not open.
+    #[error(transparent)]
+    Target(#[from] GitError),
+    /// Somebody asked us to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl HasFault for VerifyError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Source(error) => error.fault(),
+            Self::Target(error) => error.fault(),
+            Self::Interrupted(error) => error.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Source(error) => error.hint(),
+            Self::Target(error) => error.hint(),
+            Self::Interrupted(error) => error.hint(),
+        }
+    }
+}
+
+/// How many differences are told; more help nobody.
+const MAX_DIFFERENCES: usize = 1000;
+
+/// Collects differences, up to a number.
+#[derive(Debug, Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    fn add(&mut self, difference: String) {
+        if self.0.len() < MAX_DIFFERENCES {
+            self.0.push(difference);
+        }
+    }
+
+    /// Adds an error with all its causes, on one line.
+    fn add_error(&mut self, error: &dyn std::error::Error) {
+        let mut line = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            cause = error.source();
+        }
+        self.add(line);
+    }
+}
+
+/// What all parts of a verification work with.
+struct Context<'c> {
+    source: &'c Repository,
+    target: &'c BareRepository,
+    progress: &'c dyn Progress,
+    interrupt: &'c Interrupt,
+}
+
+/// Compares everything that the Mercurial repository at `source` serves with what the bare Git
+/// repository at `target` holds, and looks for damage in both.
+pub fn verify(
+    source: &Path,
+    target: &Path,
+    limits: &Limits,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<VerifyReport, VerifyError> {
+    let source = Repository::open(source, limits)?;
+    let target = BareRepository::open(target)?;
+    let context = Context { source: &source, target: &target, progress, interrupt };
+    let mut differences = Differences::default();
+    let sound = target::sound_objects(&context, &mut differences)?;
+    let blobs = files::blobs(&context, &mut differences)?;
+    commits::compare(&context, NATIVE, &sound, &blobs, &mut differences)?;
+    Ok(VerifyReport {
+        changesets: source.view().served().count() as u64,
+        objects: sound.len() as u64,
+        differences: differences.0,
+    })
+}

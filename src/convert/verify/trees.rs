@@ -1,0 +1,121 @@
+//! The tree that a manifest must have, computed from all its lines.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Differences;
+use super::files::Blobs;
+use crate::base::sha1;
+use crate::git::tree::Mode;
+use crate::git::tree_name::forbidden;
+use crate::git::{ObjectId, ObjectKind};
+use crate::hg::manifest::{FileKind, Line, Manifest};
+
+/// Computes trees. A directory whose lines were seen before is not computed again.
+pub(super) struct TreeHasher<'t> {
+    blobs: &'t Blobs,
+    /// The objects that the target has.
+    sound: &'t HashSet<ObjectId>,
+    /// The tree of each directory by the hash of its lines; `None` if nothing in it has a place in
+    /// Git.
+    seen: HashMap<[u8; 20], Option<ObjectId>>,
+}
+
+/// One entry of a tree.
+struct Entry<'m> {
+    name: &'m [u8],
+    mode: Mode,
+    id: ObjectId,
+}
+
+impl<'t> TreeHasher<'t> {
+    pub(super) fn new(blobs: &'t Blobs, sound: &'t HashSet<ObjectId>) -> Self {
+        Self { blobs, sound, seen: HashMap::new() }
+    }
+
+    /// The tree of a whole manifest. Says which of its objects are not known or not there.
+    pub(super) fn tree(&mut self, manifest: &[u8], differences: &mut Differences) -> ObjectId {
+        self.directory(Manifest::new(manifest), 0, differences)
+            .unwrap_or_else(|| ObjectId::of(ObjectKind::Tree, b""))
+    }
+
+    /// The tree of the directory whose lines these are; their paths share the first `depth` bytes.
+    fn directory(
+        &mut self,
+        lines: Manifest<'_>,
+        depth: usize,
+        differences: &mut Differences,
+    ) -> Option<ObjectId> {
+        let digest = sha1::digest(&[lines.text()]);
+        if let Some(known) = self.seen.get(&digest) {
+            return *known;
+        }
+        let mut entries: Vec<Entry<'_>> = Vec::new();
+        let mut rest = lines;
+        while let Some(Ok(line)) = rest.lines().next() {
+            let path: &[u8] = line.path;
+            let below = path.get(depth..).unwrap_or_default();
+            let Some(slash) = below.iter().position(|&byte| byte == b'/') else {
+                entries.extend(self.file(line, below, differences));
+                rest = rest.after_first();
+                continue;
+            };
+            let (name, end) = (below.get(..slash).unwrap_or_default(), depth + slash + 1);
+            let (inside, after) = rest.split_directory(path.get(..end).unwrap_or_default());
+            rest = after;
+            if forbidden(name, Mode::Directory).is_none()
+                && let Some(id) = self.directory(inside, end, differences)
+            {
+                // Where a file has the same name, the directory stays.
+                entries.retain(|entry| entry.name != name);
+                entries.push(Entry { name, mode: Mode::Directory, id });
+            }
+        }
+        let id = self.hash(&entries, differences);
+        self.seen.insert(digest, id);
+        id
+    }
+
+    /// The entry of one file, unless it has no place in Git or is not known.
+    fn file<'m>(
+        &self,
+        line: Line<'m>,
+        name: &'m [u8],
+        differences: &mut Differences,
+    ) -> Option<Entry<'m>> {
+        let mode = match line.kind {
+            FileKind::Regular => Mode::Regular,
+            FileKind::Executable => Mode::Executable,
+            FileKind::Symlink => Mode::Symlink,
+        };
+        if forbidden(name, mode).is_some() {
+            return None;
+        }
+        let id = self.blobs.id(line.path, line.node);
+        if id.is_none() {
+            differences.add(format!(
+                "the source has no sound revision {} of the file {:?}",
+                line.node.short(),
+                line.path
+            ));
+        }
+        id.map(|id| Entry { name, mode, id })
+    }
+
+    /// The id of the tree with these entries; `None` for an empty one.
+    fn hash(&self, entries: &[Entry<'_>], differences: &mut Differences) -> Option<ObjectId> {
+        if entries.is_empty() {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        for Entry { name, mode, id } in entries {
+            bytes.extend_from_slice(format!("{} ", mode.digits()).as_bytes());
+            bytes.extend_from_slice(name);
+            bytes.push(0);
+            bytes.extend_from_slice(id.as_bytes());
+            if !self.sound.contains(id) {
+                differences.add(format!("the target has no sound object {id}"));
+            }
+        }
+        Some(ObjectId::of(ObjectKind::Tree, &bytes))
+    }
+}

@@ -1,0 +1,139 @@
+//! A small number of new objects, staged in an in-memory repository and written out once.
+//!
+//! libgit2 finds the deltas among them, so what the caller knows of their likeness is not needed.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use git2::{ObjectType, Odb, Oid, Repository};
+
+use super::ObjectKind;
+use super::init;
+use super::repository::KnownObjects;
+use super::sink::{NewObject, ObjectSink, ObjectWriter, SinkError};
+use crate::base::durable::sync_folder;
+
+/// New objects in memory.
+pub struct Staging<'k> {
+    /// Where the pack will go.
+    folder: PathBuf,
+    known: KnownObjects<'k>,
+    staged: Mutex<Staged>,
+}
+
+struct Staged {
+    repository: Repository,
+    ids: Vec<Oid>,
+}
+
+fn git(doing: &'static str) -> impl FnOnce(git2::Error) -> SinkError {
+    move |source| SinkError::Git { doing, source }
+}
+
+impl<'k> Staging<'k> {
+    /// An empty stage for objects that will go into `folder`, the `objects/pack` of a repository
+    /// that has the objects `known`.
+    pub fn new(folder: &Path, known: KnownObjects<'k>) -> Result<Self, SinkError> {
+        const DOING: &str = "make a repository in memory";
+        init::ensure().map_err(|error| SinkError::Setup(Box::new(error)))?;
+        let odb = Odb::new().map_err(git(DOING))?;
+        odb.add_new_mempack_backend(1).map_err(git(DOING))?;
+        let repository = Repository::from_odb(odb).map_err(git(DOING))?;
+        let staged = Mutex::new(Staged { repository, ids: Vec::new() });
+        Ok(Self { folder: folder.to_owned(), known, staged })
+    }
+
+    /// Writes the staged objects as one pack with its index, flushed to disk before either has its
+    /// name. Returns how many objects that is; none leave nothing behind.
+    pub fn save(self) -> Result<usize, SinkError> {
+        let Staged { repository, ids } =
+            self.staged.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let io = |source| SinkError::Io { path: self.folder.clone(), source };
+        let scratch =
+            tempfile::Builder::new().prefix("tmp_stage_").tempdir_in(&self.folder).map_err(io)?;
+        let mut builder = repository.packbuilder().map_err(git("begin a pack"))?;
+        for id in &ids {
+            builder.insert_object(*id, None).map_err(git("add an object to a pack"))?;
+        }
+        builder.write(scratch.path(), 0o444).map_err(git("write a pack"))?;
+        publish(scratch.path(), &self.folder).map_err(io)?;
+        Ok(ids.len())
+    }
+}
+
+/// Moves a pack and its index to where readers look, the pack first: readers look for indexes.
+fn publish(scratch: &Path, folder: &Path) -> io::Result<()> {
+    for extension in ["pack", "idx"] {
+        for entry in fs::read_dir(scratch)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|found| found == extension)
+                && let Some(name) = path.file_name()
+            {
+                File::open(&path)?.sync_all()?;
+                fs::rename(&path, folder.join(name))?;
+            }
+        }
+    }
+    sync_folder(folder)
+}
+
+impl ObjectSink for Staging<'_> {
+    fn writer(&self) -> Box<dyn ObjectWriter + '_> {
+        Box::new(Writer(self))
+    }
+}
+
+struct Writer<'s>(&'s Staging<'s>);
+
+impl ObjectWriter for Writer<'_> {
+    fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
+        if self.0.known.contains(object.id) {
+            return Ok(());
+        }
+        let kind = match object.kind {
+            ObjectKind::Commit => ObjectType::Commit,
+            ObjectKind::Tree => ObjectType::Tree,
+            ObjectKind::Blob => ObjectType::Blob,
+        };
+        let mut staged = self.0.staged.lock().unwrap_or_else(PoisonError::into_inner);
+        let odb = staged.repository.odb().map_err(git("stage an object"))?;
+        let id = odb.write(kind, object.contents).map_err(git("stage an object"))?;
+        drop(odb);
+        staged.ids.push(id);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::{BareRepository, ObjectId};
+
+    #[test]
+    fn staged_objects_are_found_afterwards_and_known_ones_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = BareRepository::open_or_create(folder.path(), "master").unwrap();
+        let id = ObjectId::of(ObjectKind::Blob, b"text");
+        let object = NewObject { id, kind: ObjectKind::Blob, contents: b"text", likeness: None };
+        for expected in [1, 0] {
+            let staging =
+                Staging::new(&repository.pack_folder(), repository.known().unwrap()).unwrap();
+            let mut writer = staging.writer();
+            writer.write(object).unwrap();
+            writer.finish().unwrap();
+            assert_eq!(staging.save().unwrap(), expected);
+            repository.refresh().unwrap();
+            assert_eq!(repository.read(id).unwrap(), Some((ObjectKind::Blob, b"text".to_vec())));
+        }
+        assert_eq!(fs::read_dir(repository.pack_folder()).unwrap().count(), 2);
+    }
+}

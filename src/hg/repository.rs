@@ -1,0 +1,226 @@
+//! A repository on this machine, put together: its history, what it serves, and its names.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::filelog;
+use super::manifest::Manifest;
+use super::revlog::{Revlog, RevlogError, RevlogFiles};
+use super::store::branches::{Branch, branches};
+use super::store::tags::{self, Tags, TagsFile};
+use super::store::view::ServedView;
+use super::store::{Layout, OpenError, ViewError};
+use super::{Changelog, Dag, Node, Rev, RevSet};
+use crate::base::{Fault, HasFault, Limits, RepoPath};
+
+/// A Mercurial repository, opened for reading.
+///
+/// What is appended to it later is not seen. Mercurial writes files first, then manifests, then
+/// changesets, so the changelog is read first: what it names is there.
+#[derive(Debug)]
+pub struct Repository {
+    path: PathBuf,
+    layout: Layout,
+    limits: Limits,
+    changelog: Changelog,
+    manifests: Revlog,
+    view: ServedView,
+}
+
+/// Why a repository cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// There is none, or we cannot read its format.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its changelog or manifest is damaged.
+    #[error("open the repository {}", path.display())]
+    Revlog {
+        /// The repository.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: RevlogError,
+    },
+    /// Its small files are damaged.
+    #[error("find out what the repository {} serves", path.display())]
+    View {
+        /// The repository.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: ViewError,
+    },
+}
+
+impl HasFault for RepositoryError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Open(error) => error.fault(),
+            Self::Revlog { source, .. } => source.fault(),
+            Self::View { source, .. } => source.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.hint(),
+            Self::Revlog { source, .. } => source.hint(),
+            Self::View { source, .. } => source.hint(),
+        }
+    }
+}
+
+/// The names that a repository gives to changesets it serves.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// The named branches, from the oldest to the youngest, with their heads.
+    pub branches: Vec<(BString, Branch)>,
+    /// The bookmarks.
+    pub bookmarks: Vec<(BString, Rev)>,
+    /// The tags.
+    pub tags: Tags,
+}
+
+/// Which named branch each revision is on.
+struct BranchOf {
+    names: Vec<BString>,
+    /// Indexes into `names`, with whether the revision closes its branch; by revision.
+    of: Vec<(u32, bool)>,
+}
+
+impl Repository {
+    /// Opens the repository at `path`, the folder that holds `.hg` or `.hg` itself.
+    pub fn open(path: &Path, limits: &Limits) -> Result<Self, RepositoryError> {
+        let layout = Layout::open(path, limits)?;
+        let revlog = |source| RepositoryError::Revlog { path: path.to_owned(), source };
+        let open = |name: &str, files: super::store::RevlogFiles| {
+            let files = RevlogFiles { index: &files.index, data: &files.data };
+            let found = Revlog::open(name, files, limits).map_err(revlog)?;
+            Ok::<_, RepositoryError>(found.unwrap_or_else(|| Revlog::empty(name, limits)))
+        };
+        let changelog = Changelog::new(open("00changelog", layout.changelog())?).map_err(revlog)?;
+        let manifests = open("00manifest", layout.manifest())?;
+        let lookup = |node: Node| changelog.rev(node);
+        let view = ServedView::read(&layout, limits, changelog.dag(), &lookup)
+            .map_err(|source| RepositoryError::View { path: path.to_owned(), source })?;
+        Ok(Self {
+            path: path.to_owned(),
+            layout,
+            limits: limits.clone(),
+            changelog,
+            manifests,
+            view,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where its parts are.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Its changelog.
+    pub fn changelog(&self) -> &Changelog {
+        &self.changelog
+    }
+
+    /// Its manifests.
+    pub fn manifests(&self) -> &Revlog {
+        &self.manifests
+    }
+
+    /// What it serves.
+    pub fn view(&self) -> &ServedView {
+        &self.view
+    }
+
+    /// The filelog of `path`; `None` if there is none.
+    pub fn filelog(&self, path: &RepoPath) -> Result<Option<Revlog>, RevlogError> {
+        // A name that leads out of the store has no history in it.
+        let Ok(files) = self.layout.filelog(path) else { return Ok(None) };
+        let files = RevlogFiles { index: &files.index, data: &files.data };
+        Revlog::open(&path.to_string(), files, &self.limits)
+    }
+
+    /// The names of what it serves. Reads every served changeset, and the tags of every head.
+    pub fn names(&self) -> Result<Names, RevlogError> {
+        let (dag, served) = (self.changelog.dag(), self.view.served());
+        let on = self.branch_of(dag, served)?;
+        let name = |rev: Rev| on.name(rev);
+        let mut by_name = branches(dag, served, name, |rev| on.closes(rev));
+        let in_order = on.names.iter();
+        let branches = in_order.filter_map(|name| by_name.remove_entry(name)).collect();
+        Ok(Names { branches, bookmarks: self.view.bookmarks().to_vec(), tags: self.tags()? })
+    }
+
+    fn branch_of(&self, dag: &Dag, served: &RevSet) -> Result<BranchOf, RevlogError> {
+        let mut numbers: HashMap<BString, u32> = HashMap::new();
+        let mut on = BranchOf { names: Vec::new(), of: vec![(0, false); dag.len()] };
+        let mut reader = self.changelog.reader();
+        for rev in served.iter() {
+            let changeset = reader.changeset(rev)?;
+            let number = match numbers.get(changeset.branch()) {
+                Some(number) => *number,
+                None => {
+                    let number = u32::try_from(on.names.len()).unwrap_or(u32::MAX);
+                    numbers.insert(changeset.branch().to_owned(), number);
+                    on.names.push(changeset.branch().to_owned());
+                    number
+                }
+            };
+            if let Some(slot) = on.of.get_mut(rev.index()) {
+                *slot = (number, changeset.closes_branch());
+            }
+        }
+        Ok(on)
+    }
+
+    /// The tags, from the `.hgtags` of every head.
+    fn tags(&self) -> Result<Tags, RevlogError> {
+        const TAGS: &str = ".hgtags";
+        let mut changesets = self.changelog.reader();
+        let mut manifests = self.manifests.reader();
+        let mut files = Vec::new();
+        for head in self.view.heads() {
+            let manifest = changesets.changeset(*head)?.manifest;
+            let Some(rev) = self.manifests.rev(manifest) else { continue };
+            let text = manifests.text(rev)?;
+            files.extend(Manifest::new(&text).file(TAGS.into()).map(|line| line.node));
+        }
+        if files.is_empty() {
+            return Ok(Tags::default());
+        }
+        let filelog = self.filelog(TAGS.into())?;
+        let filelog = filelog.unwrap_or_else(|| Revlog::empty(TAGS, &self.limits));
+        let mut reader = filelog.reader();
+        let mut texts = Vec::new();
+        for node in files {
+            let Some(rev) = filelog.rev(node) else { continue };
+            texts.push((node, reader.text(rev)?));
+        }
+        let files = texts.iter().map(|(file_node, text)| TagsFile {
+            file_node: *file_node,
+            text: filelog::contents(text).unwrap_or_default(),
+        });
+        let known = |node| self.changelog.rev(node).is_some_and(|r| self.view.served().contains(r));
+        Ok(tags::compute(files, &known))
+    }
+}
+
+impl BranchOf {
+    fn name(&self, rev: Rev) -> &BStr {
+        let number = self.of.get(rev.index()).map_or(0, |(number, _)| *number);
+        self.names.get(number as usize).map_or(BStr::new(""), |name| name.as_bstr())
+    }
+
+    fn closes(&self, rev: Rev) -> bool {
+        self.of.get(rev.index()).is_some_and(|(_, closes)| *closes)
+    }
+}

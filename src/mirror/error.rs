@@ -1,0 +1,107 @@
+//! Why a sync fails.
+
+use std::path::PathBuf;
+
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault, Interrupted};
+use crate::convert::ConvertError;
+use crate::convert::idmap::IdMapError;
+use crate::git::destination::PublishError;
+use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
+use crate::git::sink::SinkError;
+use crate::hg::repository::RepositoryError as HgError;
+use crate::hg::revlog::RevlogError;
+
+/// Why a sync fails. What was durable before still is, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The cache folder cannot be made or locked.
+    #[error("use the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Somebody else works on the same folder.
+    #[error("lock {}: another process is at work there", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+    /// The source cannot be opened.
+    #[error(transparent)]
+    Source(#[from] HgError),
+    /// The names of the source cannot be read.
+    #[error("read the names of the source")]
+    Names(#[from] RevlogError),
+    /// The id map cannot be read or written.
+    #[error(transparent)]
+    Map(#[from] IdMapError),
+    /// The Git side of the cache cannot be used.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The conversion stops.
+    #[error(transparent)]
+    Convert(#[from] ConvertError),
+    /// New objects cannot be kept.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// References cannot be moved.
+    #[error(transparent)]
+    References(#[from] UpdateRefsError),
+    /// The target cannot be reached, or does not let us in.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The target refuses some references; the others are published.
+    #[error("publish {}", refused.join("; "))]
+    Refused {
+        /// Each refused reference, with the reason.
+        refused: Vec<String>,
+    },
+    /// Somebody asked us to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl SyncError {
+    /// The error inside, for its fault and hint.
+    fn inner(&self) -> Option<&dyn HasFault> {
+        Some(match self {
+            Self::Source(error) => error,
+            Self::Names(error) => error,
+            Self::Map(error) => error,
+            Self::Git(error) => error,
+            Self::Convert(error) => error,
+            Self::Sink(error) => error,
+            Self::References(error) => error,
+            Self::Publish(error) => error,
+            Self::Interrupted(error) => error,
+            Self::Folder { .. } | Self::Locked { .. } | Self::Refused { .. } => return None,
+        })
+    }
+}
+
+impl HasFault for SyncError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Folder { source, .. } => io_fault(source),
+            Self::Locked { .. } => Fault::Unavailable,
+            Self::Refused { .. } => Fault::Refused,
+            _ => self.inner().map_or(Fault::Internal, HasFault::fault),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused { .. } => Some(
+                "only fast-forwards are published: move or remove these references at the target, \
+                 or let `main` follow a branch instead of the tip"
+                    .to_owned(),
+            ),
+            Self::Locked { .. } => Some("wait until it is done, and try again".to_owned()),
+            _ => self.inner().and_then(HasFault::hint),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Brings a bare repository up to date with a source: convert what is new, then move references.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::time::Instant;
+
+use super::workspace::Workspace;
+use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
+use crate::base::{Interrupt, Progress, RepoPath};
+use crate::convert::engine::{Conversion, Filelogs, Input};
+use crate::convert::identity::{Identity, NATIVE};
+use crate::convert::idmap::Record;
+use crate::convert::names::{RefNaming, SourceRefs, source_refs};
+use crate::convert::{IdMap, engine};
+use crate::git::pack::PackWriter;
+use crate::git::repository::RefEdit;
+use crate::git::staging::Staging;
+use crate::git::{BareRepository, ObjectId, Reference};
+use crate::hg::revlog::{Revlog, RevlogError};
+use crate::hg::{Repository, Rev};
+
+/// Up to this many new changesets are staged in memory; more are written to a pack directly.
+const SMALL: usize = 64;
+
+/// A bare repository that is up to date with its source.
+pub(super) struct Updated {
+    pub changesets: usize,
+    pub converted: usize,
+    /// The references that the source asks for, the main branch first.
+    pub wanted: Vec<Reference>,
+    /// What these references were before.
+    before: HashMap<String, ObjectId>,
+    pub notes: Vec<String>,
+    /// Every changeset served, with its commit.
+    pub commits: Vec<Record>,
+}
+
+impl Updated {
+    /// The references of the bare repository, and what they were before.
+    fn moved(&self) -> Vec<RefChange> {
+        let change = |r: &Reference| RefChange {
+            name: r.name.clone(),
+            old: self.before.get(&r.name).copied(),
+            new: r.id,
+        };
+        self.wanted.iter().map(change).collect()
+    }
+}
+
+impl Filelogs for Repository {
+    fn filelog(&self, path: &RepoPath) -> Result<Option<Revlog>, RevlogError> {
+        Self::filelog(self, path)
+    }
+}
+
+/// Converts the repository at `source` into the bare one at `target`, which is made if it is not
+/// there, or goes on with it.
+pub fn convert(
+    source: &Path,
+    target: &Path,
+    options: &ConvertOptions,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<ConvertReport, SyncError> {
+    let start = Instant::now();
+    let source = Repository::open(source, &options.limits)?;
+    let workspace = Workspace::bare(target, &options.naming.main_branch)?;
+    let run =
+        Run { source: &source, naming: &options.naming, identity: NATIVE, progress, interrupt };
+    let updated = run.update(&workspace)?;
+    let refs = updated.moved();
+    Ok(ConvertReport {
+        sync: SyncReport {
+            changesets: updated.changesets as u64,
+            converted: updated.converted as u64,
+            refs,
+            notes: updated.notes,
+            elapsed: start.elapsed(),
+        },
+        commits: updated.commits,
+    })
+}
+
+/// What one run works with.
+pub(super) struct Run<'r> {
+    pub source: &'r Repository,
+    pub naming: &'r RefNaming,
+    pub identity: &'static dyn Identity,
+    pub progress: &'r dyn Progress,
+    pub interrupt: &'r Interrupt,
+}
+
+impl Run<'_> {
+    /// Converts what is new and moves the references: pack, then map, then references, each
+    /// durable before the next begins.
+    pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
+        let git = workspace.open_git(&self.naming.main_branch)?;
+        let mut map = workspace.open_map(&git, self.identity)?;
+        let changelog = self.source.changelog();
+        let served: Vec<Rev> = self.source.view().served().iter().collect();
+        let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
+        let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
+        let mut notes: Vec<_> =
+            self.source.view().notes().iter().map(ToString::to_string).collect();
+        if !new.is_empty() {
+            let conversion = self.convert(&git, &map, &new)?;
+            git.refresh()?;
+            map.append(&conversion.records)?;
+            notes.extend(conversion.left_out.iter().map(ToString::to_string));
+        }
+        let SourceRefs { wanted: named, notes: more } = source_refs(self.source, self.naming)?;
+        notes.extend(named.renamed);
+        notes.extend(more);
+        // Every served changeset has a commit now.
+        let wanted: Vec<_> = named
+            .refs
+            .into_iter()
+            .filter_map(|r| Some(Reference::new(r.name, map.commit(r.node)?)))
+            .collect();
+        self.interrupt.check()?;
+        let before = git.refs()?;
+        let dropped = self.move_refs(&git, &map, &wanted, &before)?;
+        notes.extend(
+            dropped.iter().map(|name| format!("{name} is gone: the source has no such name now")),
+        );
+        let commit_of =
+            |rev: &Rev| map.commit(changelog.node(*rev)).map(|id| (changelog.node(*rev), id));
+        Ok(Updated {
+            changesets: served.len(),
+            converted: new.len(),
+            wanted,
+            before: before.into_iter().map(|r| (r.name, r.id)).collect(),
+            notes,
+            commits: served.iter().filter_map(commit_of).collect(),
+        })
+    }
+
+    /// Converts the changesets `new`. Their objects are on disk when this returns.
+    fn convert(
+        &self,
+        git: &BareRepository,
+        map: &IdMap,
+        new: &[Rev],
+    ) -> Result<Conversion, SyncError> {
+        let input = Input {
+            changelog: self.source.changelog(),
+            manifests: self.source.manifests(),
+            filelogs: self.source,
+            changesets: new,
+            map,
+            identity: self.identity,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            progress: self.progress,
+            interrupt: self.interrupt,
+        };
+        let (folder, known) = (git.pack_folder(), git.known()?);
+        if new.len() <= SMALL {
+            let staging = Staging::new(&folder, known)?;
+            let conversion = engine::convert(&input, git, &staging)?;
+            staging.save()?;
+            return Ok(conversion);
+        }
+        let pack = PackWriter::new(&folder, known)?;
+        let conversion = engine::convert(&input, git, &pack)?;
+        pack.save()?;
+        Ok(conversion)
+    }
+
+    /// Moves all references at once. One that the source no longer has goes, if what it names is a
+    /// commit that we made; anything else is somebody else's.
+    fn move_refs(
+        &self,
+        git: &BareRepository,
+        map: &IdMap,
+        wanted: &[Reference],
+        existing: &[Reference],
+    ) -> Result<Vec<String>, SyncError> {
+        let names: HashSet<&str> = wanted.iter().map(|r| r.name.as_str()).collect();
+        let gone: Vec<_> = existing.iter().filter(|r| !names.contains(r.name.as_str())).collect();
+        let ours: HashSet<_> = if gone.is_empty() {
+            HashSet::new()
+        } else {
+            map.records().map(|(_, commit)| commit).collect()
+        };
+        let dropped: Vec<_> =
+            gone.iter().filter(|r| ours.contains(&r.id)).map(|r| r.name.clone()).collect();
+        let removals = dropped.iter().map(|name| RefEdit { name: name.clone(), new: None });
+        let updates = wanted.iter().map(|r| RefEdit { name: r.name.clone(), new: Some(r.id) });
+        let edits: Vec<_> = removals.chain(updates).collect();
+        let head = format!("refs/heads/{}", self.naming.main_branch);
+        git.update_refs(&edits, names.contains(head.as_str()).then_some(&head))?;
+        Ok(dropped)
+    }
+}

@@ -1,0 +1,80 @@
+//! The folder of one mirror: a bare repository, the id map, and a lock.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::SyncError;
+use crate::convert::IdMap;
+use crate::convert::identity::Identity;
+use crate::convert::idmap::{IN_REPOSITORY, Record};
+use crate::git::BareRepository;
+
+/// Where the parts of a mirror are, and the proof that nobody else works on them.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    git: PathBuf,
+    map: PathBuf,
+    _lock: File,
+}
+
+impl Workspace {
+    /// The cache folder of a mirror: `git/`, `map` and `lock` in `folder`.
+    pub(super) fn cache(folder: &Path) -> Result<Self, SyncError> {
+        let lock = lock(folder)?;
+        Ok(Self { git: folder.join("git"), map: folder.join("map"), _lock: lock })
+    }
+
+    /// A bare repository with its map beside its own files, in `synchroniser/`. It is made if it is
+    /// not there: only then is there a place for the lock.
+    pub(super) fn bare(repository: &Path, main_branch: &str) -> Result<Self, SyncError> {
+        BareRepository::open_or_create(repository, main_branch)?;
+        let map = repository.join(IN_REPOSITORY);
+        let lock = lock(map.parent().unwrap_or(repository))?;
+        Ok(Self { git: repository.to_owned(), map, _lock: lock })
+    }
+
+    /// The bare repository, which is made if it is not there, clean of what a killed run left.
+    pub(super) fn open_git(&self, main_branch: &str) -> Result<BareRepository, SyncError> {
+        let git = BareRepository::open_or_create(&self.git, main_branch)?;
+        git.clear_stale_locks()?;
+        Ok(git)
+    }
+
+    /// The id map. One that is lost is made again from the commits that the references reach.
+    pub(super) fn open_map(
+        &self,
+        git: &BareRepository,
+        identity: &dyn Identity,
+    ) -> Result<IdMap, SyncError> {
+        if let Some(map) = IdMap::open(&self.map, |commit| git.contains(commit))? {
+            return Ok(map);
+        }
+        let mut records: Vec<Record> = Vec::new();
+        for commit in git.commits()? {
+            let (id, contents) = commit?;
+            records.extend(identity.node_of(&contents).map(|node| (node, id)));
+        }
+        // Commits come in no useful order; a sorted map is the same whatever the order was.
+        records.sort_unstable();
+        Ok(IdMap::create(&self.map, &records)?)
+    }
+
+    /// The folder of the bare repository.
+    pub(super) fn git(&self) -> &Path {
+        &self.git
+    }
+}
+
+/// Makes `folder` and takes the lock in it, which ends with the process at the latest.
+fn lock(folder: &Path) -> Result<File, SyncError> {
+    let error = |source| SyncError::Folder { path: folder.to_owned(), source };
+    fs::create_dir_all(folder).map_err(error)?;
+    let path = folder.join("lock");
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SyncError::Locked { path }),
+        Err(TryLockError::Error(source)) => Err(error(source)),
+    }
+}
