@@ -75,6 +75,7 @@ impl TestEnv {
             .env("HGRCPATH", "/dev/null")
             .env("HGPLAIN", "1")
             .env("HGENCODING", "utf-8")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
