@@ -10,7 +10,7 @@ use super::left_out::Collector;
 use crate::base::repo_path::components;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree::Mode;
-use crate::git::tree_name::{Forbidden, forbidden};
+use crate::git::tree_name::{Forbidden, forbidden, forbidden_path};
 use crate::hg::manifest::{Change, FileKind, Line, Manifest, diff};
 use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
 use crate::hg::{Node, Rev};
@@ -291,18 +291,6 @@ impl<'p> Planner<'p> {
             u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
         })
     }
-}
-
-/// Why Git has no place for `path`, whatever kind of file it is.
-fn forbidden_path(path: &RepoPath) -> Option<Forbidden> {
-    let mut components = components(path).peekable();
-    while let Some(name) = components.next() {
-        let mode = if components.peek().is_some() { Mode::Directory } else { Mode::Regular };
-        if let Some(why) = forbidden(name, mode) {
-            return Some(why);
-        }
-    }
-    None
 }
 
 fn mode(kind: FileKind) -> Mode {

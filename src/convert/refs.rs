@@ -93,8 +93,10 @@ impl WantedRefs {
     }
 }
 
-/// The longest reference name that common servers take, in bytes, less the length of a suffix.
-const MAX_LENGTH: usize = 240;
+/// The longest reference name that GitHub takes, in bytes.
+const MAX_LENGTH: usize = 255;
+/// Bytes of `-` and eight hexadecimal digits.
+const SUFFIX_LENGTH: usize = 9;
 
 /// References that share a prefix, and so can clash.
 struct Namespace {
@@ -117,9 +119,10 @@ impl Namespace {
         let too_long = self.prefix.len() + name.len() > MAX_LENGTH;
         if too_long || !self.is_free(&name) {
             let digest = hex::encode(&sha1::digest(&[source]));
-            let end = MAX_LENGTH - self.prefix.len();
+            let end = MAX_LENGTH - SUFFIX_LENGTH - self.prefix.len();
+            name = name.replace('/', "%2F");
             name.truncate(name.floor_char_boundary(end));
-            name = format!("{}-{}", name.replace('/', "%2F"), digest.get(..8).unwrap_or_default());
+            name = format!("{name}-{}", digest.get(..8).unwrap_or_default());
         }
         // Two names whose suffixes agree, or that end in such a suffix by themselves.
         while !self.is_free(&name) {
@@ -238,7 +241,15 @@ refs/tags/default 010101010101
 refs/tags/v1 020202020202
 refs/tags/V1-c14e3dde 030303030303
 ");
-        insta::assert_snapshot!(wanted.renamed.join("\n"), @r"");
+        insta::assert_snapshot!(wanted.renamed.join("\n"), @r#"
+the branch "master" of the source is refs/heads/master-4f26aeaf here
+the branch "Default" of the source is refs/heads/Default-808d7dca here
+the branch "default/x" of the source is refs/heads/default%2Fx-422ef1fa here
+the bookmark "@" of the source is refs/heads/%40 here
+the bookmark "a b" of the source is refs/heads/a%20b here
+the bookmark "default" of the source is refs/heads/default-7505d64a here
+the tag "V1" of the source is refs/tags/V1-c14e3dde here
+"#);
     }
 
     #[test]

@@ -348,10 +348,11 @@ impl KnownObjects<'_> {
         self.odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH)
     }
 
-    /// Reads an object and compares the hash of its contents with its id.
-    pub fn check(&self, id: ObjectId) -> Result<(), RepositoryError> {
+    /// Reads an object and compares the hash of its contents with its id. Its kind, `None` for an
+    /// annotated tag.
+    pub fn check(&self, id: ObjectId) -> Result<Option<ObjectKind>, RepositoryError> {
         match self.odb.read(id.into()) {
-            Ok(_) => Ok(()),
+            Ok(object) => Ok(kind_of(object.kind())),
             Err(source) => Err(RepositoryError::Object { path: self.path.clone(), id, source }),
         }
     }

@@ -193,6 +193,11 @@ impl Directory {
         Arc::new(Self { id: ObjectId::of(ObjectKind::Tree, b""), ..Self::default() })
     }
 
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// The directory of the tree `id`, its subdirectories read when they are needed.
     pub fn read(id: ObjectId, source: &dyn TreeSource) -> Result<Arc<Self>, TreeError> {
         Ok(Arc::new(Self { id, bytes: source.tree(id)?, children: Vec::new() }))
@@ -225,7 +230,8 @@ impl TreeEditor<'_> {
         old: &Arc<Directory>,
         edits: &[Edit<'_>],
     ) -> Result<Arc<Directory>, TreeError> {
-        if edits.is_empty() {
+        // The empty tree may not have been written by anybody.
+        if edits.is_empty() && !old.is_empty() {
             return Ok(old.clone());
         }
         let new = self.edit(Some(old), edits, 0)?;

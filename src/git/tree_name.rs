@@ -5,6 +5,8 @@
 //! case, NTFS ignores case and trailing dots and spaces, cuts at a colon, and has short names.
 
 use super::tree::Mode;
+use crate::base::RepoPath;
+use crate::base::repo_path::components;
 
 /// Why a name is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +94,18 @@ pub fn forbidden(name: &[u8], mode: Mode) -> Option<Forbidden> {
     SPECIAL.iter().filter(|special| !allowed(special)).find(is).map(|special| special.why)
 }
 
+/// Why Git forbids a file at `path`, whatever kind of file it is: some component is forbidden.
+pub fn forbidden_path(path: &RepoPath) -> Option<Forbidden> {
+    let mut components = components(path).peekable();
+    while let Some(name) = components.next() {
+        let mode = if components.peek().is_some() { Mode::Directory } else { Mode::Regular };
+        if let Some(why) = forbidden(name, mode) {
+            return Some(why);
+        }
+    }
+    None
+}
+
 /// What NTFS may take for the name: it is cut at backslashes, which separate there.
 fn ntfs_names(name: &[u8]) -> impl Iterator<Item = &[u8]> {
     let after_backslash = name.iter().enumerate().filter(|(_, byte)| **byte == b'\\');
@@ -100,12 +114,17 @@ fn ntfs_names(name: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether HFS+ takes `name` for a dot followed by `word` (in lower case).
 fn is_hfs(name: &[u8], word: &[u8]) -> bool {
-    // Git stops at the first malformed byte and judges by what came before.
+    // Git stops at the first malformed byte and judges by what came before; the last two characters
+    // of the basic plane are malformed to it.
     let text = std::str::from_utf8(name).unwrap_or_else(|error| {
         let valid = name.get(..error.valid_up_to()).unwrap_or_default();
         std::str::from_utf8(valid).unwrap_or_default()
     });
-    let seen = text.chars().filter(|c| !is_hfs_ignorable(*c)).map(|c| c.to_ascii_lowercase());
+    let seen = text
+        .chars()
+        .take_while(|c| !matches!(c, '\u{fffe}' | '\u{ffff}'))
+        .filter(|c| !is_hfs_ignorable(*c))
+        .map(|c| c.to_ascii_lowercase());
     seen.eq(std::iter::once('.').chain(word.iter().map(|&byte| char::from(byte))))
 }
 
@@ -187,7 +206,9 @@ mod tests {
                 assert_eq!(forbidden(name.as_bytes(), mode), Some(Forbidden::DotGit), "{name:?}");
             }
         }
-        assert_eq!(forbidden(b".git\xff", Mode::Regular), Some(Forbidden::DotGit));
+        for name in [&b".git\xff"[..], ".git\u{ffff}x".as_bytes()] {
+            assert_eq!(forbidden(name, Mode::Regular), Some(Forbidden::DotGit));
+        }
         for name in [
             "git",
             ".gitx",

@@ -166,15 +166,13 @@ impl Repository {
         let mut reader = self.changelog.reader();
         for rev in served.iter() {
             let changeset = reader.changeset(rev)?;
-            let number = match numbers.get(changeset.branch()) {
-                Some(number) => *number,
-                None => {
-                    let number = u32::try_from(on.names.len()).unwrap_or(u32::MAX);
-                    numbers.insert(changeset.branch().to_owned(), number);
-                    on.names.push(changeset.branch().to_owned());
-                    number
-                }
-            };
+            let branch = changeset.branch();
+            let number = numbers.get(branch).copied().unwrap_or_else(|| {
+                let number = u32::try_from(on.names.len()).unwrap_or(u32::MAX);
+                numbers.insert(branch.to_owned(), number);
+                on.names.push(branch.to_owned());
+                number
+            });
             if let Some(slot) = on.of.get_mut(rev.index()) {
                 *slot = (number, changeset.closes_branch());
             }

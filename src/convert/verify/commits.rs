@@ -5,17 +5,19 @@ use std::collections::{HashMap, HashSet};
 use bstr::ByteSlice;
 
 use super::files::Blobs;
+use super::target::Sound;
 use super::trees::TreeHasher;
 use super::{Context, Differences, VerifyError};
 use crate::convert::IdMap;
 use crate::convert::identity::{Facts, Identity};
 use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::names::{MainBranch, RefNaming, source_refs};
+use crate::convert::refs::WantedRef;
 use crate::git::reference::BRANCHES;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::manifest::Manifest;
 use crate::hg::revlog::Text;
-use crate::hg::{Changeset, Node, Rev};
+use crate::hg::{Changeset, Node, Rev, RevSet};
 
 /// The commit of each changeset, as the commits themselves say.
 type Commits = HashMap<Node, ObjectId>;
@@ -24,15 +26,18 @@ type Commits = HashMap<Node, ObjectId>;
 pub(super) fn compare(
     context: &Context<'_>,
     identity: &dyn Identity,
-    sound: &HashSet<ObjectId>,
+    sound: &Sound,
     blobs: &Blobs,
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {
-    let commits = commits(context, identity, differences)?;
+    let commits = commits(context, identity, sound, differences)?;
+    let wanted = wanted_refs(context, differences);
+    let published = published(context, &wanted);
     let served = context.source.view().served();
     context.progress.begin("comparing", Some(served.count() as u64), "changesets");
+    let trees = TreeHasher::new(blobs, &sound.ids);
     let mut comparison =
-        Comparison { context, identity, commits: &commits, trees: TreeHasher::new(blobs, sound) };
+        Comparison { context, identity, commits: &commits, published: &published, trees };
     let changelog = context.source.changelog();
     let mut changesets = changelog.reader();
     let mut manifests = context.source.manifests().reader();
@@ -65,15 +70,41 @@ pub(super) fn compare(
         }
     }
     context.progress.end();
-    compare_names(context, &commits, differences)?;
+    compare_names(context, &wanted, &commits, differences)?;
     compare_map(context, &commits, differences);
     Ok(())
 }
 
-/// Reads all commits that the references reach.
+/// The references that the source asks for. What the main branch follows is not written down in a
+/// target: its tip, as far as this goes.
+fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<WantedRef> {
+    let head = context.target.head().unwrap_or_default();
+    let main_branch = head.strip_prefix(BRANCHES).unwrap_or("master").to_owned();
+    let naming = RefNaming { main_branch, main: MainBranch::Tip };
+    source_refs(context.source, &naming).map(|refs| refs.wanted.refs).unwrap_or_else(|error| {
+        differences.add_error(&error);
+        Vec::new()
+    })
+}
+
+/// The changesets that references reach. Others, those of closed heads, are in the repository that
+/// they were converted into, and not in one that it was pushed to.
+fn published(context: &Context<'_>, wanted: &[WantedRef]) -> RevSet {
+    let changelog = context.source.changelog();
+    let mut published = RevSet::empty(changelog.dag().len());
+    for rev in wanted.iter().filter_map(|wanted| changelog.rev(wanted.node)) {
+        published.insert(rev);
+    }
+    published.extend_to_ancestors(changelog.dag());
+    published
+}
+
+/// Reads all commits: those that the references reach, which must be of the source, and the rest,
+/// among them those of closed heads.
 fn commits(
     context: &Context<'_>,
     identity: &dyn Identity,
+    sound: &Sound,
     differences: &mut Differences,
 ) -> Result<Commits, VerifyError> {
     let mut commits = Commits::new();
@@ -96,6 +127,13 @@ fn commits(
                     differences.add(format!("changeset {node} has two commits, {other} and {id}"));
                 }
             }
+        }
+    }
+    for id in &sound.commits {
+        if let Some((_, contents)) = context.target.read(*id)?
+            && let Some(node) = identity.node_of(&contents)
+        {
+            commits.entry(node).or_insert(*id);
         }
     }
     Ok(commits)
@@ -148,6 +186,7 @@ struct Comparison<'c> {
     context: &'c Context<'c>,
     identity: &'c dyn Identity,
     commits: &'c Commits,
+    published: &'c RevSet,
     trees: TreeHasher<'c>,
 }
 
@@ -163,7 +202,10 @@ impl Comparison<'_> {
         let node = changelog.node(rev);
         let tree = self.trees.tree(manifest, differences);
         let Some(id) = self.commits.get(&node) else {
-            return differences.add(format!("changeset {node} has no commit"));
+            if self.published.contains(rev) {
+                differences.add(format!("changeset {node} has no commit"));
+            }
+            return;
         };
         let parents = changelog.dag().parents(rev).map(|parent| changelog.node(parent));
         let parents: Vec<_> =
@@ -194,28 +236,20 @@ fn first_difference<'t>(a: &'t [u8], b: &'t [u8]) -> (&'t bstr::BStr, &'t bstr::
     (a.as_bstr(), b.as_bstr())
 }
 
-/// Compares the references with the names of the source. What the main branch follows is not
-/// written down in a target: it may be the tip, or any open head.
+/// Compares the references with the names of the source. The main branch may be at the tip, or at
+/// any open head.
 fn compare_names(
     context: &Context<'_>,
+    wanted: &[WantedRef],
     commits: &Commits,
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {
     let head = context.target.head().unwrap_or_default();
-    let main_branch = head.strip_prefix(BRANCHES).unwrap_or("master").to_owned();
-    let naming = RefNaming { main_branch, main: MainBranch::Tip };
-    let wanted = match source_refs(context.source, &naming) {
-        Ok(refs) => refs.wanted.refs,
-        Err(error) => {
-            differences.add_error(&error);
-            return Ok(());
-        }
-    };
     let existing = context.target.refs()?;
     let mut at: HashMap<&str, ObjectId> =
         existing.iter().map(|r| (r.name.as_str(), r.id)).collect();
     let heads: HashSet<_> = wanted.iter().filter_map(|r| commits.get(&r.node)).collect();
-    for wanted in &wanted {
+    for wanted in wanted {
         let commit = commits.get(&wanted.node).copied();
         match at.remove(wanted.name.as_str()) {
             Some(id) if Some(id) == commit => {}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Context, Differences, VerifyError};
 use crate::base::{RepoPath, RepoPathBuf};
+use crate::git::tree_name::forbidden_path;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::filelog::contents;
 use crate::hg::manifest::{Change, diff};
@@ -170,7 +171,10 @@ fn check_fncache(context: &Context<'_>, paths: &[RepoPathBuf], differences: &mut
     };
     match Fncache::parse(&text) {
         Ok(fncache) => {
-            for path in paths.iter().filter(|path| !fncache.lists((*path).as_ref())) {
+            let missing = |path: &&RepoPathBuf| {
+                forbidden_path(path.as_ref()).is_none() && !fncache.lists(path.as_ref())
+            };
+            for path in paths.iter().filter(missing) {
                 differences.add(format!("the source's fncache does not list {path:?}"));
             }
         }

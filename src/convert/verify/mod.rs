@@ -110,10 +110,12 @@ pub fn verify(
     let mut differences = Differences::default();
     let sound = target::sound_objects(&context, &mut differences)?;
     let blobs = files::blobs(&context, &mut differences)?;
-    commits::compare(&context, NATIVE, &sound, &blobs, &mut differences)?;
+    if let Some(sound) = &sound {
+        commits::compare(&context, NATIVE, sound, &blobs, &mut differences)?;
+    }
     Ok(VerifyReport {
         changesets: source.view().served().count() as u64,
-        objects: sound.len() as u64,
+        objects: sound.map_or(0, |sound| sound.ids.len()) as u64,
         differences: differences.0,
     })
 }

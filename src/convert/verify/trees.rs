@@ -15,7 +15,7 @@ pub(super) struct TreeHasher<'t> {
     blobs: &'t Blobs,
     /// The objects that the target has.
     sound: &'t HashSet<ObjectId>,
-    /// The tree of each directory by the hash of its lines; `None` if nothing in it has a place in
+    /// The tree of each directory by the hash of its depth and lines; `None` if nothing in it has a place in
     /// Git.
     seen: HashMap<[u8; 20], Option<ObjectId>>,
 }
@@ -45,7 +45,8 @@ impl<'t> TreeHasher<'t> {
         depth: usize,
         differences: &mut Differences,
     ) -> Option<ObjectId> {
-        let digest = sha1::digest(&[lines.text()]);
+        // Where all files lie in one subdirectory, it has the same lines.
+        let digest = sha1::digest(&[&depth.to_be_bytes(), lines.text()]);
         if let Some(known) = self.seen.get(&digest) {
             return *known;
         }

@@ -111,6 +111,7 @@ impl<'m> Manifest<'m> {
     }
 
     /// The manifest without its first line.
+    #[must_use]
     pub fn after_first(self) -> Self {
         let first = first_line(self.0).unwrap_or_default();
         Self(self.0.get(first.len()..).unwrap_or_default())
