@@ -5,6 +5,7 @@
 //! ends at the usual limit of 1,024, and a kill in the middle leaves some references moved.
 
 mod open;
+mod packed_refs;
 pub mod refs;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
 
 pub(super) use open::{Opened, open_any};
+pub(super) use packed_refs::PackedRefs;
 pub use refs::{RefEdit, UpdateRefsError};
 
 /// Why a repository could not be opened, made or read.

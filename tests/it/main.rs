@@ -1,1 +1,6 @@
 //! Integration tests.
+#![cfg(test)]
+
+mod destination;
+mod oracle_destination;
+mod repository;
