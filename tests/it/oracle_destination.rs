@@ -9,8 +9,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use synchroniser::base::{Fault, HasFault as _};
@@ -569,7 +569,7 @@ http {{
     struct Bridge {
         port: u16,
         stop: Arc<AtomicBool>,
-        requests: Arc<std::sync::Mutex<Vec<String>>>,
+        requests: Arc<Mutex<Vec<String>>>,
         thread: Option<std::thread::JoinHandle<()>>,
     }
 
@@ -578,15 +578,14 @@ http {{
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let port = listener.local_addr().unwrap().port();
             let stop = Arc::new(AtomicBool::new(false));
-            let requests = Arc::new(std::sync::Mutex::new(Vec::new()));
+            let requests = Arc::new(Mutex::new(Vec::new()));
             let (stopped, seen, root) = (stop.clone(), requests.clone(), root.to_owned());
             let thread = std::thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
                     if stopped.load(Ordering::Relaxed) {
                         return;
                     }
-                    let line = answer(stream, &root);
-                    seen.lock().unwrap().push(line);
+                    answer(stream, &root, &seen);
                 }
             });
             Self { port, stop, requests, thread: Some(thread) }
@@ -608,14 +607,15 @@ http {{
         }
     }
 
-    /// Answers one request through CGI; returns its first line.
-    fn answer(mut stream: TcpStream, root: &Path) -> String {
+    /// Answers one request through CGI, after noting its first line.
+    fn answer(mut stream: TcpStream, root: &Path, seen: &Mutex<Vec<String>>) {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let mut first = String::new();
         let _ = reader.read_line(&mut first);
         let mut words = first.split_whitespace();
         let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        seen.lock().unwrap().push(format!("{method} {path}"));
         let mut backend = command("git");
         backend.arg("http-backend").env("GIT_PROJECT_ROOT", root).env("GIT_HTTP_EXPORT_ALL", "1");
         backend.env("REQUEST_METHOD", method).env("PATH_INFO", path).env("QUERY_STRING", query);
@@ -647,7 +647,6 @@ http {{
         let status = status.unwrap_or("200 OK").trim_end();
         let _ = write!(stream, "HTTP/1.0 {status}\r\n");
         let _ = stream.write_all(&output);
-        format!("{method} {path}")
     }
 
     #[test]
