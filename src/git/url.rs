@@ -52,9 +52,6 @@ pub enum UrlError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// It could be a path, or a host and a path.
-    #[error("tell whether a target address is a path or a host: it has a colon but no user")]
-    Ambiguous,
 }
 
 impl HasFault for UrlError {
@@ -69,9 +66,9 @@ impl HasFault for UrlError {
             Self::Secret => {
                 "take the user and the secret out of the address, and name a file with the token"
             }
-            Self::Ambiguous => "write ./name for a path, or user@host:path for a host",
             Self::Host => {
-                "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets"
+                "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets; \
+                 for a path with a colon write ./ before it"
             }
             _ => return None,
         };
@@ -126,7 +123,8 @@ impl TargetUrl {
     ///
     /// - `https://host[:port]/path`, and `http://…` if `plain_http` allows it,
     /// - `ssh://[user@]host[:port]/path`,
-    /// - `user@host:path`, where a path without a leading slash starts in the user's home folder,
+    /// - `[user@]host:path`, where a path without a leading slash starts in the user's home folder;
+    ///   as for Git, a colon before the first slash makes it one of these,
     /// - a path of this machine. `file://` is none of these: a path needs no scheme, and this way
     ///   nobody wonders which characters of it must be escaped.
     pub fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, UrlError> {
@@ -228,24 +226,25 @@ fn parse_url(scheme: &str, rest: &str, plain_http: PlainHttp) -> Result<Location
     }
 }
 
-/// Reads `user@host:path`, or a path.
+/// Reads `[user@]host:path`, or a path.
 fn parse_short(text: &str) -> Result<Location, UrlError> {
     // An IPv6 address has colons of its own, in brackets.
-    let bracket = text.find("]:").map(|at| at + 1).filter(|_| text.contains("@["));
+    let has_brackets = text.starts_with('[') || text.contains("@[");
+    let bracket = text.find("]:").map(|at| at + 1).filter(|_| has_brackets);
     let colon = bracket.or_else(|| text.find(':'));
     let (head, path) = colon.map_or((text, ""), |at| text.split_at(at));
     let Some(path) = path.strip_prefix(':').filter(|_| !head.contains('/')) else {
         return Ok(Location::Path(PathBuf::from(text)));
     };
     let (user, host) = match head.rsplit_once('@') {
-        Some((user, host)) => (parse_user(user)?, host),
-        // The colon may stand behind the user, `user:password@host`, or there is no user at all.
+        Some((user, host)) => (Some(parse_user(user)?), host),
+        // `user:password@host…`
         None if path.contains('@') => return Err(UrlError::Secret),
-        None => return Err(UrlError::Ambiguous),
+        None => (None, head),
     };
     let remote = Remote { host: parse_host(host)?, port: None, path: path.to_owned() };
     check_ssh_path(path)?;
-    Ok(Location::Ssh { user: Some(user), remote })
+    Ok(Location::Ssh { user, remote })
 }
 
 /// Reads a user name. A colon in it means that a password follows.

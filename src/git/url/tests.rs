@@ -26,6 +26,8 @@ fn accepted_forms() {
         ("ssh://u@h:22/p", "ssh://u@h:22/p", "ssh://u@h:22/p", "-", "p"),
         ("git@h:o/p.git", "git@h:o/p.git", "git@h:o/p.git", "o", "p"),
         ("git@h:/o/p.git", "ssh://git@h/o/p.git", "ssh://git@h/o/p.git", "o", "p"),
+        ("H:o/p.git", "h:o/p.git", "git@h:o/p.git", "o", "p"),
+        ("[::1]:p", "[::1]:p", "git@[::1]:p", "-", "p"),
         ("u@[::1]:o/p", "u@[::1]:o/p", "u@[::1]:o/p", "o", "p"),
     ] {
         assert_eq!(seen(text), [shown, connection, owner, project], "{text}");
@@ -60,7 +62,6 @@ fn refused_forms() {
         ("https://h:+1/p", UrlError::Port),
         ("https://h:geheim/p", UrlError::Port),
         ("https://h:70000/p", UrlError::Port),
-        ("h:p", UrlError::Ambiguous),
     ] {
         assert_eq!(parse(text), Err(error), "{text}");
     }
