@@ -138,7 +138,7 @@ impl Credential {
     /// `text` with every occurrence of a secret replaced, for text that a server sent.
     pub(super) fn redact(&self, text: &str) -> String {
         match self {
-            Self::Token { token, .. } if text.contains(token.expose_secret()) => {
+            Self::Token { token, .. } if !token.expose_secret().is_empty() => {
                 text.replace(token.expose_secret(), "[secret]")
             }
             _ => text.to_owned(),

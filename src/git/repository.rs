@@ -4,7 +4,9 @@
 //! `packed-refs` (see [`refs`]): libgit2's transactions hold an open file for each reference, which
 //! ends at the usual limit of 1,024, and a kill in the middle leaves some references moved.
 
+mod objects;
 mod open;
+mod packed_refs;
 pub mod refs;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
 
 pub(super) use open::{Opened, open_any};
+pub(super) use packed_refs::PackedRefs;
 pub use refs::{RefEdit, UpdateRefsError};
 
 /// Why a repository could not be opened, made or read.
@@ -336,28 +339,6 @@ impl BareRepository {
     }
 }
 
-/// The objects of a repository as they were when it was opened or refreshed.
-pub struct KnownObjects<'r> {
-    odb: git2::Odb<'r>,
-    path: PathBuf,
-}
-
-impl KnownObjects<'_> {
-    /// Whether an object is there.
-    pub fn contains(&self, id: ObjectId) -> bool {
-        self.odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH)
-    }
-
-    /// Reads an object and compares the hash of its contents with its id. Its kind, `None` for an
-    /// annotated tag.
-    pub fn check(&self, id: ObjectId) -> Result<Option<ObjectKind>, RepositoryError> {
-        match self.odb.read(id.into()) {
-            Ok(object) => Ok(kind_of(object.kind())),
-            Err(source) => Err(RepositoryError::Object { path: self.path.clone(), id, source }),
-        }
-    }
-}
-
 /// Our name for libgit2's kind.
 fn kind_of(kind: ObjectType) -> Option<ObjectKind> {
     match kind {
@@ -365,37 +346,5 @@ fn kind_of(kind: ObjectType) -> Option<ObjectKind> {
         ObjectType::Tree => Some(ObjectKind::Tree),
         ObjectType::Blob => Some(ObjectKind::Blob),
         _ => None,
-    }
-}
-
-/// An iterator over commits and their contents, made by [`BareRepository::commits`].
-pub struct Commits<'a> {
-    repository: &'a BareRepository,
-    walk: git2::Revwalk<'a>,
-}
-
-impl std::fmt::Debug for Commits<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Commits").field(&self.repository.path).finish()
-    }
-}
-
-impl Commits<'_> {
-    fn contents(&self, oid: Oid) -> Result<(ObjectId, Vec<u8>), RepositoryError> {
-        let id = ObjectId::from(oid);
-        let odb = self.repository.odb()?;
-        let object = odb.read(oid).map_err(|error| self.repository.object_error(id, error))?;
-        Ok((id, object.data().to_vec()))
-    }
-}
-
-impl Iterator for Commits<'_> {
-    type Item = Result<(ObjectId, Vec<u8>), RepositoryError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.walk.next()? {
-            Ok(oid) => Some(self.contents(oid)),
-            Err(source) => Some(Err(self.repository.references_error(source))),
-        }
     }
 }

@@ -11,9 +11,12 @@
 mod cli;
 mod config;
 mod daemon;
+mod destination;
 mod fixtures;
 mod layers;
 mod oracle_convert;
 mod oracle_corpus;
+mod oracle_destination;
 mod oracle_kill;
+mod repository;
 mod support;

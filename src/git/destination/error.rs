@@ -6,7 +6,7 @@ use crate::git::repository::RepositoryError;
 
 pub use super::known_hosts::HostKeyError;
 
-/// What libgit2 or the other side said, safe to show: see [`super::remote_text`].
+/// What libgit2 or the other side said, without secrets and without what a terminal would obey.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Said(pub(super) String);

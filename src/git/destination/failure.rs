@@ -89,6 +89,9 @@ fn by_status(status: u16, target: String, source: Said) -> PublishError {
     match status {
         404 | 410 => PublishError::Missing { target, source },
         401 | 403 => PublishError::Denied { target, source },
+        413 => {
+            PublishError::PackRefused { target, reason: "it is larger than it takes".to_owned() }
+        }
         408 | 429 | 500.. => PublishError::Busy { target, source },
         _ => PublishError::Unintelligible { target, source },
     }

@@ -6,9 +6,10 @@
 //! repository with a working copy; and it moves a reference that was moved meanwhile. What it
 //! has in common with this: hooks of the target do not run, as there is no server to run them.
 
-use std::fs;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use git2::{ErrorClass, ErrorCode, Oid};
 
@@ -16,7 +17,9 @@ use super::objects;
 use super::{Destination, PublishError, RefOutcome, RefUpdate, Said};
 use crate::base::{Interrupt, Progress};
 use crate::git::reference::{BRANCHES, Reference, TAGS};
-use crate::git::repository::{BareRepository, Opened, RepositoryError, open_any};
+use crate::git::repository::{
+    BareRepository, Opened, PackedRefs, RepositoryError, UpdateRefsError, open_any,
+};
 
 /// A repository on this machine, bare or with a working copy.
 pub(super) struct LocalDestination {
@@ -25,6 +28,9 @@ pub(super) struct LocalDestination {
     /// As it is shown.
     address: String,
 }
+
+/// How many new references are made one by one.
+const FEW_CREATIONS: usize = 10;
 
 /// The hooks that could refuse a push, or that wait for one. They do not run.
 const HOOKS: [&str; 6] = [
@@ -51,7 +57,15 @@ impl LocalDestination {
     }
 
     /// Moves one reference, if it still has the value that was listed.
-    fn update(&self, update: &RefUpdate) -> Result<RefOutcome, PublishError> {
+    fn update(&self, names: &mut Names, update: &RefUpdate) -> Result<RefOutcome, PublishError> {
+        if names.made.contains(&update.name) {
+            return Ok(RefOutcome::accepted(update));
+        }
+        // libgit2 stumbles over the file system here, with an error that looks like a broken disk.
+        if let Some(other) = names.clash(&update.name) {
+            let reason = format!("{other} exists, and one of the two would have to be a folder");
+            return Ok(RefOutcome::refused(update, reason));
+        }
         if self.is_checked_out(&update.name) {
             let reason = "it is checked out there, and its files would no longer fit it";
             return Ok(RefOutcome::refused(update, reason));
@@ -59,7 +73,10 @@ impl LocalDestination {
         let old = update.old.map_or(Oid::ZERO_SHA1, Oid::from);
         let moved =
             self.repository().reference_matching(&update.name, update.id.into(), true, old, "push");
-        let Err(error) = moved else { return Ok(RefOutcome::accepted(update)) };
+        let Err(error) = moved else {
+            names.add(&update.name);
+            return Ok(RefOutcome::accepted(update));
+        };
         let reason = match (error.code(), error.class()) {
             (ErrorCode::Modified, _) => "it moved meanwhile".to_owned(),
             (ErrorCode::Locked, _) => "another program has locked it".to_owned(),
@@ -67,6 +84,30 @@ impl LocalDestination {
             _ => error.message().to_owned(),
         };
         Ok(RefOutcome::refused(update, reason))
+    }
+
+    /// Creates the references of `updates` that are new, in one go: a file for each, flushed to disk,
+    /// takes milliseconds, and there may be thousands. [`Self::update`] finds them done.
+    fn create_together(
+        &self,
+        names: &mut Names,
+        updates: &[RefUpdate],
+    ) -> Result<(), PublishError> {
+        let failed = |error: UpdateRefsError| PublishError::Write {
+            target: self.address.clone(),
+            source: io::Error::other(error),
+        };
+        let mut packed = PackedRefs::lock(self.repository()).map_err(failed)?;
+        for update in updates.iter().filter(|update| update.old.is_none()) {
+            let is_free = !names.existing.contains(&update.name) && !packed.has(&update.name);
+            if is_free && names.clash(&update.name).is_none() && !self.is_checked_out(&update.name)
+            {
+                packed.set(&update.name, update.id).map_err(failed)?;
+                names.add(&update.name);
+                names.made.insert(update.name.clone());
+            }
+        }
+        packed.commit().map_err(failed)
     }
 
     /// Whether files of a working copy belong to that branch, and moving it is not allowed
@@ -104,6 +145,21 @@ impl LocalDestination {
         })
     }
 
+    /// All references of the target, also those we never touch.
+    fn names(&self) -> Result<Names, PublishError> {
+        let mut names = Names::default();
+        let mut references = self.repository().references().map_err(|error| self.broken(&error))?;
+        for name in references.names().flatten() {
+            names.add(name);
+        }
+        Ok(names)
+    }
+
+    fn broken(&self, error: &git2::Error) -> PublishError {
+        let source = Said(error.message().to_owned());
+        PublishError::Unintelligible { target: self.address.clone(), source }
+    }
+
     fn write_error(&self, error: &git2::Error) -> PublishError {
         PublishError::Write { target: self.address.clone(), source: objects::io_error(error) }
     }
@@ -111,10 +167,7 @@ impl LocalDestination {
 
 impl Destination for LocalDestination {
     fn references(&mut self) -> Result<Vec<Reference>, PublishError> {
-        let broken = |error: git2::Error| PublishError::Unintelligible {
-            target: self.address.clone(),
-            source: Said(error.message().to_owned()),
-        };
+        let broken = |error| self.broken(&error);
         let mut found = Vec::new();
         for reference in self.repository().references().map_err(broken)? {
             let reference = reference.map_err(broken)?;
@@ -147,7 +200,11 @@ impl Destination for LocalDestination {
         };
         transfer.run(updates, &has)?;
         interrupt.check()?;
-        updates.iter().map(|update| self.update(update)).collect()
+        let mut names = self.names()?;
+        if updates.iter().filter(|update| update.old.is_none()).count() > FEW_CREATIONS {
+            self.create_together(&mut names, updates)?;
+        }
+        updates.iter().map(|update| self.update(&mut names, update)).collect()
     }
 
     /// Points `HEAD` at the main branch where it names a branch that does not exist, so that a clone
@@ -161,6 +218,36 @@ impl Destination for LocalDestination {
         }
         Ok(())
     }
+}
+
+/// The names of references, and the folders that they need.
+#[derive(Default)]
+struct Names {
+    existing: HashSet<String>,
+    /// Those that we have just made.
+    made: HashSet<String>,
+    /// Each with one name that needs it.
+    folders: HashMap<String, String>,
+}
+
+impl Names {
+    fn add(&mut self, name: &str) {
+        for folder in folders_of(name) {
+            self.folders.entry(folder.to_owned()).or_insert_with(|| name.to_owned());
+        }
+        self.existing.insert(name.to_owned());
+    }
+
+    /// An existing reference that cannot be there beside `name`.
+    fn clash(&self, name: &str) -> Option<&str> {
+        let above = folders_of(name).find_map(|folder| self.existing.get(folder));
+        above.or_else(|| self.folders.get(name)).map(String::as_str)
+    }
+}
+
+/// The folders of `a/b/c`: `a` and `a/b`.
+fn folders_of(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('/').filter_map(|(at, _)| name.get(..at))
 }
 
 /// Why a target on this machine does not open.

@@ -1,5 +1,6 @@
 //! Where commits go: one trait, one function from an address to its implementation.
 
+mod base64;
 mod error;
 mod failure;
 mod known_hosts;
@@ -105,7 +106,7 @@ impl RefOutcome {
     }
 }
 
-/// A place that has references and takes objects. [`publish`] decides what goes there.
+/// A place that has references and takes objects. [`publish()`] decides what goes there.
 pub trait Destination {
     /// The branches and tags that the target has now, by name.
     fn references(&mut self) -> Result<Vec<Reference>, PublishError>;
@@ -122,7 +123,7 @@ pub trait Destination {
         interrupt: &Interrupt,
     ) -> Result<Vec<RefOutcome>, PublishError>;
 
-    /// Called after the first push to a target that had no branch, which brought `main_branch`
+    /// Called before the first push to a target that has no branch yet, which brings `main_branch`
     /// (the full name) there. Forges make that the default branch themselves.
     fn make_default(&mut self, main_branch: &str) -> Result<(), PublishError> {
         let _ = main_branch;

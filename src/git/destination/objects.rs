@@ -1,16 +1,19 @@
 //! Bringing objects from our repository into another one on the same machine.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+
+use git2::Oid;
 
 use super::{PublishError, RefUpdate};
 use crate::base::durable::sync_folder;
 use crate::base::sha1::Sha1;
 use crate::base::{Interrupt, Progress};
 use crate::git::ObjectId;
-use crate::git::reference::Reference;
+use crate::git::reference::{Reference, TAGS};
 use crate::git::repository::{BareRepository, RepositoryError};
 
 /// From how many new commits on whole packs are copied. Below, the objects that are needed are
@@ -40,39 +43,62 @@ impl Transfer<'_> {
     /// Brings everything that `updates` need to a target that is complete for what it `has`. It is
     /// all on the disk when this returns, and harmless if it stops in the middle.
     pub(super) fn run(&self, updates: &[RefUpdate], has: &[Reference]) -> Result<(), PublishError> {
-        let missing = self.walk(updates, has)?.take(MANY_COMMITS + 1).count();
+        let missing = self.missing(updates, has)?;
         let has_alternates = self.source.path().join("objects/info/alternates").exists();
-        if missing == 0 {
+        if missing.is_empty() {
             Ok(())
-        } else if missing <= MANY_COMMITS || has_alternates {
-            self.pack(updates, has)
+        } else if missing.len() <= MANY_COMMITS || has_alternates {
+            self.pack(updates, &missing)
         } else {
             self.copy()
         }
     }
 
-    /// The commits that `updates` reach and what the target `has` does not.
-    fn walk(
+    /// The commits that `updates` reach and what the target `has` does not, and perhaps a few more;
+    /// just enough of them to know if they are many.
+    ///
+    /// libgit2 walks back to the oldest commit that is hidden, so that hiding an old tag costs as
+    /// much as the whole history. What the moving branches come from is enough, unless there are
+    /// new branches, which may come from anywhere.
+    fn missing(
         &self,
         updates: &[RefUpdate],
         has: &[Reference],
-    ) -> Result<git2::Revwalk<'_>, PublishError> {
+    ) -> Result<HashSet<Oid>, PublishError> {
+        let mut walk = self.walk(updates)?;
+        let moving: Vec<ObjectId> = updates.iter().filter_map(|update| update.old).collect();
+        let has_new_branch =
+            updates.iter().any(|update| update.old.is_none() && !update.name.starts_with(TAGS));
+        let all = has.iter().map(|reference| reference.id);
+        let bases = if moving.is_empty() || has_new_branch { all.collect() } else { moving };
+        for base in bases.into_iter().filter(|&base| self.source.contains(base)) {
+            // A tag of the target may name something that is no commit.
+            let _ = walk.hide(base.into());
+        }
+        walk.take(MANY_COMMITS + 1)
+            .collect::<Result<_, _>>()
+            .map_err(|error| self.unreadable(error))
+    }
+
+    /// A walk over the history of `updates`.
+    fn walk(&self, updates: &[RefUpdate]) -> Result<git2::Revwalk<'_>, PublishError> {
         let mut walk =
             self.source.repository().revwalk().map_err(|error| self.unreadable(error))?;
         for update in updates {
             walk.push(update.id.into())
                 .map_err(|error| self.source.object_error(update.id, error))?;
         }
-        for reference in has.iter().filter(|reference| self.source.contains(reference.id)) {
-            // A tag of the target may name something that is no commit.
-            let _ = walk.hide(reference.id.into());
-        }
         Ok(walk)
     }
 
-    /// Writes a pack with just what is missing into the target.
-    fn pack(&self, updates: &[RefUpdate], has: &[Reference]) -> Result<(), PublishError> {
-        let mut walk = self.walk(updates, has)?;
+    /// Writes a pack with just the `missing` commits, and what is new in them, into the target.
+    fn pack(&self, updates: &[RefUpdate], missing: &HashSet<Oid>) -> Result<(), PublishError> {
+        let mut walk = self.walk(updates)?;
+        // libgit2 reads the trees of every commit that is hidden. Hiding what the missing commits
+        // come from is enough; the target may have thousands of tags.
+        for edge in self.edges(missing)? {
+            walk.hide(edge).map_err(|error| self.unreadable(error))?;
+        }
         let mut builder =
             self.source.repository().packbuilder().map_err(|error| self.unreadable(error))?;
         builder.set_threads(0);
@@ -84,15 +110,24 @@ impl Transfer<'_> {
         self.interrupt.check()?;
         inserted.map_err(|error| self.unreadable(error))?;
         let folder = self.pack_folder()?;
-        if builder.object_count() > 0 {
-            // Flushed to disk: both repositories are open with that setting.
-            let written = builder.write(&folder, 0);
-            self.interrupt.check()?;
-            written.map_err(|error| self.cannot_write(io_error(&error)))?;
-        }
+        // Flushed to disk: both repositories are open with that setting.
+        let written = builder.write(&folder, 0);
+        self.interrupt.check()?;
+        written.map_err(|error| self.cannot_write(io_error(&error)))?;
         self.progress.advance(u64::try_from(builder.written()).unwrap_or_default());
         self.progress.end();
         Ok(())
+    }
+
+    /// The parents of `missing` commits that are not missing themselves.
+    fn edges(&self, missing: &HashSet<Oid>) -> Result<HashSet<Oid>, PublishError> {
+        let mut edges = HashSet::new();
+        for &id in missing {
+            let commit = self.source.repository().find_commit(id);
+            let commit = commit.map_err(|error| self.source.object_error(id.into(), error))?;
+            edges.extend(commit.parent_ids().filter(|parent| !missing.contains(parent)));
+        }
+        Ok(edges)
     }
 
     /// Copies every pack and every loose object that the target does not have.

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::plan::{Ancestry, Decision, plan};
 use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate};
 use crate::base::{Interrupt, Progress};
-use crate::git::reference::Reference;
+use crate::git::ObjectId;
+use crate::git::reference::{BRANCHES, Reference};
 use crate::git::repository::{BareRepository, RepositoryError};
 
 /// How many references one push moves at most. Servers run a hook for each of them before they
@@ -47,12 +48,12 @@ pub fn publish(
     let mut pushed = Vec::new();
     for batch in batches(&updates, is_empty) {
         interrupt.check()?;
-        pushed.extend(destination.push(batch, progress, interrupt)?);
-        if let (true, [main], [first]) = (is_empty, batch, pushed.as_slice())
-            && first.is_there()
+        if let (true, [main], []) = (is_empty, batch, pushed.as_slice())
+            && main.name.starts_with(BRANCHES)
         {
             destination.make_default(&main.name)?;
         }
+        pushed.extend(destination.push(batch, progress, interrupt)?);
     }
     if pushed.iter().any(RefOutcome::is_there) {
         verify(&mut pushed, &destination.references()?);
@@ -63,8 +64,8 @@ pub fn publish(
 /// How the commit that the target has is related to the one it shall have.
 fn ancestry(
     source: &BareRepository,
-    old: crate::git::ObjectId,
-    new: crate::git::ObjectId,
+    old: ObjectId,
+    new: ObjectId,
 ) -> Result<Ancestry, RepositoryError> {
     if !source.contains(old) {
         return Ok(Ancestry::Unknown);
@@ -79,7 +80,7 @@ fn ancestry(
 
 /// What is pushed together: everything, but a target without branches gets its first one alone.
 fn batches(updates: &[RefUpdate], is_empty: bool) -> impl Iterator<Item = &[RefUpdate]> {
-    let is_branch = |update: &RefUpdate| update.name.starts_with(crate::git::reference::BRANCHES);
+    let is_branch = |update: &RefUpdate| update.name.starts_with(BRANCHES);
     let alone = usize::from(is_empty && updates.first().is_some_and(is_branch));
     let (first, rest) = updates.split_at_checked(alone).unwrap_or((updates, &[]));
     (!first.is_empty()).then_some(first).into_iter().chain(rest.chunks(REFS_IN_A_PUSH))
@@ -124,7 +125,6 @@ fn outcomes(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::ObjectId;
 
     fn update(name: &str) -> RefUpdate {
         RefUpdate { name: name.to_owned(), id: ObjectId::NULL, old: None }

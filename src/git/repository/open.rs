@@ -79,6 +79,11 @@ pub(super) fn create(path: &Path, main_branch: &str) -> io::Result<()> {
     options.initial_head(main_branch);
     git2::Repository::init_opts(path, &options).map_err(io::Error::other)?;
     fs::create_dir_all(path.join("objects/pack"))?;
+    // libgit2 leaves a sample in it; nothing of ours runs hooks, and nobody shall wonder.
+    let hooks = path.join("hooks");
+    if hooks.exists() {
+        fs::remove_dir_all(hooks)?;
+    }
     for file in ["config", "HEAD"] {
         File::open(path.join(file))?.sync_all()?;
     }

@@ -4,19 +4,19 @@
 //! 5,000 files open meanwhile and leaves some references moved when it is killed. This takes
 //! a few milliseconds, one open file, and all or nothing moves.
 
-use std::collections::{BTreeMap, HashSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 
 use bstr::{BString, ByteSlice as _};
-use git2::{ObjectType, Oid};
 
-use super::super::reference::is_valid_ref_name;
+use super::packed_refs::{PackedRefs, io_error};
 use super::{BareRepository, RepositoryError};
 use crate::base::durable::{replace_file, sync_folder};
 use crate::base::{Fault, HasFault, fault};
 use crate::git::ObjectId;
+use crate::git::reference::is_valid_ref_name;
 
 /// What one reference shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,20 +111,6 @@ impl HasFault for UpdateRefsError {
     }
 }
 
-/// A reference as `packed-refs` holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Packed {
-    id: ObjectId,
-    /// What an annotated tag finally names.
-    peeled: Option<ObjectId>,
-}
-
-/// All packed references, in the order that the file has.
-type PackedRefs = BTreeMap<BString, Packed>;
-
-/// The first line of the file: the order holds, and every annotated tag has its target with it.
-const HEADER: &str = "# pack-refs with: peeled fully-peeled sorted \n";
-
 impl BareRepository {
     /// Makes every reference of `edits` what it shall be, all of them or none, and then `HEAD` the
     /// name `head` if one is given. It is on the disk when this returns. Doing it again changes
@@ -139,18 +125,17 @@ impl BareRepository {
     ) -> Result<(), UpdateRefsError> {
         check_names(edits)?;
         self.fold_loose(edits)?;
-        let before = self.read_packed()?;
-        let mut after = before.clone();
+        let mut packed = PackedRefs::lock(self.repository())?;
         for edit in edits {
             match edit.new {
-                Some(id) => after.insert(edit.name.as_str().into(), self.packed(&edit.name, id)?),
-                None => after.remove(edit.name.as_bytes().as_bstr()),
-            };
+                Some(id) => packed.set(&edit.name, id)?,
+                None => packed.remove(&edit.name),
+            }
         }
-        if after != before {
-            self.check_clashes(&after, edits)?;
-            self.write_packed(&after)?;
+        if packed.has_changed() {
+            self.check_clashes(&packed, edits)?;
         }
+        packed.commit()?;
         head.map_or(Ok(()), |head| self.point_head(head))
     }
 
@@ -167,11 +152,11 @@ impl BareRepository {
         if loose.is_empty() {
             return Ok(());
         }
-        let mut packed = self.read_packed()?;
+        let mut packed = PackedRefs::lock(self.repository())?;
         for (name, id) in &loose {
-            packed.insert((*name).into(), self.packed(name, *id)?);
+            packed.set(name, *id)?;
         }
-        self.write_packed(&packed)?;
+        packed.commit()?;
         for (name, _) in &loose {
             self.remove_loose(name)?;
         }
@@ -193,72 +178,21 @@ impl BareRepository {
     fn remove_loose(&self, name: &str) -> Result<(), UpdateRefsError> {
         let path = self.path().join(name);
         fs::remove_file(&path).map_err(|source| io_error(&path, source))?;
-        let top = name.split('/').take(2).count();
-        let mut folder = path.parent();
-        let mut depth = name.split('/').count().saturating_sub(1);
-        while let Some(current) = folder.filter(|_| depth > top) {
-            if fs::remove_dir(current).is_err() {
-                break;
-            }
-            folder = current.parent();
-            depth -= 1;
-        }
-        folder
+        // `refs/heads` and its like stay, empty or not.
+        let removable = name.split('/').count().saturating_sub(3);
+        let folders = path.ancestors().skip(1).take(removable);
+        let emptied = folders.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+        let deepest_left = path.ancestors().nth(1 + emptied);
+        deepest_left
             .map_or(Ok(()), |folder| sync_folder(folder).map_err(|source| io_error(folder, source)))
     }
 
-    /// The entry for a reference that points at `id`, which must be there.
-    fn packed(&self, name: &str, id: ObjectId) -> Result<Packed, UpdateRefsError> {
-        let missing = || UpdateRefsError::NoTarget { name: name.to_owned(), id };
-        let odb = self.odb()?;
-        let (_, kind) = odb.read_header(id.into()).map_err(|_| missing())?;
-        let peeled = match kind {
-            ObjectType::Tag => Some(self.peel(id.into()).map_err(|_| missing())?),
-            _ => None,
-        };
-        Ok(Packed { id, peeled })
-    }
-
-    /// What the annotated tag `id` finally names.
-    fn peel(&self, id: Oid) -> Result<ObjectId, git2::Error> {
-        let object = self.repository().find_object(id, Some(ObjectType::Tag))?;
-        Ok(object.peel(ObjectType::Any)?.id().into())
-    }
-
-    /// Reads `packed-refs`; nothing if it does not exist.
-    fn read_packed(&self) -> Result<PackedRefs, UpdateRefsError> {
-        let path = self.packed_refs_path();
-        let text = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            text => text.map_err(|source| io_error(&path, source))?,
-        };
-        let (mut packed, fully_peeled) =
-            parse(&text).map_err(|line| UpdateRefsError::Damaged { path, line })?;
-        if !fully_peeled {
-            for entry in packed.values_mut().filter(|entry| entry.peeled.is_none()) {
-                entry.peeled = self.peel(entry.id.into()).ok();
-            }
-        }
-        Ok(packed)
-    }
-
-    /// Replaces `packed-refs` under its lock, and flushes it to disk.
-    fn write_packed(&self, packed: &PackedRefs) -> Result<(), UpdateRefsError> {
-        let path = self.packed_refs_path();
-        let lock = self.path().join("packed-refs.lock");
-        write_lock(&lock, &format(packed)).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => UpdateRefsError::Locked { path: lock.clone() },
-            _ => io_error(&lock, source),
-        })?;
-        fs::rename(&lock, &path)
-            .and_then(|()| sync_folder(self.path()))
-            .map_err(|source| io_error(&path, source))
-    }
-
     /// Refuses references that would have to be a file and a folder of one name.
-    ///
-    /// Only names of `edits` can clash with anything, but with loose references too.
-    fn check_clashes(&self, after: &PackedRefs, edits: &[RefEdit]) -> Result<(), UpdateRefsError> {
+    fn check_clashes(
+        &self,
+        packed: &PackedRefs<'_>,
+        edits: &[RefEdit],
+    ) -> Result<(), UpdateRefsError> {
         let gone: HashSet<&[u8]> = edits
             .iter()
             .filter(|edit| edit.new.is_none())
@@ -266,7 +200,7 @@ impl BareRepository {
             .collect();
         let mut names = self.all_names()?;
         names.retain(|name| !gone.contains(name.as_bytes()));
-        names.extend(after.keys().cloned());
+        names.extend(packed.names().cloned());
         for below in &names {
             let mut parents = below.find_iter(b"/").filter_map(|at| below.get(..at));
             if let Some(name) = parents.find(|parent| names.contains(parent.as_bstr())) {
@@ -298,14 +232,6 @@ impl BareRepository {
         replace_file(&path, format!("ref: {name}\n").as_bytes())
             .map_err(|source| io_error(&path, source))
     }
-
-    fn packed_refs_path(&self) -> PathBuf {
-        self.path().join("packed-refs")
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> UpdateRefsError {
-    UpdateRefsError::Io { path: path.to_owned(), source }
 }
 
 /// Every name must be one that Git accepts and stand there once.
@@ -320,104 +246,4 @@ fn check_names(edits: &[RefEdit]) -> Result<(), UpdateRefsError> {
         }
     }
     Ok(())
-}
-
-/// Writes a file that must not exist yet, and flushes it.
-fn write_lock(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
-    let written = file.write_all(contents).and_then(|()| file.sync_all());
-    written.inspect_err(|_| drop(fs::remove_file(path)))
-}
-
-/// Reads the text of `packed-refs`, and whether it has the target of every annotated tag. The
-/// error is the number of the line that is wrong.
-fn parse(text: &[u8]) -> Result<(PackedRefs, bool), usize> {
-    let mut packed = PackedRefs::new();
-    let mut last: Option<BString> = None;
-    let mut fully_peeled = false;
-    for (number, line) in (1_usize..).zip(text.split_inclusive(|&byte| byte == b'\n')) {
-        let line = line.strip_suffix(b"\n").ok_or(number)?;
-        match line.split_first() {
-            Some((b'#', traits)) => fully_peeled |= traits.contains_str(" fully-peeled "),
-            Some((b'^', hex)) => {
-                let entry = last.as_ref().and_then(|name| packed.get_mut(name)).ok_or(number)?;
-                entry.peeled = Some(ObjectId::from_hex(hex).ok_or(number)?);
-            }
-            _ => {
-                let (name, id) = parse_line(line).ok_or(number)?;
-                packed.insert(name.clone(), Packed { id, peeled: None });
-                last = Some(name);
-            }
-        }
-    }
-    Ok((packed, fully_peeled))
-}
-
-/// Reads a line `<40 hex> <name>`. The name may be in any encoding.
-fn parse_line(line: &[u8]) -> Option<(BString, ObjectId)> {
-    let (hex, rest) = line.split_at_checked(40)?;
-    let name = rest.strip_prefix(b" ")?;
-    let entry = (name.into(), ObjectId::from_hex(hex)?);
-    is_valid_ref_name(&name.to_str_lossy()).then_some(entry)
-}
-
-/// The text of `packed-refs`.
-fn format(packed: &PackedRefs) -> Vec<u8> {
-    let mut text = Vec::with_capacity(HEADER.len() + packed.len() * 72);
-    text.extend_from_slice(HEADER.as_bytes());
-    for (name, Packed { id, peeled }) in packed {
-        text.extend_from_slice(id.to_string().as_bytes());
-        text.push(b' ');
-        text.extend_from_slice(name);
-        text.push(b'\n');
-        if let Some(peeled) = peeled {
-            text.extend_from_slice(format!("^{peeled}\n").as_bytes());
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: &str = "1111111111111111111111111111111111111111";
-    const B: &str = "2222222222222222222222222222222222222222";
-
-    #[test]
-    fn what_git_writes_comes_back() {
-        let text = format!("{HEADER}{A} refs/heads/a\n{B} refs/tags/v1\n^{A}\n");
-        let (packed, fully_peeled) = parse(text.as_bytes()).unwrap();
-        assert!(fully_peeled);
-        assert_eq!(packed.len(), 2);
-        assert_eq!(packed[b"refs/tags/v1".as_bstr()].peeled, ObjectId::from_hex(A.as_bytes()));
-        assert_eq!(format(&packed), text.as_bytes());
-    }
-
-    #[test]
-    fn damage_is_found_and_placed() {
-        for (text, line) in [
-            (format!("{A} refs/heads/a"), 1),
-            (format!("{A} refs/heads/a\n^{A}\n^xyz\n"), 3),
-            (format!("^{A}\n"), 1),
-            (format!("{A} refs/heads/a\n{A}  refs/heads/b\n"), 2),
-            (format!("{A} refs/heads/a\n\n"), 2),
-            (format!("{A} refs/heads/../x\n"), 1),
-        ] {
-            assert_eq!(parse(text.as_bytes()).map(|_| ()), Err(line), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn every_prefix_reads_or_fails() {
-        let text = format!("{HEADER}{A} refs/heads/a\n{B} refs/tags/v1\n^{A}\n");
-        for end in 0..text.len() {
-            if let Ok((packed, _)) = parse(&text.as_bytes()[..end]) {
-                assert!(
-                    text.as_bytes().starts_with(&format(&packed)) || packed.is_empty(),
-                    "cut at {end}"
-                );
-            }
-        }
-    }
 }

@@ -1,0 +1,62 @@
+//! Objects of a repository, asked for in numbers.
+
+use std::path::PathBuf;
+
+use git2::{OdbLookupFlags, Oid};
+
+use super::{BareRepository, RepositoryError, kind_of};
+use crate::git::{ObjectId, ObjectKind};
+
+/// The objects of a repository as they were when it was opened or refreshed.
+pub struct KnownObjects<'r> {
+    pub(super) odb: git2::Odb<'r>,
+    pub(super) path: PathBuf,
+}
+
+impl KnownObjects<'_> {
+    /// Whether an object is there.
+    pub fn contains(&self, id: ObjectId) -> bool {
+        self.odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH)
+    }
+
+    /// Reads an object and compares the hash of its contents with its id. Its kind, `None` for an
+    /// annotated tag.
+    pub fn check(&self, id: ObjectId) -> Result<Option<ObjectKind>, RepositoryError> {
+        match self.odb.read(id.into()) {
+            Ok(object) => Ok(kind_of(object.kind())),
+            Err(source) => Err(RepositoryError::Object { path: self.path.clone(), id, source }),
+        }
+    }
+}
+
+/// An iterator over commits and their contents, made by [`BareRepository::commits`].
+pub struct Commits<'a> {
+    pub(super) repository: &'a BareRepository,
+    pub(super) walk: git2::Revwalk<'a>,
+}
+
+impl std::fmt::Debug for Commits<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Commits").field(&self.repository.path).finish()
+    }
+}
+
+impl Commits<'_> {
+    fn contents(&self, oid: Oid) -> Result<(ObjectId, Vec<u8>), RepositoryError> {
+        let id = ObjectId::from(oid);
+        let odb = self.repository.odb()?;
+        let object = odb.read(oid).map_err(|error| self.repository.object_error(id, error))?;
+        Ok((id, object.data().to_vec()))
+    }
+}
+
+impl Iterator for Commits<'_> {
+    type Item = Result<(ObjectId, Vec<u8>), RepositoryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.walk.next()? {
+            Ok(oid) => Some(self.contents(oid)),
+            Err(source) => Some(Err(self.repository.references_error(source))),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Pushing to real servers on the loopback interface: `git http-backend` behind nginx with TLS and
+//! a password, and OpenSSH. Each error text that libgit2 gives is provoked here for real.
+
+use std::cell::Cell;
+use std::error::Error as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use synchroniser::base::{Fault, HasFault as _};
+use synchroniser::git::destination::{PublishError, RefOutcome, Target};
+use synchroniser::git::init::{self, GitSettings};
+use synchroniser::git::url::PlainHttp;
+use synchroniser::git::{Credential, ObjectId, TargetUrl};
+
+use super::destination::{History, Place, contract, reason, short};
+
+const MASTER: &str = "refs/heads/master";
+const SIDE: &str = "refs/heads/side";
+
+/// No part of it may turn up in any message.
+const TOKEN: &str = "ghp_geheimgeheimgeheim";
+
+/// The path of a program, looked for where servers live too.
+fn tool(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: {name} is not installed");
+    }
+    found
+}
+
+/// A command that sees nothing of the host's configuration.
+fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env("HOME", "/nowhere").env("LC_ALL", "C").stdin(Stdio::null());
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    command
+}
+
+/// Runs a command that must succeed.
+fn run(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// A server's process, ended with the test.
+struct Server(Child);
+
+impl Server {
+    /// Starts it, and waits until it listens.
+    fn start(command: &mut Command, port: u16) -> Self {
+        let server = Self(command.spawn().unwrap());
+        let start = Instant::now();
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(start.elapsed() < Duration::from_secs(20), "{command:?} does not listen");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A folder of repositories that a server gives out.
+struct Repositories {
+    folder: tempfile::TempDir,
+    made: Cell<u32>,
+}
+
+impl Repositories {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), made: Cell::new(0) }
+    }
+
+    /// A new, empty one; its name.
+    fn make(&self) -> String {
+        self.made.set(self.made.get() + 1);
+        let name = format!("r{}.git", self.made.get());
+        git2::Repository::init_bare(self.path(&name)).unwrap();
+        name
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn hook(&self, name: &str, hook: &str, script: &str) {
+        let path = self.path(name).join("hooks").join(hook);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn configure(&self, name: &str, key: &str, value: &str) {
+        let repository = git2::Repository::open(self.path(name)).unwrap();
+        repository.config().unwrap().set_str(key, value).unwrap();
+    }
+}
+
+/// The whole text of an error, with all that stands behind it; never with the token.
+fn said(error: &PublishError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    let everything = format!("{text} {error:?} {:?}", error.hint());
+    assert!(!everything.contains("geheim"), "{everything}");
+    text
+}
+
+/// What pushing one new branch there ends with, which must be an error.
+fn failure(target: Target) -> (Fault, PublishError) {
+    let history = History::new();
+    let place = Place { target, repository: PathBuf::new() };
+    let error = place.publish(&history, &[(MASTER, history.commit("a", &[]))]).unwrap_err();
+    said(&error);
+    (error.fault(), error)
+}
+
+/// Publishes two branches, and says what came of it.
+fn publish_two(place: &Place) -> Result<Vec<RefOutcome>, PublishError> {
+    let history = History::new();
+    let line = history.line("a", 2);
+    place.publish(&history, &[(MASTER, line[1]), (SIDE, line[0])])
+}
+
+/// What every server must be able to say, over every protocol.
+fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
+    let name = repositories.make();
+    let script = "test $1 != refs/heads/side || { echo error: GH006: Protected $1.; exit 1; }";
+    repositories.hook(&name, "update", script);
+    let outcomes = publish_two(&place(&name)).unwrap();
+    assert_eq!(short(&outcomes), "+!");
+    let why = reason(&outcomes[1]);
+    assert!(why.starts_with("hook declined: error: GH006: Protected refs/heads/side."), "{why}");
+    assert_eq!(place(&name).refs().len(), 1);
+
+    let name = repositories.make();
+    let script = format!("echo; echo 'policy: nothing today, {TOKEN}' >&2; exit 1");
+    repositories.hook(&name, "pre-receive", &script);
+    let outcomes = publish_two(&place(&name)).unwrap();
+    assert_eq!(short(&outcomes), "!!");
+    assert!(reason(&outcomes[0]).starts_with("pre-receive hook declined: policy: nothing today, "));
+    assert_eq!(place(&name).refs().len(), 0);
+
+    let name = repositories.make();
+    repositories.configure(&name, "receive.hideRefs", SIDE);
+    let outcomes = publish_two(&place(&name)).unwrap();
+    assert_eq!(short(&outcomes), "+!");
+    assert_eq!(reason(&outcomes[1]), "deny updating a hidden ref");
+
+    // Both forbid what is never asked for; nothing changes.
+    let name = repositories.make();
+    repositories.configure(&name, "receive.denyNonFastForwards", "true");
+    repositories.configure(&name, "receive.denyDeletes", "true");
+    assert_eq!(short(&publish_two(&place(&name)).unwrap()), "++");
+
+    let name = repositories.make();
+    repositories.configure(&name, "receive.fsckObjects", "true");
+    let history = History::new();
+    let broken = broken_commit(&history);
+    let error = place(&name).publish(&history, &[(MASTER, broken)]).unwrap_err();
+    assert_eq!(error.fault(), Fault::Refused, "{error:?}");
+    assert!(said(&error).contains("missingSpaceBeforeEmail"), "{}", said(&error));
+    assert_eq!(place(&name).refs().len(), 0);
+}
+
+/// A commit that `git fsck` objects to.
+fn broken_commit(history: &History) -> ObjectId {
+    let repository = git2::Repository::open_bare(history.path()).unwrap();
+    let tree = repository.treebuilder(None).unwrap().write().unwrap();
+    let text = format!("tree {tree}\nauthor A<a@b> 0 +0000\ncommitter A<a@b> 0 +0000\n\nx\n");
+    repository.odb().unwrap().write(git2::ObjectType::Commit, text.as_bytes()).unwrap().into()
+}
+
+/// Stock Git finds nothing wrong with what arrived.
+fn fsck(repositories: &Repositories) {
+    for number in 1..=repositories.made.get() {
+        let path = repositories.path(&format!("r{number}.git"));
+        run(command("git").arg("-C").arg(path).args(["fsck", "--strict", "--no-dangling"]));
+    }
+}
+
+mod https;
+mod ssh;

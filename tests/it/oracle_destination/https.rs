@@ -1,0 +1,324 @@
+//! `git http-backend` behind nginx.
+
+use super::*;
+
+/// Runs an ignored test of this module in a process of its own: libgit2's certificates and
+/// timeouts are set once for a process, and other tests need other ones.
+fn in_a_process_of_its_own(test: &str) {
+    let mut child = command(std::env::current_exe().unwrap());
+    child.arg(format!("oracle_destination::https::{test}"));
+    child.args(["--exact", "--ignored", "--nocapture", "--test-threads=1"]);
+    let output = child.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    eprint!("{said}");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && report.contains("1 passed"), "{report}");
+}
+
+#[test]
+fn keeps_the_contract() {
+    in_a_process_of_its_own("contract_in_a_process");
+}
+
+#[test]
+fn says_what_is_wrong() {
+    in_a_process_of_its_own("errors_in_a_process");
+}
+
+#[test]
+fn trusts_nobody_by_default() {
+    in_a_process_of_its_own("no_trust_in_a_process");
+}
+
+#[test]
+fn does_not_wait_forever() {
+    in_a_process_of_its_own("silence_in_a_process");
+}
+
+/// nginx with TLS and a password, in front of `git http-backend`.
+struct Web {
+    folder: tempfile::TempDir,
+    repositories: Repositories,
+    port: u16,
+    bridge: Bridge,
+    #[expect(dead_code, reason = "ends the server when it is dropped")]
+    nginx: Server,
+}
+
+impl Web {
+    /// Starts one; `None` where that is not possible, after saying why.
+    fn start() -> Option<Self> {
+        let (nginx, openssl) = (tool("nginx")?, tool("openssl")?);
+        tool("git")?;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        run(command(openssl)
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+            .arg("-keyout")
+            .arg(at("key.pem"))
+            .arg("-out")
+            .arg(at("cert.pem")));
+        fs::write(at("users"), format!("pusher:{{PLAIN}}{TOKEN}\n")).unwrap();
+        let repositories = Repositories::new();
+        let bridge = Bridge::start(repositories.folder.path());
+        let port = free_port();
+        fs::write(at("nginx.conf"), configuration(folder.path(), port, bridge.port)).unwrap();
+        let mut start = command(nginx);
+        start.arg("-p").arg(folder.path()).arg("-c").arg(at("nginx.conf"));
+        start.arg("-e").arg(at("error.log"));
+        let nginx = Server::start(&mut start, port);
+        Some(Self { folder, repositories, port, bridge, nginx })
+    }
+
+    /// Sets libgit2 up to trust this server.
+    fn trust(&self) {
+        let ca_file = Some(self.folder.path().join("cert.pem"));
+        init::init(&GitSettings { ca_file, ..GitSettings::default() }).unwrap();
+    }
+
+    fn target(&self, path: &str) -> Target {
+        let url = format!("https://127.0.0.1:{}/{path}", self.port);
+        Target {
+            url: TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
+            credential: token(TOKEN),
+            known_hosts: None,
+        }
+    }
+
+    fn place(&self, name: &str) -> Place {
+        let target = self.target(&format!("git/{name}"));
+        Place { target, repository: self.repositories.path(name) }
+    }
+}
+
+fn token(token: &str) -> Credential {
+    Credential::Token { user: "pusher".to_owned(), token: token.into() }
+}
+
+fn configuration(folder: &Path, port: u16, bridge: u16) -> String {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {};\n", at(kind)))
+        .concat();
+    format!(
+        "daemon off; master_process off; pid {pid};
+events {{ worker_connections 64; }}
+http {{
+    access_log off; client_max_body_size 0; {temporary}
+    server {{
+        listen 127.0.0.1:{port} ssl; ssl_certificate {cert}; ssl_certificate_key {key};
+        auth_basic git; auth_basic_user_file {users};
+        location /git/ {{
+            proxy_pass http://127.0.0.1:{bridge}/; proxy_set_header X-User $remote_user;
+        }}
+        location /small/ {{
+            client_max_body_size 64;
+            proxy_pass http://127.0.0.1:{bridge}/; proxy_set_header X-User $remote_user;
+        }}
+        location /forbidden/ {{ return 403; }}
+        location /busy/ {{ return 503; }}
+        location /limited/ {{ return 429; }}
+        location /gone/ {{ return 410; }}
+        location /moved/ {{ return 301 https://elsewhere.example$request_uri; }}
+        location /page/ {{ default_type text/html; return 200 '<html>'; }}
+        location /kerberos/ {{
+            auth_basic off; add_header WWW-Authenticate Negotiate always; return 401;
+        }}
+    }}
+}}
+",
+        pid = at("pid"),
+        cert = at("cert.pem"),
+        key = at("key.pem"),
+        users = at("users"),
+    )
+}
+
+/// A web server that knows one thing: to run `git http-backend`. nginx has no CGI of its own.
+struct Bridge {
+    port: u16,
+    stop: Arc<AtomicBool>,
+    requests: Arc<Mutex<Vec<String>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Bridge {
+    fn start(root: &Path) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stop = Arc::new(AtomicBool::new(false));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (stopped, seen, root) = (stop.clone(), requests.clone(), root.to_owned());
+        let thread = std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                answer(stream, &root, &seen);
+            }
+        });
+        Self { port, stop, requests, thread: Some(thread) }
+    }
+
+    /// The request lines since the last call, without the version.
+    fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.requests.lock().unwrap())
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Answers one request through CGI, after noting its first line.
+fn answer(mut stream: TcpStream, root: &Path, seen: &Mutex<Vec<String>>) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut first = String::new();
+    let _ = reader.read_line(&mut first);
+    let mut words = first.split_whitespace();
+    let (method, uri) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+    seen.lock().unwrap().push(format!("{method} {path}"));
+    let mut backend = command("git");
+    backend.arg("http-backend").env("GIT_PROJECT_ROOT", root).env("GIT_HTTP_EXPORT_ALL", "1");
+    backend.env("REQUEST_METHOD", method).env("PATH_INFO", path).env("QUERY_STRING", query);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap_or(0) < 3 {
+            break;
+        }
+        let (name, value) = line.trim_end().split_once(": ").unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse().unwrap(),
+            "content-type" => drop(backend.env("CONTENT_TYPE", value)),
+            "x-user" => drop(backend.env("REMOTE_USER", value)),
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    backend.env("CONTENT_LENGTH", length.to_string());
+    backend.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = backend.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || stdin.write_all(&body));
+    let output = child.wait_with_output().unwrap().stdout;
+    let _ = writer.join();
+    let headers = String::from_utf8_lossy(&output[..output.len().min(200)]).into_owned();
+    let status = headers.strip_prefix("Status: ").and_then(|text| text.lines().next());
+    let status = status.unwrap_or("200 OK").trim_end();
+    let _ = write!(stream, "HTTP/1.0 {status}\r\n");
+    let _ = stream.write_all(&output);
+}
+
+#[test]
+#[ignore = "run by keeps_the_contract, in a process of its own"]
+fn contract_in_a_process() {
+    let Some(web) = Web::start() else { return };
+    web.trust();
+    contract(&|| web.place(&web.repositories.make()));
+    refusals(&web.repositories, &|name| web.place(name));
+    fsck(&web.repositories);
+
+    // Without a difference nothing but the list is asked for.
+    let name = web.repositories.make();
+    let history = History::new();
+    let wanted = [(MASTER, history.commit("a", &[]))];
+    web.place(&name).publish(&history, &wanted).unwrap();
+    let list = format!("GET /{name}/info/refs");
+    let sent = [list.clone(), list.clone(), format!("POST /{name}/git-receive-pack"), list.clone()];
+    web.bridge.requests();
+    web.place(&name).publish(&history, &wanted).unwrap();
+    assert_eq!(web.bridge.requests(), [list]);
+    let child = [(MASTER, history.commit("b", &[wanted[0].1]))];
+    web.place(&name).publish(&history, &child).unwrap();
+    assert_eq!(web.bridge.requests(), sent);
+
+    // A server that repeats our token does not get it into our words.
+    let name = web.repositories.make();
+    web.repositories.hook(&name, "pre-receive", &format!("echo you are {TOKEN}; exit 1"));
+    let outcomes = web.place(&name).publish(&history, &wanted).unwrap();
+    assert_eq!(reason(&outcomes[0]), "pre-receive hook declined: you are [secret]");
+}
+
+#[test]
+#[ignore = "run by says_what_is_wrong, in a process of its own"]
+fn errors_in_a_process() {
+    let Some(web) = Web::start() else { return };
+    web.trust();
+    let name = web.repositories.make();
+    let with = |credential| failure(Target { credential, ..web.target(&format!("git/{name}")) });
+    let (fault, error) = with(token("geheim, but not it"));
+    assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Auth);
+    let (fault, error) = with(Credential::None);
+    assert!(matches!(error, PublishError::NoCredential { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Auth);
+    assert_eq!(web.bridge.requests(), [""; 0], "nothing went past the password");
+
+    for (path, fault, variant) in [
+        ("git/missing.git", Fault::Auth, "Missing"),
+        ("gone/x", Fault::Auth, "Missing"),
+        ("forbidden/x", Fault::Auth, "Denied"),
+        ("busy/x", Fault::Unavailable, "Busy"),
+        ("limited/x", Fault::Unavailable, "Busy"),
+        ("moved/x", Fault::Config, "Moved"),
+        ("page/x", Fault::Unavailable, "Unintelligible"),
+        ("kerberos/x", Fault::Config, "WrongCredential"),
+    ] {
+        let (actual, error) = failure(web.target(path));
+        assert!(format!("{error:?}").starts_with(variant), "{path}: {error:?}");
+        assert_eq!(actual, fault, "{path}");
+    }
+    let (fault, error) = failure(web.target(&format!("small/{name}")));
+    assert_eq!(fault, Fault::Refused, "{error:?}");
+
+    let url = format!("https://127.0.0.1:{}/x", free_port());
+    let url = TargetUrl::parse(&url, PlainHttp::Refuse).unwrap();
+    let (fault, error) = failure(Target { url, ..web.target("x") });
+    assert!(matches!(error, PublishError::Unreachable { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Unavailable);
+    let url = TargetUrl::parse("https://host.invalid/x", PlainHttp::Refuse).unwrap();
+    let (fault, error) = failure(Target { url, ..web.target("x") });
+    assert!(matches!(error, PublishError::Unreachable { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Unavailable);
+}
+
+#[test]
+#[ignore = "run by trusts_nobody_by_default, in a process of its own"]
+fn no_trust_in_a_process() {
+    let Some(web) = Web::start() else { return };
+    let name = web.repositories.make();
+    let (fault, error) = failure(web.target(&format!("git/{name}")));
+    assert!(matches!(error, PublishError::Certificate { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Config);
+    assert!(error.hint().unwrap().contains("ca_file"));
+    assert_eq!(web.bridge.requests(), [""; 0]);
+}
+
+#[test]
+#[ignore = "run by does_not_wait_forever, in a process of its own"]
+fn silence_in_a_process() {
+    let second = Duration::from_secs(1);
+    init::init(&GitSettings { server_timeout: second, connect_timeout: second, ca_file: None })
+        .unwrap();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for scheme in ["https", "http", "ssh"] {
+        let url = format!("{scheme}://127.0.0.1:{port}/x");
+        let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
+        let start = Instant::now();
+        let credential = Credential::None;
+        let (fault, error) = failure(Target { url, credential, known_hosts: None });
+        assert_eq!(fault, Fault::Unavailable, "{scheme}: {error:?}");
+        assert!(start.elapsed() < Duration::from_secs(15), "{scheme}");
+    }
+}

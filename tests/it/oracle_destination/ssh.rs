@@ -1,0 +1,220 @@
+//! OpenSSH.
+
+use super::*;
+
+/// An OpenSSH server with one host key and one user key.
+struct Sshd {
+    folder: tempfile::TempDir,
+    repositories: Repositories,
+    port: u16,
+    user: String,
+    #[expect(dead_code, reason = "ends the server when it is dropped")]
+    server: Server,
+}
+
+impl Sshd {
+    /// Starts one; `None` where that is not possible, after saying why.
+    fn start() -> Option<Self> {
+        let (sshd, keygen) = (tool("sshd")?, tool("ssh-keygen")?);
+        tool("git")?;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (name, kind) in
+            [("host", "ed25519"), ("user", "ed25519"), ("other", "ed25519"), ("rsa", "rsa")]
+        {
+            run(command(&keygen).args(["-q", "-t", kind, "-N", "", "-f"]).arg(at(name)));
+        }
+        let protected = ["-q", "-t", "ed25519", "-N", "a passphrase", "-f"];
+        run(command(&keygen).args(protected).arg(at("protected")));
+        let authorized = ["user.pub", "rsa.pub", "protected.pub"]
+            .map(|name| fs::read_to_string(at(name)).unwrap());
+        fs::write(at("authorized_keys"), authorized.concat()).unwrap();
+        let port = free_port();
+        let user = run(command("id").arg("-un")).trim().to_owned();
+        if user == "root" {
+            let _ = fs::create_dir_all("/run/sshd");
+        }
+        write_config(&sshd, folder.path(), port);
+        let config = at("config");
+        let mut start = command(&sshd);
+        let log = fs::File::create(at("log")).unwrap();
+        start.args(["-D", "-e", "-f"]).arg(config).stderr(log);
+        let server = Server::start(&mut start, port);
+        let public = fs::read_to_string(at("host.pub")).unwrap();
+        let known = format!("[127.0.0.1]:{port} {public}");
+        fs::write(at("known_hosts"), known).unwrap();
+        let this = Self { folder, repositories: Repositories::new(), port, user, server };
+        this.lets_stock_ssh_in().then_some(this)
+    }
+
+    /// Whether the account we run as can log in at all: it may be locked, or have no shell.
+    fn lets_stock_ssh_in(&self) -> bool {
+        let Some(ssh) = tool("ssh") else { return false };
+        let mut ssh = command(ssh);
+        ssh.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]);
+        ssh.args(["-o", &format!("UserKnownHostsFile={}", self.at("known_hosts").display())]);
+        ssh.arg("-i").arg(self.at("user")).args(["-p", &self.port.to_string()]);
+        let output = ssh.arg(format!("{}@127.0.0.1", self.user)).arg("true").output().unwrap();
+        if !output.status.success() {
+            let log = fs::read_to_string(self.at("log")).unwrap_or_default();
+            eprintln!("skipped: ssh cannot log in here: {output:?} {log}");
+        }
+        output.status.success()
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn target(&self, name: &str) -> Target {
+        let path = self.repositories.path(name);
+        let url = format!("ssh://{}@127.0.0.1:{}{}", self.user, self.port, path.display());
+        Target {
+            url: TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
+            credential: Credential::ssh_key_file(None, &self.at("user"), None).unwrap(),
+            known_hosts: Some(self.at("known_hosts")),
+        }
+    }
+
+    fn place(&self, name: &str) -> Place {
+        Place { target: self.target(name), repository: self.repositories.path(name) }
+    }
+}
+
+/// Writes sshd's configuration. Newer versions shut out addresses that fail to log in, which
+/// some tests do on purpose, and older ones do not know the option against that.
+fn write_config(sshd: &Path, folder: &Path, port: u16) {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let common = format!(
+        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
+         StrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n\
+         KbdInteractiveAuthentication no\nMaxStartups 100\n\
+         SetEnv PATH={path} GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null\n",
+        at("host"),
+        at("authorized_keys"),
+    );
+    for extra in ["PerSourcePenalties no\n", ""] {
+        fs::write(folder.join("config"), common.clone() + extra).unwrap();
+        let tried = command(sshd).args(["-t", "-f"]).arg(folder.join("config")).output();
+        if tried.unwrap().status.success() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn keeps_the_contract() {
+    let Some(sshd) = Sshd::start() else { return };
+    contract(&|| sshd.place(&sshd.repositories.make()));
+    refusals(&sshd.repositories, &|name| sshd.place(name));
+    fsck(&sshd.repositories);
+}
+
+#[test]
+fn who_may_and_who_may_not() {
+    let Some(sshd) = Sshd::start() else { return };
+    let name = sshd.repositories.make();
+    let with_key = |key: &str, passphrase: Option<&Path>| Target {
+        credential: Credential::ssh_key_file(None, &sshd.at(key), passphrase).unwrap(),
+        ..sshd.target(&name)
+    };
+    let passphrase = |text: &str| {
+        let path = sshd.at("passphrase");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        path
+    };
+    let (fault, error) = failure(with_key("other", None));
+    assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Auth);
+    let (_, error) = failure(with_key("protected", None));
+    assert!(matches!(error, PublishError::UnusableKey { .. }), "{error:?}");
+    let (_, error) = failure(with_key("protected", Some(&passphrase("wrong"))));
+    assert!(matches!(error, PublishError::UnusableKey { .. }), "{error:?}");
+    let (_, error) = failure(Target { credential: Credential::None, ..sshd.target(&name) });
+    assert!(matches!(error, PublishError::NoCredential { .. }), "{error:?}");
+    let token = Credential::Token { user: "u".to_owned(), token: TOKEN.into() };
+    let (fault, error) = failure(Target { credential: token, ..sshd.target(&name) });
+    assert!(matches!(error, PublishError::WrongCredential { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Config);
+    assert_eq!(sshd.place(&name).refs().len(), 0);
+
+    let good = with_key("protected", Some(&passphrase("a passphrase\n")));
+    let place = Place { target: good, ..sshd.place(&name) };
+    assert_eq!(short(&publish_two(&place).unwrap()), "++");
+    let place = Place { target: with_key("rsa", None), ..sshd.place(&name) };
+    publish_two(&place).unwrap();
+}
+
+#[test]
+fn the_user_comes_from_the_credential_or_the_address() {
+    let Some(sshd) = Sshd::start() else { return };
+    let name = sshd.repositories.make();
+    let path = sshd.repositories.path(&name);
+    let url = format!("ssh://nobody-of-that-name@127.0.0.1:{}{}", sshd.port, path.display());
+    let url = TargetUrl::parse(&url, PlainHttp::Refuse).unwrap();
+    let (_, error) = failure(Target { url: url.clone(), ..sshd.target(&name) });
+    assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
+    let user = Some(sshd.user.clone());
+    let credential = Credential::ssh_key_file(user, &sshd.at("user"), None).unwrap();
+    let target = Target { url, credential, ..sshd.target(&name) };
+    let place = Place { target, repository: path };
+    assert_eq!(short(&publish_two(&place).unwrap()), "++");
+}
+
+#[test]
+fn which_server_is_trusted() {
+    let Some(sshd) = Sshd::start() else { return };
+    let name = sshd.repositories.make();
+    let with_hosts = |text: Option<String>| {
+        let path = sshd.at("hosts");
+        if let Some(text) = &text {
+            fs::write(&path, text).unwrap();
+        }
+        Target { known_hosts: text.map(|_| path), ..sshd.target(&name) }
+    };
+    for hosts in [None, Some(String::new()), Some("other.example ssh-ed25519 AAAA\n".to_owned())] {
+        let (fault, error) = failure(with_hosts(hosts));
+        assert_eq!(fault, Fault::Config);
+        let text = said(&error);
+        let expected = format!("no host key of [127.0.0.1]:{} is known", sshd.port);
+        assert!(text.contains(&expected), "{text}");
+        let fingerprint = run(command("ssh-keygen").arg("-lf").arg(sshd.at("host.pub")));
+        let fingerprint = fingerprint.split(' ').nth(1).unwrap();
+        assert!(text.contains(fingerprint), "{text} {fingerprint}");
+        let keyscan = format!("ssh-keyscan -p {} 127.0.0.1", sshd.port);
+        assert!(error.hint().unwrap().contains(&keyscan));
+    }
+    let other = fs::read_to_string(sshd.at("other.pub")).unwrap();
+    let (_, error) = failure(with_hosts(Some(format!("[127.0.0.1]:{} {other}", sshd.port))));
+    assert!(said(&error).contains("is not one of those known for it"), "{}", said(&error));
+    let host = fs::read_to_string(sshd.at("host.pub")).unwrap();
+    let revoked = format!("@revoked [127.0.0.1]:{} {host}", sshd.port);
+    let (_, error) = failure(with_hosts(Some(revoked)));
+    assert!(said(&error).contains("revoked"), "{}", said(&error));
+    assert_eq!(sshd.place(&name).refs().len(), 0);
+
+    // What the hint says to do, and the same with the names hidden.
+    let keyscan = ["-p", &sshd.port.to_string(), "127.0.0.1"].map(str::to_owned);
+    let scanned = run(command("ssh-keyscan").args(keyscan));
+    let place = Place { target: with_hosts(Some(scanned)), ..sshd.place(&name) };
+    assert_eq!(short(&publish_two(&place).unwrap()), "++");
+    run(command("ssh-keygen").args(["-q", "-H", "-f"]).arg(sshd.at("hosts")));
+    assert!(fs::read_to_string(sshd.at("hosts")).unwrap().starts_with("|1|"));
+    publish_two(&place).unwrap();
+}
+
+#[test]
+fn what_is_not_there() {
+    let Some(sshd) = Sshd::start() else { return };
+    let (fault, error) = failure(sshd.target("missing.git"));
+    assert!(matches!(error, PublishError::Missing { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Auth);
+    assert!(said(&error).contains("does not appear to be a git repository"), "{}", said(&error));
+    let url = format!("ssh://u@127.0.0.1:{}/x", free_port());
+    let url = TargetUrl::parse(&url, PlainHttp::Refuse).unwrap();
+    let (fault, error) = failure(Target { url, ..sshd.target("x") });
+    assert!(matches!(error, PublishError::Unreachable { .. }), "{error:?}");
+    assert_eq!(fault, Fault::Unavailable);
+}
