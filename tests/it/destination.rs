@@ -179,6 +179,7 @@ pub(crate) fn contract(place: &dyn Fn() -> Place) {
     tags_do_not_move(&place());
     a_reference_that_moved_meanwhile_stays(&place());
     an_interrupt_comes_before_anything(&place());
+    an_interrupt_ends_a_push(&place());
     a_long_history_arrives_whole(&place());
     file_and_folder_do_not_mix(&place());
     many_references(&place());
@@ -273,6 +274,21 @@ fn an_interrupt_comes_before_anything(place: &Place) {
     let error = destination.push(&[update], &NoProgress, &interrupt).unwrap_err();
     assert_eq!(error.fault(), Fault::Interrupted, "{error:?}");
     assert_eq!(place.refs().len(), 0);
+}
+
+fn an_interrupt_ends_a_push(place: &Place) {
+    let history = History::new();
+    let line = history.line("a", 20);
+    let mut destination = destination::open(&place.target, &history.path()).unwrap();
+    let interrupt = Interrupt::default();
+    let update = RefUpdate { name: MASTER.to_owned(), id: line[19], old: None };
+    let stop = StopAt(None, &interrupt);
+    let error = destination.push(&[update], &stop, &interrupt).unwrap_err();
+    assert!(interrupt.is_raised(), "it has told of progress");
+    assert_eq!(error.fault(), Fault::Interrupted, "{error:?}");
+    assert_eq!(place.refs().len(), 0);
+    // The next one knows nothing of it.
+    assert_eq!(short(&place.publish(&history, &[(MASTER, line[19])]).unwrap()), "+");
 }
 
 fn a_long_history_arrives_whole(place: &Place) {
@@ -514,12 +530,12 @@ fn a_copy_that_was_cut_short_is_finished() {
     place.assert_complete();
 }
 
-/// Stops at the first sign of progress in the stage of that name.
-struct StopAt<'a>(&'static str, &'a Interrupt);
+/// Stops at the beginning of the stage of that name, or of any.
+struct StopAt<'a>(Option<&'static str>, &'a Interrupt);
 
 impl Progress for StopAt<'_> {
     fn begin(&self, stage: &'static str, _total: Option<u64>, _unit: &'static str) {
-        if stage == self.0 {
+        if self.0.is_none_or(|expected| stage == expected) {
             self.1.raise();
         }
     }
@@ -540,7 +556,7 @@ fn stopped_while_copying_or_packing_nothing_has_moved() {
             destination.as_mut(),
             &wanted,
             &history.path(),
-            &StopAt(stage, &interrupt),
+            &StopAt(Some(stage), &interrupt),
             &interrupt,
         )
         .unwrap_err();
