@@ -19,6 +19,7 @@ use super::reference::{BRANCHES, Reference, TAGS};
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
 
+pub use objects::{Commits, KnownObjects};
 pub(super) use open::{Opened, open_any};
 pub(super) use packed_refs::PackedRefs;
 pub use refs::{RefEdit, UpdateRefsError};
