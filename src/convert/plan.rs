@@ -167,29 +167,24 @@ impl<'p> Planner<'p> {
             // If nobody listens, a manifest is damaged, and the checker says which.
             self.to_check.send((rev, new.clone())).map_err(|_| ConvertError::Worker)?;
         }
-        let base_clashes = base.is_some_and(|(_, node)| self.clashing.contains(&node));
         let start = self.plan.edits.len();
-        let mut clashes = base_clashes && Manifest::new(&new).has_clash();
-        if !base_clashes {
-            self.each_change(changeset, rev, &old, &new, |planner, change| {
-                if let Change::Added(line) = change {
-                    clashes |= Manifest::new(&new).clashes_at(line.path);
-                }
-                planner.edit(changeset, change);
-            })?;
+        let base_clashes = base.is_some_and(|(_, node)| self.clashing.contains(&node));
+        let changes = self.changes(changeset, rev, &old, &new)?;
+        let look = base_clashes || may_clash(&changes, Manifest::new(&new));
+        let hidden = Hidden {
+            before: if base_clashes { clashes(&old) } else { Vec::new() },
+            after: if look { clashes(&new) } else { Vec::new() },
+        };
+        if hidden.is_empty() {
+            changes.into_iter().for_each(|change| self.edit(changeset, change));
+        } else {
+            self.edit_around(changeset, &changes, &old, &new, &hidden);
         }
-        let rebuild = clashes || base_clashes;
-        if rebuild {
-            self.plan.edits.truncate(start);
-            self.rebuild(changeset, rev, &new)?;
-        }
-        if clashes {
+        if !hidden.after.is_empty() {
             self.clashing.insert(manifest);
         }
-        self.plan.trees.push(TreePlan {
-            base: base.map(|(base, _)| base).filter(|_| !rebuild),
-            edits: self.plan.edits.len() - start,
-        });
+        let base = base.map(|(base, _)| base);
+        self.plan.trees.push(TreePlan { base, edits: self.plan.edits.len() - start });
         Ok(())
     }
 
@@ -201,55 +196,75 @@ impl<'p> Planner<'p> {
             if let Some(rev) = rev {
                 check_node(self.input.manifests, rev, &text)?;
             }
-            if Manifest::new(&text).has_clash() {
+            if !clashes(&text).is_empty() {
                 self.clashing.insert(node);
             }
         }
         Ok(text)
     }
 
-    fn each_change(
-        &mut self,
+    /// What differs between the manifests of a changeset and its base.
+    fn changes<'m>(
+        &self,
         changeset: Rev,
         rev: Option<Rev>,
-        old: &[u8],
-        new: &[u8],
-        mut visit: impl FnMut(&mut Self, Change<'_>),
-    ) -> Result<(), ConvertError> {
-        diff(old, new, |change| visit(self, change)).map_err(|what| match rev {
+        old: &'m [u8],
+        new: &'m [u8],
+    ) -> Result<Vec<Change<'m>>, ConvertError> {
+        let mut changes = Vec::new();
+        diff(old, new, |change| changes.push(change)).map_err(|what| match rev {
             Some(rev) => ConvertError::History(self.input.manifests.malformed(rev, what)),
             None => ConvertError::NoManifest {
                 manifest: Node::NULL,
                 changeset: self.input.changelog.node(changeset),
             },
-        })
+        })?;
+        Ok(changes)
     }
 
-    /// Plans all files of a manifest. Where a path is a file and a directory, the directory stays:
-    /// it holds more.
-    fn rebuild(
+    /// Plans the changes of a tree that lacks the files in `hidden.before` and must lack those in
+    /// `hidden.after`.
+    fn edit_around(
         &mut self,
         changeset: Rev,
-        rev: Option<Rev>,
+        changes: &[Change<'_>],
+        old: &[u8],
         new: &[u8],
-    ) -> Result<(), ConvertError> {
-        self.each_change(changeset, rev, &[], new, |planner, change| {
-            let Change::Added(line) = change else { return };
-            if Manifest::new(new).has_directory(line.path) {
-                let node = planner.input.changelog.node(changeset);
-                planner.plan.left_out.add(line.path, "is a directory too", node);
-            } else {
-                planner.edit(changeset, change);
+        hidden: &Hidden<'_>,
+    ) {
+        let start = self.plan.edits.len();
+        for &change in changes {
+            let is_hidden = hidden.after.binary_search(&change.path()).is_ok();
+            self.edit(changeset, if is_hidden { Change::Removed(change.path()) } else { change });
+        }
+        // Lines that did not change, and yet a place is taken or free now.
+        let only = |these: &[&'_ RepoPath], those: &[&'_ RepoPath]| {
+            let mut only = these.to_vec();
+            only.retain(|path| those.binary_search(path).is_err());
+            only.into_iter().map(RepoPath::to_owned).collect::<Vec<RepoPathBuf>>()
+        };
+        for path in only(&hidden.before, &hidden.after) {
+            if let Some(line) = Manifest::new(new).file(path.as_ref()) {
+                self.edit(changeset, Change::Added(line));
             }
-        })
+        }
+        let node = self.input.changelog.node(changeset);
+        for path in only(&hidden.after, &hidden.before) {
+            self.plan.left_out.add(path.as_ref(), "is a directory too", node);
+            if Manifest::new(old).has_file(path.as_ref()) {
+                self.edit(changeset, Change::Removed(path.as_ref()));
+            }
+        }
+        let Plan { paths, edits, .. } = &mut self.plan;
+        let mut mine = edits.split_off(start);
+        mine.sort_by_key(|edit| paths.get(edit.path as usize));
+        mine.dedup_by_key(|edit| edit.path);
+        edits.append(&mut mine);
     }
 
     /// Adds one edit to the plan, unless Git has no place for its path.
     fn edit(&mut self, changeset: Rev, change: Change<'_>) {
-        let path = match change {
-            Change::Removed(path) => path,
-            Change::Added(line) | Change::Modified(line) => line.path,
-        };
+        let path = change.path();
         let number = self.path_number(path);
         let forbidden = self.forbidden.get(number as usize).copied().flatten();
         let file = match change {
@@ -291,6 +306,39 @@ impl<'p> Planner<'p> {
             u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
         })
     }
+}
+
+/// The files of two manifests whose places are taken: a path that is a file and a directory stays a
+/// directory, which holds more. Each list is in path order.
+struct Hidden<'m> {
+    /// Those of the manifest that a changeset's is compared with.
+    before: Vec<&'m RepoPath>,
+    /// Those of the changeset's manifest.
+    after: Vec<&'m RepoPath>,
+}
+
+impl Hidden<'_> {
+    fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
+    }
+}
+
+/// The files of a manifest whose path is a directory too, in a tree without what Git forbids.
+fn clashes(manifest: &[u8]) -> Vec<&RepoPath> {
+    Manifest::new(manifest).clashes(|line| {
+        let name = components(line.path).last().unwrap_or_default();
+        forbidden_path(line.path).is_none() && forbidden(name, mode(line.kind)).is_none()
+    })
+}
+
+/// Up to so many directories are looked up one by one; then looking at each line is cheaper.
+const MANY_LOOKUPS: usize = 1000;
+
+/// Whether a manifest may have a clash that its base has not: one that `changes` made.
+fn may_clash(changes: &[Change<'_>], new: Manifest<'_>) -> bool {
+    let added = || changes.iter().filter(|change| matches!(change, Change::Added(_)));
+    let mut lookups = added().flat_map(|change| components(change.path()));
+    lookups.nth(MANY_LOOKUPS).is_some() || added().any(|change| new.clashes_at(change.path()))
 }
 
 fn mode(kind: FileKind) -> Mode {

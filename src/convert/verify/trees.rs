@@ -6,7 +6,7 @@ use super::Differences;
 use super::files::Blobs;
 use crate::base::sha1;
 use crate::git::tree::Mode;
-use crate::git::tree_name::forbidden;
+use crate::git::tree_name::{MAX_DEPTH, forbidden};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::manifest::{FileKind, Line, Manifest};
 
@@ -63,7 +63,9 @@ impl<'t> TreeHasher<'t> {
             let (name, end) = (below.get(..slash).unwrap_or_default(), depth + slash + 1);
             let (inside, after) = rest.split_directory(path.get(..end).unwrap_or_default());
             rest = after;
-            if forbidden(name, Mode::Directory).is_none()
+            let level = path.iter().take(end).filter(|byte| **byte == b'/').count();
+            if level <= MAX_DEPTH
+                && forbidden(name, Mode::Directory).is_none()
                 && let Some(id) = self.directory(inside, end, differences)
             {
                 // Where a file has the same name, the directory stays.
