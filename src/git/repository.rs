@@ -11,7 +11,7 @@ pub mod refs;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, ErrorCode, ObjectType, OdbLookupFlags, Oid};
+use git2::{ErrorClass, ErrorCode, ObjectType};
 
 use super::init::{self, InitError};
 use super::pack::damaged_files;

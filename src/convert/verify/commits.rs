@@ -81,10 +81,13 @@ fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<Want
     let head = context.target.head().unwrap_or_default();
     let main_branch = head.strip_prefix(BRANCHES).unwrap_or("master").to_owned();
     let naming = RefNaming { main_branch, main: MainBranch::Tip };
-    source_refs(context.source, &naming).map(|refs| refs.wanted.refs).unwrap_or_else(|error| {
-        differences.add_error(&error);
-        Vec::new()
-    })
+    match source_refs(context.source, &naming) {
+        Ok(refs) => refs.wanted.refs,
+        Err(error) => {
+            differences.add_error(&error);
+            Vec::new()
+        }
+    }
 }
 
 /// The changesets that references reach. Others, those of closed heads, are in the repository that
