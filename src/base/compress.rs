@@ -154,7 +154,7 @@ fn append_stored(input: &[u8], out: &mut Vec<u8>) {
         a += u32::from(byte);
         b += a;
     }
-    out.extend_from_slice(&((b % ADLER) << 16 | a % ADLER).to_be_bytes());
+    out.extend_from_slice(&(((b % ADLER) << 16) | (a % ADLER)).to_be_bytes());
 }
 
 /// The modulus of the Adler-32 checksum.
