@@ -19,6 +19,8 @@ pub mod path_encode;
 pub mod phases;
 pub mod requirements;
 pub mod tags;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 pub use files::{Note, ReadError, read_bounded};
