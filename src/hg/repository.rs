@@ -90,13 +90,13 @@ impl Repository {
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, RepositoryError> {
         let layout = Layout::open(path, limits)?;
         let revlog = |source| RepositoryError::Revlog { path: path.to_owned(), source };
-        let open = |name: &str, files: super::store::RevlogFiles| {
-            let files = RevlogFiles { index: &files.index, data: &files.data };
+        let open = |name: &str, files: &RevlogFiles| {
             let found = Revlog::open(name, files, limits).map_err(revlog)?;
             Ok::<_, RepositoryError>(found.unwrap_or_else(|| Revlog::empty(name, limits)))
         };
-        let changelog = Changelog::new(open("00changelog", layout.changelog())?).map_err(revlog)?;
-        let manifests = open("00manifest", layout.manifest())?;
+        let changelog =
+            Changelog::new(open("00changelog", &layout.changelog())?).map_err(revlog)?;
+        let manifests = open("00manifest", &layout.manifest())?;
         let lookup = |node: Node| changelog.rev(node);
         let view = ServedView::read(&layout, limits, changelog.dag(), &lookup)
             .map_err(|source| RepositoryError::View { path: path.to_owned(), source })?;
@@ -139,8 +139,7 @@ impl Repository {
     pub fn filelog(&self, path: &RepoPath) -> Result<Option<Revlog>, RevlogError> {
         // A name that leads out of the store has no history in it.
         let Ok(files) = self.layout.filelog(path) else { return Ok(None) };
-        let files = RevlogFiles { index: &files.index, data: &files.data };
-        Revlog::open(&path.to_string(), files, &self.limits)
+        Revlog::open(&path.to_string(), &files, &self.limits)
     }
 
     /// The names of what it serves. Reads the served changesets that `table` does not have, and the

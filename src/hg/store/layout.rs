@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bstr::ByteSlice;
 
 use crate::base::{Fault, HasFault, Limits, RepoPath, RepoPathBuf};
+use crate::hg::revlog::RevlogFiles;
 
 use super::files::{ReadError, lines, read_bounded};
 use super::path_encode::PathEncoding;
@@ -124,16 +125,6 @@ impl HasFault for UnsafePath {
     fn fault(&self) -> Fault {
         Fault::Corrupt
     }
-}
-
-/// The two files of a revlog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevlogFiles {
-    /// The index, which may hold the data too.
-    pub index: PathBuf,
-    /// The data; not there where the index holds it. Long names make its name differ from the
-    /// index's in more than the last letter.
-    pub data: PathBuf,
 }
 
 /// An opened repository: where its parts are, and that we can read them.

@@ -24,7 +24,7 @@ mod testing;
 pub mod view;
 
 pub use files::{Note, ReadError, read_bounded};
-pub use layout::{Layout, OpenError, RevlogFiles, UnsafePath};
+pub use layout::{Layout, OpenError, UnsafePath};
 pub use phases::Phase;
 pub use view::{ServedView, ViewError};
 
