@@ -6,7 +6,9 @@
 mod check;
 mod delta;
 mod idx;
+mod merge;
 mod writer;
 
 pub(super) use check::damaged_files;
+pub(super) use merge::merge_small;
 pub use writer::{PackWriter, SavedPack};
