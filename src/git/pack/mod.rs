@@ -6,7 +6,9 @@
 mod check;
 mod delta;
 mod idx;
+mod reader;
 mod writer;
 
-pub(super) use check::damaged_files;
+pub(super) use check::{damaged_files, indexes};
+pub use reader::{DeltaFlaw, EntryFlaw, IndexFlaw, Pack, PackContents, PackError, PackFlaw};
 pub use writer::{PackWriter, SavedPack};
