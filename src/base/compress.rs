@@ -122,8 +122,13 @@ impl Deflater {
         Self(Compress::new(Compression::new(level), true))
     }
 
-    /// Appends the zlib stream of `input` to `out`.
+    /// Appends the zlib stream of `input` to `out`. What is too short to become shorter is stored as
+    /// it is: starting the compressor costs more than all else that happens to it.
     pub fn append(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        if input.len() <= STORED {
+            append_stored(input, out);
+            return;
+        }
         self.0.reset();
         loop {
             let read = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
@@ -141,6 +146,29 @@ impl Deflater {
         }
     }
 }
+
+/// Up to this many bytes are not worth compressing.
+const STORED: usize = 100;
+
+/// Appends a zlib stream with one stored block (RFC 1950 and 1951) of at most [`STORED`] bytes.
+fn append_stored(input: &[u8], out: &mut Vec<u8>) {
+    let length = u16::try_from(input.len()).unwrap_or(0);
+    // Deflate with a 32 KiB window, no dictionary; then the last block, stored.
+    out.extend_from_slice(&[0x78, 0x01, 0x01]);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&(!length).to_le_bytes());
+    out.extend_from_slice(input);
+    let (mut a, mut b) = (1u32, 0u32);
+    for &byte in input {
+        // So few bytes cannot overflow, so the remainder can wait.
+        a += u32::from(byte);
+        b += a;
+    }
+    out.extend_from_slice(&(((b % ADLER) << 16) | (a % ADLER)).to_be_bytes());
+}
+
+/// The modulus of the Adler-32 checksum.
+const ADLER: u32 = 65521;
 
 /// The CRC-32 of `bytes`, as a pack index stores it for each entry.
 pub fn crc32(bytes: &[u8]) -> u32 {
@@ -160,7 +188,7 @@ mod tests {
     #[test]
     fn round_trips_of_every_size() {
         let mut inflater = Decompressor::default();
-        for size in [0, 1, 100, 20_000, 300_000] {
+        for size in [0, 1, 99, 100, 101, 20_000, 300_000] {
             let text: Vec<u8> = (0..size).map(|i: u32| (i % 251) as u8).collect();
             assert_eq!(inflater.zlib(&deflate(&text), text.len()).unwrap(), text);
             let frame = zstd::bulk::compress(&text, 3).unwrap();

@@ -18,5 +18,6 @@ mod oracle_convert;
 mod oracle_corpus;
 mod oracle_destination;
 mod oracle_kill;
+mod oracle_store;
 mod repository;
 mod support;

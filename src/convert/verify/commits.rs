@@ -17,7 +17,7 @@ use crate::git::reference::BRANCHES;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::manifest::Manifest;
 use crate::hg::revlog::Text;
-use crate::hg::{Changeset, Node, Rev, RevSet};
+use crate::hg::{BranchTable, Changeset, Node, Rev, RevSet};
 
 /// The commit of each changeset, as the commits themselves say.
 type Commits = HashMap<Node, ObjectId>;
@@ -81,10 +81,13 @@ fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<Want
     let head = context.target.head().unwrap_or_default();
     let main_branch = head.strip_prefix(BRANCHES).unwrap_or("master").to_owned();
     let naming = RefNaming { main_branch, main: MainBranch::Tip };
-    source_refs(context.source, &naming).map(|refs| refs.wanted.refs).unwrap_or_else(|error| {
-        differences.add_error(&error);
-        Vec::new()
-    })
+    match source_refs(context.source, &naming, &mut BranchTable::default()) {
+        Ok(refs) => refs.wanted.refs,
+        Err(error) => {
+            differences.add_error(&error);
+            Vec::new()
+        }
+    }
 }
 
 /// The changesets that references reach. Others, those of closed heads, are in the repository that

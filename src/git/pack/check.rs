@@ -39,7 +39,7 @@ fn files(folder: &Path, endings: &[&str]) -> io::Result<Vec<PathBuf>> {
 }
 
 /// Whether a file ends in the hash of what comes before.
-fn is_whole(path: &Path) -> io::Result<bool> {
+pub(super) fn is_whole(path: &Path) -> io::Result<bool> {
     let file = File::open(path)?;
     let Some(length) = file.metadata()?.len().checked_sub(20) else { return Ok(false) };
     let mut reader = BufReader::new(file);
