@@ -133,7 +133,7 @@ mod tests {
 
         #[test]
         fn what_the_writer_wrote(from in 0..50_usize, length in 12..0x2_0000_usize, new: Vec<u8>) {
-            let base: Vec<u8> = (0..from + length + 7).map(|i| (i % 251) as u8).collect();
+            let base: Vec<u8> = (0..from + length + 7).map(|i| u8::try_from(i % 251).unwrap()).collect();
             let contents = [&new, &base[from..from + length], &new].concat();
             let copied = [Copied { from, to: new.len(), length }];
             let likeness =

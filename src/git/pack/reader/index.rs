@@ -117,12 +117,12 @@ mod tests {
     fn packed() -> Vec<Packed> {
         let mut objects: Vec<_> = [3_u8, 3, 200, 255, 0]
             .iter()
-            .enumerate()
-            .map(|(i, first)| {
-                let mut id = [i as u8; 20];
+            .zip(0_u8..)
+            .map(|(first, i)| {
+                let mut id = [i; 20];
                 id[0] = *first;
-                let offset = if i == 2 { 1 << 33 } else { 12 + 10 * i as u64 };
-                Packed { id: ObjectId::from_bytes(id), offset, crc: 7 * i as u32 }
+                let offset = if i == 2 { 1 << 33 } else { 12 + 10 * u64::from(i) };
+                Packed { id: ObjectId::from_bytes(id), offset, crc: 7 * u32::from(i) }
             })
             .collect();
         objects.sort_unstable();

@@ -62,9 +62,13 @@ fn told(error: &PackError) -> String {
     format!("{error}: {}", std::error::Error::source(error).unwrap())
 }
 
+fn byte(number: usize) -> u8 {
+    u8::try_from(number).unwrap()
+}
+
 fn entry(kind: u8, reference: &[u8], payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() < 1 << 11, "the header below has two bytes");
-    let mut out = vec![kind << 4 | 0x80 | (payload.len() & 0x0f) as u8, (payload.len() >> 4) as u8];
+    let mut out = vec![kind << 4 | 0x80 | byte(payload.len() & 0x0f), byte(payload.len() >> 4)];
     out.extend_from_slice(reference);
     Deflater::new(6).append(payload, &mut out);
     out
@@ -76,8 +80,8 @@ fn blob(text: &[u8]) -> ObjectId {
 
 /// The delta that adds `suffix` to a base of less than 128 bytes.
 fn appending(base: &[u8], suffix: &[u8]) -> Vec<u8> {
-    let lengths = [base.len(), base.len() + suffix.len()].map(|length| length as u8);
-    [&lengths[..], &[0x90, base.len() as u8, suffix.len() as u8], suffix].concat()
+    let lengths = [base.len(), base.len() + suffix.len()].map(byte);
+    [&lengths[..], &[0x90, byte(base.len()), byte(suffix.len())], suffix].concat()
 }
 
 /// A tree of objects in an order that no packer chooses: deltas first, then their bases, so that
@@ -100,7 +104,7 @@ fn family() -> Files {
             }
         })
         .collect();
-    let distance = entries.last().unwrap().1.len() as u8;
+    let distance = byte(entries.last().unwrap().1.len());
     let last = [&root[..], b"!"].concat();
     entries.push((blob(&last), entry(6, &[distance], &appending(&root, b"!"))));
     for (kind, number) in [(ObjectKind::Tree, 2), (ObjectKind::Commit, 1)] {
@@ -250,7 +254,7 @@ fn a_chain_without_end() {
     let mut entries = vec![(blob(&text), entry(3, &[], &text))];
     for i in 0..20_000_u32 {
         let base = entries.last().unwrap();
-        let distance = u8::try_from(base.1.len()).unwrap();
+        let distance = byte(base.1.len());
         let next = [&b"text"[..], &i.to_be_bytes()].concat();
         let base_length = if i == 0 { 4 } else { 8 };
         let insert = [&[base_length, 8, 0x90, 4, 4][..], &i.to_be_bytes()].concat();
