@@ -47,6 +47,15 @@ impl Decompressor {
     ///
     /// Memory grows with what really comes out, so a declared size cannot make it allocate.
     pub fn zlib(&mut self, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+        self.zlib_prefix(input, limit).map(|(out, _)| out)
+    }
+
+    /// The same for a stream that something may follow; also how many bytes of `input` it has.
+    pub fn zlib_prefix(
+        &mut self,
+        input: &[u8],
+        limit: usize,
+    ) -> Result<(Vec<u8>, usize), DecompressError> {
         const BROKEN: DecompressError = DecompressError::Broken { format: "zlib" };
         self.zlib.reset(true);
         let mut out = Vec::with_capacity(limit.min(input.len().saturating_mul(4).max(FIRST_GUESS)));
@@ -62,7 +71,8 @@ impl Decompressor {
                 return Err(DecompressError::TooLarge { limit });
             }
             if status == Status::StreamEnd {
-                return Ok(out);
+                let read = usize::try_from(self.zlib.total_in()).map_err(|_| BROKEN)?;
+                return Ok((out, read));
             }
             let stuck = before == (self.zlib.total_in(), out.len());
             if out.len() < out.capacity() && stuck {
@@ -219,6 +229,15 @@ mod tests {
             let frame = zstd::bulk::compress(&text, 3).unwrap();
             assert_eq!(inflater.zstd(&frame, text.len()).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn what_follows_a_stream_is_left() {
+        let mut inflater = Decompressor::default();
+        let mut bytes = deflate(b"text");
+        let length = bytes.len();
+        bytes.extend_from_slice(b"more");
+        assert_eq!(inflater.zlib_prefix(&bytes, 4).unwrap(), (b"text".to_vec(), length));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod oracle_convert;
 mod oracle_corpus;
 mod oracle_destination;
 mod oracle_kill;
+mod oracle_packs;
 mod oracle_store;
 mod repository;
 mod support;

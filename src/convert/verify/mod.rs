@@ -91,6 +91,7 @@ impl Differences {
 struct Context<'c> {
     source: &'c Repository,
     target: &'c BareRepository,
+    limits: &'c Limits,
     progress: &'c dyn Progress,
     interrupt: &'c Interrupt,
 }
@@ -106,7 +107,7 @@ pub fn verify(
 ) -> Result<VerifyReport, VerifyError> {
     let source = Repository::open(source, limits)?;
     let target = BareRepository::open(target)?;
-    let context = Context { source: &source, target: &target, progress, interrupt };
+    let context = Context { source: &source, target: &target, limits, progress, interrupt };
     let mut differences = Differences::default();
     let sound = target::sound_objects(&context, &mut differences)?;
     let blobs = files::blobs(&context, &mut differences)?;
