@@ -5,6 +5,7 @@ use bstr::BString;
 use super::refs::{SourceNames, WantedRefs, name_refs};
 use crate::hg::repository::Names;
 use crate::hg::revlog::RevlogError;
+use crate::hg::store::bookmarks::is_divergent;
 use crate::hg::{BranchTable, Repository, Rev};
 
 /// How source names become references.
@@ -62,7 +63,13 @@ pub fn source_refs(
     let open = names.branches.iter().map(|(name, branch)| {
         (name.clone(), branch.open_heads().map(|head| node(head.rev)).collect())
     });
-    let bookmarks = names.bookmarks.iter().map(|(name, rev)| (name.clone(), node(*rev)));
+    // Mercurial does not show these to clients either: they are this clone's memory of another one.
+    let (divergent, own): (Vec<_>, Vec<_>) =
+        names.bookmarks.iter().partition(|(name, _)| is_divergent(name));
+    notes.extend(
+        divergent.iter().map(|(name, _)| format!("left out the divergent bookmark {name:?}")),
+    );
+    let bookmarks = own.into_iter().map(|(name, rev)| (name.clone(), node(*rev)));
     let tags = names.tags.known.iter().map(|(name, node)| (BString::from(name.as_str()), *node));
     let names = SourceNames {
         main,
