@@ -8,6 +8,7 @@ pub mod identity;
 pub mod idmap;
 mod left_out;
 pub mod names;
+mod places;
 mod plan;
 pub mod refs;
 mod verify;

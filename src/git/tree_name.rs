@@ -86,7 +86,7 @@ pub fn forbidden(name: &[u8], mode: Mode) -> Option<Forbidden> {
     let allowed = |special: &Special| match mode {
         Mode::Regular | Mode::Executable => true,
         Mode::Symlink => special.may_be_link,
-        Mode::Directory => false,
+        Mode::Directory | Mode::Gitlink => false,
     };
     let is = |special: &&Special| {
         is_hfs(name, special.name) || ntfs_names(name).any(|name| special.is_ntfs(name))

@@ -9,4 +9,5 @@ mod idx;
 mod writer;
 
 pub(super) use check::damaged_files;
+pub use delta::apply as apply_delta;
 pub use writer::{PackWriter, SavedPack};

@@ -14,6 +14,16 @@ pub enum Change<'m> {
     Modified(Line<'m>),
 }
 
+impl<'m> Change<'m> {
+    /// Where.
+    pub fn path(self) -> &'m RepoPath {
+        match self {
+            Self::Removed(path) => path,
+            Self::Added(line) | Self::Modified(line) => line.path,
+        }
+    }
+}
+
 /// Calls `visit` for each difference between the manifests `old` and `new`, in path order.
 ///
 /// Runs that both share are compared as bytes and not parsed. If the lines of `old` are sorted and
