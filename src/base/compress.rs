@@ -1,6 +1,7 @@
 //! Bounded decompression and the deflate that Git wants. Only home of `flate2` and `zstd`.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use zstd::stream::raw::{Decoder as ZstdStream, InBuffer, Operation, OutBuffer};
 
 /// Why bytes did not decompress.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,11 +24,12 @@ pub enum DecompressError {
 pub struct Decompressor {
     zlib: Decompress,
     zstd: Option<zstd::bulk::Decompressor<'static>>,
+    zstd_stream: Option<ZstdStream<'static>>,
 }
 
 impl Default for Decompressor {
     fn default() -> Self {
-        Self { zlib: Decompress::new(true), zstd: None }
+        Self { zlib: Decompress::new(true), zstd: None, zstd_stream: None }
     }
 }
 
@@ -45,6 +47,15 @@ impl Decompressor {
     ///
     /// Memory grows with what really comes out, so a declared size cannot make it allocate.
     pub fn zlib(&mut self, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+        self.zlib_prefix(input, limit).map(|(out, _)| out)
+    }
+
+    /// The same for a stream that something may follow; also how many bytes of `input` it has.
+    pub fn zlib_prefix(
+        &mut self,
+        input: &[u8],
+        limit: usize,
+    ) -> Result<(Vec<u8>, usize), DecompressError> {
         const BROKEN: DecompressError = DecompressError::Broken { format: "zlib" };
         self.zlib.reset(true);
         let mut out = Vec::with_capacity(limit.min(input.len().saturating_mul(4).max(FIRST_GUESS)));
@@ -60,47 +71,81 @@ impl Decompressor {
                 return Err(DecompressError::TooLarge { limit });
             }
             if status == Status::StreamEnd {
-                return Ok(out);
+                let read = usize::try_from(self.zlib.total_in()).map_err(|_| BROKEN)?;
+                return Ok((out, read));
             }
             let stuck = before == (self.zlib.total_in(), out.len());
             if out.len() < out.capacity() && stuck {
                 return Err(BROKEN);
             }
-            if out.len() == out.capacity() {
-                // One byte beyond the limit is enough to notice that it was passed.
-                let room = limit.saturating_add(1).saturating_sub(out.len());
-                out.reserve_exact(room.min(out.capacity().max(FIRST_GUESS)).max(1));
-            }
+            reserve_more(&mut out, limit);
         }
     }
 
     /// Decompresses a whole zstd frame into at most `limit` bytes.
     ///
-    /// The frame's own content size decides how much is set aside, up to `limit`.
+    /// A small size that the frame declares is set aside at once; otherwise memory grows with what
+    /// really comes out, as in [`Decompressor::zlib`].
     pub fn zstd(&mut self, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
-        const BROKEN: DecompressError = DecompressError::Broken { format: "zstd" };
-        if input.is_empty() {
-            // To the library, no frame at all is an empty result.
-            return Err(BROKEN);
+        match zstd::zstd_safe::get_frame_content_size(input) {
+            Ok(Some(declared)) if declared > limit as u64 => {
+                Err(DecompressError::TooLarge { limit })
+            }
+            Ok(Some(declared)) if declared <= SMALL_FRAME => {
+                self.zstd_at_once(input, usize::try_from(declared).unwrap_or(limit))
+            }
+            Ok(_) => self.zstd_bit_by_bit(input, limit),
+            Err(_) => Err(BROKEN_ZSTD),
         }
-        let declared = zstd::bulk::Decompressor::upper_bound(input).unwrap_or(limit);
-        if declared > limit.saturating_add(ZSTD_BLOCK) {
-            return Err(DecompressError::TooLarge { limit });
-        }
+    }
+
+    fn zstd_at_once(&mut self, input: &[u8], size: usize) -> Result<Vec<u8>, DecompressError> {
         if self.zstd.is_none() {
-            self.zstd = Some(zstd::bulk::Decompressor::new().map_err(|_| BROKEN)?);
+            self.zstd = Some(zstd::bulk::Decompressor::new().map_err(|_| BROKEN_ZSTD)?);
         }
-        let Some(decompressor) = self.zstd.as_mut() else { return Err(BROKEN) };
-        let out = decompressor.decompress(input, declared).map_err(|_| BROKEN)?;
-        if out.len() > limit {
-            return Err(DecompressError::TooLarge { limit });
+        let decompressor = self.zstd.as_mut().ok_or(BROKEN_ZSTD)?;
+        decompressor.decompress(input, size).map_err(|_| BROKEN_ZSTD)
+    }
+
+    fn zstd_bit_by_bit(&mut self, input: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+        if self.zstd_stream.is_none() {
+            self.zstd_stream = Some(ZstdStream::new().map_err(|_| BROKEN_ZSTD)?);
         }
-        Ok(out)
+        let stream = self.zstd_stream.as_mut().ok_or(BROKEN_ZSTD)?;
+        stream.reinit().map_err(|_| BROKEN_ZSTD)?;
+        let mut out = Vec::with_capacity(limit.min(input.len().saturating_mul(4).max(FIRST_GUESS)));
+        let mut input = InBuffer::around(input);
+        loop {
+            let length = out.len();
+            let mut room = OutBuffer::around_pos(&mut out, length);
+            let wanted = stream.run(&mut input, &mut room).map_err(|_| BROKEN_ZSTD)?;
+            let all_read = input.pos() == input.src.len();
+            if out.len() > limit {
+                return Err(DecompressError::TooLarge { limit });
+            }
+            match (wanted == 0, all_read) {
+                (true, true) => return Ok(out),
+                // Something follows the frame, or the frame ends before its end.
+                (true, false) => return Err(BROKEN_ZSTD),
+                (false, true) if out.len() < out.capacity() => return Err(BROKEN_ZSTD),
+                (false, _) => reserve_more(&mut out, limit),
+            }
+        }
     }
 }
 
-/// The bound of a frame that does not declare its size is rounded up to whole blocks of this size.
-const ZSTD_BLOCK: usize = 128 << 10;
+/// Up to this many bytes are set aside because a frame says so.
+const SMALL_FRAME: u64 = 1 << 20;
+const BROKEN_ZSTD: DecompressError = DecompressError::Broken { format: "zstd" };
+
+/// Makes room for more, where it is full: twice as much, up to a byte beyond `limit`, which is
+/// enough to notice that the limit was passed.
+fn reserve_more(out: &mut Vec<u8>, limit: usize) {
+    if out.len() == out.capacity() {
+        let room = limit.saturating_add(1).saturating_sub(out.len());
+        out.reserve_exact(room.min(out.capacity().max(FIRST_GUESS)).max(1));
+    }
+}
 
 /// A zlib compressor that is made once and used for many small inputs.
 #[derive(Debug)]
@@ -112,8 +157,13 @@ impl Deflater {
         Self(Compress::new(Compression::new(level), true))
     }
 
-    /// Appends the zlib stream of `input` to `out`.
+    /// Appends the zlib stream of `input` to `out`. What is too short to become shorter is stored as
+    /// it is: starting the compressor costs more than all else that happens to it.
     pub fn append(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        if input.len() <= STORED {
+            append_stored(input, out);
+            return;
+        }
         self.0.reset();
         loop {
             let read = usize::try_from(self.0.total_in()).unwrap_or(usize::MAX);
@@ -131,6 +181,29 @@ impl Deflater {
         }
     }
 }
+
+/// Up to this many bytes are not worth compressing.
+const STORED: usize = 100;
+
+/// Appends a zlib stream with one stored block (RFC 1950 and 1951) of at most [`STORED`] bytes.
+fn append_stored(input: &[u8], out: &mut Vec<u8>) {
+    let length = u16::try_from(input.len()).unwrap_or(0);
+    // Deflate with a 32 KiB window, no dictionary; then the last block, stored.
+    out.extend_from_slice(&[0x78, 0x01, 0x01]);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&(!length).to_le_bytes());
+    out.extend_from_slice(input);
+    let (mut a, mut b) = (1u32, 0u32);
+    for &byte in input {
+        // So few bytes cannot overflow, so the remainder can wait.
+        a += u32::from(byte);
+        b += a;
+    }
+    out.extend_from_slice(&(((b % ADLER) << 16) | (a % ADLER)).to_be_bytes());
+}
+
+/// The modulus of the Adler-32 checksum.
+const ADLER: u32 = 65521;
 
 /// The CRC-32 of `bytes`, as a pack index stores it for each entry.
 pub fn crc32(bytes: &[u8]) -> u32 {
@@ -150,12 +223,21 @@ mod tests {
     #[test]
     fn round_trips_of_every_size() {
         let mut inflater = Decompressor::default();
-        for size in [0, 1, 100, 20_000, 300_000] {
+        for size in [0, 1, 99, 100, 101, 20_000, 300_000] {
             let text: Vec<u8> = (0..size).map(|i: u32| (i % 251) as u8).collect();
             assert_eq!(inflater.zlib(&deflate(&text), text.len()).unwrap(), text);
             let frame = zstd::bulk::compress(&text, 3).unwrap();
             assert_eq!(inflater.zstd(&frame, text.len()).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn what_follows_a_stream_is_left() {
+        let mut inflater = Decompressor::default();
+        let mut bytes = deflate(b"text");
+        let length = bytes.len();
+        bytes.extend_from_slice(b"more");
+        assert_eq!(inflater.zlib_prefix(&bytes, 4).unwrap(), (b"text".to_vec(), length));
     }
 
     #[test]
@@ -166,6 +248,57 @@ mod tests {
         assert_eq!(inflater.zlib(&deflate(&zeros), 1000), Err(too_large.clone()));
         let frame = zstd::bulk::compress(&zeros, 3).unwrap();
         assert_eq!(inflater.zstd(&frame, 1000), Err(too_large));
+    }
+
+    /// A frame as a stream writes it: without its size, in many small blocks.
+    fn streamed(text: &[u8], block: usize) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
+        for piece in text.chunks(block) {
+            encoder.write_all(piece).unwrap();
+            encoder.flush().unwrap();
+        }
+        encoder.finish().unwrap()
+    }
+
+    /// Mercurial writes texts of more than a million bytes like this.
+    #[test]
+    fn small_blocks_without_a_size_are_not_too_large() {
+        let mut inflater = Decompressor::default();
+        for size in [0, 1, 1000, 16 << 10, 300_000, 1_500_000] {
+            let text: Vec<u8> = (0..size).map(|i: u32| (i % 251) as u8).collect();
+            let frame = streamed(&text, 700);
+            assert_eq!(inflater.zstd(&frame, text.len()).unwrap(), text, "{size}");
+            if size > 0 {
+                let limit = text.len() - 1;
+                assert_eq!(inflater.zstd(&frame, limit), Err(DecompressError::TooLarge { limit }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_does_not_get_the_memory_that_it_asks_for() {
+        let mut inflater = Decompressor::default();
+        // Magic number; a single segment with an eight-byte size; one empty raw block, not the last.
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0xe0];
+        frame.extend_from_slice(&(1u64 << 29).to_le_bytes());
+        frame.extend_from_slice(&[0, 0, 0]);
+        let broken = DecompressError::Broken { format: "zstd" };
+        assert_eq!(inflater.zstd(&frame, 1 << 30), Err(broken));
+        let bomb = streamed(&vec![0; 8 << 20], 8 << 20);
+        let limit = 1 << 20;
+        assert_eq!(inflater.zstd(&bomb, limit), Err(DecompressError::TooLarge { limit }));
+    }
+
+    #[test]
+    fn every_prefix_of_a_stream_is_broken_and_so_is_more() {
+        let mut inflater = Decompressor::default();
+        let mut frame = streamed(b"some text, some more text, some text", 10);
+        for end in 0..frame.len() {
+            assert!(inflater.zstd(&frame[..end], 100).is_err(), "cut at {end}");
+        }
+        frame.push(0);
+        assert!(inflater.zstd(&frame, 100).is_err());
     }
 
     #[test]

@@ -196,10 +196,14 @@ impl Walk<'_, '_> {
     }
 }
 
+/// A blob's delta copies no more ranges than this: what follows them is inserted. A hostile delta of
+/// a megabyte that expands to a gigabyte may have a hundred million.
+const MAX_COPIES: usize = 1 << 20;
+
 /// The ranges that the contents share with those of the base, where Mercurial's delta is one of
 /// texts with metadata: what lies in the metadata of either is cut off.
 fn copies(base: &Converted, delta: &Delta, metadata: usize) -> Vec<Copied> {
-    let ranges = delta.copies(base.length).filter_map(|(from, to, length)| {
+    let ranges = delta.copies(base.length).take(MAX_COPIES).filter_map(|(from, to, length)| {
         let cut = base.metadata.saturating_sub(from).max(metadata.saturating_sub(to));
         Some(Copied {
             from: (from + cut).checked_sub(base.metadata)?,

@@ -1,6 +1,7 @@
 //! Changesets into commits: what a source and an identity make, bit by bit the same everywhere.
 
 mod blobs;
+mod clashes;
 mod commits;
 pub mod engine;
 mod error;

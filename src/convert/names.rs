@@ -5,7 +5,7 @@ use bstr::BString;
 use super::refs::{SourceNames, WantedRefs, name_refs};
 use crate::hg::repository::Names;
 use crate::hg::revlog::RevlogError;
-use crate::hg::{Repository, Rev};
+use crate::hg::{BranchTable, Repository, Rev};
 
 /// How source names become references.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +38,18 @@ pub struct SourceRefs {
     pub wanted: WantedRefs,
     /// What a person should know: names that have no reference.
     pub notes: Vec<String>,
+    /// Whether the table of branches is worth saving.
+    pub table_grew: bool,
 }
 
-/// The references that `source` asks for. Reads every served changeset.
-pub fn source_refs(source: &Repository, naming: &RefNaming) -> Result<SourceRefs, RevlogError> {
-    let names = source.names()?;
+/// The references that `source` asks for. Reads the served changesets that `table` does not have.
+pub fn source_refs(
+    source: &Repository,
+    naming: &RefNaming,
+    table: &mut BranchTable,
+) -> Result<SourceRefs, RevlogError> {
+    let names = source.names(table)?;
+    let table_grew = names.table_grew;
     let mut notes: Vec<_> = names.tags.notes.iter().map(ToString::to_string).collect();
     notes.extend(names.tags.unknown.iter().map(|(tag, node)| {
         format!("left out the tag {tag:?}: its changeset {} is not served", node.short())
@@ -63,7 +70,7 @@ pub fn source_refs(source: &Repository, naming: &RefNaming) -> Result<SourceRefs
         bookmarks: bookmarks.collect(),
         tags: tags.collect(),
     };
-    Ok(SourceRefs { wanted: name_refs(&names, &naming.main_branch), notes })
+    Ok(SourceRefs { wanted: name_refs(&names, &naming.main_branch), notes, table_grew })
 }
 
 /// What the main branch follows.

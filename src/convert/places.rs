@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::identity::{Identity, Place};
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree::Mode;
+use crate::hg::manifest::FileKind;
 
 /// Where a file is in a tree, in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,5 +73,14 @@ impl Places {
     /// All paths, by number.
     pub(super) fn into_paths(self) -> Vec<RepoPathBuf> {
         self.paths
+    }
+}
+
+/// What Git calls what a manifest calls `kind`.
+pub(super) fn mode(kind: FileKind) -> Mode {
+    match kind {
+        FileKind::Regular => Mode::Regular,
+        FileKind::Executable => Mode::Executable,
+        FileKind::Symlink => Mode::Symlink,
     }
 }

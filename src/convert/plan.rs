@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::ConvertError;
+use super::clashes::{Hidden, clashes, may_clash};
 use super::engine::Input;
 use super::left_out::Collector;
-use super::places::{Places, Spot};
+use super::places::{Places, Spot, mode};
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree::Mode;
-use crate::hg::manifest::{Change, FileKind, Line, Manifest, diff};
+use crate::hg::manifest::{Change, Line, Manifest, diff};
 use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
 use crate::hg::{Changeset, Node, Rev};
 
@@ -172,31 +173,30 @@ impl<'p> Planner<'p> {
             self.to_check.send((manifest, new.clone())).map_err(|_| ConvertError::Worker)?;
         }
         let delta = Delta { rev, manifest, old: &old, new: &new };
-        let listed = self.listed(changeset, base.is_none());
+        let mut changes = self.changes(delta)?;
+        let introduced = self.introduced(&changes, delta, changeset, parents.get(1))?;
+        if let Some(listed) = self.listed(changeset, base.is_none()) {
+            changes.retain(|change| listed.contains(change.path()));
+        }
         let base_clashes = base.is_some_and(|(_, node)| self.clashing.contains(&node));
+        let look = base_clashes || may_clash(&changes, Manifest::new(&new));
+        let identity = self.input.identity;
+        let hidden = Hidden {
+            before: if base_clashes { clashes(identity, &old) } else { Vec::new() },
+            after: if look { clashes(identity, &new) } else { Vec::new() },
+        };
         let start = self.plan.edits.len();
-        let mut clashes = base_clashes && Manifest::new(&new).has_clash();
-        if !base_clashes {
-            self.each_change(delta, |planner, change| {
-                if let Change::Added(line) = change {
-                    clashes |= Manifest::new(&new).clashes_at(line.path);
-                }
-                if listed.as_ref().is_none_or(|listed| listed.contains(change.path())) {
-                    planner.edit(rev, change);
-                }
-            })?;
+        if hidden.is_empty() {
+            for change in changes {
+                self.edit(rev, change);
+            }
+        } else {
+            self.edit_around(delta, &changes, &hidden);
         }
-        let rebuild = clashes || base_clashes;
-        if rebuild {
-            self.plan.edits.truncate(start);
-            self.rebuild(delta)?;
-        }
-        if clashes {
+        if !hidden.after.is_empty() {
             self.clashing.insert(changeset.manifest);
         }
-        let base = base.map(|(base, _)| base).filter(|_| !rebuild);
-        let edits = self.settle(start);
-        let introduced = self.introduced(delta, changeset, parents.get(1))?;
+        let (base, edits) = (base.map(|(base, _)| base), self.settle(start));
         self.plan.trees.push(TreePlan { base, edits, introduced });
         Ok(())
     }
@@ -208,8 +208,8 @@ impl<'p> Planner<'p> {
         confined.then(|| changeset.files.iter().map(AsRef::as_ref).collect())
     }
 
-    /// Brings the edits from `start` on into order if places other than the files' own disturbed
-    /// it: of two edits of one path, the later one holds. Returns how many there are.
+    /// Brings the edits from `start` on into order if clashes, or places other than the files' own,
+    /// disturbed it: of two edits of one path, the later one holds. Returns how many there are.
     fn settle(&mut self, start: usize) -> usize {
         let Plan { edits, .. } = &mut self.plan;
         let edited = edits.get(start..).unwrap_or_default();
@@ -235,6 +235,7 @@ impl<'p> Planner<'p> {
     /// parent has. Returns how many there are.
     fn introduced(
         &mut self,
+        changes: &[Change<'_>],
         delta: Delta<'_>,
         changeset: &Changeset,
         second: Option<&(Rev, Node)>,
@@ -251,14 +252,14 @@ impl<'p> Planner<'p> {
             Manifest::new(text).file(line.path).is_some_and(|found| found.node == line.node)
         };
         let listed: HashSet<&RepoPath> = changeset.files.iter().map(AsRef::as_ref).collect();
-        self.each_change(delta, |planner, change| {
-            let (Change::Added(line) | Change::Modified(line)) = change else { return };
+        for change in changes {
+            let (Change::Added(line) | Change::Modified(line)) = *change else { continue };
             if listed.contains(line.path) && !has(delta.old, line) && !has(&other, line) {
-                let path = planner.places.number(line.path);
-                let file = planner.file_number(delta.rev, path, line, false);
-                planner.plan.introduced.push(file);
+                let path = self.places.number(line.path);
+                let file = self.file_number(delta.rev, path, line, false);
+                self.plan.introduced.push(file);
             }
-        })?;
+        }
         Ok(self.plan.introduced.len() - start)
     }
 
@@ -270,41 +271,48 @@ impl<'p> Planner<'p> {
             if let Some(rev) = rev {
                 check_node(self.input.manifests, rev, &text)?;
             }
-            if Manifest::new(&text).has_clash() {
+            if !clashes(self.input.identity, &text).is_empty() {
                 self.clashing.insert(node);
             }
         }
         Ok(text)
     }
 
-    fn each_change(
-        &mut self,
-        delta: Delta<'_>,
-        mut visit: impl FnMut(&mut Self, Change<'_>),
-    ) -> Result<(), ConvertError> {
+    /// What differs between the manifests of a changeset and its base.
+    fn changes<'m>(&self, delta: Delta<'m>) -> Result<Vec<Change<'m>>, ConvertError> {
         let Delta { rev, manifest, old, new } = delta;
-        diff(old, new, |change| visit(self, change)).map_err(|what| match manifest {
+        let mut changes = Vec::new();
+        diff(old, new, |change| changes.push(change)).map_err(|what| match manifest {
             Some(manifest) => ConvertError::History(self.input.manifests.malformed(manifest, what)),
             None => ConvertError::NoManifest {
                 manifest: Node::NULL,
                 changeset: self.input.changelog.node(rev),
             },
-        })
+        })?;
+        Ok(changes)
     }
 
-    /// Plans all files of a manifest. Where a path is a file and a directory, the directory stays:
-    /// it holds more.
-    fn rebuild(&mut self, delta: Delta<'_>) -> Result<(), ConvertError> {
-        let Delta { rev, new, .. } = delta;
-        self.each_change(Delta { old: &[], ..delta }, |planner, change| {
-            let Change::Added(line) = change else { return };
-            if Manifest::new(new).has_directory(line.path) {
-                let node = planner.input.changelog.node(rev);
-                planner.plan.left_out.add(line.path, "is a directory too", node);
-            } else {
-                planner.edit(rev, change);
+    /// Plans the changes of a tree that lacks the files in `hidden.before` and must lack those in
+    /// `hidden.after`.
+    fn edit_around(&mut self, delta: Delta<'_>, changes: &[Change<'_>], hidden: &Hidden<'_>) {
+        let Delta { rev, old, new, .. } = delta;
+        for &change in changes {
+            let is_hidden = hidden.after.binary_search(&change.path()).is_ok();
+            self.edit(rev, if is_hidden { Change::Removed(change.path()) } else { change });
+        }
+        // Lines that did not change, and yet a place is taken or free now.
+        for path in hidden.freed() {
+            if let Some(line) = Manifest::new(new).file(path) {
+                self.edit(rev, Change::Added(line));
             }
-        })
+        }
+        let node = self.input.changelog.node(rev);
+        for path in hidden.taken() {
+            self.plan.left_out.add(path, "is a directory too", node);
+            if Manifest::new(old).has_file(path) {
+                self.edit(rev, Change::Removed(path));
+            }
+        }
     }
 
     /// Adds one edit to the plan, unless the identity has no place for its path.
@@ -356,12 +364,4 @@ struct Delta<'d> {
     old: &'d [u8],
     /// Its text.
     new: &'d [u8],
-}
-
-fn mode(kind: FileKind) -> Mode {
-    match kind {
-        FileKind::Regular => Mode::Regular,
-        FileKind::Executable => Mode::Executable,
-        FileKind::Symlink => Mode::Symlink,
-    }
 }

@@ -5,6 +5,7 @@
 //! 1. A name that is not UTF-8 is read as Latin-1.
 //! 2. What Git does not take in a name is written as `%` and two hexadecimal digits for each byte.
 //!    No two names become one by this: a `%` that two hexadecimal digits follow is written so too.
+//!    A name without any character is written as `%`.
 //! 3. Names take their place in order: the main branch, the named branches from the oldest to the
 //!    youngest, further heads, bookmarks, and apart from these the tags. One that cannot stand
 //!    beside an earlier one (the same, the same but for case, or `a` beside `a/b`), or that is too
@@ -153,6 +154,9 @@ fn folders(name: &str) -> impl Iterator<Item = &str> {
 
 /// Writes what Git does not take in a branch or tag name as `%` and hexadecimal digits.
 fn escape(name: &str) -> String {
+    if name.is_empty() {
+        return "%".to_owned();
+    }
     let mut out = String::with_capacity(name.len());
     for (at, c) in name.char_indices() {
         let (before, rest) = name.split_at(at);
@@ -303,10 +307,16 @@ del%7F
         }
     }
 
+    /// A line of `.hgtags` that ends after the blank names a tag without a name.
+    #[test]
+    fn an_empty_name_does_not_stop_the_others() {
+        assert_eq!(tags(&["", "%", "a"]), ["%", "%-4345cb1f", "a"]);
+    }
+
     proptest::proptest! {
         #[test]
         fn always_valid_and_never_clashing(names: Vec<String>) {
-            let names: Vec<_> = names.iter().map(String::as_str).filter(|n| !n.is_empty()).collect();
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
             let names: std::collections::BTreeSet<_> = names.into_iter().collect();
             let names: Vec<_> = names.into_iter().collect();
             let tags = tags(&names);

@@ -11,11 +11,12 @@ pub mod refs;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, ErrorCode, ObjectType, OdbLookupFlags, Oid};
+use git2::{ErrorClass, ErrorCode, ObjectType};
 
 use super::init::{self, InitError};
-use super::pack::damaged_files;
+use super::pack::{damaged_files, merge_small};
 use super::reference::{BRANCHES, Reference, TAGS};
+use super::sink::SinkError;
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
 
@@ -236,6 +237,11 @@ impl BareRepository {
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
+    }
+
+    /// Merges small packs, if there are many packs. Consumes the view of them, which is stale then.
+    pub fn merge_small_packs(self) -> Result<usize, SinkError> {
+        merge_small(&self.pack_folder())
     }
 
     /// The packs and their indexes that are not as they were written.

@@ -23,6 +23,8 @@ pub enum Forbidden {
     Gitattributes,
     /// Longer than 4096 bytes.
     TooLong,
+    /// In more directories than Git descends into.
+    TooDeep,
 }
 
 impl Forbidden {
@@ -35,12 +37,17 @@ impl Forbidden {
             Self::Gitmodules => "is a spelling of `.gitmodules` and not a plain file",
             Self::Gitattributes => "is a spelling of `.gitattributes` and a directory",
             Self::TooLong => "has a component of more than 4096 bytes",
+            Self::TooDeep => "lies in more than 2048 directories",
         }
     }
 }
 
 /// The longest name that `git fsck` lets pass.
 const MAX_LENGTH: usize = 4096;
+
+/// The most directories, one in the other, that Git descends into (`core.maxTreeDepth`): it refuses
+/// to list or check out a tree with more.
+pub const MAX_DEPTH: usize = 2048;
 
 /// A file that Git itself reads, and its names on NTFS.
 struct Special {
@@ -96,6 +103,9 @@ pub fn forbidden(name: &[u8], mode: Mode) -> Option<Forbidden> {
 
 /// Why Git forbids a file at `path`, whatever kind of file it is: some component is forbidden.
 pub fn forbidden_path(path: &RepoPath) -> Option<Forbidden> {
+    if components(path).nth(MAX_DEPTH + 1).is_some() {
+        return Some(Forbidden::TooDeep);
+    }
     let mut components = components(path).peekable();
     while let Some(name) = components.next() {
         let mode = if components.peek().is_some() { Mode::Directory } else { Mode::Regular };
@@ -104,6 +114,16 @@ pub fn forbidden_path(path: &RepoPath) -> Option<Forbidden> {
         }
     }
     None
+}
+
+/// Why no tree can have a file at `path`, even one that `git fsck` objects to.
+pub fn impossible_path(path: &RepoPath) -> Option<Forbidden> {
+    let why = components(path).find_map(|name| match name {
+        b"" => Some(Forbidden::Empty),
+        b"." | b".." => Some(Forbidden::Dots),
+        _ => None,
+    });
+    why.or_else(|| (components(path).count() > MAX_DEPTH + 1).then_some(Forbidden::TooDeep))
 }
 
 /// What NTFS may take for the name: it is cut at backslashes, which separate there.
@@ -179,6 +199,7 @@ fn is_late_short_name(name: &[u8], prefix: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::RepoPathBuf;
 
     const ALL: [Mode; 4] = [Mode::Regular, Mode::Executable, Mode::Symlink, Mode::Directory];
 
@@ -255,5 +276,8 @@ mod tests {
         assert_eq!(forbidden(b"..", Mode::Regular), Some(Forbidden::Dots));
         assert_eq!(forbidden(&[b'x'; 4097], Mode::Regular), Some(Forbidden::TooLong));
         assert_eq!(forbidden(&[b'x'; 4096], Mode::Regular), None);
+        let deep = |directories: usize| RepoPathBuf::from("d/".repeat(directories) + "f");
+        assert_eq!(forbidden_path(deep(MAX_DEPTH).as_ref()), None);
+        assert_eq!(forbidden_path(deep(MAX_DEPTH + 1).as_ref()), Some(Forbidden::TooDeep));
     }
 }

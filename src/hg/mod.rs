@@ -1,5 +1,6 @@
 //! Mercurial: its stores, revlogs and names, read natively. Knows nothing of Git.
 
+pub mod branch_table;
 pub mod changelog;
 pub mod dag;
 pub mod filelog;
@@ -9,6 +10,7 @@ pub mod repository;
 pub mod revlog;
 pub mod store;
 
+pub use branch_table::BranchTable;
 pub use changelog::{Changelog, Changeset, Date};
 pub use dag::{Dag, RevSet};
 pub use node::{Node, Rev};

@@ -1,9 +1,8 @@
 //! A repository on this machine, put together: its history, what it serves, and its names.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::BString;
 
 use super::filelog;
 use super::manifest::Manifest;
@@ -12,7 +11,7 @@ use super::store::branches::{Branch, branches};
 use super::store::tags::{self, Tags, TagsFile};
 use super::store::view::ServedView;
 use super::store::{Layout, OpenError, ViewError};
-use super::{Changelog, Dag, Node, Rev, RevSet};
+use super::{BranchTable, Changelog, Node, Rev};
 use crate::base::{Fault, HasFault, Limits, RepoPath};
 
 /// A Mercurial repository, opened for reading.
@@ -82,13 +81,8 @@ pub struct Names {
     pub bookmarks: Vec<(BString, Rev)>,
     /// The tags.
     pub tags: Tags,
-}
-
-/// Which named branch each revision is on.
-struct BranchOf {
-    names: Vec<BString>,
-    /// Indexes into `names`, with whether the revision closes its branch; by revision.
-    of: Vec<(u32, bool)>,
+    /// Whether changesets were read into the table, which is worth saving then.
+    pub table_grew: bool,
 }
 
 impl Repository {
@@ -96,13 +90,13 @@ impl Repository {
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, RepositoryError> {
         let layout = Layout::open(path, limits)?;
         let revlog = |source| RepositoryError::Revlog { path: path.to_owned(), source };
-        let open = |name: &str, files: super::store::RevlogFiles| {
-            let files = RevlogFiles { index: &files.index, data: &files.data };
+        let open = |name: &str, files: &RevlogFiles| {
             let found = Revlog::open(name, files, limits).map_err(revlog)?;
             Ok::<_, RepositoryError>(found.unwrap_or_else(|| Revlog::empty(name, limits)))
         };
-        let changelog = Changelog::new(open("00changelog", layout.changelog())?).map_err(revlog)?;
-        let manifests = open("00manifest", layout.manifest())?;
+        let changelog =
+            Changelog::new(open("00changelog", &layout.changelog())?).map_err(revlog)?;
+        let manifests = open("00manifest", &layout.manifest())?;
         let lookup = |node: Node| changelog.rev(node);
         let view = ServedView::read(&layout, limits, changelog.dag(), &lookup)
             .map_err(|source| RepositoryError::View { path: path.to_owned(), source })?;
@@ -145,39 +139,19 @@ impl Repository {
     pub fn filelog(&self, path: &RepoPath) -> Result<Option<Revlog>, RevlogError> {
         // A name that leads out of the store has no history in it.
         let Ok(files) = self.layout.filelog(path) else { return Ok(None) };
-        let files = RevlogFiles { index: &files.index, data: &files.data };
-        Revlog::open(&path.to_string(), files, &self.limits)
+        Revlog::open(&path.to_string(), &files, &self.limits)
     }
 
-    /// The names of what it serves. Reads every served changeset, and the tags of every head.
-    pub fn names(&self) -> Result<Names, RevlogError> {
+    /// The names of what it serves. Reads the served changesets that `table` does not have, and the
+    /// tags of every head.
+    pub fn names(&self, table: &mut BranchTable) -> Result<Names, RevlogError> {
         let (dag, served) = (self.changelog.dag(), self.view.served());
-        let on = self.branch_of(dag, served)?;
-        let name = |rev: Rev| on.name(rev);
-        let mut by_name = branches(dag, served, name, |rev| on.closes(rev));
-        let in_order = on.names.iter();
+        let table_grew = table.fill(&self.changelog, served)?;
+        let mut by_name = branches(dag, served, |rev| table.branch(rev), |rev| table.closes(rev));
+        let in_order = table.names().iter();
         let branches = in_order.filter_map(|name| by_name.remove_entry(name)).collect();
-        Ok(Names { branches, bookmarks: self.view.bookmarks().to_vec(), tags: self.tags()? })
-    }
-
-    fn branch_of(&self, dag: &Dag, served: &RevSet) -> Result<BranchOf, RevlogError> {
-        let mut numbers: HashMap<BString, u32> = HashMap::new();
-        let mut on = BranchOf { names: Vec::new(), of: vec![(0, false); dag.len()] };
-        let mut reader = self.changelog.reader();
-        for rev in served.iter() {
-            let changeset = reader.changeset(rev)?;
-            let branch = changeset.branch();
-            let number = numbers.get(branch).copied().unwrap_or_else(|| {
-                let number = u32::try_from(on.names.len()).unwrap_or(u32::MAX);
-                numbers.insert(branch.to_owned(), number);
-                on.names.push(branch.to_owned());
-                number
-            });
-            if let Some(slot) = on.of.get_mut(rev.index()) {
-                *slot = (number, changeset.closes_branch());
-            }
-        }
-        Ok(on)
+        let bookmarks = self.view.bookmarks().to_vec();
+        Ok(Names { branches, bookmarks, tags: self.tags()?, table_grew })
     }
 
     /// The tags, from the `.hgtags` of every head.
@@ -209,16 +183,5 @@ impl Repository {
         });
         let known = |node| self.changelog.rev(node).is_some_and(|r| self.view.served().contains(r));
         Ok(tags::compute(files, &known))
-    }
-}
-
-impl BranchOf {
-    fn name(&self, rev: Rev) -> &BStr {
-        let number = self.of.get(rev.index()).map_or(0, |(number, _)| *number);
-        self.names.get(number as usize).map_or(BStr::new(""), |name| name.as_bstr())
-    }
-
-    fn closes(&self, rev: Rev) -> bool {
-        self.of.get(rev.index()).is_some_and(|(_, closes)| *closes)
     }
 }

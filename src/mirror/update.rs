@@ -10,7 +10,8 @@ use crate::base::{Interrupt, Progress, RepoPath};
 use crate::convert::engine::{Conversion, Filelogs, Input};
 use crate::convert::identity::Identity;
 use crate::convert::idmap::Record;
-use crate::convert::names::{RefNaming, SourceRefs, source_refs};
+use crate::convert::names::{RefNaming, source_refs};
+use crate::convert::refs::WantedRefs;
 use crate::convert::{IdMap, engine};
 use crate::git::pack::PackWriter;
 use crate::git::repository::RefEdit;
@@ -108,7 +109,7 @@ impl Run<'_> {
             map.append(&conversion.records)?;
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
         }
-        let SourceRefs { wanted: named, notes: more } = source_refs(self.source, self.naming)?;
+        let (named, more) = self.wanted_refs(workspace)?;
         notes.extend(named.renamed);
         notes.extend(more);
         // Every served changeset has a commit now.
@@ -164,6 +165,17 @@ impl Run<'_> {
         let conversion = engine::convert(&input, git, &pack)?;
         pack.save()?;
         Ok(conversion)
+    }
+
+    /// The references that the source asks for, and what a person should know about its names.
+    fn wanted_refs(&self, workspace: &Workspace) -> Result<(WantedRefs, Vec<String>), SyncError> {
+        let changelog = self.source.changelog();
+        let mut table = workspace.branch_table(changelog);
+        let refs = source_refs(self.source, self.naming, &mut table)?;
+        if refs.table_grew {
+            workspace.save_branch_table(&table, changelog)?;
+        }
+        Ok((refs.wanted, refs.notes))
     }
 
     /// Moves all references at once. One that the source no longer has goes, if what it names is a

@@ -4,16 +4,20 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::SyncError;
+use crate::base::durable::replace_file;
 use crate::convert::IdMap;
 use crate::convert::identity::{Identity, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
 use crate::git::BareRepository;
+use crate::hg::{BranchTable, Changelog};
 
 /// Where the parts of a mirror are, and the proof that nobody else works on them.
 #[derive(Debug)]
 pub(super) struct Workspace {
     git: PathBuf,
     map: PathBuf,
+    /// The branch of each changeset. Made again if it is lost.
+    branches: PathBuf,
     _lock: File,
 }
 
@@ -21,7 +25,8 @@ impl Workspace {
     /// The cache folder of a mirror: `git/`, `map`, `identity` and `lock` in `folder`.
     pub(super) fn cache(folder: &Path) -> Result<Self, SyncError> {
         let lock = lock(folder)?;
-        Ok(Self { git: folder.join("git"), map: folder.join("map"), _lock: lock })
+        let (git, map) = (folder.join("git"), folder.join("map"));
+        Ok(Self { git, map, branches: folder.join("branches"), _lock: lock })
     }
 
     /// A bare repository with its map beside its own files, in `synchroniser/`. It is made if it is
@@ -29,8 +34,9 @@ impl Workspace {
     pub(super) fn bare(repository: &Path, main_branch: &str) -> Result<Self, SyncError> {
         BareRepository::open_or_create(repository, main_branch)?;
         let map = repository.join(IN_REPOSITORY);
+        let branches = map.with_file_name("branches");
         let lock = lock(map.parent().unwrap_or(repository))?;
-        Ok(Self { git: repository.to_owned(), map, _lock: lock })
+        Ok(Self { git: repository.to_owned(), map, branches, _lock: lock })
     }
 
     /// The bare repository, which is made if it is not there, clean of what a killed run left.
@@ -68,6 +74,23 @@ impl Workspace {
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.map, identity)?;
         Ok(IdMap::create(&self.map, &records)?)
+    }
+
+    /// The branches of the changesets that earlier runs have read.
+    pub(super) fn branch_table(&self, changelog: &Changelog) -> BranchTable {
+        // Whatever keeps us from reading it, the changesets tell the same.
+        let bytes = fs::read(&self.branches).unwrap_or_default();
+        BranchTable::from_bytes(&bytes, changelog)
+    }
+
+    /// Keeps the branches of changesets for later runs.
+    pub(super) fn save_branch_table(
+        &self,
+        table: &BranchTable,
+        changelog: &Changelog,
+    ) -> Result<(), SyncError> {
+        replace_file(&self.branches, &table.to_bytes(changelog))
+            .map_err(|source| SyncError::Folder { path: self.branches.clone(), source })
     }
 
     /// The folder of the bare repository.

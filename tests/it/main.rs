@@ -20,5 +20,7 @@ mod oracle_corpus;
 mod oracle_destination;
 mod oracle_identity;
 mod oracle_kill;
+mod oracle_packs;
+mod oracle_store;
 mod repository;
 mod support;

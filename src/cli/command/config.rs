@@ -8,6 +8,7 @@ use crate::cli::args::ConfigCommand;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, ConfigError};
+use crate::mirror::MirrorOptions;
 
 pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     match command {
@@ -24,7 +25,8 @@ fn check(path: &Path, ui: &Ui) -> Outcome {
     let mirrors = count(config.mirrors.len() as u64, "mirror", "mirrors");
     ui.say(&format!("{}: {mirrors}", path.display()));
     for mirror in &config.mirrors {
-        ui.say(&format!("  {}: from {}", mirror.options.name, mirror.options.source.display()));
+        let MirrorOptions { name, source, target, .. } = &mirror.options;
+        ui.say(&format!("  {name}: from {} to {}", source.display(), target.url));
     }
     Ok(exit::OK)
 }

@@ -12,7 +12,7 @@ use crate::base::repo_path::components;
 use crate::base::text::utf8_or_latin1;
 use crate::git::commit::{Commit, Signature, zone};
 use crate::git::tree::Mode;
-use crate::git::tree_name::Forbidden;
+use crate::git::tree_name::{Forbidden, impossible_path};
 use crate::hg::Date;
 
 /// See the module.
@@ -52,8 +52,7 @@ impl Identity for FastExport {
         // Paths are not quoted for the stream, and so unquoted at its end.
         let unquoted = path.strip_prefix(b"\"").and_then(unquote);
         let place = unquoted.as_deref().map_or(path, BStr::new);
-        let impossible = components(place).find_map(impossible);
-        match (impossible, unquoted) {
+        match (impossible_path(place), unquoted) {
             (Some(why), _) => Place::LeftOut(why.reason()),
             (None, None) => Place::Same,
             (None, Some(path)) => Place::At(path.into()),
@@ -62,15 +61,6 @@ impl Identity for FastExport {
 
     fn trusts_lists_of_roots(&self) -> bool {
         true
-    }
-}
-
-/// Why no tree can have an entry of this name, whoever reads it.
-fn impossible(name: &[u8]) -> Option<Forbidden> {
-    match name {
-        b"" => Some(Forbidden::Empty),
-        b"." | b".." => Some(Forbidden::Dots),
-        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::base::text::utf8_or_latin1;
 use crate::git::commit::{Commit, Signature, zone};
 use crate::git::pack::apply_delta;
 use crate::git::tree::Mode;
-use crate::git::tree_name::Forbidden;
+use crate::git::tree_name::{Forbidden, impossible_path};
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Changeset, Rev};
 
@@ -72,7 +72,9 @@ impl Identity for HgGit {
         if path == ".gitmodules" {
             return Place::LeftOut("is what hg-git writes for subrepositories alone");
         }
-        match components(path).find_map(refused) {
+        // It writes the impossible, too.
+        let dotgit = components(path).any(is_refused).then_some(Forbidden::DotGit);
+        match dotgit.or_else(|| impossible_path(path)) {
             Some(why) => Place::LeftOut(why.reason()),
             None => Place::Same,
         }
@@ -134,21 +136,16 @@ fn octopus_role(changeset: &Changeset) -> Option<&'static str> {
     [PART, DONE].into_iter().find(|known| role == *known)
 }
 
-/// Why hg-git leaves a component out; empty ones, `.` and `..` it writes, and Git has no place for.
-fn refused(name: &[u8]) -> Option<Forbidden> {
+/// Whether hg-git leaves this component out, as a spelling of `.git`.
+fn is_refused(name: &[u8]) -> bool {
     let ignored = |c: &char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
-    match name {
-        b"" => return Some(Forbidden::Empty),
-        b"." | b".." => return Some(Forbidden::Dots),
-        _ => {}
-    }
     let is_dotgit =
         name.to_str().is_ok_and(|name| name.chars().filter(|c| !ignored(c)).eq(".git".chars()));
     let is_short_name = name.split_once_str("~").is_some_and(|(head, tail)| {
         let begins = head.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(b"git"));
         begins && !tail.is_empty() && tail.iter().all(u8::is_ascii_digit)
     });
-    (is_dotgit || is_short_name).then_some(Forbidden::DotGit)
+    is_dotgit || is_short_name
 }
 
 /// Whether the renames of a changeset are those that Git finds by itself.

@@ -16,7 +16,7 @@ use crate::git::ObjectId;
 use crate::git::reference::BRANCHES;
 use crate::hg::manifest::Manifest;
 use crate::hg::revlog::Text;
-use crate::hg::{Changeset, Node, Rev, RevSet};
+use crate::hg::{BranchTable, Changeset, Node, Rev, RevSet};
 
 /// The commit of each changeset, as the commits themselves say.
 pub(super) type Commits = HashMap<Node, ObjectId>;
@@ -91,7 +91,7 @@ fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<Want
     let head = context.target.head().unwrap_or_default();
     let main_branch = head.strip_prefix(BRANCHES).unwrap_or("master").to_owned();
     let naming = RefNaming { main_branch, main: MainBranch::Tip };
-    match source_refs(context.source, &naming) {
+    match source_refs(context.source, &naming, &mut BranchTable::default()) {
         Ok(refs) => refs.wanted.refs,
         Err(error) => {
             differences.add_error(&error);

@@ -112,6 +112,7 @@ struct Context<'c> {
     target: &'c BareRepository,
     /// The rules that the target was made by.
     identity: &'static dyn Identity,
+    limits: &'c Limits,
     progress: &'c dyn Progress,
     interrupt: &'c Interrupt,
 }
@@ -129,7 +130,8 @@ pub fn verify(
     let source = Repository::open(source, limits)?;
     let target = BareRepository::open(target)?;
     recorded::check(&target.path().join(IN_REPOSITORY), identity)?;
-    let context = Context { source: &source, target: &target, identity, progress, interrupt };
+    let context =
+        Context { source: &source, target: &target, identity, limits, progress, interrupt };
     let mut differences = Differences::default();
     let sound = target::sound_objects(&context, &mut differences)?;
     let blobs = files::blobs(&context, &mut differences)?;

@@ -62,33 +62,28 @@ impl<'c> Replay<'c> {
     ) -> ObjectId {
         let parent = self.context.source.changelog().dag().parents(rev).next();
         let mut files = parent.map(|parent| self.take(parent)).unwrap_or_default();
-        let manifest = Manifest::new(new);
-        let rebuilt = Manifest::new(old).has_clash() || manifest.has_clash();
-        let listed: Option<HashSet<&RepoPath>> =
-            (parent.is_none() && !rebuilt && self.context.identity.trusts_lists_of_roots())
-                .then(|| changeset.files.iter().map(AsRef::as_ref).collect());
-        if rebuilt {
-            files.clear();
-        }
+        let listed: Option<HashSet<&RepoPath>> = (parent.is_none()
+            && self.context.identity.trusts_lists_of_roots())
+        .then(|| changeset.files.iter().map(AsRef::as_ref).collect());
+        let (before, after) = (self.clashes(old), self.clashes(new));
         let (mut gone, mut come) = (Vec::new(), Vec::new());
-        let sorted = diff(if rebuilt { &[] } else { old }, new, |change| match change {
+        let sorted = diff(old, new, |change| match change {
             Change::Removed(path) => gone.push(path),
             Change::Added(line) | Change::Modified(line) => come.push(line),
         });
         if let Err(what) = sorted {
             differences.add(format!("the manifest of changeset {rev}: {what}"));
         }
-        for path in gone {
+        come.retain(|line| listed.as_ref().is_none_or(|listed| listed.contains(line.path)));
+        // What a directory hid and hides no more is there again.
+        come.extend(before.iter().filter_map(|path| Manifest::new(new).file(path)));
+        for path in gone.iter().chain(&after) {
             if let Some(place) = self.place(path, Mode::Regular) {
                 files.remove(&place);
             }
         }
-        for line in come {
-            let listed = listed.as_ref().is_none_or(|listed| listed.contains(line.path));
-            let clashes = rebuilt && manifest.has_directory(line.path);
-            if listed && !clashes {
-                self.put(&mut files, line, differences);
-            }
+        for line in come.into_iter().filter(|line| !after.contains(&line.path)) {
+            self.put(&mut files, line, differences);
         }
         let entries: Vec<_> = files
             .iter()
@@ -99,6 +94,11 @@ impl<'c> Replay<'c> {
             self.trees.insert(rev, (Arc::new(files), *uses));
         }
         id
+    }
+
+    /// The files of a manifest whose path is a directory too, which it stays.
+    fn clashes<'m>(&self, manifest: &'m [u8]) -> Vec<&'m RepoPath> {
+        Manifest::new(manifest).clashes(|line| self.place(line.path, mode(line.kind)).is_some())
     }
 
     fn put(&self, files: &mut Files, line: Line<'_>, differences: &mut Differences) {

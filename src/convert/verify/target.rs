@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::{Context, Differences, VerifyError};
 use crate::base::{Interrupt, Progress};
+use crate::git::pack::PackContents;
 use crate::git::repository::{KnownObjects, RepositoryError};
 use crate::git::{ObjectId, ObjectKind};
 
@@ -28,8 +29,58 @@ pub(super) fn sound_objects(
     if !damaged.is_empty() {
         return Ok(None);
     }
-    let ids = context.target.object_ids()?;
-    context.progress.begin("reading the target", Some(ids.len() as u64), "objects");
+    let Some(mut sound) = packed(context, differences)? else { return Ok(None) };
+    others(context, &mut sound, differences)?;
+    Ok(Some(sound))
+}
+
+impl Sound {
+    fn add(&mut self, id: ObjectId, kind: Option<ObjectKind>) {
+        if self.ids.insert(id) && kind == Some(ObjectKind::Commit) {
+            self.commits.push(id);
+        }
+    }
+}
+
+/// The objects of the packs, without libgit2; `None` if there is damage.
+fn packed(
+    context: &Context<'_>,
+    differences: &mut Differences,
+) -> Result<Option<Sound>, VerifyError> {
+    let mut sound = Sound::default();
+    let mut whole = true;
+    for pack in context.target.packs(context.limits)? {
+        let contents = match pack {
+            Ok(pack) => {
+                let count = pack.len() as u64;
+                context.progress.begin("reading the target's packs", Some(count), "objects");
+                let contents = pack.check(context.progress, context.interrupt);
+                context.progress.end();
+                contents
+            }
+            Err(error) => PackContents { flaws: vec![error], ..PackContents::default() },
+        };
+        context.interrupt.check()?;
+        for flaw in &contents.flaws {
+            differences.add_error(flaw);
+            whole = false;
+        }
+        for (id, kind) in contents.objects {
+            sound.add(id, kind);
+        }
+    }
+    Ok(whole.then_some(sound))
+}
+
+/// Adds the objects that are in no pack of the target's own: loose ones, mostly.
+fn others(
+    context: &Context<'_>,
+    sound: &mut Sound,
+    differences: &mut Differences,
+) -> Result<(), VerifyError> {
+    let mut ids = context.target.object_ids()?;
+    ids.retain(|id| !sound.ids.contains(id));
+    context.progress.begin("reading the target's other objects", Some(ids.len() as u64), "objects");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = ids.len().div_ceil(threads).max(1);
     let known = context.target.known()?;
@@ -43,17 +94,13 @@ pub(super) fn sound_objects(
     });
     context.interrupt.check()?;
     context.progress.end();
-    let mut sound = Sound::default();
     for (id, result) in results.into_iter().flatten() {
         match result {
-            Ok(kind) => {
-                sound.ids.insert(id);
-                sound.commits.extend((kind == Some(ObjectKind::Commit)).then_some(id));
-            }
+            Ok(kind) => sound.add(id, kind),
             Err(error) => differences.add_error(&error),
         }
     }
-    Ok(Some(sound))
+    Ok(())
 }
 
 /// Reads objects; each one's result. Ends early when it is asked to.

@@ -7,6 +7,7 @@ use super::files::Blobs;
 use crate::base::{RepoPath, RepoPathBuf, sha1};
 use crate::convert::identity::{Identity, Place};
 use crate::git::tree::Mode;
+use crate::git::tree_name::MAX_DEPTH;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::manifest::{FileKind, Line, Manifest};
 
@@ -71,7 +72,10 @@ impl<'t> TreeHasher<'t> {
             let (name, end) = (below.get(..slash).unwrap_or_default(), depth + slash + 1);
             let (inside, after) = rest.split_directory(path.get(..end).unwrap_or_default());
             rest = after;
-            if let Some(id) = self.directory(inside, end, differences) {
+            let level = path.iter().take(end).filter(|byte| **byte == b'/').count();
+            if level <= MAX_DEPTH
+                && let Some(id) = self.directory(inside, end, differences)
+            {
                 // Where a file has the same name, the directory stays.
                 entries.retain(|entry| entry.name != name);
                 entries.push(Entry { name, mode: Mode::Directory, id });

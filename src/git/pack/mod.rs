@@ -6,8 +6,12 @@
 mod check;
 mod delta;
 mod idx;
+mod merge;
+mod reader;
 mod writer;
 
-pub(super) use check::damaged_files;
+pub(super) use check::{damaged_files, indexes};
 pub use delta::apply as apply_delta;
+pub(super) use merge::merge_small;
+pub use reader::{DeltaFlaw, EntryFlaw, IndexFlaw, Pack, PackContents, PackError, PackFlaw};
 pub use writer::{PackWriter, SavedPack};

@@ -36,7 +36,8 @@ pub struct PackWriter<'k> {
     output: Mutex<Output>,
 }
 
-struct Output {
+/// The file of a pack in the making.
+pub(super) struct Output {
     file: tempfile::NamedTempFile,
     length: u64,
     objects: Vec<Packed>,
@@ -59,18 +60,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<'k> PackWriter<'k> {
     /// A new pack in `folder`, the `objects/pack` of a repository that has the objects `known`.
     pub fn new(folder: &Path, known: KnownObjects<'k>) -> Result<Self, SinkError> {
-        let create = || {
-            let mut file = tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(folder)?;
-            // The count of objects is not known yet.
-            file.write_all(b"PACK\0\0\0\x02\0\0\0\0")?;
-            Ok(file)
-        };
-        let file = create().map_err(|source| SinkError::Io { path: folder.to_owned(), source })?;
+        let output = Output::new(folder)
+            .map_err(|source| SinkError::Io { path: folder.to_owned(), source })?;
         Ok(Self {
             folder: folder.to_owned(),
             known,
             claims: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            output: Mutex::new(Output { file, length: 12, objects: Vec::new() }),
+            output: Mutex::new(output),
         })
     }
 
@@ -96,7 +92,7 @@ impl<'k> PackWriter<'k> {
         }
     }
 
-    /// Appends a segment and returns nothing: its entries are known by their offsets.
+    /// Appends a segment to the file and empties it.
     fn append(&self, segment: &mut Segment) -> io::Result<()> {
         let mut output = lock(&self.output);
         output.file.write_all(&segment.bytes)?;
@@ -128,7 +124,29 @@ impl<'k> PackWriter<'k> {
 }
 
 impl Output {
-    fn save(mut self, folder: &Path) -> io::Result<()> {
+    pub(super) fn new(folder: &Path) -> io::Result<Self> {
+        let mut file = tempfile::Builder::new().prefix("tmp_pack_").tempfile_in(folder)?;
+        // The count of objects is not known yet.
+        let header = b"PACK\0\0\0\x02\0\0\0\0";
+        file.write_all(header)?;
+        Ok(Self { file, length: header.len() as u64, objects: Vec::new() })
+    }
+
+    /// Appends entries; `objects` tells where each begins, from the first byte of `entries`.
+    pub(super) fn append(
+        &mut self,
+        entries: &[u8],
+        objects: impl Iterator<Item = Packed>,
+    ) -> io::Result<()> {
+        self.file.write_all(entries)?;
+        let start = self.length;
+        self.length += entries.len() as u64;
+        self.objects.extend(objects.map(|o| Packed { offset: start + o.offset, ..o }));
+        Ok(())
+    }
+
+    /// Completes the pack and its index, and gives them their names. Returns the pack's path.
+    pub(super) fn save(mut self, folder: &Path) -> io::Result<PathBuf> {
         self.objects.sort_unstable();
         let count = u32::try_from(self.objects.len()).map_err(io::Error::other)?;
         let checksum = self.complete(count)?;
@@ -138,12 +156,13 @@ impl Output {
         index.as_file().sync_all()?;
         let name = format!("pack-{}", crate::base::hex::encode(&checksum));
         // Readers look for indexes, so the pack must be there first.
-        for (file, suffix) in [(self.file, "pack"), (index, "idx")] {
-            let path = folder.join(format!("{name}.{suffix}"));
+        let pack = folder.join(format!("{name}.pack"));
+        for (file, path) in [(self.file, pack.clone()), (index, pack.with_extension("idx"))] {
             read_only(file.as_file())?;
             file.persist(path)?;
         }
-        sync_folder(folder)
+        sync_folder(folder)?;
+        Ok(pack)
     }
 
     /// Fills in the count and appends the checksum of it all.

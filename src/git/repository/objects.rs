@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use git2::{OdbLookupFlags, Oid};
 
 use super::{BareRepository, RepositoryError, kind_of};
+use crate::base::Limits;
+use crate::git::pack::{Pack, PackError, indexes};
 use crate::git::{ObjectId, ObjectKind};
 
 /// The objects of a repository as they were when it was opened or refreshed.
@@ -26,6 +28,20 @@ impl KnownObjects<'_> {
             Ok(object) => Ok(kind_of(object.kind())),
             Err(source) => Err(RepositoryError::Object { path: self.path.clone(), id, source }),
         }
+    }
+}
+
+impl BareRepository {
+    /// The packs of the repository's own folder, opened one after the other without libgit2, or
+    /// what is wrong with them.
+    pub fn packs<'l>(
+        &self,
+        limits: &'l Limits,
+    ) -> Result<impl Iterator<Item = Result<Pack, PackError>> + use<'l>, RepositoryError> {
+        let folder = self.pack_folder();
+        let indexes =
+            indexes(&folder).map_err(|source| RepositoryError::Io { path: folder, source })?;
+        Ok(indexes.into_iter().map(|index| Pack::open(&index, limits)))
     }
 }
 

@@ -15,7 +15,7 @@ pub enum Change<'m> {
 }
 
 impl<'m> Change<'m> {
-    /// Where.
+    /// The path that differs.
     pub fn path(self) -> &'m RepoPath {
         match self {
             Self::Removed(path) => path,

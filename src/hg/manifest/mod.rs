@@ -140,25 +140,34 @@ impl<'m> Manifest<'m> {
         self.line_from(&prefix).is_some_and(|line| line.starts_with(&prefix))
     }
 
-    /// Whether some path is a file and a directory at once, which Mercurial lets happen and Git
-    /// cannot have. Each line is looked at.
-    pub fn has_clash(self) -> bool {
-        let mut folder: &[u8] = &[];
-        let mut folders = std::collections::HashSet::new();
+    /// The files whose path is a directory too, which Mercurial lets happen and Git cannot have, in
+    /// path order. A directory counts if a line below it does, and so does a file.
+    ///
+    /// Each line is looked at once. The lines must be sorted for this to be meaningful.
+    pub fn clashes(self, counts: impl Fn(Line<'m>) -> bool) -> Vec<&'m RepoPath> {
+        // Files whose path the current one begins with, and whether they clash: in a sorted
+        // manifest what begins with the same bytes stands together.
+        let mut open: Vec<(Line<'m>, bool)> = Vec::new();
+        let mut found = Vec::new();
         for line in self.lines().map_while(Result::ok) {
-            let parent = parent(line.path).unwrap_or_default();
-            if parent != folder {
-                folder = parent;
-                let mut up = Some(parent);
-                while let Some(path) = up.filter(|path| folders.insert(*path)) {
-                    up = self::parent(path.into());
-                }
+            while let Some((file, clashes)) =
+                open.pop_if(|(file, _)| !line.path.starts_with(file.path))
+            {
+                found.extend(clashes.then_some(file.path));
             }
+            for (file, clashes) in &mut open {
+                let is_below = line.path.get(file.path.len()) == Some(&b'/');
+                *clashes |= is_below && counts(*file) && counts(line);
+            }
+            open.push((line, false));
         }
-        self.lines().map_while(Result::ok).any(|line| folders.contains::<[u8]>(line.path))
+        found.extend(open.into_iter().filter(|(_, clashes)| *clashes).map(|(file, _)| file.path));
+        found.sort_unstable();
+        found
     }
 
-    /// Whether adding a file at `path` made a clash in this manifest.
+    /// Whether adding a file at `path` made some path a file and a directory at once. Each directory
+    /// that the path lies in is looked up.
     pub fn clashes_at(self, path: &RepoPath) -> bool {
         let mut up = parent(path);
         while let Some(folder) = up {
@@ -215,16 +224,48 @@ mod tests {
             assert!(!manifest.has_file(path.into()), "{path}");
         }
         assert!(manifest.has_directory("b".into()) && manifest.has_directory("b/c".into()));
-        assert!(!manifest.has_clash());
+        assert!(manifest.clashes(|_| true).is_empty());
     }
 
     #[test]
     fn a_file_that_is_a_directory_too() {
-        let text = text(&["a", "a-b", "a/b/c"]);
+        let text =
+            text(&["a", "a-b", "a.c", "a/b", "a/b.x", "a/b/c", "a/b/d", "a0", "b", "b/.git/x"]);
         let manifest = Manifest::new(&text);
-        assert!(manifest.has_clash());
+        let any = |_: Line<'_>| true;
+        assert_eq!(manifest.clashes(any), ["a", "a/b", "b"]);
+        assert_eq!(manifest.clashes(|line| !line.path.ends_with(b".git/x")), ["a", "a/b"]);
+        assert_eq!(manifest.clashes(|line| line.path != "a"), ["a/b", "b"]);
         assert!(manifest.clashes_at("a".into()) && manifest.clashes_at("a/b/c".into()));
         assert!(!manifest.clashes_at("a-b".into()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn clashes_are_files_that_others_lie_below(
+            paths in proptest::collection::btree_set("[ab/.-]{0,5}", 0..20),
+        ) {
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            let text = text(&paths);
+            let lies_below = |file: &str| {
+                paths.iter().any(|path| path.strip_prefix(file).is_some_and(|rest| rest.starts_with('/')))
+            };
+            let expected: Vec<_> = paths.iter().filter(|path| lies_below(path)).collect();
+            assert_eq!(Manifest::new(&text).clashes(|_| true), expected);
+        }
+    }
+
+    /// A path of a million directories, and many that begin alike: time that grows with the square
+    /// of either would be minutes.
+    #[test]
+    fn clashes_are_found_in_bounded_time() {
+        let deep = "d/".repeat(1 << 20) + "f";
+        let alike: Vec<String> = (0..2000).map(|i| "x".repeat(i + 1)).collect();
+        let mut paths: Vec<&str> = alike.iter().map(String::as_str).collect();
+        paths.insert(0, &deep);
+        let start = std::time::Instant::now();
+        assert!(Manifest::new(&text(&paths)).clashes(|_| true).is_empty());
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
     }
 
     #[test]

@@ -3,24 +3,30 @@
 use crate::base::Reader;
 use crate::base::reader::ShortRead;
 
-/// A parsed delta, its ranges in order and not overlapping.
+/// A delta whose ranges were checked: in order, not overlapping, each with all its bytes.
+///
+/// It holds nothing but its own bytes: ranges may take twelve of them and change nothing, so a list
+/// of them could be larger than any text.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Delta {
     bytes: Vec<u8>,
-    fragments: Vec<Fragment>,
+    /// Where the last range ends in the base text.
+    end: usize,
+    /// How many bytes of the base text all ranges cover.
+    removed: usize,
+    /// How many bytes replace them.
+    added: usize,
 }
 
 /// One replaced range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fragment {
+pub struct Fragment<'d> {
     /// Where the range begins in the base text.
     pub start: usize,
     /// Where it ends.
     pub end: usize,
-    /// Where the replacement begins in the delta's bytes.
-    data: usize,
-    /// How long the replacement is.
-    pub length: usize,
+    /// What replaces it.
+    pub replacement: &'d [u8],
 }
 
 /// What is wrong with a delta.
@@ -47,60 +53,58 @@ pub enum DeltaError {
     },
 }
 
+impl<'d> Fragment<'d> {
+    /// Reads three big-endian 32-bit numbers (start, end, length) and `length` bytes.
+    fn read(reader: &mut Reader<'d>) -> Result<Self, DeltaError> {
+        let [start, end, length] = [
+            reader.u32("range start")? as usize,
+            reader.u32("range end")? as usize,
+            reader.u32("replacement length")? as usize,
+        ];
+        Ok(Self { start, end, replacement: reader.bytes("replacement", length)? })
+    }
+}
+
 impl Delta {
-    /// Parses a delta: for each fragment three big-endian 32-bit numbers (start, end, length) and
-    /// `length` bytes.
+    /// Parses a delta: fragment after fragment.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, DeltaError> {
-        let mut fragments = Vec::new();
+        let (mut previous_end, mut removed, mut added) = (0, 0, 0);
         let mut reader = Reader::new(&bytes);
-        let mut previous_end = 0;
         while !reader.is_empty() {
-            let [start, end, length] = [
-                reader.u32("range start")? as usize,
-                reader.u32("range end")? as usize,
-                reader.u32("replacement length")? as usize,
-            ];
-            let data = reader.offset();
-            reader.bytes("replacement", length)?;
+            let Fragment { start, end, replacement } = Fragment::read(&mut reader)?;
             if start < previous_end || end < start {
                 return Err(DeltaError::Order { start, end });
             }
             previous_end = end;
-            fragments.push(Fragment { start, end, data, length });
+            // Ranges do not overlap and replacements are slices of one buffer, so the sums fit.
+            removed += end - start;
+            added += replacement.len();
         }
-        Ok(Self { bytes, fragments })
+        Ok(Self { bytes, end: previous_end, removed, added })
     }
 
     /// The replaced ranges, in order.
-    pub fn fragments(&self) -> &[Fragment] {
-        &self.fragments
-    }
-
-    /// What replaces the range of `fragment`.
-    fn replacement(&self, fragment: &Fragment) -> &[u8] {
-        // `parse` made the fragment from these very bytes.
-        self.bytes.get(fragment.data..).and_then(|b| b.get(..fragment.length)).unwrap_or_default()
+    pub fn fragments(&self) -> impl Iterator<Item = Fragment<'_>> {
+        let mut reader = Reader::new(&self.bytes);
+        // `parse` has read these very bytes.
+        std::iter::from_fn(move || Fragment::read(&mut reader).ok())
     }
 
     /// How long the result of applying this delta to a base of `base` bytes is.
     pub fn result_length(&self, base: usize) -> Result<usize, DeltaError> {
-        let end = self.fragments.last().map_or(0, |fragment| fragment.end);
-        if end > base {
-            return Err(DeltaError::BeyondBase { end, base });
+        match self.end > base {
+            true => Err(DeltaError::BeyondBase { end: self.end, base }),
+            false => Ok(base - self.removed + self.added),
         }
-        let removed: usize = self.fragments.iter().map(|f| f.end - f.start).sum();
-        // Replacements are slices of one buffer, so their sum fits.
-        let added: usize = self.fragments.iter().map(|f| f.length).sum();
-        Ok(base - removed + added)
     }
 
     /// The text that this delta makes of `base`.
     pub fn apply(&self, base: &[u8]) -> Result<Vec<u8>, DeltaError> {
         let mut text = Vec::with_capacity(self.result_length(base.len())?);
         let mut copied = 0;
-        for fragment in &self.fragments {
+        for fragment in self.fragments() {
             text.extend_from_slice(base.get(copied..fragment.start).unwrap_or_default());
-            text.extend_from_slice(self.replacement(fragment));
+            text.extend_from_slice(fragment.replacement);
             copied = fragment.end;
         }
         text.extend_from_slice(base.get(copied..).unwrap_or_default());
@@ -112,7 +116,7 @@ impl Delta {
     pub fn copies(&self, base: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         let mut source = 0;
         let mut target = 0;
-        let ends = self.fragments.iter().map(|f| (f.start, f.end, f.length));
+        let ends = self.fragments().map(|f| (f.start, f.end, f.replacement.len()));
         ends.chain([(base, base, 0)]).filter_map(move |(start, end, length)| {
             let copy = (source, target, start.saturating_sub(source));
             source = end;
@@ -157,6 +161,14 @@ mod tests {
         for end in 1..whole.len() {
             assert!(Delta::parse(whole[..end].to_vec()).is_err(), "cut at {end}");
         }
+    }
+
+    #[test]
+    fn ranges_that_change_nothing_take_no_memory_beyond_their_bytes() {
+        let delta = Delta::parse(vec![0; 12 << 16]).unwrap();
+        assert_eq!(delta.fragments().count(), 1 << 16);
+        assert_eq!(delta.apply(b"text").unwrap(), b"text");
+        assert!(delta.bytes.capacity() <= 12 << 16);
     }
 
     proptest::proptest! {

@@ -12,7 +12,7 @@ mod index;
 mod nodes;
 mod reader;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::{Node, Rev};
 use crate::base::Limits;
@@ -35,13 +35,14 @@ pub struct Revlog {
     limits: Limits,
 }
 
-/// The two files of a revlog. The second exists only for revlogs that are not inline.
-#[derive(Clone, Copy, Debug)]
-pub struct RevlogFiles<'a> {
-    /// The index, `….i`.
-    pub index: &'a Path,
-    /// The data, `….d`.
-    pub data: &'a Path,
+/// The two files of a revlog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevlogFiles {
+    /// The index, which may hold the data too.
+    pub index: PathBuf,
+    /// The data; not there where the index holds it. Long names make its name differ from the
+    /// index's in more than the last letter.
+    pub data: PathBuf,
 }
 
 impl Revlog {
@@ -49,14 +50,14 @@ impl Revlog {
     /// it: `00changelog`, `00manifest`, or the path of the tracked file.
     pub fn open(
         name: &str,
-        files: RevlogFiles<'_>,
+        files: &RevlogFiles,
         limits: &Limits,
     ) -> Result<Option<Self>, RevlogError> {
-        let Some(bytes) = data::read_index(name, files.index, limits)? else { return Ok(None) };
+        let Some(bytes) = data::read_index(name, &files.index, limits)? else { return Ok(None) };
         let index = Index::parse(name, bytes)?;
         let data = match index.is_inline() || index.is_empty() {
             true => None,
-            false => Some(DataFile::open(files.data)?),
+            false => Some(DataFile::open(&files.data)?),
         };
         let nodes = NodeTable::new(&index);
         Ok(Some(Self { name: name.to_owned(), index, data, nodes, limits: limits.clone() }))

@@ -3,8 +3,10 @@
 use super::index::Index;
 use crate::hg::{Node, Rev};
 
-/// The revisions of one index, sorted by the first eight bytes of their nodes: 16 bytes a
-/// revision, made in one sort.
+/// The revisions of one index, sorted by their nodes: 16 bytes a revision, made in one sort.
+///
+/// Only the first eight bytes are at hand, which decide nearly always. Where they are the same the
+/// index is asked: nobody has checked the nodes yet, and a million may begin alike.
 #[derive(Debug, Default)]
 pub(super) struct NodeTable(Vec<(u64, Rev)>);
 
@@ -18,14 +20,19 @@ impl NodeTable {
         let revs = (0u32..).map(Rev::new).take(index.len());
         let mut table: Vec<_> =
             revs.filter_map(|rev| Some((prefix(index.node(rev)?), rev))).collect();
-        table.sort_unstable();
+        table.sort_unstable_by(|(a, a_rev), (b, b_rev)| {
+            let nodes = || index.node(*a_rev).cmp(&index.node(*b_rev));
+            a.cmp(b).then_with(nodes).then(a_rev.cmp(b_rev))
+        });
         Self(table)
     }
 
     pub(super) fn find(&self, index: &Index, node: Node) -> Option<Rev> {
         let wanted = prefix(node);
-        let first = self.0.partition_point(|(prefix, _)| *prefix < wanted);
-        let same = self.0.iter().skip(first).take_while(|(prefix, _)| *prefix == wanted);
-        same.map(|(_, rev)| *rev).find(|rev| index.node(*rev) == Some(node))
+        let first = self.0.partition_point(|(prefix, rev)| {
+            prefix.cmp(&wanted).then_with(|| index.node(*rev).cmp(&Some(node))).is_lt()
+        });
+        let (_, rev) = self.0.get(first)?;
+        (index.node(*rev) == Some(node)).then_some(*rev)
     }
 }

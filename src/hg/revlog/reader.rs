@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::data::Window;
-use super::{Delta, Entry, Problem, Revlog, RevlogError, chunk};
+use super::{Delta, Problem, Revlog, RevlogError, chunk};
 use crate::base::compress::Decompressor;
 use crate::base::sha1;
 use crate::hg::{Node, Rev};
@@ -19,12 +19,6 @@ pub struct RevlogReader<'r> {
     window: Window,
     decompressor: Decompressor,
     cache: TextCache,
-}
-
-/// What is stored for a revision.
-enum Stored {
-    Full(Vec<u8>),
-    Delta(Rev, Delta),
 }
 
 impl<'r> RevlogReader<'r> {
@@ -64,78 +58,89 @@ impl<'r> RevlogReader<'r> {
         if let Some(text) = self.cache.get(rev) {
             return Ok((text, None));
         }
-        let mut deltas = Vec::new();
+        // Down the chain by the index alone: only one delta of it is ever held, however long it is
+        // and whatever its deltas expand to.
+        let mut links = Vec::new();
         let mut at = rev;
         let mut text = loop {
             if let Some(text) = self.cache.get(at) {
                 break text;
             }
-            match self.stored(at)? {
-                Stored::Full(text) => break self.keep(at, text)?,
+            match self.revlog.entry(at)?.delta_base {
+                None => break self.full_text(at)?,
                 // A base is always an earlier revision, so this ends.
-                Stored::Delta(base, delta) => {
-                    deltas.push((at, base, delta));
+                Some(base) => {
+                    links.push((at, base));
                     at = base;
                 }
             }
         };
         let mut last = None;
-        for (at, base, delta) in deltas.into_iter().rev() {
-            self.check_size(
-                at,
-                delta.result_length(text.len()).map_err(|e| self.bad_delta(at, e))?,
-            )?;
+        for (at, base) in links.into_iter().rev() {
+            let delta = self.delta(at)?;
+            let size = delta.result_length(text.len()).map_err(|e| self.bad_delta(at, e))?;
+            self.check_length(at, size)?;
             let next = delta.apply(&text).map_err(|e| self.bad_delta(at, e))?;
-            text = self.keep(at, next)?;
+            text = self.keep(at, next);
             last = Some((base, delta));
         }
         Ok((text, last))
+    }
+
+    /// The text of a revision that is stored in full.
+    fn full_text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
+        let text = self.chunk(rev)?;
+        self.check_length(rev, text.len())?;
+        Ok(self.keep(rev, text))
+    }
+
+    /// The delta of a revision that is stored as one.
+    fn delta(&mut self, rev: Rev) -> Result<Delta, RevlogError> {
+        let bytes = self.chunk(rev)?;
+        Delta::parse(bytes).map_err(|e| self.bad_delta(rev, e))
     }
 
     fn bad_delta(&self, rev: Rev, error: super::delta::DeltaError) -> RevlogError {
         self.revlog.error(rev, Problem::Delta(error))
     }
 
-    /// Refuses a text that is larger than the limit before it is made.
-    fn check_size(&self, rev: Rev, size: usize) -> Result<(), RevlogError> {
-        let (size, limit) = (size as u64, self.revlog.limits.revision_bytes as u64);
+    /// Refuses a text that is larger than the limit, before it is read.
+    fn check_size(&self, rev: Rev, size: u64) -> Result<(), RevlogError> {
+        let limit = self.revlog.limits.revision_bytes as u64;
         match size > limit {
             true => Err(self.revlog.error(rev, Problem::TooLarge { size, limit })),
             false => Ok(()),
         }
     }
 
-    /// Checks the length of a text just made, and keeps it.
-    fn keep(&mut self, rev: Rev, text: Vec<u8>) -> Result<Text, RevlogError> {
-        let declared = self.revlog.entry(rev)?.text_length.map(u64::from);
-        let actual = text.len() as u64;
-        if let Some(declared) = declared.filter(|declared| *declared != actual) {
-            return Err(self.revlog.error(rev, Problem::Length { declared, actual }));
+    /// Refuses a text that is larger than the limit, or not as long as the index says.
+    fn check_length(&self, rev: Rev, actual: usize) -> Result<(), RevlogError> {
+        let actual = actual as u64;
+        self.check_size(rev, actual)?;
+        match self.revlog.entry(rev)?.text_length.map(u64::from) {
+            Some(declared) if declared != actual => {
+                Err(self.revlog.error(rev, Problem::Length { declared, actual }))
+            }
+            _ => Ok(()),
         }
-        let text = Arc::new(text);
-        self.cache.put(rev, &text);
-        Ok(text)
     }
 
-    /// Reads and decompresses what is stored for `rev`.
-    fn stored(&mut self, rev: Rev) -> Result<Stored, RevlogError> {
-        let entry = self.revlog.entry(rev)?;
-        if let Some(size) = entry.text_length {
-            self.check_size(rev, size as usize)?;
-        }
-        let bytes = self.chunk(rev, &entry)?;
-        Ok(match entry.delta_base {
-            None => Stored::Full(bytes),
-            Some(base) => {
-                let delta = Delta::parse(bytes).map_err(|e| self.bad_delta(rev, e))?;
-                Stored::Delta(base, delta)
-            }
-        })
+    /// Keeps a text just made.
+    fn keep(&mut self, rev: Rev, text: Vec<u8>) -> Text {
+        let text = Arc::new(text);
+        self.cache.put(rev, &text);
+        text
     }
 
     /// The decompressed chunk of `rev`.
-    fn chunk(&mut self, rev: Rev, entry: &Entry) -> Result<Vec<u8>, RevlogError> {
+    fn chunk(&mut self, rev: Rev) -> Result<Vec<u8>, RevlogError> {
         let revlog = self.revlog;
+        let entry = revlog.entry(rev)?;
+        if let Some(size) = entry.text_length {
+            self.check_size(rev, u64::from(size))?;
+        }
+        // What is stored is never longer than what it stands for, but for a byte that says how.
+        self.check_size(rev, u64::from(entry.stored_length).saturating_sub(1))?;
         let outside =
             || Problem::OutOfFile { offset: entry.offset, length: u64::from(entry.stored_length) };
         let stored = match &revlog.data {
@@ -143,7 +148,7 @@ impl<'r> RevlogReader<'r> {
             None => revlog.index.inline_data(rev, entry.stored_length as usize),
         };
         let stored = stored.ok_or_else(|| revlog.error(rev, outside()))?;
-        // A full text has its declared size; a delta can be no larger than its ranges and texts.
+        // A full text has its declared size; a delta has no more than we would hold of a text.
         let limit = match (entry.delta_base, entry.text_length) {
             (None, Some(size)) => size as usize,
             _ => revlog.limits.revision_bytes,
@@ -191,8 +196,18 @@ impl TextCache {
         let (text, tick) = self.texts.get_mut(&rev)?;
         self.tick += 1;
         *tick = self.tick;
+        let text = text.clone();
         self.uses.push_back((rev, self.tick));
-        Some(text.clone())
+        self.forget_stale_uses();
+        Some(text)
+    }
+
+    /// One text that is asked for again and again must not make the list of uses grow.
+    fn forget_stale_uses(&mut self) {
+        if self.uses.len() > 4 * self.texts.len() + 64 {
+            let texts = &self.texts;
+            self.uses.retain(|(rev, tick)| texts.get(rev).is_some_and(|(_, last)| last == tick));
+        }
     }
 
     fn put(&mut self, rev: Rev, text: &Text) {

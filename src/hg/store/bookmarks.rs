@@ -40,6 +40,14 @@ pub fn parse(text: &[u8]) -> (Bookmarks, Vec<Note>) {
     (bookmarks, notes.finish())
 }
 
+/// Whether `name` marks the other side of a bookmark that diverged in a pull, such as `main@origin`.
+///
+/// Such bookmarks are bookmarks like others in the repository that has them, but `hg` does not
+/// show them to clients.
+pub fn is_divergent(name: &[u8]) -> bool {
+    name.contains(&b'@') && !name.ends_with(b"@")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,22 +76,22 @@ mod tests {
         assert_eq!(read(&format!("{n} a\rb\x0bc\n")), one("a\rb\x0bc"));
         assert_eq!(read(&format!("{n} a\n{} a\n{n} @\n", node(2))).0.len(), 2);
         assert_eq!(read(&format!("{} a\n{n} a\n", node(2))), one("a"));
-        assert_eq!(
-            parse(
-                format!("{n} ")
-                    .as_bytes()
-                    .iter()
-                    .chain(b"caf\xe9")
-                    .copied()
-                    .collect::<Vec<_>>()
-                    .as_slice()
-            )
-            .0
-            .keys()
-            .next()
-            .unwrap(),
-            "caf\u{e9}".chars().map(|c| c as u8).collect::<Vec<_>>().as_slice()
-        );
+        let latin1 = [n.to_string().as_bytes(), b" caf\xe9"].concat();
+        assert_eq!(parse(&latin1).0.get(&b"caf\xe9"[..]), Some(&n));
+    }
+
+    #[test]
+    fn divergent_names() {
+        for (name, divergent) in [
+            ("a", false),
+            ("@", false),
+            ("a@", false),
+            ("a@b@", false),
+            ("a@b", true),
+            ("@1", true),
+        ] {
+            assert_eq!(is_divergent(name.as_bytes()), divergent, "{name}");
+        }
     }
 
     #[test]

@@ -231,22 +231,15 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::testing::dag;
     use super::*;
 
     /// A history: for each revision its parents (as distances back), its branch, whether it closes.
     type History = Vec<([usize; 2], u8, bool)>;
 
     fn build(history: &History) -> (Dag, Vec<BString>) {
-        let mut dag = Dag::new();
-        let mut names = Vec::new();
-        for (rev, (back, branch, _)) in history.iter().enumerate() {
-            let parent = |back: usize| {
-                (back > 0).then(|| rev.checked_sub(back)).flatten().map(|p| Rev::new(p as u32))
-            };
-            dag.push([parent(back[0]), parent(back[1])]).unwrap();
-            names.push(BString::from(vec![b'a' + branch]));
-        }
-        (dag, names)
+        let names = history.iter().map(|(_, branch, _)| BString::from(vec![b'a' + branch]));
+        (dag(history.iter().map(|(back, ..)| *back)), names.collect())
     }
 
     fn compute(history: &History) -> Branches {

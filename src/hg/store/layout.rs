@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use bstr::ByteSlice;
 
 use crate::base::{Fault, HasFault, Limits, RepoPath, RepoPathBuf};
+use crate::hg::revlog::RevlogFiles;
 
 use super::files::{ReadError, lines, read_bounded};
 use super::path_encode::PathEncoding;
-use super::requirements::Requirements;
+use super::requirements::{BadRequirement, Requirements};
 
 /// A folder could not be opened as a Mercurial repository.
 #[derive(Debug, thiserror::Error)]
@@ -31,12 +32,13 @@ pub enum OpenError {
         source: ReadError,
     },
     /// A `requires` file holds a line that cannot be a requirement.
-    #[error("read {}: line {line} is not a requirement", file.display())]
+    #[error("read {}", file.display())]
     BadRequirement {
         /// The `requires` file.
         file: PathBuf,
-        /// The line's number, from 1.
-        line: usize,
+        /// Which line.
+        #[source]
+        source: BadRequirement,
     },
     /// The repository uses formats that we do not read.
     #[error("open {}: it requires {}", path.display(), requirements.join(", "))]
@@ -61,6 +63,8 @@ pub enum OpenError {
         path: PathBuf,
         /// The `.hg` folder that it names.
         source_path: PathBuf,
+        /// The file that names it.
+        file: PathBuf,
     },
     /// The repository and the one whose store it shares disagree on `share-safe`.
     #[error("open {}: it shares the store of {}, and only one of them is share-safe", path.display(), source_path.display())]
@@ -98,10 +102,9 @@ impl HasFault for OpenError {
                 "format with `hg clone --pull`, or upgrade this one with `hg debugupgraderepo`"
             )
             .to_owned(),
-            Self::ShareSourceMissing { path, .. } => format!(
-                "write the `.hg` folder of the shared repository into {}",
-                path.join("sharedpath").display()
-            ),
+            Self::ShareSourceMissing { file, .. } => {
+                format!("write the `.hg` folder of the shared repository into {}", file.display())
+            }
             Self::ShareMismatch { .. } => {
                 "see `hg help config.format.use-share-safe`, or share the repository anew"
                     .to_owned()
@@ -122,16 +125,6 @@ impl HasFault for UnsafePath {
     fn fault(&self) -> Fault {
         Fault::Corrupt
     }
-}
-
-/// The two files of a revlog.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevlogFiles {
-    /// The index, which may hold the data too.
-    pub index: PathBuf,
-    /// The data; not there where the index holds it. Long names make its name differ from the
-    /// index's in more than the last letter.
-    pub data: PathBuf,
 }
 
 /// An opened repository: where its parts are, and that we can read them.
@@ -323,7 +316,7 @@ impl Opening<'_> {
         let Some(text) = self.read(file)? else { return Ok(None) };
         Requirements::parse(&text)
             .map(Some)
-            .map_err(|bad| OpenError::BadRequirement { file: file.to_owned(), line: bad.line })
+            .map_err(|source| OpenError::BadRequirement { file: file.to_owned(), source })
     }
 
     /// The `.hg` folder of the repository whose store the one with `dot_hg` shares.
@@ -336,7 +329,7 @@ impl Opening<'_> {
         // `join` keeps an absolute path as it is.
         let source = dot_hg.join(OsStr::from_bytes(text.get(..ended).unwrap_or_default()));
         if ended == 0 || text.contains(&0) || !source.is_dir() {
-            return Err(OpenError::ShareSourceMissing { path: path(), source_path: source });
+            return Err(OpenError::ShareSourceMissing { path: path(), source_path: source, file });
         }
         let theirs = self.requirements(&source.join("requires"))?.unwrap_or_default();
         if theirs.has("share-safe") != own.has("share-safe") {
@@ -345,3 +338,6 @@ impl Opening<'_> {
         Ok(source)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,10 +19,12 @@ pub mod path_encode;
 pub mod phases;
 pub mod requirements;
 pub mod tags;
+#[cfg(test)]
+mod testing;
 pub mod view;
 
 pub use files::{Note, ReadError, read_bounded};
-pub use layout::{Layout, OpenError, RevlogFiles, UnsafePath};
+pub use layout::{Layout, OpenError, UnsafePath};
 pub use phases::Phase;
 pub use view::{ServedView, ViewError};
 

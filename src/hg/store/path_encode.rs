@@ -191,15 +191,11 @@ mod tests {
     use bstr::BString;
     use proptest::prelude::*;
 
+    use super::super::testing::unhex;
     use super::*;
 
     const ALL: [PathEncoding; 4] =
         [PathEncoding::Plain, PathEncoding::Store, PathEncoding::Fncache, PathEncoding::Dotencode];
-
-    fn unhex(text: &str) -> Vec<u8> {
-        let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).unwrap() as u8).collect();
-        digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
-    }
 
     fn expect(encoding: PathEncoding, plain: &[u8], expected: &[u8]) {
         let made = encoding.encode(plain);

@@ -120,20 +120,13 @@ impl Phases {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{dag, node, rev};
     use super::*;
 
-    fn node(i: u8) -> Node {
-        Node::from_bytes([i; 20])
-    }
-
-    /// Five revisions in a row; the node of each is its number plus one, twenty times.
+    /// The phases of five revisions in a row, and how many notes there are.
     fn phases(text: &str) -> (Vec<Phase>, usize) {
-        let mut dag = Dag::new();
-        for rev in 0..5u32 {
-            dag.push([rev.checked_sub(1).map(Rev::new), None]).unwrap();
-        }
-        let lookup =
-            |n: Node| (0..5u8).find(|&rev| n == node(rev + 1)).map(|rev| Rev::new(rev.into()));
+        let dag = dag([[1, 0]; 5]);
+        let lookup = |n: Node| (0..5).find(|i| node(*i) == n).map(rev);
         let (phases, notes) = PhaseRoots::parse(text.as_bytes()).unwrap().over(&dag, &lookup);
         (dag.revs().map(|rev| phases.of(rev)).collect(), notes.len())
     }
@@ -141,18 +134,18 @@ mod tests {
     #[test]
     fn descendants_inherit_the_highest() {
         use Phase::{Draft as D, Internal as I, Public as P, Secret as S};
-        let (n1, n2, n4) = (node(1), node(2), node(4));
+        let (n0, n1, n3) = (node(0), node(1), node(3));
         assert_eq!(phases(""), (vec![P; 5], 0));
-        assert_eq!(phases(&format!("1 {n2}\n2 {n4}\n")), (vec![P, D, D, S, S], 0));
-        assert_eq!(phases(&format!("2 {n2}\n1 {n4}")), (vec![P, S, S, S, S], 0));
-        assert_eq!(phases(&format!("2 {n2}\n1 {n1}\n")), (vec![D, S, S, S, S], 0));
-        assert_eq!(phases(&format!("0 {n1}\n96 {n4}\n")), (vec![P, P, P, I, I], 0));
-        assert_eq!(phases(&format!("1 {}\n1 {n4}\n", node(9))), (vec![P, P, P, D, D], 1));
+        assert_eq!(phases(&format!("1 {n1}\n2 {n3}\n")), (vec![P, D, D, S, S], 0));
+        assert_eq!(phases(&format!("2 {n1}\n1 {n3}")), (vec![P, S, S, S, S], 0));
+        assert_eq!(phases(&format!("2 {n1}\n1 {n0}\n")), (vec![D, S, S, S, S], 0));
+        assert_eq!(phases(&format!("0 {n0}\n96 {n3}\n")), (vec![P, P, P, I, I], 0));
+        assert_eq!(phases(&format!("1 {}\n1 {n3}\n", node(9))), (vec![P, P, P, D, D], 1));
     }
 
     #[test]
     fn what_mercurial_reads_is_read() {
-        let n = node(0xab);
+        let n = node(0xaa);
         let upper = n.to_string().to_uppercase();
         for line in [
             format!("1 {n}\r\n"),
@@ -168,7 +161,7 @@ mod tests {
 
     #[test]
     fn every_cut_or_flipped_byte_is_an_error_or_another_root() {
-        let text = format!("1 {}\n2 {}\n", node(0xab), node(0xcd));
+        let text = format!("1 {}\n2 {}\n", node(0xaa), node(0xcc));
         for end in 0..text.len() {
             let whole = end == 0 || [42, 43, 85].contains(&end);
             assert_eq!(PhaseRoots::parse(&text.as_bytes()[..end]).is_ok(), whole, "cut at {end}");

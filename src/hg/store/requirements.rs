@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::{Fault, HasFault};
+
 use super::files::lines;
 
 /// Requirements that change nothing we do not handle.
@@ -41,11 +43,18 @@ const READABLE: &[&str] = &[
     "largefiles",
 ];
 
-/// The `requires` file of a repository or of its store holds a line that cannot be a requirement.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A `requires` file holds a line that cannot be a requirement.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is not a requirement")]
 pub struct BadRequirement {
     /// The line's number, from 1.
     pub line: usize,
+}
+
+impl HasFault for BadRequirement {
+    fn fault(&self) -> Fault {
+        Fault::Corrupt
+    }
 }
 
 /// What a repository requires of its readers.

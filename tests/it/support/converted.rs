@@ -226,7 +226,9 @@ fn is_plain(folder: &str, name: &[u8], wanted: &[(&str, Vec<u8>, &str)]) -> bool
             .any(|bad| contains(name, bad))
         && !name.starts_with(b"/")
         && !name.ends_with(b"/")
-        && !name.eq_ignore_ascii_case(b"head");
+        && !name.eq_ignore_ascii_case(b"head")
+        // GitHub refuses what looks like a commit.
+        && !(name.len() == 40 && name.iter().all(u8::is_ascii_hexdigit));
     let lower = name.to_ascii_lowercase();
     let below = |a: &[u8], b: &[u8]| a.strip_prefix(b).is_some_and(|rest| rest.starts_with(b"/"));
     let rivals = wanted.iter().filter(|(other_folder, other, _)| {

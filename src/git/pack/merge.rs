@@ -1,0 +1,151 @@
+//! Many small packs made into one, so that a mirror of ten thousand small syncs is read as fast as
+//! one of a single large one.
+//!
+//! Entries are copied as they lie: within a pack, a delta names its base by distance or by id, and
+//! both hold wherever the pack's entries come to lie together.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::check::is_whole;
+use super::idx::{self, Packed};
+use super::writer::Output;
+use crate::base::durable::sync_folder;
+use crate::git::sink::SinkError;
+
+/// Fewer packs than this are left as they are.
+const MAX_PACKS: usize = 32;
+/// Bytes of a pack's header and of its trailing checksum.
+const HEADER: usize = 12;
+const TRAILER: usize = 20;
+
+/// One pack of a folder.
+struct Small {
+    pack: PathBuf,
+    index: PathBuf,
+    size: u64,
+}
+
+/// Merges the small packs in `folder` if there are many packs. Returns how many were merged.
+///
+/// Killed anywhere, every object is still in some pack. Nobody else may write to the folder, and
+/// who has it open for reading must open it again.
+pub(crate) fn merge_small(folder: &Path) -> Result<usize, SinkError> {
+    let io = |source| SinkError::Io { path: folder.to_owned(), source };
+    let mut packs = list(folder).map_err(io)?;
+    if packs.len() < MAX_PACKS {
+        return Ok(0);
+    }
+    packs.sort_by_key(|pack| pack.size);
+    packs.truncate(worth_merging(&packs));
+    merge(folder, &packs).map_err(io)?;
+    Ok(packs.len())
+}
+
+/// How many of the packs, sorted by size, are merged: up to the last that is less than twice as
+/// large as all before it together. So each byte is copied a logarithmic number of times.
+fn worth_merging(packs: &[Small]) -> usize {
+    let mut before = 0;
+    let mut worth = 0;
+    for (at, pack) in packs.iter().enumerate() {
+        if pack.size < before * 2 {
+            worth = at + 1;
+        }
+        before += pack.size;
+    }
+    worth
+}
+
+/// Files beside a pack that say something about it which would not hold of a merged one.
+const COMPANIONS: [&str; 5] = ["keep", "promisor", "mtimes", "bitmap", "rev"];
+
+/// The packs that have an index and nothing else.
+fn list(folder: &Path) -> io::Result<Vec<Small>> {
+    let mut packs = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let pack = entry.path();
+        let index = pack.with_extension("idx");
+        let is_pack = pack.extension().is_some_and(|suffix| suffix == "pack");
+        let alone = !COMPANIONS.iter().any(|suffix| pack.with_extension(suffix).exists());
+        if is_pack && index.exists() && alone {
+            packs.push(Small { pack, index, size: entry.metadata()?.len() });
+        }
+    }
+    Ok(packs)
+}
+
+fn merge(folder: &Path, packs: &[Small]) -> io::Result<()> {
+    if packs.len() < 2 {
+        return Ok(());
+    }
+    let mut output = Output::new(folder)?;
+    for small in packs {
+        // A damaged pack must not get a checksum that says it is sound.
+        if !is_whole(&small.pack)? || !is_whole(&small.index)? {
+            return Ok(());
+        }
+        let pack = fs::read(&small.pack)?;
+        let Some(mut objects) = idx::decode(&fs::read(&small.index)?) else { return Ok(()) };
+        let end = pack.len().saturating_sub(TRAILER);
+        let Some(entries) = pack.get(HEADER..end) else { return Ok(()) };
+        for object in &mut objects {
+            let Some(offset) = object.offset.checked_sub(HEADER as u64) else { return Ok(()) };
+            *object = Packed { offset, ..*object };
+        }
+        output.append(entries, objects.into_iter())?;
+    }
+    let saved = output.save(folder)?;
+    // The index first: an index without its pack is an error to readers.
+    for small in packs.iter().filter(|small| small.pack != saved) {
+        fs::remove_file(&small.index)?;
+        fs::remove_file(&small.pack)?;
+    }
+    sync_folder(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::sink::{NewObject, ObjectSink};
+    use crate::git::staging::Staging;
+    use crate::git::{BareRepository, ObjectId, ObjectKind};
+
+    #[test]
+    fn forty_small_packs_become_few_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = BareRepository::open_or_create(folder.path(), "master").unwrap();
+        let texts: Vec<_> = (0..40).map(|i| format!("{i}\n").repeat(100).into_bytes()).collect();
+        for text in &texts {
+            let known = repository.known().unwrap();
+            let staging = Staging::new(&repository.pack_folder(), known).unwrap();
+            let mut writer = staging.writer();
+            let id = ObjectId::of(ObjectKind::Blob, text);
+            let kind = ObjectKind::Blob;
+            writer.write(NewObject { id, kind, contents: text, likeness: None }).unwrap();
+            writer.finish().unwrap();
+            staging.save().unwrap();
+        }
+        assert_eq!(merge_small(&repository.pack_folder()).unwrap(), 40);
+        assert_eq!(list(&repository.pack_folder()).unwrap().len(), 1);
+        assert_eq!(merge_small(&repository.pack_folder()).unwrap(), 0);
+        let repository = BareRepository::open(folder.path()).unwrap();
+        assert!(repository.damaged_packs().unwrap().is_empty());
+        for text in texts {
+            let id = ObjectId::of(ObjectKind::Blob, &text);
+            assert_eq!(repository.read(id).unwrap(), Some((ObjectKind::Blob, text)));
+        }
+    }
+
+    #[test]
+    fn a_large_pack_is_not_copied_for_a_small_one() {
+        let sizes = |sizes: &[u64]| {
+            let small = |size: &u64| Small { pack: "p".into(), index: "i".into(), size: *size };
+            worth_merging(&sizes.iter().map(small).collect::<Vec<_>>())
+        };
+        assert_eq!(sizes(&[1, 1, 1, 1000]), 3);
+        assert_eq!(sizes(&[10, 10, 30, 90, 1000]), 4);
+        assert_eq!(sizes(&[1, 100, 10_000]), 0);
+    }
+}
