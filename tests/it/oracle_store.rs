@@ -112,7 +112,10 @@ struct History {
 
 impl History {
     fn read(hg: &Hg, repo: &str) -> Self {
-        let template = "{node} {p1node} {p2node} {closesbranch} {branch}\n";
+        let template = concat!(
+            "{node} {p1node} {p2node} ",
+            r#"{if(get(extras, "close"), "true", "false")} {branch}\n"#
+        );
         let text = hg.run(repo, &["log", "--hidden", "-r", "0:tip", "-T", template]);
         let mut history = Self {
             dag: Dag::new(),
@@ -288,7 +291,7 @@ fn branches_and_their_heads_are_those_of_hg(hg: &Hg, repo: &str) {
 /// Compares the tags of `repo` with those that its clone has.
 fn tags_are_those_of_hg(hg: &Hg, history: &History, view: &ServedView, repo: &str, clone: &str) {
     let mut texts = Vec::new();
-    let tagged = !hg.run(repo, &["log", "-r", "filelog('path:.hgtags')", "-T", "x"]).is_empty();
+    let tagged = !hg.run(repo, &["log", "-r", "file('path:.hgtags')", "-T", "x"]).is_empty();
     for head in view.heads().iter().filter(|_| tagged) {
         let rev = history.node(*head).to_string();
         let file_node = |line: &str| Node::from_hex(&line.as_bytes()[..40]).unwrap();
@@ -419,6 +422,11 @@ fn formats_that_hg_makes_open_or_are_named() {
     {
         let repo = format!("repo{i}");
         hg.init(&repo, &[config]);
+        let written = std::fs::read_to_string(hg.path(&repo).join(".hg/store/requires")).unwrap();
+        if let Some(name) = unsupported.filter(|name| !written.contains(name)) {
+            eprintln!("skipped: this hg makes no {name}");
+            continue;
+        }
         match (hg.open(&repo), unsupported) {
             (Ok(_), None) => {}
             (Err(OpenError::Unsupported { requirements, .. }), Some(name)) => {

@@ -1,6 +1,6 @@
 //! The index of a pack: sorted ids with the offset and checksum of each entry.
 
-use crate::base::{Reader, sha1};
+use crate::base::sha1;
 use crate::git::ObjectId;
 
 /// One object of a pack.
@@ -57,44 +57,19 @@ pub(super) fn encode(objects: &[Packed], pack_checksum: [u8; 20]) -> Vec<u8> {
     out
 }
 
-/// The objects of a version 2 index, sorted by id; `None` if it is not one.
-pub(super) fn decode(index: &[u8]) -> Option<Vec<Packed>> {
-    let mut reader = Reader::new(index.strip_prefix(MAGIC)?);
-    let fanout = reader.bytes("fan-out", 1024).ok()?;
-    let count = u32::from_be_bytes(*fanout.last_chunk()?) as usize;
-    let ids = reader.bytes("ids", count.checked_mul(20)?).ok()?;
-    let crcs = reader.bytes("checksums", count.checked_mul(4)?).ok()?;
-    let offsets = reader.bytes("offsets", count.checked_mul(4)?).ok()?;
-    let large = reader.rest();
-    let offset = |bytes: &[u8; 4]| match u32::from_be_bytes(*bytes) {
-        near if u64::from(near) < LARGE => Some(u64::from(near)),
-        far => {
-            let at = (far & 0x7fff_ffff) as usize;
-            Some(u64::from_be_bytes(*large.get(at.checked_mul(8)?..)?.first_chunk()?))
-        }
-    };
-    let (ids, crcs, offsets) = (ids.as_chunks().0, crcs.as_chunks().0, offsets.as_chunks().0);
-    let objects = ids.iter().zip(crcs).zip(offsets);
-    objects
-        .map(|((id, crc), at)| {
-            let (id, crc) = (ObjectId::from_bytes(*id), u32::from_be_bytes(*crc));
-            Some(Packed { id, offset: offset(at)?, crc })
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::pack::reader::index;
 
     #[test]
     fn what_is_written_is_read() {
         let object = |n: u8, offset| Packed { id: ObjectId::from_bytes([n; 20]), offset, crc: 7 };
         let objects = [object(0, 12), object(7, LARGE + 5), object(255, 1 << 40)];
-        let index = encode(&objects, [1; 20]);
-        assert_eq!(decode(&index).unwrap(), objects);
-        for end in 0..index.len() - 40 {
-            assert_eq!(decode(&index[..end]), None, "cut at {end}");
-        }
+        let read = index::parse(&encode(&objects, [1; 20])).unwrap();
+        assert_eq!(read.pack_checksum, [1; 20]);
+        let read = read.objects.iter();
+        let read: Vec<_> = read.map(|o| (o.id, o.offset, o.crc)).collect();
+        assert_eq!(read, objects.map(|o| (o.id, o.offset, Some(o.crc))));
     }
 }

@@ -9,7 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::check::is_whole;
-use super::idx::{self, Packed};
+use super::idx::Packed;
+use super::reader::index;
 use super::writer::Output;
 use crate::base::durable::sync_folder;
 use crate::git::sink::SinkError;
@@ -87,13 +88,9 @@ fn merge(folder: &Path, packs: &[Small]) -> io::Result<()> {
             return Ok(());
         }
         let pack = fs::read(&small.pack)?;
-        let Some(mut objects) = idx::decode(&fs::read(&small.index)?) else { return Ok(()) };
+        let Some(objects) = entries_of(&fs::read(&small.index)?) else { return Ok(()) };
         let end = pack.len().saturating_sub(TRAILER);
         let Some(entries) = pack.get(HEADER..end) else { return Ok(()) };
-        for object in &mut objects {
-            let Some(offset) = object.offset.checked_sub(HEADER as u64) else { return Ok(()) };
-            *object = Packed { offset, ..*object };
-        }
         output.append(entries, objects.into_iter())?;
     }
     let saved = output.save(folder)?;
@@ -103,6 +100,17 @@ fn merge(folder: &Path, packs: &[Small]) -> io::Result<()> {
         fs::remove_file(&small.pack)?;
     }
     sync_folder(folder)
+}
+
+/// The objects of an index, their offsets counted from the first entry; `None` if it does not have
+/// what the new index needs.
+fn entries_of(index: &[u8]) -> Option<Vec<Packed>> {
+    let objects = index::parse(index).ok()?.objects;
+    let objects = objects.iter().map(|object| {
+        let offset = object.offset.checked_sub(HEADER as u64)?;
+        Some(Packed { id: object.id, offset, crc: object.crc? })
+    });
+    objects.collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::git::ObjectId;
 
 /// What an index says of a pack.
 #[derive(Debug)]
-pub(super) struct Index {
+pub(in crate::git::pack) struct Index {
     /// The objects, sorted by id.
     pub objects: Vec<Indexed>,
     /// The last twenty bytes of the pack.
@@ -15,7 +15,7 @@ pub(super) struct Index {
 
 /// One object of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Indexed {
+pub(in crate::git::pack) struct Indexed {
     pub id: ObjectId,
     pub offset: u64,
     /// The CRC-32 of its entry, which version 1 does not have.
@@ -29,7 +29,7 @@ const LARGE: u32 = 0x8000_0000;
 const TRAILER: usize = 40;
 
 /// Reads a whole index. Its own checksum is not looked at; everything else is.
-pub(super) fn parse(bytes: &[u8]) -> Result<Index, IndexFlaw> {
+pub(in crate::git::pack) fn parse(bytes: &[u8]) -> Result<Index, IndexFlaw> {
     let mut reader = Reader::new(bytes);
     let second = bytes.starts_with(MAGIC);
     if second {

@@ -8,7 +8,7 @@
 mod delta;
 mod entry;
 mod error;
-mod index;
+pub(super) mod index;
 mod resolve;
 #[cfg(test)]
 mod tests;
