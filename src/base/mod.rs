@@ -12,6 +12,7 @@ pub mod progress;
 pub mod reader;
 pub mod repo_path;
 pub mod sha1;
+pub mod similar;
 pub mod text;
 
 pub use fault::{Fault, HasFault};

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::exit;
+use crate::convert::identity::{self, Identity, NATIVE};
 use crate::mirror::{MainBranch, RefNaming};
 
 /// Keeps Git mirrors of Mercurial repositories.
@@ -26,6 +28,19 @@ pub(super) struct OutputArgs {
     /// Log more; twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+}
+
+/// The rules for commits.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct IdentityArgs {
+    /// The rules that decide what a commit is, and so its id
+    #[arg(long, value_name = "NAME", default_value = NATIVE.name(), value_parser = identity_parser())]
+    pub(super) identity: &'static dyn Identity,
+}
+
+/// The identity of this name. The usage error lists the names there are, and the similar one.
+fn identity_parser() -> impl TypedValueParser<Value = &'static dyn Identity> {
+    PossibleValuesParser::new(identity::names()).try_map(|name| identity::named(&name))
 }
 
 /// The commands. One file for each in `cli/command/`.
@@ -88,6 +103,8 @@ pub(super) struct ConvertArgs {
     /// The name of the main branch
     #[arg(long, value_name = "NAME", default_value = "master")]
     pub(super) main_branch: String,
+    #[command(flatten)]
+    pub(super) identity: IdentityArgs,
 }
 
 impl ConvertArgs {
@@ -109,6 +126,8 @@ pub(super) struct VerifyArgs {
     /// The bare Git repository
     #[arg(value_name = "TARGET.git")]
     pub(super) target: PathBuf,
+    #[command(flatten)]
+    pub(super) identity: IdentityArgs,
 }
 
 /// `demo`
@@ -158,6 +177,21 @@ mod tests {
         let CommandArgs::Convert(args) = parse(line) else { panic!() };
         let main = MainBranch::Branch("default".to_owned());
         assert_eq!(args.naming(), RefNaming { main_branch: "trunk".to_owned(), main });
+    }
+
+    #[test]
+    fn identities_have_names() {
+        for (line, name) in [("", "native"), (" --identity fast-export", "fast-export")] {
+            let CommandArgs::Convert(args) = parse(&format!("synchroniser convert s t{line}"))
+            else {
+                panic!()
+            };
+            assert_eq!(args.identity.identity.name(), name);
+        }
+        let wrong = ["synchroniser", "verify", "s", "t", "--identity", "fast_export"];
+        let error = Args::try_parse_from(wrong).unwrap_err();
+        assert_eq!(error.exit_code(), i32::from(exit::USAGE));
+        assert!(error.to_string().contains("similar value exists: 'fast-export'"), "{error}");
     }
 
     #[test]

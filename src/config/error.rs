@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::{Fault, HasFault};
+use crate::convert::identity::UnknownIdentity;
 use crate::git::credential::CredentialError;
 use crate::git::url::UrlError;
 
@@ -129,6 +130,12 @@ pub enum ProblemKind {
     /// A source that is not a local path. The URL is not repeated: it may hold a secret.
     #[error("a URL; a source is a local path")]
     SourceNotLocal,
+    /// An identity that there is not.
+    #[error("{:?} is not an identity{}", source.name, suggestion(source.similar()))]
+    UnknownIdentity {
+        /// The name that was written, and what it may have meant.
+        source: UnknownIdentity,
+    },
     /// A main branch that Git would refuse.
     #[error("{value:?} is not a name that Git allows for a branch")]
     BadBranch {

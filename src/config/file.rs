@@ -10,7 +10,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 
 use super::error::{ProblemKind, Problems};
-use super::keys::{keys_of, similar};
+use super::keys::keys_of;
+use crate::base::similar::similar;
 
 /// The whole file.
 #[derive(Default)]
@@ -59,6 +60,7 @@ pub(super) struct MirrorSection {
     pub(super) source: Option<String>,
     pub(super) target: Option<String>,
     pub(super) plain_http: Option<bool>,
+    pub(super) identity: Option<String>,
     pub(super) main: Option<String>,
     pub(super) main_branch: Option<String>,
     pub(super) user: Option<String>,
@@ -200,7 +202,7 @@ impl SectionReader<'_> {
                     Err(message) => ProblemKind::WrongType { message },
                 }
             } else {
-                let similar = similar(key.as_ref(), known.iter().chain(beside));
+                let similar = similar(key.as_ref(), known.iter().chain(beside).copied());
                 ProblemKind::UnknownKey { similar }
             };
             self.problems.push(key_line, joined(name, key.as_ref()), kind);

@@ -12,6 +12,7 @@ use super::file::{DaemonSection, File, LimitsSection, MirrorSection, Section};
 use super::target::target;
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
+use crate::convert::identity::{self, Identity, NATIVE};
 use crate::git::reference::is_valid_ref_name;
 use crate::git::url::TargetUrl;
 use crate::mirror::{MainBranch, MirrorOptions, RefNaming};
@@ -204,6 +205,7 @@ fn mirror(
     // All are looked at before the first that is missing ends it.
     let source = source(section, folders, problems);
     let naming = naming(section, problems);
+    let identity = identity(section, problems);
     let target = target(section, folders, problems);
     let selector = selector(section, target.as_ref().map(|target| &target.url), problems);
     let options = MirrorOptions {
@@ -211,6 +213,7 @@ fn mirror(
         source: source?,
         target: target?,
         cache: cache.join(name),
+        identity,
         naming,
         limits: limits.clone(),
     };
@@ -231,6 +234,15 @@ fn source(
     };
     section.wrong("source", kind, problems);
     None
+}
+
+/// The identity, or the default one where what is written is none.
+fn identity(section: &Section<MirrorSection>, problems: &mut Problems) -> &'static dyn Identity {
+    let written = section.value.identity.as_deref().map(identity::named);
+    written.unwrap_or(Ok(NATIVE)).unwrap_or_else(|source| {
+        section.wrong("identity", ProblemKind::UnknownIdentity { source }, problems);
+        NATIVE
+    })
 }
 
 fn naming(section: &Section<MirrorSection>, problems: &mut Problems) -> RefNaming {

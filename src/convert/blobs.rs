@@ -9,19 +9,35 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::ConvertError;
 use super::engine::Input;
 use super::plan::{Plan, WantedFile};
-use crate::base::RepoPath;
+use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::sink::{Copied, Likeness, NewObject, ObjectSink, ObjectWriter};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
-use crate::hg::filelog::metadata_length;
+use crate::hg::filelog::{copied_from, metadata_length};
 use crate::hg::revlog::{Delta, Revlog, RevlogError, check_node};
 
-/// Writes all blobs of the plan to `sink`. Returns their ids in the order of [`Plan::files`].
+/// What the wanted file revisions are, by their numbers in [`Plan::files`].
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// The blob of each.
+    pub blobs: Vec<ObjectId>,
+    /// What those that are copies were copied from.
+    pub copied_from: HashMap<u32, RepoPathBuf>,
+}
+
+/// One file revision, converted.
+struct Done {
+    number: u32,
+    id: ObjectId,
+    copied_from: Option<RepoPathBuf>,
+}
+
+/// Writes all blobs of the plan to `sink`.
 pub(super) fn convert_files(
     input: &Input<'_>,
     plan: &Plan,
     sink: &dyn ObjectSink,
-) -> Result<Vec<ObjectId>, ConvertError> {
+) -> Result<Files, ConvertError> {
     let by_path = files_by_path(plan);
     let next = AtomicUsize::new(0);
     let work = || {
@@ -44,15 +60,16 @@ pub(super) fn convert_files(
         let theirs = workers.into_iter().map(|w| w.join().unwrap_or(Err(ConvertError::Worker)));
         std::iter::once(mine).chain(theirs.collect::<Vec<_>>()).collect()
     });
-    let mut ids = vec![ObjectId::NULL; plan.files.len()];
+    let mut files = Files { blobs: vec![ObjectId::NULL; plan.files.len()], ..Files::default() };
     for result in results {
-        for (file, id) in result? {
-            if let Some(slot) = ids.get_mut(file as usize) {
+        for Done { number, id, copied_from } in result? {
+            if let Some(slot) = files.blobs.get_mut(number as usize) {
                 *slot = id;
             }
+            files.copied_from.extend(copied_from.map(|from| (number, from)));
         }
     }
-    Ok(ids)
+    Ok(files)
 }
 
 /// The numbers of the wanted files of each path, the longest lists first: a long filelog that is
@@ -84,7 +101,7 @@ fn convert_path(
     plan: &Plan,
     files: &[u32],
     writer: &mut dyn ObjectWriter,
-    done: &mut Vec<(u32, ObjectId)>,
+    done: &mut Vec<Done>,
 ) -> Result<(), ConvertError> {
     let wanted = |file: &u32| plan.files.get(*file as usize);
     let Some(first) = files.first().and_then(wanted) else { return Ok(()) };
@@ -106,10 +123,13 @@ fn convert_path(
         revs.push((filelog.rev(file.node).ok_or_else(|| missing(file))?, number, file));
     }
     revs.sort_unstable_by_key(|(rev, ..)| *rev);
-    let mut walk = Walk { reader: filelog.reader(), converted: HashMap::new(), writer };
+    let copies = input.identity.records_copies();
+    let mut walk = Walk { reader: filelog.reader(), converted: HashMap::new(), copies, writer };
     for (rev, number, file) in revs {
         input.interrupt.check()?;
-        done.push((number, walk.convert(rev).map_err(|error| error.at(|e| damaged(file, e)))?));
+        let converted = walk.convert(rev, file.in_tree);
+        let (id, copied_from) = converted.map_err(|error| error.at(|e| damaged(file, e)))?;
+        done.push(Done { number, id, copied_from });
         input.progress.advance(1);
     }
     Ok(())
@@ -134,11 +154,18 @@ impl WalkError {
 struct Walk<'f, 'w> {
     reader: crate::hg::revlog::RevlogReader<'f>,
     converted: HashMap<Rev, Converted>,
+    /// Whether anybody asks for copies.
+    copies: bool,
     writer: &'w mut dyn ObjectWriter,
 }
 
 impl Walk<'_, '_> {
-    fn convert(&mut self, rev: Rev) -> Result<ObjectId, WalkError> {
+    /// Converts one revision: its blob, and what it was copied from.
+    fn convert(
+        &mut self,
+        rev: Rev,
+        in_tree: bool,
+    ) -> Result<(ObjectId, Option<RepoPathBuf>), WalkError> {
         let revlog: &Revlog = self.reader.revlog();
         let (text, delta) = self.reader.text_and_delta(rev).map_err(WalkError::Read)?;
         check_node(revlog, rev, &text).map_err(WalkError::Read)?;
@@ -147,6 +174,14 @@ impl Walk<'_, '_> {
         })?;
         let contents = text.get(metadata..).unwrap_or_default();
         let id = ObjectId::of(ObjectKind::Blob, contents);
+        let copied_from =
+            match self.copies && revlog.entry(rev).is_ok_and(|e| e.parents[0].is_none()) {
+                true => copied_from(&text).map(RepoPathBuf::from),
+                false => None,
+            };
+        if !in_tree {
+            return Ok((id, copied_from));
+        }
         let base = delta.and_then(|(base, delta)| Some((self.converted.get(&base)?, delta)));
         let copied = base.as_ref().map(|(base, delta)| copies(base, delta, metadata));
         let likeness = base.as_ref().zip(copied.as_ref()).map(|((base, _), copied)| Likeness {
@@ -157,7 +192,7 @@ impl Walk<'_, '_> {
         let object = NewObject { id, kind: ObjectKind::Blob, contents, likeness };
         self.writer.write(object).map_err(|error| WalkError::Write(error.into()))?;
         self.converted.insert(rev, Converted { id, metadata, length: text.len() });
-        Ok(id)
+        Ok((id, copied_from))
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ConvertError;
+use super::blobs::Files;
 use super::engine::Input;
-use super::identity::Facts;
+use super::identity::{CopiedFile, Facts, History};
 use super::idmap::Record;
 use super::plan::{Plan, TreePlan};
 use crate::git::sink::{NewObject, ObjectSink};
@@ -13,12 +14,12 @@ use crate::git::tree::{Directory, Edit, TreeEditor, TreeError, TreeSource};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
 
-/// Writes the trees and commits of the plan to `sink`; `blobs` are the ids of [`Plan::files`].
+/// Writes the trees and commits of the plan to `sink`; `files` are what [`Plan::files`] became.
 /// Returns one record for each changeset, in order.
 pub(super) fn convert_changesets(
     input: &Input<'_>,
     plan: &Plan,
-    blobs: &[ObjectId],
+    files: &Files,
     existing: &dyn TreeSource,
     sink: &dyn ObjectSink,
 ) -> Result<Vec<Record>, ConvertError> {
@@ -27,7 +28,9 @@ pub(super) fn convert_changesets(
     let mut changesets = input.changelog.reader();
     let mut records = Vec::with_capacity(input.changesets.len());
     let mut commits: HashMap<Rev, ObjectId> = HashMap::with_capacity(input.changesets.len());
+    let mut history = History::new(input.changelog);
     let mut edits = plan.edits.as_slice();
+    let mut introduced = plan.introduced.as_slice();
     let mut buffer = Vec::new();
     for (&rev, tree_plan) in input.changesets.iter().zip(&plan.trees) {
         input.interrupt.check()?;
@@ -37,7 +40,7 @@ pub(super) fn convert_changesets(
         buffer.clear();
         buffer.extend(mine.iter().filter_map(|edit| {
             let path: &[u8] = plan.paths.get(edit.path as usize)?;
-            let blob = |(mode, file)| Some((mode, *blobs.get(file as usize)?));
+            let blob = |(mode, file)| Some((mode, *files.blobs.get(file as usize)?));
             Some(Edit { path, file: edit.file.and_then(blob) })
         }));
         let mut editor = TreeEditor { source: existing, writer: writer.as_mut() };
@@ -48,10 +51,14 @@ pub(super) fn convert_changesets(
             let earlier = || input.map.commit(input.changelog.node(parent));
             commits.get(&parent).copied().or_else(earlier)
         };
-        // The input is closed under ancestors, together with the map.
-        let parents: Vec<_> = input.changelog.dag().parents(rev).filter_map(commit_of).collect();
         let changeset = changesets.changeset(rev)?;
-        let facts = Facts { node, changeset: &changeset, tree, parents: &parents };
+        // The input is closed under ancestors, together with the map.
+        let parents = input.identity.parents(rev, &changeset, &mut history)?;
+        let parents: Vec<_> = parents.into_iter().filter_map(commit_of).collect();
+        let (mine, rest) = introduced.split_at(tree_plan.introduced.min(introduced.len()));
+        introduced = rest;
+        let copies = copies(plan, files, mine);
+        let facts = Facts { node, changeset: &changeset, tree, parents: &parents, copies: &copies };
         let contents = input.identity.commit(&facts).to_bytes();
         let id = ObjectId::of(ObjectKind::Commit, &contents);
         let kind = ObjectKind::Commit;
@@ -62,6 +69,16 @@ pub(super) fn convert_changesets(
     }
     writer.finish()?;
     Ok(records)
+}
+
+/// Those of the introduced file revisions that are copies.
+fn copies(plan: &Plan, files: &Files, introduced: &[u32]) -> Vec<CopiedFile> {
+    let copy = |number: &u32| {
+        let from = files.copied_from.get(number)?.clone();
+        let file = plan.files.get(*number as usize)?;
+        Some(CopiedFile { to: plan.paths.get(file.path as usize)?.clone(), from })
+    };
+    introduced.iter().filter_map(copy).collect()
 }
 
 /// The directories that later changesets will be made from.

@@ -32,7 +32,7 @@ pub struct Input<'a> {
     /// What is converted already.
     pub map: &'a IdMap,
     /// The rules.
-    pub identity: &'a dyn Identity,
+    pub identity: &'static dyn Identity,
     /// How many threads convert files.
     pub threads: usize,
     /// Hears how far we are.
@@ -63,10 +63,10 @@ pub fn convert(
     let plan = plan(input)?;
     progress.end();
     progress.begin("converting files", Some(plan.files.len() as u64), "file revisions");
-    let blobs = convert_files(input, &plan, sink)?;
+    let files = convert_files(input, &plan, sink)?;
     progress.end();
     progress.begin("writing commits", changesets, "changesets");
-    let records = convert_changesets(input, &plan, &blobs, existing, sink)?;
+    let records = convert_changesets(input, &plan, &files, existing, sink)?;
     progress.end();
     Ok(Conversion { records, left_out: plan.left_out.into_list() })
 }

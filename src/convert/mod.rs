@@ -1,6 +1,7 @@
 //! Changesets into commits: what a source and an identity make, bit by bit the same everywhere.
 
 mod blobs;
+mod clashes;
 mod commits;
 pub mod engine;
 mod error;
@@ -8,6 +9,7 @@ pub mod identity;
 pub mod idmap;
 mod left_out;
 pub mod names;
+mod places;
 mod plan;
 pub mod refs;
 mod verify;

@@ -1,36 +1,39 @@
 //! What a run has to do: which file revisions become blobs, and what each changeset's manifest
 //! changes in the tree of its parent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::ConvertError;
+use super::clashes::{Hidden, clashes, may_clash};
 use super::engine::Input;
 use super::left_out::Collector;
-use crate::base::repo_path::components;
+use super::places::{Places, Spot, mode};
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree::Mode;
-use crate::git::tree_name::{Forbidden, forbidden, forbidden_path};
-use crate::hg::manifest::{Change, FileKind, Line, Manifest, diff};
+use crate::hg::manifest::{Change, Line, Manifest, diff};
 use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
-use crate::hg::{Node, Rev};
+use crate::hg::{Changeset, Node, Rev};
 
 /// Everything that a run has to do, in compact numbers.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// The paths that occur.
     pub paths: Vec<RepoPathBuf>,
-    /// The file revisions that become blobs.
+    /// The file revisions that are read.
     pub files: Vec<WantedFile>,
     /// One entry for each changeset, in the order of the input.
     pub trees: Vec<TreePlan>,
     /// The edits of all trees, one after the other.
     pub edits: Vec<PlannedEdit>,
+    /// The file revisions, in [`Plan::files`], that each changeset introduced, one changeset after
+    /// the other. Only for identities that record copies.
+    pub introduced: Vec<u32>,
     /// What has no place in Git.
     pub left_out: Collector,
 }
 
-/// A file revision that becomes a blob.
+/// A file revision that becomes a blob, or may be a copy of another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WantedFile {
     /// Its path, in [`Plan::paths`].
@@ -39,6 +42,8 @@ pub(super) struct WantedFile {
     pub node: Node,
     /// The first changeset that needs it.
     pub changeset: Rev,
+    /// Whether it becomes a blob.
+    pub in_tree: bool,
 }
 
 /// How one changeset's tree is made.
@@ -48,6 +53,8 @@ pub(super) struct TreePlan {
     pub base: Option<Rev>,
     /// How many of [`Plan::edits`] are this tree's.
     pub edits: usize,
+    /// How many of [`Plan::introduced`] are this changeset's.
+    pub introduced: usize,
 }
 
 /// One path of one tree.
@@ -85,9 +92,7 @@ struct Planner<'p> {
     manifests: RevlogReader<'p>,
     to_check: SyncSender<(Rev, Text)>,
     plan: Plan,
-    path_numbers: HashMap<RepoPathBuf, u32>,
-    /// Why a path has no place in Git whatever it is, by number.
-    forbidden: Vec<Option<Forbidden>>,
+    places: Places,
     file_numbers: HashMap<(u32, Node), u32>,
     /// The manifest nodes of changesets in this run.
     manifest_of: HashMap<Rev, Node>,
@@ -104,8 +109,7 @@ impl<'p> Planner<'p> {
             manifests: input.manifests.reader(),
             to_check,
             plan: Plan::default(),
-            path_numbers: HashMap::new(),
-            forbidden: Vec::new(),
+            places: Places::new(input.identity),
             file_numbers: HashMap::new(),
             manifest_of: HashMap::new(),
             clashing: HashSet::new(),
@@ -118,21 +122,20 @@ impl<'p> Planner<'p> {
         let mut changesets = input.changelog.reader();
         for &rev in input.changesets {
             input.interrupt.check()?;
-            let manifest = changesets.changeset(rev)?.manifest;
-            let base = match input.changelog.dag().parents(rev).next() {
-                None => None,
-                Some(base) => Some((
-                    base,
-                    match self.manifest_of.get(&base) {
-                        Some(node) => *node,
-                        None => changesets.changeset(base)?.manifest,
-                    },
-                )),
-            };
-            self.manifest_of.insert(rev, manifest);
-            self.plan_tree(rev, manifest, base)?;
+            let changeset = changesets.changeset(rev)?;
+            let mut parents = Vec::with_capacity(2);
+            for parent in input.changelog.dag().parents(rev) {
+                let manifest = match self.manifest_of.get(&parent) {
+                    Some(node) => *node,
+                    None => changesets.changeset(parent)?.manifest,
+                };
+                parents.push((parent, manifest));
+            }
+            self.manifest_of.insert(rev, changeset.manifest);
+            self.plan_tree(rev, &changeset, &parents)?;
             input.progress.advance(1);
         }
+        self.plan.paths = self.places.into_paths();
         Ok(self.plan)
     }
 
@@ -152,42 +155,112 @@ impl<'p> Planner<'p> {
         Ok((Some(rev), self.manifests.unchecked_text(rev)?))
     }
 
+    /// Plans the tree of `rev`, whose parents have these manifests.
     fn plan_tree(
         &mut self,
-        changeset: Rev,
-        manifest: Node,
-        base: Option<(Rev, Node)>,
+        rev: Rev,
+        changeset: &Changeset,
+        parents: &[(Rev, Node)],
     ) -> Result<(), ConvertError> {
+        let base = parents.first().copied();
         let old = match base {
             Some((base, node)) => self.base_text(base, node)?,
             None => Text::default(),
         };
-        let (rev, new) = self.manifest_text(manifest, changeset)?;
-        if let Some(rev) = rev {
+        let (manifest, new) = self.manifest_text(changeset.manifest, rev)?;
+        if let Some(manifest) = manifest {
             // If nobody listens, a manifest is damaged, and the checker says which.
-            self.to_check.send((rev, new.clone())).map_err(|_| ConvertError::Worker)?;
+            self.to_check.send((manifest, new.clone())).map_err(|_| ConvertError::Worker)?;
         }
-        let start = self.plan.edits.len();
+        let delta = Delta { rev, manifest, old: &old, new: &new };
+        let mut changes = self.changes(delta)?;
+        let introduced = self.introduced(&changes, delta, changeset, parents.get(1))?;
+        if let Some(listed) = self.listed(changeset, base.is_none()) {
+            changes.retain(|change| listed.contains(change.path()));
+        }
         let base_clashes = base.is_some_and(|(_, node)| self.clashing.contains(&node));
-        let changes = self.changes(changeset, rev, &old, &new)?;
         let look = base_clashes || may_clash(&changes, Manifest::new(&new));
+        let identity = self.input.identity;
         let hidden = Hidden {
-            before: if base_clashes { clashes(&old) } else { Vec::new() },
-            after: if look { clashes(&new) } else { Vec::new() },
+            before: if base_clashes { clashes(identity, &old) } else { Vec::new() },
+            after: if look { clashes(identity, &new) } else { Vec::new() },
         };
+        let start = self.plan.edits.len();
         if hidden.is_empty() {
             for change in changes {
-                self.edit(changeset, change);
+                self.edit(rev, change);
             }
         } else {
-            self.edit_around(changeset, &changes, &old, &new, &hidden);
+            self.edit_around(delta, &changes, &hidden);
         }
         if !hidden.after.is_empty() {
-            self.clashing.insert(manifest);
+            self.clashing.insert(changeset.manifest);
         }
-        let base = base.map(|(base, _)| base);
-        self.plan.trees.push(TreePlan { base, edits: self.plan.edits.len() - start });
+        let (base, edits) = (base.map(|(base, _)| base), self.settle(start));
+        self.plan.trees.push(TreePlan { base, edits, introduced });
         Ok(())
+    }
+
+    /// The paths that a changeset's tree is confined to: what it lists itself, if it is a root and
+    /// the identity goes by that.
+    fn listed<'c>(&self, changeset: &'c Changeset, root: bool) -> Option<HashSet<&'c RepoPath>> {
+        let confined = root && self.input.identity.trusts_lists_of_roots();
+        confined.then(|| changeset.files.iter().map(AsRef::as_ref).collect())
+    }
+
+    /// Brings the edits from `start` on into order if clashes, or places other than the files' own,
+    /// disturbed it: of two edits of one path, the later one holds. Returns how many there are.
+    fn settle(&mut self, start: usize) -> usize {
+        let Plan { edits, .. } = &mut self.plan;
+        let edited = edits.get(start..).unwrap_or_default();
+        let path = |edit: &PlannedEdit| self.places.path(edit.path);
+        if !edited.is_sorted_by(|a, b| path(a) < path(b)) {
+            let mut last: BTreeMap<&RepoPathBuf, PlannedEdit> = BTreeMap::new();
+            // Removals come first: what another path leaves behind may be taken by this one.
+            let (gone, come): (Vec<_>, Vec<_>) =
+                edited.iter().partition(|edit| edit.file.is_none());
+            for edit in gone.into_iter().chain(come) {
+                if let Some(path) = path(edit) {
+                    last.insert(path, *edit);
+                }
+            }
+            let last: Vec<_> = last.into_values().collect();
+            edits.truncate(start);
+            edits.extend(last);
+        }
+        edits.len() - start
+    }
+
+    /// Plans to read what the changeset introduced: the file revisions that it lists and neither
+    /// parent has. Returns how many there are.
+    fn introduced(
+        &mut self,
+        changes: &[Change<'_>],
+        delta: Delta<'_>,
+        changeset: &Changeset,
+        second: Option<&(Rev, Node)>,
+    ) -> Result<usize, ConvertError> {
+        if !self.input.identity.records_copies() {
+            return Ok(0);
+        }
+        let start = self.plan.introduced.len();
+        let other = match second {
+            Some((parent, manifest)) => self.manifest_text(*manifest, *parent)?.1,
+            None => Text::default(),
+        };
+        let has = |text, line: Line<'_>| {
+            Manifest::new(text).file(line.path).is_some_and(|found| found.node == line.node)
+        };
+        let listed: HashSet<&RepoPath> = changeset.files.iter().map(AsRef::as_ref).collect();
+        for change in changes {
+            let (Change::Added(line) | Change::Modified(line)) = *change else { continue };
+            if listed.contains(line.path) && !has(delta.old, line) && !has(&other, line) {
+                let path = self.places.number(line.path);
+                let file = self.file_number(delta.rev, path, line, false);
+                self.plan.introduced.push(file);
+            }
+        }
+        Ok(self.plan.introduced.len() - start)
     }
 
     /// The text of the manifest that a changeset's is compared with. One of an earlier run is
@@ -198,7 +271,7 @@ impl<'p> Planner<'p> {
             if let Some(rev) = rev {
                 check_node(self.input.manifests, rev, &text)?;
             }
-            if !clashes(&text).is_empty() {
+            if !clashes(self.input.identity, &text).is_empty() {
                 self.clashing.insert(node);
             }
         }
@@ -206,19 +279,14 @@ impl<'p> Planner<'p> {
     }
 
     /// What differs between the manifests of a changeset and its base.
-    fn changes<'m>(
-        &self,
-        changeset: Rev,
-        rev: Option<Rev>,
-        old: &'m [u8],
-        new: &'m [u8],
-    ) -> Result<Vec<Change<'m>>, ConvertError> {
+    fn changes<'m>(&self, delta: Delta<'m>) -> Result<Vec<Change<'m>>, ConvertError> {
+        let Delta { rev, manifest, old, new } = delta;
         let mut changes = Vec::new();
-        diff(old, new, |change| changes.push(change)).map_err(|what| match rev {
-            Some(rev) => ConvertError::History(self.input.manifests.malformed(rev, what)),
+        diff(old, new, |change| changes.push(change)).map_err(|what| match manifest {
+            Some(manifest) => ConvertError::History(self.input.manifests.malformed(manifest, what)),
             None => ConvertError::NoManifest {
                 manifest: Node::NULL,
-                changeset: self.input.changelog.node(changeset),
+                changeset: self.input.changelog.node(rev),
             },
         })?;
         Ok(changes)
@@ -226,127 +294,74 @@ impl<'p> Planner<'p> {
 
     /// Plans the changes of a tree that lacks the files in `hidden.before` and must lack those in
     /// `hidden.after`.
-    fn edit_around(
-        &mut self,
-        changeset: Rev,
-        changes: &[Change<'_>],
-        old: &[u8],
-        new: &[u8],
-        hidden: &Hidden<'_>,
-    ) {
-        let start = self.plan.edits.len();
+    fn edit_around(&mut self, delta: Delta<'_>, changes: &[Change<'_>], hidden: &Hidden<'_>) {
+        let Delta { rev, old, new, .. } = delta;
         for &change in changes {
             let is_hidden = hidden.after.binary_search(&change.path()).is_ok();
-            self.edit(changeset, if is_hidden { Change::Removed(change.path()) } else { change });
+            self.edit(rev, if is_hidden { Change::Removed(change.path()) } else { change });
         }
         // Lines that did not change, and yet a place is taken or free now.
-        let only = |these: &[&'_ RepoPath], those: &[&'_ RepoPath]| {
-            let mut only = these.to_vec();
-            only.retain(|path| those.binary_search(path).is_err());
-            only.into_iter().map(RepoPath::to_owned).collect::<Vec<RepoPathBuf>>()
-        };
-        for path in only(&hidden.before, &hidden.after) {
-            if let Some(line) = Manifest::new(new).file(path.as_ref()) {
-                self.edit(changeset, Change::Added(line));
+        for path in hidden.freed() {
+            if let Some(line) = Manifest::new(new).file(path) {
+                self.edit(rev, Change::Added(line));
             }
         }
-        let node = self.input.changelog.node(changeset);
-        for path in only(&hidden.after, &hidden.before) {
-            self.plan.left_out.add(path.as_ref(), "is a directory too", node);
-            if Manifest::new(old).has_file(path.as_ref()) {
-                self.edit(changeset, Change::Removed(path.as_ref()));
+        let node = self.input.changelog.node(rev);
+        for path in hidden.taken() {
+            self.plan.left_out.add(path, "is a directory too", node);
+            if Manifest::new(old).has_file(path) {
+                self.edit(rev, Change::Removed(path));
             }
         }
-        let Plan { paths, edits, .. } = &mut self.plan;
-        let mut mine = edits.split_off(start);
-        mine.sort_by_key(|edit| paths.get(edit.path as usize));
-        mine.dedup_by_key(|edit| edit.path);
-        edits.append(&mut mine);
     }
 
-    /// Adds one edit to the plan, unless Git has no place for its path.
-    fn edit(&mut self, changeset: Rev, change: Change<'_>) {
+    /// Adds one edit to the plan, unless the identity has no place for its path.
+    fn edit(&mut self, rev: Rev, change: Change<'_>) {
         let path = change.path();
-        let number = self.path_number(path);
-        let forbidden = self.forbidden.get(number as usize).copied().flatten();
+        let number = self.places.number(path);
+        let plain = self.places.spot(path, number, Mode::Regular);
         let file = match change {
             Change::Removed(_) => None,
             Change::Added(line) | Change::Modified(line) => {
                 let mode = mode(line.kind);
-                let name = components(path).last().unwrap_or_default();
-                match forbidden.or_else(|| self::forbidden(name, mode)) {
-                    None => Some((mode, self.file_number(changeset, number, line))),
-                    Some(why) => {
-                        let node = self.input.changelog.node(changeset);
-                        self.plan.left_out.add(path, why.reason(), node);
+                match self.places.spot(path, number, mode) {
+                    Spot::At(_) => Some((mode, self.file_number(rev, number, line, true))),
+                    Spot::Nowhere => None,
+                    Spot::LeftOut(why) => {
+                        let node = self.input.changelog.node(rev);
+                        self.plan.left_out.add(path, why, node);
                         None
                     }
                 }
             }
         };
-        if forbidden.is_none() {
-            self.plan.edits.push(PlannedEdit { path: number, file });
+        if let Spot::At(path) = plain {
+            self.plan.edits.push(PlannedEdit { path, file });
         }
     }
 
-    fn path_number(&mut self, path: &RepoPath) -> u32 {
-        if let Some(number) = self.path_numbers.get(path) {
-            return *number;
+    fn file_number(&mut self, changeset: Rev, path: u32, line: Line<'_>, in_tree: bool) -> u32 {
+        let files = &mut self.plan.files;
+        let number = *self.file_numbers.entry((path, line.node)).or_insert_with(|| {
+            files.push(WantedFile { path, node: line.node, changeset, in_tree });
+            u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
+        });
+        if let Some(file) = files.get_mut(number as usize) {
+            file.in_tree |= in_tree;
         }
-        // Each path takes more than a byte of memory, so there are fewer than fit.
-        let number = u32::try_from(self.plan.paths.len()).unwrap_or(u32::MAX);
-        self.path_numbers.insert(path.to_owned(), number);
-        self.plan.paths.push(path.to_owned());
-        self.forbidden.push(forbidden_path(path));
         number
     }
-
-    fn file_number(&mut self, changeset: Rev, path: u32, line: Line<'_>) -> u32 {
-        let files = &mut self.plan.files;
-        *self.file_numbers.entry((path, line.node)).or_insert_with(|| {
-            files.push(WantedFile { path, node: line.node, changeset });
-            u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
-        })
-    }
 }
 
-/// The files of two manifests whose places are taken: a path that is a file and a directory stays a
-/// directory, which holds more. Each list is in path order.
-struct Hidden<'m> {
-    /// Those of the manifest that a changeset's is compared with.
-    before: Vec<&'m RepoPath>,
-    /// Those of the changeset's manifest.
-    after: Vec<&'m RepoPath>,
-}
-
-impl Hidden<'_> {
-    fn is_empty(&self) -> bool {
-        self.before.is_empty() && self.after.is_empty()
-    }
-}
-
-/// The files of a manifest whose path is a directory too, in a tree without what Git forbids.
-fn clashes(manifest: &[u8]) -> Vec<&RepoPath> {
-    Manifest::new(manifest).clashes(|line| {
-        let name = components(line.path).last().unwrap_or_default();
-        forbidden_path(line.path).is_none() && forbidden(name, mode(line.kind)).is_none()
-    })
-}
-
-/// Up to so many directories are looked up one by one; then looking at each line is cheaper.
-const MANY_LOOKUPS: usize = 1000;
-
-/// Whether a manifest may have a clash that its base has not: one that `changes` made.
-fn may_clash(changes: &[Change<'_>], new: Manifest<'_>) -> bool {
-    let added = || changes.iter().filter(|change| matches!(change, Change::Added(_)));
-    let mut lookups = added().flat_map(|change| components(change.path()));
-    lookups.nth(MANY_LOOKUPS).is_some() || added().any(|change| new.clashes_at(change.path()))
-}
-
-fn mode(kind: FileKind) -> Mode {
-    match kind {
-        FileKind::Regular => Mode::Regular,
-        FileKind::Executable => Mode::Executable,
-        FileKind::Symlink => Mode::Symlink,
-    }
+/// What leads from one manifest to the next.
+#[derive(Clone, Copy)]
+struct Delta<'d> {
+    /// The changeset that the next one is of.
+    rev: Rev,
+    /// Its revision; `None` for the empty one.
+    manifest: Option<Rev>,
+    /// The text of the one before.
+    old: &'d [u8],
+    /// Its text.
+    new: &'d [u8],
 }

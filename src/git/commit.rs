@@ -1,5 +1,7 @@
 //! Commits, byte by byte.
 
+use bstr::{BString, ByteSlice};
+
 use super::ObjectId;
 
 /// What a commit says. Everything is written as it is given: it must be free of newlines and NULs
@@ -15,7 +17,7 @@ pub struct Commit {
     /// Who recorded it, and when.
     pub committer: Signature,
     /// Further headers, in order.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(BString, BString)>,
     /// The message, with its final newline.
     pub message: Vec<u8>,
 }
@@ -23,38 +25,52 @@ pub struct Commit {
 /// A name, an address and a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// `Name <address>`, without `<`, `>`, newline or NUL in either part.
-    pub person: String,
-    /// Seconds since 1970, not negative.
-    pub seconds: u64,
-    /// Minutes east of UTC.
-    pub zone: i32,
+    /// `Name <address>`. Git asks for neither `<`, `>`, newline nor NUL in either part.
+    pub person: BString,
+    /// Seconds since 1970. Git asks for no negative ones.
+    pub seconds: i64,
+    /// How far east of UTC, as it is written: `+0130`.
+    pub zone: String,
 }
 
-impl std::fmt::Display for Signature {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sign = if self.zone < 0 { '-' } else { '+' };
-        let minutes = self.zone.unsigned_abs();
-        let (hours, minutes) = (minutes / 60, minutes % 60);
-        write!(f, "{} {} {sign}{hours:02}{minutes:02}", self.person, self.seconds)
+/// A zone of so many minutes east of UTC, as Git writes it.
+pub fn zone(minutes: i64) -> String {
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.unsigned_abs();
+    let (hours, minutes) = (minutes / 60, minutes % 60);
+    format!("{sign}{hours:02}{minutes:02}")
+}
+
+impl Signature {
+    /// The signature as a header has it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.person.to_vec();
+        bytes.extend_from_slice(format!(" {} {}", self.seconds, self.zone).as_bytes());
+        bytes
     }
 }
 
 impl Commit {
     /// The contents of the commit object.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut head = format!("tree {}\n", self.tree);
+        let mut bytes = format!("tree {}\n", self.tree).into_bytes();
         for parent in &self.parents {
-            head.push_str(&format!("parent {parent}\n"));
+            bytes.extend_from_slice(format!("parent {parent}\n").as_bytes());
         }
-        head.push_str(&format!("author {}\ncommitter {}\n", self.author, self.committer));
+        append_header(&mut bytes, b"author", &self.author.to_bytes());
+        append_header(&mut bytes, b"committer", &self.committer.to_bytes());
         for (key, value) in &self.headers {
-            head.push_str(&format!("{key} {}\n", value.replace('\n', "\n ")));
+            append_header(&mut bytes, key, &value.replace("\n", "\n "));
         }
-        head.push('\n');
-        let mut bytes = head.into_bytes();
+        bytes.push(b'\n');
         bytes.extend_from_slice(&self.message);
         bytes
+    }
+}
+
+fn append_header(bytes: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    for part in [key, b" ", value, b"\n"] {
+        bytes.extend_from_slice(part);
     }
 }
 
@@ -70,11 +86,11 @@ mod tests {
 
     #[test]
     fn bytes_as_git_writes_them() {
-        let author = Signature { person: "A <a@b>".into(), seconds: 5, zone: -210 };
+        let author = Signature { person: "A <a@b>".into(), seconds: 5, zone: zone(-210) };
         let commit = Commit {
             tree: ObjectId::NULL,
             parents: vec![ObjectId::NULL],
-            committer: Signature { zone: 60, ..author.clone() },
+            committer: Signature { zone: zone(60), ..author.clone() },
             author,
             headers: vec![("HG:node".into(), "x\ny".into())],
             message: b"m\n\nHG:node z\n".to_vec(),

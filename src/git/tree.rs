@@ -19,6 +19,8 @@ pub enum Mode {
     Symlink,
     /// A directory.
     Directory,
+    /// A commit of another repository, which is checked out there.
+    Gitlink,
 }
 
 impl Mode {
@@ -29,6 +31,7 @@ impl Mode {
             Self::Executable => "100755",
             Self::Symlink => "120000",
             Self::Directory => "40000",
+            Self::Gitlink => "160000",
         }
     }
 }

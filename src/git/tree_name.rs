@@ -93,7 +93,7 @@ pub fn forbidden(name: &[u8], mode: Mode) -> Option<Forbidden> {
     let allowed = |special: &Special| match mode {
         Mode::Regular | Mode::Executable => true,
         Mode::Symlink => special.may_be_link,
-        Mode::Directory => false,
+        Mode::Directory | Mode::Gitlink => false,
     };
     let is = |special: &&Special| {
         is_hfs(name, special.name) || ntfs_names(name).any(|name| special.is_ntfs(name))
@@ -114,6 +114,16 @@ pub fn forbidden_path(path: &RepoPath) -> Option<Forbidden> {
         }
     }
     None
+}
+
+/// Why no tree can have a file at `path`, even one that `git fsck` objects to.
+pub fn impossible_path(path: &RepoPath) -> Option<Forbidden> {
+    let why = components(path).find_map(|name| match name {
+        b"" => Some(Forbidden::Empty),
+        b"." | b".." => Some(Forbidden::Dots),
+        _ => None,
+    });
+    why.or_else(|| (components(path).count() > MAX_DEPTH + 1).then_some(Forbidden::TooDeep))
 }
 
 /// What NTFS may take for the name: it is cut at backslashes, which separate there.

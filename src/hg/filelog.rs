@@ -18,9 +18,33 @@ pub fn contents(text: &[u8]) -> Option<&[u8]> {
     text.get(metadata_length(text)?..)
 }
 
+/// The path that the file in the stored `text` was copied from, if its metadata says so. Whoever
+/// asks must know that the revision has no first parent in its filelog: one that has is no copy.
+pub fn copied_from(text: &[u8]) -> Option<&[u8]> {
+    let metadata = text.get(MARK.len()..metadata_length(text)?.checked_sub(MARK.len())?)?;
+    let value = |key: &[u8]| {
+        let mut lines = metadata.split(|&byte| byte == b'\n').rev();
+        lines.find_map(|line| line.strip_prefix(key))
+    };
+    // Old mistakes wrote one without the other, and that is no copy either.
+    value(b"copyrev: ")?;
+    value(b"copy: ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_are_told_by_both_keys() {
+        let copied = b"\x01\ncopy: a b\ncopyrev: 00\n\x01\ncopy: x";
+        assert_eq!(copied_from(copied), Some(&b"a b"[..]));
+        assert_eq!(copied_from(b"\x01\ncopyrev: 00\ncopy: a\n\x01\n"), Some(&b"a"[..]));
+        assert_eq!(copied_from(b"\x01\ncopy: a\n\x01\n"), None);
+        assert_eq!(copied_from(b"\x01\n\x01\ncopy: a\ncopyrev: b\n"), None);
+        assert_eq!(copied_from(b"copy: a\ncopyrev: b\n"), None);
+        assert_eq!(copied_from(b""), None);
+    }
 
     #[test]
     fn metadata_is_no_content() {

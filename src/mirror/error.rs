@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Interrupted};
 use crate::convert::ConvertError;
+use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::IdMapError;
 use crate::git::destination::PublishError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
@@ -39,6 +40,23 @@ pub enum SyncError {
     /// The id map cannot be read or written.
     #[error(transparent)]
     Map(#[from] IdMapError),
+    /// What is there was made with another identity.
+    #[error(transparent)]
+    Identity(#[from] RecordedIdentityError),
+    /// The id map is gone, and the commits do not tell which changesets they are.
+    #[error(
+        "find the id map {}: there are commits in {}, and those of the identity {identity} do not \
+         say which changesets they are",
+        map.display(), git.display()
+    )]
+    LostMap {
+        /// The map.
+        map: PathBuf,
+        /// The bare repository with the commits.
+        git: PathBuf,
+        /// The identity.
+        identity: &'static str,
+    },
     /// The Git side of the cache cannot be used.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -72,13 +90,17 @@ impl SyncError {
             Self::Source(error) => error,
             Self::Names(error) => error,
             Self::Map(error) => error,
+            Self::Identity(error) => error,
             Self::Git(error) => error,
             Self::Convert(error) => error,
             Self::Sink(error) => error,
             Self::References(error) => error,
             Self::Publish(error) => error,
             Self::Interrupted(error) => error,
-            Self::Folder { .. } | Self::Locked { .. } | Self::Refused { .. } => return None,
+            Self::Folder { .. }
+            | Self::Locked { .. }
+            | Self::Refused { .. }
+            | Self::LostMap { .. } => return None,
         })
     }
 }
@@ -89,6 +111,7 @@ impl HasFault for SyncError {
             Self::Folder { source, .. } => io_fault(source),
             Self::Locked { .. } => Fault::Unavailable,
             Self::Refused { .. } => Fault::Refused,
+            Self::LostMap { .. } => Fault::Corrupt,
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
         }
     }
@@ -100,6 +123,11 @@ impl HasFault for SyncError {
                  or let `main` follow a branch instead of the tip"
                     .to_owned(),
             ),
+            Self::LostMap { git, .. } => Some(format!(
+                "put the map back, or remove {} and convert all again: the same changesets become \
+                 the same commits",
+                git.display()
+            )),
             Self::Locked { .. } => Some("wait until it is done, and try again".to_owned()),
             _ => self.inner().and_then(HasFault::hint),
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::Limits;
+use crate::convert::identity::Identity;
 use crate::convert::names::RefNaming;
 use crate::git::destination::Target;
 
@@ -15,8 +16,10 @@ pub struct MirrorOptions {
     pub source: PathBuf,
     /// Where commits go.
     pub target: Target,
-    /// The folder that holds this mirror's cache: `git/`, `map`, `lock`.
+    /// The folder that holds this mirror's cache: `git/`, `map`, `identity`, `lock`.
     pub cache: PathBuf,
+    /// The rules that decide what a commit is.
+    pub identity: &'static dyn Identity,
     /// How source names become references.
     pub naming: RefNaming,
     /// What outside data may cost.
@@ -26,6 +29,8 @@ pub struct MirrorOptions {
 /// How a source is converted into a bare repository on this machine.
 #[derive(Clone, Debug, Default)]
 pub struct ConvertOptions {
+    /// The rules that decide what a commit is.
+    pub identity: &'static dyn Identity,
     /// How source names become references.
     pub naming: RefNaming,
     /// What outside data may cost.

@@ -6,7 +6,6 @@ use super::update::Run;
 use super::workspace::Workspace;
 use super::{MirrorOptions, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
-use crate::convert::identity::NATIVE;
 use crate::git::destination::{self, RefOutcome, RefResult};
 use crate::hg::Repository;
 
@@ -23,8 +22,8 @@ pub fn sync(
     // The lock first: what the source has after it was taken is what this run must see.
     let workspace = Workspace::cache(&options.cache)?;
     let source = Repository::open(&options.source, &options.limits)?;
-    let naming = &options.naming;
-    let updated = Run { source: &source, naming, identity: NATIVE, progress, interrupt }
+    let MirrorOptions { naming, identity, .. } = options;
+    let updated = Run { source: &source, naming, identity: *identity, progress, interrupt }
         .update(&workspace)?;
     let mut destination = destination::open(&options.target, workspace.git())?;
     let outcomes = destination::publish(

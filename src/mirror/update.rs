@@ -8,7 +8,7 @@ use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress, RepoPath};
 use crate::convert::engine::{Conversion, Filelogs, Input};
-use crate::convert::identity::{Identity, NATIVE};
+use crate::convert::identity::Identity;
 use crate::convert::idmap::Record;
 use crate::convert::names::{RefNaming, source_refs};
 use crate::convert::refs::WantedRefs;
@@ -66,8 +66,8 @@ pub fn convert(
     let start = Instant::now();
     let source = Repository::open(source, &options.limits)?;
     let workspace = Workspace::bare(target, &options.naming.main_branch)?;
-    let run =
-        Run { source: &source, naming: &options.naming, identity: NATIVE, progress, interrupt };
+    let ConvertOptions { naming, identity, .. } = options;
+    let run = Run { source: &source, naming, identity: *identity, progress, interrupt };
     let updated = run.update(&workspace)?;
     let refs = updated.moved();
     Ok(ConvertReport {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::SyncError;
 use crate::base::durable::replace_file;
 use crate::convert::IdMap;
-use crate::convert::identity::Identity;
+use crate::convert::identity::{Identity, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
 use crate::git::BareRepository;
 use crate::hg::{BranchTable, Changelog};
@@ -22,7 +22,7 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    /// The cache folder of a mirror: `git/`, `map` and `lock` in `folder`.
+    /// The cache folder of a mirror: `git/`, `map`, `identity` and `lock` in `folder`.
     pub(super) fn cache(folder: &Path) -> Result<Self, SyncError> {
         let lock = lock(folder)?;
         let (git, map) = (folder.join("git"), folder.join("map"));
@@ -46,22 +46,33 @@ impl Workspace {
         Ok(git)
     }
 
-    /// The id map. One that is lost is made again from the commits that the references reach.
+    /// The id map, for going on with `identity`. One that is lost is made again from the commits
+    /// that the references reach, if they say what they were made from.
     pub(super) fn open_map(
         &self,
         git: &BareRepository,
         identity: &dyn Identity,
     ) -> Result<IdMap, SyncError> {
+        recorded::check(&self.map, identity)?;
         if let Some(map) = IdMap::open(&self.map, |commit| git.contains(commit))? {
             return Ok(map);
         }
         let mut records: Vec<Record> = Vec::new();
         for commit in git.commits()? {
             let (id, contents) = commit?;
+            if !identity.names_changesets() {
+                return Err(SyncError::LostMap {
+                    map: self.map.clone(),
+                    git: self.git.clone(),
+                    identity: identity.name(),
+                });
+            }
             records.extend(identity.node_of(&contents).map(|node| (node, id)));
         }
         // Commits come in no useful order; a sorted map is the same whatever the order was.
         records.sort_unstable();
+        // Before the map, which is taken for one of `native` if nothing is recorded beside it.
+        recorded::write(&self.map, identity)?;
         Ok(IdMap::create(&self.map, &records)?)
     }
 

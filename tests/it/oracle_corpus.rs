@@ -8,7 +8,7 @@ use synchroniser::cli::exit;
 use crate::support::{Converted, Hg, TestEnv, env, for_all, git, same, skip};
 
 /// The corpus, if this machine has it and the tools to unpack and judge it.
-fn corpus() -> Option<PathBuf> {
+pub(crate) fn corpus() -> Option<PathBuf> {
     let found = env::corpus();
     if found.is_none() {
         skip("there is no corpus beside the project");
@@ -21,7 +21,7 @@ fn corpus() -> Option<PathBuf> {
 }
 
 /// The archives of a folder, by name.
-fn archives(folder: &Path, suffix: &str) -> Vec<(String, PathBuf)> {
+pub(crate) fn archives(folder: &Path, suffix: &str) -> Vec<(String, PathBuf)> {
     let entries = std::fs::read_dir(folder).unwrap();
     let mut archives: Vec<_> = entries
         .filter_map(|entry| {
@@ -34,11 +34,11 @@ fn archives(folder: &Path, suffix: &str) -> Vec<(String, PathBuf)> {
     archives
 }
 
-fn is_damaged(name: &str) -> bool {
+pub(crate) fn is_damaged(name: &str) -> bool {
     name.starts_with("damaged-") || name.starts_with("bad-")
 }
 
-fn unpack(env: &TestEnv, archive: &Path, name: &str) -> Result<PathBuf, String> {
+pub(crate) fn unpack(env: &TestEnv, archive: &Path, name: &str) -> Result<PathBuf, String> {
     env.run("tar", [Path::new("-xJf"), archive]).ok()?;
     let shared = env.path(name).join(".hg/sharedpath");
     if shared.exists() {
@@ -54,19 +54,30 @@ fn recorded_trees(
     oracle: &Path,
     name: &str,
 ) -> Result<Vec<(String, String)>, String> {
-    let plain = oracle.join(format!("{name}.trees.map"));
-    let packed = oracle.join(format!("{name}.trees.map.xz"));
+    // There is nothing to record of an empty repository.
+    Ok(recorded(env, oracle, &format!("{name}.trees.map"))?.unwrap_or_default())
+}
+
+/// The first two words of each line of a record, packed or not; `None` if there is no such record.
+pub(crate) fn recorded(
+    env: &TestEnv,
+    oracle: &Path,
+    file: &str,
+) -> Result<Option<Vec<(String, String)>>, String> {
+    let packed = oracle.join(format!("{file}.xz"));
     let text = if packed.exists() {
         env.run("xz", [Path::new("-dc"), &packed]).ok()?
     } else {
-        // There is nothing to record of an empty repository.
-        std::fs::read_to_string(plain).unwrap_or_default()
+        match std::fs::read_to_string(oracle.join(file)) {
+            Ok(text) => text,
+            Err(_) => return Ok(None),
+        }
     };
     let fields = |line: &str| {
         let mut fields = line.split(' ').map(str::to_owned);
         Some((fields.next()?, fields.next()?))
     };
-    Ok(text.lines().filter_map(fields).collect())
+    Ok(Some(text.lines().filter_map(fields).collect()))
 }
 
 /// Converts `source` and asks everybody whether that is right.
@@ -142,10 +153,14 @@ fn unbundled_histories_convert() {
         env.run(&program, [Path::new("init"), &source]).ok()?;
         let hg = Hg { env: &env, program: program.clone() };
         hg.run(&source, &["unbundle", "-q", bundle.to_str().unwrap()]).ok()?;
-        let file = bundle.file_name().unwrap().to_string_lossy().into_owned();
-        let name = format!("bundle-{}", file.trim_end_matches(".hg"));
-        check(&env, &source, &corpus.join("oracle"), &name)
+        check(&env, &source, &corpus.join("oracle"), &bundle_name(&bundle))
     });
+}
+
+/// How the records call a bundle.
+pub(crate) fn bundle_name(bundle: &Path) -> String {
+    let file = bundle.file_name().unwrap().to_string_lossy().into_owned();
+    format!("bundle-{}", file.trim_end_matches(".hg"))
 }
 
 /// One repository of each kind in halves: revisions that were cut off come back by a pull.

@@ -51,7 +51,11 @@ impl HasFault for ConvertCommandError {
 }
 
 pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
-    let options = ConvertOptions { naming: args.naming(), limits: Limits::default() };
+    let options = ConvertOptions {
+        identity: args.identity.identity,
+        naming: args.naming(),
+        limits: Limits::default(),
+    };
     let interrupt = interrupted_by_signals()?;
     let done = mirror::convert(&args.source, &args.target, &options, ui, &interrupt).map_err(
         |source| ConvertCommandError::Convert {

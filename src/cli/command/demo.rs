@@ -17,6 +17,7 @@ use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
+use crate::convert::identity::NATIVE;
 use crate::daemon::Daemon;
 use crate::git::BareRepository;
 
@@ -160,7 +161,7 @@ fn show(places: &Places, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> 
     for reference in &references {
         ui.say(&format!("  {} {}", reference.id.short(), reference.name));
     }
-    let report = verify::compare(&places.source, &places.target, ui, interrupt)?;
+    let report = verify::compare(&places.source, &places.target, NATIVE, ui, interrupt)?;
     ui.say(&format!(
         "arrived: {}, {}, {}",
         count(branches as u64, "branch", "branches"),

@@ -8,6 +8,7 @@ use crate::base::{Fault, HasFault, Interrupt, Limits};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
+use crate::convert::identity::Identity;
 use crate::convert::{self, VerifyError, VerifyReport};
 
 /// Source and target cannot be compared.
@@ -32,7 +33,7 @@ impl HasFault for VerifyCommandError {
 
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
-    let report = compare(&args.source, &args.target, ui, &interrupt)?;
+    let report = compare(&args.source, &args.target, args.identity.identity, ui, &interrupt)?;
     for difference in &report.differences {
         ui.result(difference);
     }
@@ -44,10 +45,11 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
 pub(super) fn compare(
     source: &Path,
     target: &Path,
+    identity: &'static dyn Identity,
     ui: &Ui,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyCommandError> {
-    convert::verify(source, target, &Limits::default(), ui, interrupt).map_err(|error| {
+    convert::verify(source, target, identity, &Limits::default(), ui, interrupt).map_err(|error| {
         VerifyCommandError { from: source.to_owned(), to: target.to_owned(), source: error }
     })
 }

@@ -4,40 +4,46 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::ByteSlice;
 
+use super::comparison::Comparison;
 use super::files::Blobs;
 use super::target::Sound;
-use super::trees::TreeHasher;
 use super::{Context, Differences, VerifyError};
 use crate::convert::IdMap;
-use crate::convert::identity::{Facts, Identity};
 use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::names::{MainBranch, RefNaming, source_refs};
 use crate::convert::refs::WantedRef;
+use crate::git::ObjectId;
 use crate::git::reference::BRANCHES;
-use crate::git::{ObjectId, ObjectKind};
 use crate::hg::manifest::Manifest;
 use crate::hg::revlog::Text;
 use crate::hg::{BranchTable, Changeset, Node, Rev, RevSet};
 
 /// The commit of each changeset, as the commits themselves say.
-type Commits = HashMap<Node, ObjectId>;
+pub(super) type Commits = HashMap<Node, ObjectId>;
 
 /// Compares every served changeset with its commit, and the source's names with the references.
 pub(super) fn compare(
     context: &Context<'_>,
-    identity: &dyn Identity,
     sound: &Sound,
     blobs: &Blobs,
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {
-    let commits = commits(context, identity, sound, differences)?;
+    let identity = context.identity;
+    let commits = match identity.names_changesets() {
+        true => commits(context, sound, differences)?,
+        false => recorded_commits(context, differences),
+    };
     let wanted = wanted_refs(context, differences);
     let published = published(context, &wanted);
     let served = context.source.view().served();
     context.progress.begin("comparing", Some(served.count() as u64), "changesets");
-    let trees = TreeHasher::new(blobs, &sound.ids);
-    let mut comparison =
-        Comparison { context, identity, commits: &commits, published: &published, trees };
+    let mut comparison = match Comparison::new(context, sound, blobs, commits, &published) {
+        Ok(comparison) => comparison,
+        Err(error) => {
+            differences.add_error(&error);
+            return Ok(());
+        }
+    };
     let changelog = context.source.changelog();
     let mut changesets = changelog.reader();
     let mut manifests = context.source.manifests().reader();
@@ -61,15 +67,19 @@ pub(super) fn compare(
                 continue;
             }
         };
-        match manifest {
-            Ok(text) => {
-                check_introduced(&text, blobs, rev, node, differences);
-                comparison.changeset(rev, &changeset, &text, differences);
-            }
-            Err(error) => differences.add_error(&error),
+        let compared = manifest.and_then(|text| {
+            check_introduced(&text, blobs, rev, node, differences);
+            comparison.changeset(rev, &changeset, &text, differences)
+        });
+        if let Err(error) = compared {
+            differences.add_error(&error);
         }
     }
     context.progress.end();
+    let commits = comparison.commits;
+    if !identity.names_changesets() {
+        find_strangers(context, &commits, differences)?;
+    }
     compare_names(context, &wanted, &commits, differences)?;
     compare_map(context, &commits, differences);
     Ok(())
@@ -106,10 +116,10 @@ fn published(context: &Context<'_>, wanted: &[WantedRef]) -> RevSet {
 /// among them those of closed heads.
 fn commits(
     context: &Context<'_>,
-    identity: &dyn Identity,
     sound: &Sound,
     differences: &mut Differences,
 ) -> Result<Commits, VerifyError> {
+    let identity = context.identity;
     let mut commits = Commits::new();
     let known = |node| context.source.changelog().rev(node);
     for commit in context.target.commits()? {
@@ -140,6 +150,38 @@ fn commits(
         }
     }
     Ok(commits)
+}
+
+/// The commits of an identity whose commits do not say what they are of: those in the map that the
+/// conversion left, if there is one. What is missing is computed.
+fn recorded_commits(context: &Context<'_>, differences: &mut Differences) -> Commits {
+    match IdMap::open(&context.target.path().join(IN_REPOSITORY), |_| true) {
+        Ok(map) => map.iter().flat_map(IdMap::records).collect(),
+        Err(error) => {
+            differences.add_error(&error);
+            Commits::new()
+        }
+    }
+}
+
+/// Looks for commits that references reach and that are of no changeset.
+fn find_strangers(
+    context: &Context<'_>,
+    commits: &Commits,
+    differences: &mut Differences,
+) -> Result<(), VerifyError> {
+    let ours: HashSet<_> = commits.values().collect();
+    for commit in context.target.commits()? {
+        match commit {
+            Ok((id, _)) if ours.contains(&id) => {}
+            Ok((id, _)) => differences.add(format!("commit {id} is of no changeset")),
+            Err(error) => {
+                differences.add_error(&error);
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Checks that the index entry of a changeset, and that of its manifest, say where they belong.
@@ -182,61 +224,6 @@ fn check_introduced(
             ));
         }
     }
-}
-
-/// Changesets against commits.
-struct Comparison<'c> {
-    context: &'c Context<'c>,
-    identity: &'c dyn Identity,
-    commits: &'c Commits,
-    published: &'c RevSet,
-    trees: TreeHasher<'c>,
-}
-
-impl Comparison<'_> {
-    fn changeset(
-        &mut self,
-        rev: Rev,
-        changeset: &Changeset,
-        manifest: &[u8],
-        differences: &mut Differences,
-    ) {
-        let changelog = self.context.source.changelog();
-        let node = changelog.node(rev);
-        let tree = self.trees.tree(manifest, differences);
-        let Some(id) = self.commits.get(&node) else {
-            if self.published.contains(rev) {
-                differences.add(format!("changeset {node} has no commit"));
-            }
-            return;
-        };
-        let parents = changelog.dag().parents(rev).map(|parent| changelog.node(parent));
-        let parents: Vec<_> =
-            parents.map(|node| self.commits.get(&node).copied().unwrap_or_default()).collect();
-        let facts = Facts { node, changeset, tree, parents: &parents };
-        let expected = self.identity.commit(&facts).to_bytes();
-        match self.context.target.read(*id) {
-            Ok(Some((ObjectKind::Commit, contents))) if contents == expected => {}
-            Ok(Some((_, contents))) => {
-                let (has, wants) = first_difference(&contents, &expected);
-                differences
-                    .add(format!("commit {id} of changeset {node} has {has:?}, not {wants:?}"));
-            }
-            Ok(None) => differences.add(format!("commit {id} of changeset {node} is not there")),
-            Err(error) => differences.add_error(&error),
-        }
-    }
-}
-
-/// The first lines in which two texts differ.
-fn first_difference<'t>(a: &'t [u8], b: &'t [u8]) -> (&'t bstr::BStr, &'t bstr::BStr) {
-    let mut lines = a.lines_with_terminator().zip(b.lines_with_terminator());
-    let rest = lines.find(|(a, b)| a != b);
-    let (a, b) = rest.unwrap_or_else(|| {
-        let shared = a.len().min(b.len());
-        (a.get(shared..).unwrap_or_default(), b.get(shared..).unwrap_or_default())
-    });
-    (a.as_bstr(), b.as_bstr())
 }
 
 /// Compares the references with the names of the source. The main branch may be at the tip, or at

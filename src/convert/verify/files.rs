@@ -8,7 +8,7 @@ use super::{Context, Differences, VerifyError};
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree_name::forbidden_path;
 use crate::git::{ObjectId, ObjectKind};
-use crate::hg::filelog::contents;
+use crate::hg::filelog::{contents, copied_from};
 use crate::hg::manifest::{Change, diff};
 use crate::hg::revlog::{Revlog, RevlogError, Text};
 use crate::hg::store::fncache::Fncache;
@@ -19,6 +19,8 @@ use crate::hg::{Node, Repository, Rev};
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
     ids: HashMap<RepoPathBuf, HashMap<Node, ObjectId>>,
+    /// What the file revisions that are copies were copied from, if the identity asks for it.
+    copied_from: HashMap<RepoPathBuf, HashMap<Node, RepoPathBuf>>,
     /// For each changeset, the file revisions that say it introduced them.
     pub introduced: HashMap<Rev, Vec<(RepoPathBuf, Node)>>,
 }
@@ -28,6 +30,16 @@ impl Blobs {
     pub(super) fn id(&self, path: &RepoPath, node: Node) -> Option<ObjectId> {
         self.ids.get(path)?.get(&node).copied()
     }
+
+    /// What a file revision was copied from, if it was.
+    pub(super) fn copied_from(&self, path: &RepoPath, node: Node) -> Option<&RepoPathBuf> {
+        self.copied_from.get(path)?.get(&node)
+    }
+
+    /// All paths that have a history.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &RepoPathBuf> {
+        self.ids.keys()
+    }
 }
 
 /// One file revision, read.
@@ -35,6 +47,7 @@ struct Revision {
     node: Node,
     blob: ObjectId,
     link: i32,
+    copied_from: Option<RepoPathBuf>,
 }
 
 /// Reads all revisions of the files of all served changesets.
@@ -90,7 +103,10 @@ impl Blobs {
         revision: &Revision,
         differences: &mut Differences,
     ) {
-        let Revision { node, blob, link } = *revision;
+        let Revision { node, blob, link, ref copied_from } = *revision;
+        if let Some(from) = copied_from.as_ref().filter(|_| context.identity.records_copies()) {
+            self.copied_from.entry(path.clone()).or_default().insert(node, from.clone());
+        }
         self.ids.entry(path.clone()).or_default().insert(node, blob);
         let changesets = context.source.changelog().dag().len();
         match u32::try_from(link).ok().filter(|link| (*link as usize) < changesets) {
@@ -153,10 +169,13 @@ fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, RevlogError>> {
         let text = reader.text(rev)?;
         let contents = contents(&text)
             .ok_or_else(|| filelog.malformed(rev, "its copy metadata does not end"))?;
+        let entry = filelog.entry(rev)?;
+        let copied_from = entry.parents[0].is_none().then(|| copied_from(&text)).flatten();
         Ok(Revision {
             node: filelog.node(rev)?,
             blob: ObjectId::of(ObjectKind::Blob, contents),
-            link: filelog.entry(rev)?.link,
+            link: entry.link,
+            copied_from: copied_from.map(RepoPathBuf::from),
         })
     };
     filelog.revs().map(&mut read).collect()

@@ -4,17 +4,22 @@
 //! from its whole manifest, every object of the target read back and hashed.
 
 mod commits;
+mod comparison;
 mod files;
+mod replay;
 mod target;
 mod trees;
 
 use std::path::Path;
 
-use super::identity::NATIVE;
+use super::identity::Identity;
+use super::identity::recorded::{self, RecordedIdentityError};
+use super::idmap::IN_REPOSITORY;
 use crate::base::{Fault, HasFault, Interrupt, Interrupted, Limits, Progress};
 use crate::git::BareRepository;
 use crate::git::repository::RepositoryError as GitError;
 use crate::hg::Repository;
+use crate::hg::manifest::Line;
 use crate::hg::repository::RepositoryError as HgError;
 
 /// What was compared, and what differs.
@@ -37,6 +42,9 @@ pub enum VerifyError {
     /// The target does not open.
     #[error(transparent)]
     Target(#[from] GitError),
+    /// The target was made with another identity.
+    #[error(transparent)]
+    Identity(#[from] RecordedIdentityError),
     /// Somebody asked us to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -47,6 +55,7 @@ impl HasFault for VerifyError {
         match self {
             Self::Source(error) => error.fault(),
             Self::Target(error) => error.fault(),
+            Self::Identity(error) => error.fault(),
             Self::Interrupted(error) => error.fault(),
         }
     }
@@ -55,6 +64,7 @@ impl HasFault for VerifyError {
         match self {
             Self::Source(error) => error.hint(),
             Self::Target(error) => error.hint(),
+            Self::Identity(error) => error.hint(),
             Self::Interrupted(error) => error.hint(),
         }
     }
@@ -74,6 +84,15 @@ impl Differences {
         }
     }
 
+    /// Adds that the source has no sound revision of a file that a manifest names.
+    fn add_missing(&mut self, line: Line<'_>) {
+        self.add(format!(
+            "the source has no sound revision {} of the file {:?}",
+            line.node.short(),
+            line.path
+        ));
+    }
+
     /// Adds an error with all its causes, on one line.
     fn add_error(&mut self, error: &dyn std::error::Error) {
         let mut line = error.to_string();
@@ -91,6 +110,8 @@ impl Differences {
 struct Context<'c> {
     source: &'c Repository,
     target: &'c BareRepository,
+    /// The rules that the target was made by.
+    identity: &'static dyn Identity,
     limits: &'c Limits,
     progress: &'c dyn Progress,
     interrupt: &'c Interrupt,
@@ -101,18 +122,21 @@ struct Context<'c> {
 pub fn verify(
     source: &Path,
     target: &Path,
+    identity: &'static dyn Identity,
     limits: &Limits,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyError> {
     let source = Repository::open(source, limits)?;
     let target = BareRepository::open(target)?;
-    let context = Context { source: &source, target: &target, limits, progress, interrupt };
+    recorded::check(&target.path().join(IN_REPOSITORY), identity)?;
+    let context =
+        Context { source: &source, target: &target, identity, limits, progress, interrupt };
     let mut differences = Differences::default();
     let sound = target::sound_objects(&context, &mut differences)?;
     let blobs = files::blobs(&context, &mut differences)?;
     if let Some(sound) = &sound {
-        commits::compare(&context, NATIVE, sound, &blobs, &mut differences)?;
+        commits::compare(&context, sound, &blobs, &mut differences)?;
     }
     Ok(VerifyReport {
         changesets: source.view().served().count() as u64,

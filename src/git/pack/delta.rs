@@ -73,6 +73,57 @@ fn low_byte(number: usize) -> u8 {
     number.to_le_bytes().first().copied().unwrap_or_default()
 }
 
+/// What `delta` makes of `base`; `None` if it is no delta, or one of something else.
+pub fn apply(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
+    let mut delta = delta.iter().copied();
+    if read_size(&mut delta)? != base.len() {
+        return None;
+    }
+    let length = read_size(&mut delta)?;
+    let mut out = Vec::new();
+    while let Some(instruction) = delta.next() {
+        if instruction & 0x80 != 0 {
+            let mut number = |bits: std::ops::Range<u32>| {
+                let mut number = 0;
+                for (shift, _) in bits.enumerate().filter(|(_, bit)| instruction & (1 << bit) != 0)
+                {
+                    number |= usize::from(delta.next()?) << (8 * shift);
+                }
+                Some(number)
+            };
+            let (from, copied) = (number(0..4)?, number(4..7)?);
+            let copied = if copied == 0 { 0x1_0000 } else { copied };
+            out.extend_from_slice(base.get(from..from.checked_add(copied)?)?);
+        } else {
+            let inserted = usize::from(instruction);
+            let before = out.len();
+            out.extend(delta.by_ref().take(inserted));
+            // An instruction of zero bytes is reserved, and one must have its bytes.
+            if inserted == 0 || out.len() - before != inserted {
+                return None;
+            }
+        }
+        // Whatever comes, it has become too much already.
+        if out.len() > length {
+            return None;
+        }
+    }
+    (out.len() == length).then_some(out)
+}
+
+/// A length as [`append_size`] writes it.
+fn read_size(bytes: &mut impl Iterator<Item = u8>) -> Option<usize> {
+    let mut size = 0_usize;
+    for shift in (0..usize::BITS).step_by(7) {
+        let byte = bytes.next()?;
+        size |= usize::from(byte & 0x7f).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some(size);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +148,26 @@ mod tests {
         let copied = [Copied { from: 90, to: 0, length: 20 }];
         assert_eq!(encode(&like(100, &copied), &[0; 50]), None);
         assert_eq!(encode(&like(1000, &copied), &[0; 10]), None);
+    }
+
+    #[test]
+    fn a_delta_makes_what_it_was_made_from() {
+        let base: Vec<u8> = (0..=255).cycle().take(0x2_0000).collect();
+        let contents = [b"new".to_vec(), base[7..0x1_8007].to_vec(), vec![b'x'; 300]].concat();
+        let copied = [Copied { from: 7, to: 3, length: 0x1_8000 }];
+        let delta = encode(&like(base.len(), &copied), &contents).unwrap();
+        assert_eq!(apply(&base, &delta).unwrap(), contents);
+        assert_eq!(apply(&base[1..], &delta), None);
+        for end in 0..delta.len() {
+            assert_eq!(apply(&base, &delta[..end]), None, "cut at {end}");
+        }
+        assert_eq!(apply(b"", &[0, 1, 0]), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn applying_never_panics(base: Vec<u8>, delta: Vec<u8>) {
+            let _ = apply(&base, &delta);
+        }
     }
 }

@@ -21,9 +21,22 @@ pub(crate) struct Converted {
 impl Converted {
     /// Converts `source` into `target` by the program; the target may hold an earlier state.
     pub(crate) fn make(env: &TestEnv, source: &Path, target: &Path) -> Result<Self, String> {
+        let made = Self::make_as(env, source, target, "native")?;
+        let different: BTreeSet<_> = made.commits.values().collect();
+        same("changesets for each commit", &different.len(), &made.commits.len())?;
+        Ok(made)
+    }
+
+    /// The same under any identity. Two changesets may have one commit then.
+    pub(crate) fn make_as(
+        env: &TestEnv,
+        source: &Path,
+        target: &Path,
+        identity: &str,
+    ) -> Result<Self, String> {
         let map = target.with_extension("map");
         let args = [Path::new("convert"), source, target, Path::new("--map"), &map];
-        env.synchronise(args).ok()?;
+        env.synchronise(args.into_iter().chain(["--identity", identity].map(Path::new))).ok()?;
         let repository = Repository::open_bare(target).map_err(|error| error.to_string())?;
         Ok(Self { path: target.to_owned(), repository, commits: read_map(&map)? })
     }
@@ -115,8 +128,6 @@ fn read_map(path: &Path) -> Result<Commits, String> {
             return Err(format!("twice in the map: {node}"));
         }
     }
-    let different: BTreeSet<_> = commits.values().collect();
-    same("changesets for each commit", &different.len(), &commits.len())?;
     Ok(commits)
 }
 

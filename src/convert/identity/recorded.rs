@@ -1,0 +1,129 @@
+//! Which identity a target was made with, written beside its id map.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Identity, NATIVE, UnknownIdentity, named};
+use crate::base::durable::replace_file;
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault};
+
+/// The name of the file, in the folder of the id map.
+pub const FILE: &str = "identity";
+
+/// The recorded identity cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordedIdentityError {
+    /// The file cannot be read or written.
+    #[error("use the file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file names an identity that there is not.
+    #[error("use the identity in {}", path.display())]
+    Unknown {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        #[source]
+        source: UnknownIdentity,
+    },
+    /// The target was made with another identity.
+    #[error("go on with the identity {wanted}: what is there was made with {recorded}")]
+    Other {
+        /// What it was made with.
+        recorded: &'static str,
+        /// What is asked for.
+        wanted: &'static str,
+    },
+}
+
+impl HasFault for RecordedIdentityError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::File { source, .. } => io_fault(source),
+            Self::Unknown { source, .. } => source.fault(),
+            Self::Other { .. } => Fault::Config,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::File { .. } => None,
+            Self::Unknown { .. } => Some("a newer version may know it".to_owned()),
+            Self::Other { recorded, .. } => Some(format!(
+                "ask for the identity {recorded}, or convert into a new place: under another \
+                 identity every commit has another id"
+            )),
+        }
+    }
+}
+
+/// The identity that is recorded beside the id map `map`; `None` if none is, as before there was
+/// more than one.
+pub fn read(map: &Path) -> Result<Option<&'static dyn Identity>, RecordedIdentityError> {
+    let path = map.with_file_name(FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => match named(text.trim_end()) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(source) => Err(RecordedIdentityError::Unknown { path, source }),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(RecordedIdentityError::File { path, source }),
+    }
+}
+
+/// Records `identity` beside the id map `map`, on disk before this returns.
+pub fn write(map: &Path, identity: &dyn Identity) -> Result<(), RecordedIdentityError> {
+    let path = map.with_file_name(FILE);
+    replace_file(&path, format!("{}\n", identity.name()).as_bytes())
+        .map_err(|source| RecordedIdentityError::File { path, source })
+}
+
+/// Checks that what the map `map` is about was made with `wanted`, if there is such a map. One
+/// beside which nothing is recorded is of the time when there was one identity.
+pub fn check(map: &Path, wanted: &dyn Identity) -> Result<(), RecordedIdentityError> {
+    let recorded = match read(map)? {
+        Some(recorded) => recorded,
+        None if map.exists() => NATIVE,
+        None => return Ok(()),
+    };
+    match recorded.name() == wanted.name() {
+        true => Ok(()),
+        false => {
+            Err(RecordedIdentityError::Other { recorded: recorded.name(), wanted: wanted.name() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::IDENTITIES;
+    use super::*;
+
+    #[test]
+    fn what_was_recorded_is_what_may_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let map = folder.path().join("map");
+        for identity in IDENTITIES {
+            assert!(check(&map, *identity).is_ok(), "nothing is there");
+        }
+        std::fs::write(&map, b"").unwrap();
+        for identity in IDENTITIES {
+            assert_eq!(check(&map, *identity).is_ok(), identity.name() == "native");
+        }
+        for recorded in IDENTITIES {
+            write(&map, *recorded).unwrap();
+            for identity in IDENTITIES {
+                let same = identity.name() == recorded.name();
+                assert_eq!(check(&map, *identity).is_ok(), same);
+            }
+        }
+        std::fs::write(folder.path().join(FILE), "nativ\n").unwrap();
+        assert_eq!(check(&map, NATIVE).unwrap_err().fault(), Fault::Config);
+    }
+}

@@ -1,0 +1,173 @@
+//! One changeset against its commit.
+
+use bstr::ByteSlice;
+
+use super::commits::Commits;
+use super::files::Blobs;
+use super::replay::Replay;
+use super::target::Sound;
+use super::trees::TreeHasher;
+use super::{Context, Differences};
+use crate::base::RepoPath;
+use crate::convert::identity::{CopiedFile, Facts, History};
+use crate::git::{ObjectId, ObjectKind};
+use crate::hg::manifest::{Line, Manifest};
+use crate::hg::revlog::{RevlogError, RevlogReader, Text};
+use crate::hg::{Changeset, Node, Rev, RevSet};
+
+/// Changesets against commits.
+pub(super) struct Comparison<'c> {
+    context: &'c Context<'c>,
+    /// The commits as the target tells them, and those that had to be computed.
+    pub commits: Commits,
+    published: &'c RevSet,
+    sound: &'c Sound,
+    blobs: &'c Blobs,
+    trees: TreeHasher<'c>,
+    replay: Option<Replay<'c>>,
+    history: History<'c>,
+    /// Reads the manifests of parents.
+    manifests: RevlogReader<'c>,
+}
+
+impl<'c> Comparison<'c> {
+    /// A comparison that knows these commits.
+    pub(super) fn new(
+        context: &'c Context<'c>,
+        sound: &'c Sound,
+        blobs: &'c Blobs,
+        commits: Commits,
+        published: &'c RevSet,
+    ) -> Result<Self, RevlogError> {
+        Ok(Self {
+            context,
+            commits,
+            published,
+            sound,
+            blobs,
+            trees: TreeHasher::new(context.identity, blobs, &sound.ids),
+            replay: Replay::if_needed(context, blobs)?,
+            history: History::new(context.source.changelog()),
+            manifests: context.source.manifests().reader(),
+        })
+    }
+
+    /// Compares one changeset, whose manifest has this text, with its commit.
+    pub(super) fn changeset(
+        &mut self,
+        rev: Rev,
+        changeset: &Changeset,
+        manifest: &[u8],
+        differences: &mut Differences,
+    ) -> Result<(), RevlogError> {
+        let identity = self.context.identity;
+        let node = self.context.source.changelog().node(rev);
+        let tree = self.tree(rev, changeset, manifest, differences)?;
+        let told = self.commits.get(&node).copied();
+        if told.is_none() && self.published.contains(rev) && identity.names_changesets() {
+            differences.add(format!("changeset {node} has no commit"));
+        }
+        let parents = identity.parents(rev, changeset, &mut self.history)?;
+        let commit_of = |parent| {
+            let node = self.context.source.changelog().node(parent);
+            self.commits.get(&node).copied().unwrap_or_default()
+        };
+        let parents: Vec<_> = parents.into_iter().map(commit_of).collect();
+        let copies = self.copies(rev, changeset, manifest)?;
+        let facts = Facts { node, changeset, tree, parents: &parents, copies: &copies };
+        let expected = identity.commit(&facts).to_bytes();
+        match told {
+            Some(id) => self.compare(node, id, &expected, differences),
+            None if identity.names_changesets() => {}
+            None => {
+                let id = ObjectId::of(ObjectKind::Commit, &expected);
+                if self.published.contains(rev) && !self.sound.ids.contains(&id) {
+                    differences.add(format!("changeset {node} has no commit: it would be {id}"));
+                }
+                self.commits.insert(node, id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the commit `id` with the bytes that the one of `node` must have.
+    fn compare(&self, node: Node, id: ObjectId, expected: &[u8], differences: &mut Differences) {
+        match self.context.target.read(id) {
+            Ok(Some((ObjectKind::Commit, contents))) if contents == expected => {}
+            Ok(Some((_, contents))) => {
+                let (has, wants) = first_difference(&contents, expected);
+                differences
+                    .add(format!("commit {id} of changeset {node} has {has:?}, not {wants:?}"));
+            }
+            Ok(None) => differences.add(format!("commit {id} of changeset {node} is not there")),
+            Err(error) => differences.add_error(&error),
+        }
+    }
+
+    /// The tree that the changeset must have.
+    fn tree(
+        &mut self,
+        rev: Rev,
+        changeset: &Changeset,
+        manifest: &[u8],
+        differences: &mut Differences,
+    ) -> Result<ObjectId, RevlogError> {
+        if self.replay.is_none() {
+            return Ok(self.trees.tree(manifest, differences));
+        }
+        let old = match self.history.dag().parents(rev).next() {
+            Some(parent) => self.manifest_of(parent)?,
+            None => Text::default(),
+        };
+        let replay = self.replay.as_mut();
+        let tree = replay.map(|replay| replay.tree(rev, changeset, &old, manifest, differences));
+        Ok(tree.unwrap_or_default())
+    }
+
+    /// The copies that the changeset made.
+    fn copies(
+        &mut self,
+        rev: Rev,
+        changeset: &Changeset,
+        manifest: &[u8],
+    ) -> Result<Vec<CopiedFile>, RevlogError> {
+        let mut copies = Vec::new();
+        if !self.context.identity.records_copies() {
+            return Ok(copies);
+        }
+        for path in &changeset.files {
+            let path: &RepoPath = path.as_ref();
+            let line = Manifest::new(manifest).file(path);
+            let from = line.and_then(|line| self.blobs.copied_from(path, line.node));
+            let (Some(line), Some(from)) = (line, from) else { continue };
+            let mut is_new = true;
+            for parent in self.history.dag().parents(rev) {
+                let text = self.manifest_of(parent)?;
+                let same = |found: Line<'_>| found.node == line.node;
+                is_new &= !Manifest::new(&text).file(path).is_some_and(same);
+            }
+            if is_new {
+                copies.push(CopiedFile { to: path.to_owned(), from: from.clone() });
+            }
+        }
+        Ok(copies)
+    }
+
+    /// The text of the manifest of another changeset.
+    fn manifest_of(&mut self, rev: Rev) -> Result<Text, RevlogError> {
+        let node = self.history.changeset(rev)?.manifest;
+        let manifest = self.manifests.revlog().rev(node);
+        manifest.map_or(Ok(Text::default()), |manifest| self.manifests.unchecked_text(manifest))
+    }
+}
+
+/// The first lines in which two texts differ.
+fn first_difference<'t>(a: &'t [u8], b: &'t [u8]) -> (&'t bstr::BStr, &'t bstr::BStr) {
+    let mut lines = a.lines_with_terminator().zip(b.lines_with_terminator());
+    let rest = lines.find(|(a, b)| a != b);
+    let (a, b) = rest.unwrap_or_else(|| {
+        let shared = a.len().min(b.len());
+        (a.get(shared..).unwrap_or_default(), b.get(shared..).unwrap_or_default())
+    });
+    (a.as_bstr(), b.as_bstr())
+}
