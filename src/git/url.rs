@@ -236,6 +236,10 @@ fn parse_short(text: &str) -> Result<Location, UrlError> {
     let Some(path) = path.strip_prefix(':').filter(|_| !head.contains('/')) else {
         return Ok(Location::Path(PathBuf::from(text)));
     };
+    // To Git, `name::address` asks the program `git-remote-name`, which can be anything.
+    if path.starts_with(':') {
+        return Err(UrlError::Scheme { scheme: head.to_owned() });
+    }
     let (user, host) = match head.rsplit_once('@') {
         Some((user, host)) => (Some(parse_user(user)?), host),
         // `user:password@host…`
