@@ -33,6 +33,15 @@ pub enum SyncError {
     /// The source cannot be opened.
     #[error(transparent)]
     Source(#[from] HgError),
+    /// The source seems to be damaged each time that it is read, and is written to each time.
+    #[error("read {} while somebody writes to it", path.display())]
+    Changing {
+        /// The source.
+        path: PathBuf,
+        /// What was wrong the last time.
+        #[source]
+        source: Box<SyncError>,
+    },
     /// The names of the source cannot be read.
     #[error("read the names of the source")]
     Names(#[from] RevlogError),
@@ -78,7 +87,10 @@ impl SyncError {
             Self::References(error) => error,
             Self::Publish(error) => error,
             Self::Interrupted(error) => error,
-            Self::Folder { .. } | Self::Locked { .. } | Self::Refused { .. } => return None,
+            Self::Folder { .. }
+            | Self::Locked { .. }
+            | Self::Changing { .. }
+            | Self::Refused { .. } => return None,
         })
     }
 }
@@ -87,7 +99,7 @@ impl HasFault for SyncError {
     fn fault(&self) -> Fault {
         match self {
             Self::Folder { source, .. } => io_fault(source),
-            Self::Locked { .. } => Fault::Unavailable,
+            Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
             Self::Refused { .. } => Fault::Refused,
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
         }
@@ -100,7 +112,9 @@ impl HasFault for SyncError {
                  or let `main` follow a branch instead of the tip"
                     .to_owned(),
             ),
-            Self::Locked { .. } => Some("wait until it is done, and try again".to_owned()),
+            Self::Locked { .. } | Self::Changing { .. } => {
+                Some("wait until it is done, and try again".to_owned())
+            }
             _ => self.inner().and_then(HasFault::hint),
         }
     }

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use super::source::read_source;
 use super::update::Run;
 use super::workspace::Workspace;
 use super::{MirrorOptions, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
 use crate::convert::identity::NATIVE;
 use crate::git::destination::{self, RefOutcome, RefResult};
-use crate::hg::Repository;
 
 /// Syncs a mirror: reads its source, converts what is new into its cache, publishes to its target.
 ///
@@ -22,10 +22,10 @@ pub fn sync(
     let start = Instant::now();
     // The lock first: what the source has after it was taken is what this run must see.
     let workspace = Workspace::cache(&options.cache)?;
-    let source = Repository::open(&options.source, &options.limits)?;
     let naming = &options.naming;
-    let updated = Run { source: &source, naming, identity: NATIVE, progress, interrupt }
-        .update(&workspace)?;
+    let updated = read_source(&options.source, &options.limits, interrupt, |source| {
+        Run { source, naming, identity: NATIVE, progress, interrupt }.update(&workspace)
+    })?;
     let mut destination = destination::open(&options.target, workspace.git())?;
     let outcomes = destination::publish(
         destination.as_mut(),
