@@ -176,7 +176,9 @@ impl<'p> Planner<'p> {
             after: if look { clashes(&new) } else { Vec::new() },
         };
         if hidden.is_empty() {
-            changes.into_iter().for_each(|change| self.edit(changeset, change));
+            for change in changes {
+                self.edit(changeset, change);
+            }
         } else {
             self.edit_around(changeset, &changes, &old, &new, &hidden);
         }
