@@ -59,6 +59,8 @@ struct Special {
     late_short: &'static [u8],
     /// Whether it may be a symbolic link.
     may_be_link: bool,
+    /// Whether Git looks for it behind backslashes, which separate on NTFS.
+    behind_backslash: bool,
     why: Forbidden,
 }
 
@@ -68,6 +70,7 @@ const SPECIAL: [Special; 2] = [
         short: b"gitmod~",
         late_short: b"gi7eba",
         may_be_link: false,
+        behind_backslash: true,
         why: Forbidden::Gitmodules,
     },
     Special {
@@ -75,6 +78,7 @@ const SPECIAL: [Special; 2] = [
         short: b"gitatt~",
         late_short: b"gi7d29",
         may_be_link: true,
+        behind_backslash: false,
         why: Forbidden::Gitattributes,
     },
 ];
@@ -96,7 +100,9 @@ pub fn forbidden(name: &[u8], mode: Mode) -> Option<Forbidden> {
         Mode::Directory | Mode::Gitlink => false,
     };
     let is = |special: &&Special| {
-        is_hfs(name, special.name) || ntfs_names(name).any(|name| special.is_ntfs(name))
+        let mut ntfs_names =
+            ntfs_names(name).take(if special.behind_backslash { usize::MAX } else { 1 });
+        is_hfs(name, special.name) || ntfs_names.any(|name| special.is_ntfs(name))
     };
     SPECIAL.iter().filter(|special| !allowed(special)).find(is).map(|special| special.why)
 }
@@ -153,10 +159,10 @@ fn is_hfs_ignorable(c: char) -> bool {
     matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Whether what is left of a name is nothing to NTFS: dots and spaces, up to a colon or backslash.
+/// Whether what is left of a name is nothing to NTFS: dots and spaces, up to a colon.
 fn is_ntfs_nothing(rest: &[u8]) -> bool {
     let end = rest.iter().find(|byte| !matches!(byte, b'.' | b' '));
-    matches!(end, None | Some(b'\\' | b':'))
+    matches!(end, None | Some(b':'))
 }
 
 fn strip_ignoring_case<'n>(name: &'n [u8], prefix: &[u8]) -> Option<&'n [u8]> {
@@ -167,7 +173,8 @@ fn strip_ignoring_case<'n>(name: &'n [u8], prefix: &[u8]) -> Option<&'n [u8]> {
 /// Whether NTFS takes `name` for `.git`, by its name or its short name.
 fn is_ntfs_dotgit(name: &[u8]) -> bool {
     let rest = strip_ignoring_case(name, b".git").or_else(|| strip_ignoring_case(name, b"git~1"));
-    rest.is_some_and(is_ntfs_nothing)
+    // Here, and only here, a backslash ends the name as a colon does.
+    rest.and_then(|rest| rest.split(|byte| *byte == b'\\').next()).is_some_and(is_ntfs_nothing)
 }
 
 impl Special {
@@ -267,6 +274,17 @@ mod tests {
         {
             let why = ALL.map(|mode| forbidden(name, mode));
             assert_eq!(why, [None, None, None, Some(Forbidden::Gitattributes)]);
+        }
+    }
+
+    #[test]
+    fn backslashes_around_files_that_git_reads() {
+        for name in
+            [".gitmodules\\x", "gitmod~1\\", "a\\.gitattributes", "a\\gitatt~1", "gi7d29~1\\"]
+        {
+            for mode in ALL {
+                assert_eq!(forbidden(name.as_bytes(), mode), None, "{name:?}");
+            }
         }
     }
 

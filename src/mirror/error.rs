@@ -34,6 +34,15 @@ pub enum SyncError {
     /// The source cannot be opened.
     #[error(transparent)]
     Source(#[from] HgError),
+    /// The source seems to be damaged each time that it is read, and is written to each time.
+    #[error("read {} while somebody writes to it", path.display())]
+    Changing {
+        /// The source.
+        path: PathBuf,
+        /// What was wrong the last time.
+        #[source]
+        source: Box<SyncError>,
+    },
     /// The names of the source cannot be read.
     #[error("read the names of the source")]
     Names(#[from] RevlogError),
@@ -99,6 +108,7 @@ impl SyncError {
             Self::Interrupted(error) => error,
             Self::Folder { .. }
             | Self::Locked { .. }
+            | Self::Changing { .. }
             | Self::Refused { .. }
             | Self::LostMap { .. } => return None,
         })
@@ -109,7 +119,7 @@ impl HasFault for SyncError {
     fn fault(&self) -> Fault {
         match self {
             Self::Folder { source, .. } => io_fault(source),
-            Self::Locked { .. } => Fault::Unavailable,
+            Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
             Self::Refused { .. } => Fault::Refused,
             Self::LostMap { .. } => Fault::Corrupt,
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
@@ -128,7 +138,9 @@ impl HasFault for SyncError {
                  the same commits",
                 git.display()
             )),
-            Self::Locked { .. } => Some("wait until it is done, and try again".to_owned()),
+            Self::Locked { .. } | Self::Changing { .. } => {
+                Some("wait until it is done, and try again".to_owned())
+            }
             _ => self.inner().and_then(HasFault::hint),
         }
     }

@@ -4,6 +4,7 @@ mod error;
 mod options;
 mod publish;
 mod report;
+mod source;
 mod update;
 mod workspace;
 

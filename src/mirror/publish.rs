@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
+use super::source::read_source;
 use super::update::Run;
 use super::workspace::Workspace;
 use super::{MirrorOptions, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
 use crate::git::destination::{self, RefOutcome, RefResult};
-use crate::hg::Repository;
 
 /// Syncs a mirror: reads its source, converts what is new into its cache, publishes to its target.
 ///
@@ -21,10 +21,11 @@ pub fn sync(
     let start = Instant::now();
     // The lock first: what the source has after it was taken is what this run must see.
     let workspace = Workspace::cache(&options.cache)?;
-    let source = Repository::open(&options.source, &options.limits)?;
     let MirrorOptions { naming, identity, .. } = options;
-    let updated = Run { source: &source, naming, identity: *identity, progress, interrupt }
-        .update(&workspace)?;
+    let identity = *identity;
+    let updated = read_source(&options.source, &options.limits, interrupt, |source| {
+        Run { source, naming, identity, progress, interrupt }.update(&workspace)
+    })?;
     let mut destination = destination::open(&options.target, workspace.git())?;
     let outcomes = destination::publish(
         destination.as_mut(),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::source::read_source;
 use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress, RepoPath};
@@ -64,11 +65,17 @@ pub fn convert(
     interrupt: &Interrupt,
 ) -> Result<ConvertReport, SyncError> {
     let start = Instant::now();
-    let source = Repository::open(source, &options.limits)?;
-    let workspace = Workspace::bare(target, &options.naming.main_branch)?;
     let ConvertOptions { naming, identity, .. } = options;
-    let run = Run { source: &source, naming, identity: *identity, progress, interrupt };
-    let updated = run.update(&workspace)?;
+    let identity = *identity;
+    // Only a source that opens makes a target.
+    let mut workspace = None;
+    let updated = read_source(source, &options.limits, interrupt, |source| {
+        let workspace = match &mut workspace {
+            Some(workspace) => workspace,
+            none => none.insert(Workspace::bare(target, &naming.main_branch)?),
+        };
+        Run { source, naming, identity, progress, interrupt }.update(workspace)
+    })?;
     let refs = updated.moved();
     Ok(ConvertReport {
         sync: SyncReport {

@@ -57,7 +57,8 @@ impl DataFile {
         Ok(Self { path: path.to_owned(), file, size })
     }
 
-    /// `length` bytes at `offset`, by way of `window`; `None` if they are not all in the file.
+    /// `length` bytes at `offset`, by way of `window`; `None` if they are not all in the file, or not
+    /// any more: whoever strips a repository cuts its files.
     pub(super) fn read<'w>(
         &self,
         window: &'w mut Window,
@@ -71,9 +72,11 @@ impl DataFile {
         let held = window.start..=window.start + window.bytes.len() as u64;
         if !held.contains(&offset) || !held.contains(&end) {
             let stop = end.max(offset.saturating_add(BLOCK)).min(self.size);
-            window
-                .fill(&self.file, offset, stop)
-                .map_err(|source| RevlogError::Io { path: self.path.clone(), source })?;
+            match window.fill(&self.file, offset, stop) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+                Err(source) => return Err(RevlogError::Io { path: self.path.clone(), source }),
+            }
         }
         let from = usize::try_from(offset - window.start).unwrap_or(usize::MAX);
         Ok(window.bytes.get(from..).and_then(|rest| rest.get(..length as usize)))

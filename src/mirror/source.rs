@@ -1,0 +1,162 @@
+//! Reading a repository that somebody may be writing to.
+//!
+//! Whoever commits appends to files in several steps, and whoever strips cuts them: what is read at
+//! such a moment looks damaged. It is read again then, and only damage that stays is an error. All
+//! that is read is checked, so a moment that goes unnoticed is an error too, never a wrong mirror.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::SyncError;
+use crate::base::{Fault, HasFault, Interrupt, Limits};
+use crate::hg::Repository;
+use crate::hg::store::Layout;
+
+/// How long to wait before each further attempt: five seconds in all, longer than a person's commit
+/// takes and shorter than anybody's patience.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_millis(600),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
+
+/// Opens the repository at `path` and hands it to `read`; again, from the beginning, if it seems to
+/// be damaged and somebody was writing to it.
+pub(super) fn read_source<T>(
+    path: &Path,
+    limits: &Limits,
+    interrupt: &Interrupt,
+    mut read: impl FnMut(&Repository) -> Result<T, SyncError>,
+) -> Result<T, SyncError> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let before = State::of(path, limits);
+        let opened = Repository::open(path, limits).map_err(SyncError::from);
+        let error = match opened.and_then(|source| read(&source)) {
+            Err(error) if error.fault() == Fault::Corrupt => error,
+            other => return other,
+        };
+        let after = State::of(path, limits);
+        if after == before && !after.is_locked {
+            return Err(error);
+        }
+        tracing::debug!(%error, source = %path.display(), "the source was written to: reading again");
+        match pauses.next() {
+            Some(pause) => wait(pause, interrupt)?,
+            None => {
+                return Err(SyncError::Changing { path: path.to_owned(), source: Box::new(error) });
+            }
+        }
+    }
+}
+
+/// What of a store changes with everything that is written to it.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    is_locked: bool,
+    files: Vec<Option<(u64, Option<SystemTime>)>>,
+}
+
+impl State {
+    /// The state of the store at `path`; of one that does not open, that of no files.
+    fn of(path: &Path, limits: &Limits) -> Self {
+        let Ok(layout) = Layout::open(path, limits) else {
+            return Self { is_locked: false, files: Vec::new() };
+        };
+        let lock = layout.store_dir().join("lock");
+        let files: [PathBuf; 3] =
+            [layout.changelog().index, layout.manifest().index, layout.phaseroots_file()];
+        let stamp = |file: &PathBuf| {
+            let metadata = std::fs::metadata(file).ok()?;
+            Some((metadata.len(), metadata.modified().ok()))
+        };
+        // A lock is a symbolic link that leads nowhere.
+        let is_locked = std::fs::symlink_metadata(lock).is_ok();
+        Self { is_locked, files: files.iter().map(stamp).collect() }
+    }
+}
+
+/// Sleeps, unless somebody asks us to stop.
+fn wait(pause: Duration, interrupt: &Interrupt) -> Result<(), SyncError> {
+    const STEP: Duration = Duration::from_millis(50);
+    let mut left = pause;
+    while !left.is_zero() {
+        interrupt.check()?;
+        std::thread::sleep(left.min(STEP));
+        left = left.saturating_sub(STEP);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hg::Rev;
+    use crate::hg::repository::RepositoryError;
+
+    /// A repository whose changelog is cut in the middle of an entry.
+    fn torn() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join(".hg/store");
+        std::fs::create_dir_all(&store).unwrap();
+        std::fs::write(folder.path().join(".hg/requires"), "revlogv1\nstore\n").unwrap();
+        std::fs::write(store.join("00changelog.i"), [0, 1, 0, 1, 0, 0]).unwrap();
+        folder
+    }
+
+    fn read(
+        folder: &tempfile::TempDir,
+        count: &mut usize,
+        mut meanwhile: impl FnMut(usize),
+    ) -> Result<(), SyncError> {
+        let limits = Limits::default();
+        // A repository that opens, and a reader that finds damage.
+        let store = folder.path().join(".hg/store/00changelog.i");
+        std::fs::write(&store, []).unwrap();
+        read_source(folder.path(), &limits, &Interrupt::default(), |source| {
+            *count += 1;
+            meanwhile(*count);
+            let error = source.changelog().reader().changeset(Rev::new(0)).map(drop);
+            if *count < 3 { error.map_err(SyncError::from) } else { Ok(()) }
+        })
+    }
+
+    #[test]
+    fn damage_that_nobody_makes_is_reported_at_once() {
+        let folder = torn();
+        let opened =
+            read_source(folder.path(), &Limits::default(), &Interrupt::default(), |_| Ok(()));
+        assert!(matches!(opened, Err(SyncError::Source(RepositoryError::Revlog { .. }))));
+        let mut count = 0;
+        let damaged = read(&folder, &mut count, |_| {});
+        assert_eq!((count, damaged.unwrap_err().fault()), (1, Fault::Corrupt));
+    }
+
+    #[test]
+    fn a_store_that_changes_or_is_locked_is_read_again() {
+        let folder = torn();
+        let phases = folder.path().join(".hg/store/phaseroots");
+        let mut count = 0;
+        read(&folder, &mut count, |round| {
+            std::fs::write(&phases, format!("1 {}\n", "1".repeat(40)).repeat(round)).unwrap();
+        })
+        .unwrap();
+        assert_eq!(count, 3);
+        std::os::unix::fs::symlink("host:1", folder.path().join(".hg/store/lock")).unwrap();
+        let mut count = 0;
+        read(&folder, &mut count, |_| {}).unwrap();
+        assert_eq!(count, 3);
+    }
+
+    #[test]
+    fn an_interrupt_ends_the_wait() {
+        let folder = torn();
+        std::os::unix::fs::symlink("host:1", folder.path().join(".hg/store/lock")).unwrap();
+        let interrupt = Interrupt::default();
+        interrupt.raise();
+        let read = read_source(folder.path(), &Limits::default(), &interrupt, |_| Ok(()));
+        assert_eq!(read.unwrap_err().fault(), Fault::Interrupted);
+    }
+}

@@ -1,0 +1,6 @@
+//! Sources that lie, that are damaged, and that are only strange: nothing read from one may panic,
+//! hang, or take more memory than the limits allow, and none becomes a wrong mirror.
+
+mod history;
+mod revlog;
+mod store;
