@@ -6,17 +6,11 @@ use super::identity::Identity;
 use super::idmap::Record;
 use super::plan::plan;
 use super::{ConvertError, IdMap, LeftOut};
-use crate::base::{Interrupt, Progress, RepoPath};
+use crate::base::{Interrupt, Progress};
 use crate::git::sink::ObjectSink;
 use crate::git::tree::TreeSource;
-use crate::hg::revlog::{Revlog, RevlogError};
-use crate::hg::{Changelog, Rev};
-
-/// Opens filelogs.
-pub trait Filelogs: Sync {
-    /// The filelog of `path`; `None` if there is none.
-    fn filelog(&self, path: &RepoPath) -> Result<Option<Revlog>, RevlogError>;
-}
+use crate::hg::revlog::Revlog;
+use crate::hg::{Changelog, Repository, Rev};
 
 /// What a conversion works on.
 #[derive(Clone, Copy)]
@@ -25,8 +19,8 @@ pub struct Input<'a> {
     pub changelog: &'a Changelog,
     /// The source's manifests.
     pub manifests: &'a Revlog,
-    /// The source's filelogs.
-    pub filelogs: &'a dyn Filelogs,
+    /// Where the source's filelogs are.
+    pub filelogs: &'a Repository,
     /// The changesets to convert, in revision order. Each parent is among them, or in `map`.
     pub changesets: &'a [Rev],
     /// What is converted already.

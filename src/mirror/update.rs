@@ -7,8 +7,8 @@ use std::time::Instant;
 use super::source::read_source;
 use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
-use crate::base::{Interrupt, Progress, RepoPath};
-use crate::convert::engine::{Conversion, Filelogs, Input};
+use crate::base::{Interrupt, Progress};
+use crate::convert::engine::{Conversion, Input};
 use crate::convert::identity::Identity;
 use crate::convert::idmap::Record;
 use crate::convert::names::{RefNaming, source_refs};
@@ -18,7 +18,6 @@ use crate::git::pack::PackWriter;
 use crate::git::repository::RefEdit;
 use crate::git::staging::Staging;
 use crate::git::{BareRepository, ObjectId, Reference};
-use crate::hg::revlog::{Revlog, RevlogError};
 use crate::hg::{Repository, Rev};
 
 /// Up to this many new changesets are staged in memory; more are written to a pack directly.
@@ -46,12 +45,6 @@ impl Updated {
             new: r.id,
         };
         self.wanted.iter().map(change).collect()
-    }
-}
-
-impl Filelogs for Repository {
-    fn filelog(&self, path: &RepoPath) -> Result<Option<Revlog>, RevlogError> {
-        Self::filelog(self, path)
     }
 }
 
