@@ -4,6 +4,8 @@
 //! `packed-refs` (see [`refs`]): libgit2's transactions hold an open file for each reference, which
 //! ends at the usual limit of 1,024, and a kill in the middle leaves some references moved.
 
+mod lock;
+mod loose;
 mod objects;
 mod open;
 mod packed_refs;
@@ -20,6 +22,7 @@ use super::sink::SinkError;
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
 
+pub(super) use loose::{Moved, move_reference, point_head};
 pub use objects::{Commits, KnownObjects};
 pub(super) use open::{Opened, open_any};
 pub(super) use packed_refs::PackedRefs;

@@ -2,7 +2,7 @@
 
 use crate::base::{Fault, HasFault, Interrupted};
 use crate::git::init::InitError;
-use crate::git::repository::RepositoryError;
+use crate::git::repository::{RepositoryError, UpdateRefsError};
 
 pub use super::known_hosts::HostKeyError;
 
@@ -150,6 +150,15 @@ pub enum PublishError {
         #[source]
         source: Said,
     },
+    /// The references of the target on this machine cannot be moved.
+    #[error("move the references of {target}")]
+    References {
+        /// The path.
+        target: String,
+        /// What stands in the way.
+        #[source]
+        source: UpdateRefsError,
+    },
     /// The target on this machine cannot be written.
     #[error("write to {target}")]
     Write {
@@ -167,6 +176,7 @@ impl HasFault for PublishError {
             Self::Interrupted(error) => error.fault(),
             Self::Init(error) => error.fault(),
             Self::Cache(error) => error.fault(),
+            Self::References { source, .. } => source.fault(),
             Self::Missing { .. }
             | Self::Denied { .. }
             | Self::NoCredential { .. }
@@ -193,6 +203,7 @@ impl HasFault for PublishError {
         let hint = match self {
             Self::Init(error) => return error.hint(),
             Self::Cache(error) => return error.hint(),
+            Self::References { source, .. } => return source.hint(),
             Self::HostKey { source, .. } => return source.hint(),
             Self::Missing { target, .. } if !target.contains(':') => {
                 return Some(format!("`git init --bare {target}` makes an empty one"));

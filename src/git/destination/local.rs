@@ -7,18 +7,19 @@
 //! has in common with this: hooks of the target do not run, as there is no server to run them.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-use git2::{ErrorClass, ErrorCode, Oid};
+use git2::ErrorCode;
 
 use super::objects;
 use super::{Destination, PublishError, RefOutcome, RefUpdate, Said};
 use crate::base::{Interrupt, Progress};
 use crate::git::reference::{BRANCHES, Reference, TAGS};
 use crate::git::repository::{
-    BareRepository, Opened, PackedRefs, RepositoryError, UpdateRefsError, open_any,
+    BareRepository, Moved, Opened, PackedRefs, RepositoryError, UpdateRefsError, move_reference,
+    open_any, point_head,
 };
 
 /// A repository on this machine, bare or with a working copy.
@@ -70,18 +71,15 @@ impl LocalDestination {
             let reason = "it is checked out there, and its files would no longer fit it";
             return Ok(RefOutcome::refused(update, reason));
         }
-        let old = update.old.map_or(Oid::ZERO_SHA1, Oid::from);
-        let moved =
-            self.repository().reference_matching(&update.name, update.id.into(), true, old, "push");
-        let Err(error) = moved else {
-            names.add(&update.name);
-            return Ok(RefOutcome::accepted(update));
-        };
-        let reason = match (error.code(), error.class()) {
-            (ErrorCode::Modified, _) => "it moved meanwhile".to_owned(),
-            (ErrorCode::Locked, _) => "another program has locked it".to_owned(),
-            (_, ErrorClass::Os | ErrorClass::Filesystem) => return Err(self.write_error(&error)),
-            _ => error.message().to_owned(),
+        let reason = match move_reference(self.repository(), &update.name, update.old, update.id) {
+            Ok(Moved::Done) => {
+                names.add(&update.name);
+                return Ok(RefOutcome::accepted(update));
+            }
+            Ok(Moved::Meanwhile) => "it moved meanwhile",
+            Ok(Moved::Alias) => "it stands for another reference there",
+            Err(UpdateRefsError::Locked { .. }) => "another program has locked it",
+            Err(error) => return Err(self.cannot_move(error)),
         };
         Ok(RefOutcome::refused(update, reason))
     }
@@ -93,10 +91,7 @@ impl LocalDestination {
         names: &mut Names,
         updates: &[RefUpdate],
     ) -> Result<(), PublishError> {
-        let failed = |error: UpdateRefsError| PublishError::Write {
-            target: self.address.clone(),
-            source: io::Error::other(error),
-        };
+        let failed = |error| self.cannot_move(error);
         let mut packed = PackedRefs::lock(self.repository()).map_err(failed)?;
         for update in updates.iter().filter(|update| update.old.is_none()) {
             let is_free = !names.existing.contains(&update.name) && !packed.has(&update.name);
@@ -160,8 +155,8 @@ impl LocalDestination {
         PublishError::Unintelligible { target: self.address.clone(), source }
     }
 
-    fn write_error(&self, error: &git2::Error) -> PublishError {
-        PublishError::Write { target: self.address.clone(), source: objects::io_error(error) }
+    fn cannot_move(&self, source: UpdateRefsError) -> PublishError {
+        PublishError::References { target: self.address.clone(), source }
     }
 }
 
@@ -214,7 +209,7 @@ impl Destination for LocalDestination {
         let dangles =
             matches!(repository.head(), Err(error) if error.code() == ErrorCode::UnbornBranch);
         if dangles && repository.is_bare() {
-            repository.set_head(main_branch).map_err(|error| self.write_error(&error))?;
+            point_head(repository, main_branch).map_err(|error| self.cannot_move(error))?;
         }
         Ok(())
     }

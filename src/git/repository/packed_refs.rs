@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use bstr::{BStr, BString, ByteSlice as _};
 use git2::{ObjectType, Oid};
 
+use super::lock::Lock;
 use super::refs::UpdateRefsError;
 use crate::base::durable::sync_folder;
 use crate::git::ObjectId;
@@ -33,9 +33,7 @@ const HEADER: &str = "# pack-refs with: peeled fully-peeled sorted \n";
 pub(in crate::git) struct PackedRefs<'a> {
     repository: &'a git2::Repository,
     folder: &'a Path,
-    /// The lock, held as long as it is open.
-    _file: File,
-    lock: PathBuf,
+    _lock: Lock,
     before: Entries,
     after: Entries,
 }
@@ -44,10 +42,9 @@ impl<'a> PackedRefs<'a> {
     /// Locks and reads the packed references of `repository`.
     pub(in crate::git) fn lock(repository: &'a git2::Repository) -> Result<Self, UpdateRefsError> {
         let folder = repository.commondir();
-        let lock = folder.join("packed-refs.lock");
-        let file = take(folder, &lock)?;
+        let lock = Lock::take(folder, "packed-refs")?;
         let (before, after) = (Entries::new(), Entries::new());
-        let mut packed = Self { repository, folder, _file: file, lock, before, after };
+        let mut packed = Self { repository, folder, _lock: lock, before, after };
         packed.before = packed.read()?;
         packed.after = packed.before.clone();
         Ok(packed)
@@ -132,55 +129,6 @@ impl<'a> PackedRefs<'a> {
     }
 }
 
-impl Drop for PackedRefs<'_> {
-    fn drop(&mut self) {
-        // One that cannot be removed is recognised as abandoned by the next run.
-        let _ = fs::remove_file(&self.lock);
-    }
-}
-
-/// What our lock holds, so that we know it again. No other Git program writes this into one.
-const MARK: &[u8] = b"# locked by synchroniser\n";
-
-/// Takes the lock at the path `lock` in `folder`. One of ours whose process was killed is taken
-/// over; anybody else's is respected, however old it is.
-fn take(folder: &Path, lock: &Path) -> Result<File, UpdateRefsError> {
-    let error = |source| io_error(lock, source);
-    // It appears with its mark in it and locked, so that it can be told from an abandoned one.
-    let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder).map_err(error)?;
-    file.write_all(MARK).map_err(error)?;
-    file.as_file().lock().map_err(error)?;
-    for attempt in 0..2 {
-        match file.persist_noclobber(lock) {
-            Ok(file) => return Ok(file),
-            Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(error(failed.error));
-            }
-            Err(failed) => file = failed.file,
-        }
-        if attempt > 0 || !remove_abandoned(lock).unwrap_or(false) {
-            break;
-        }
-    }
-    Err(UpdateRefsError::Locked { path: lock.to_owned() })
-}
-
-/// Removes a lock of ours that no process holds any more; says whether it did.
-fn remove_abandoned(lock: &Path) -> io::Result<bool> {
-    let file = File::open(lock)?;
-    let mut text = Vec::new();
-    (&file).take(MARK.len() as u64 + 1).read_to_end(&mut text)?;
-    if text != MARK || file.try_lock().is_err() {
-        return Ok(false);
-    }
-    // Somebody may have been faster, and have put his own there.
-    if fs::metadata(lock)?.ino() != file.metadata()?.ino() {
-        return Ok(false);
-    }
-    fs::remove_file(lock)?;
-    Ok(true)
-}
-
 /// An error of a file that has to do with references.
 pub(super) fn io_error(path: &Path, source: io::Error) -> UpdateRefsError {
     UpdateRefsError::Io { path: path.to_owned(), source }
@@ -240,27 +188,6 @@ mod tests {
 
     const A: &str = "1111111111111111111111111111111111111111";
     const B: &str = "2222222222222222222222222222222222222222";
-
-    #[test]
-    fn a_lock_that_a_killed_run_left_is_taken_over_and_no_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let lock = folder.path().join("packed-refs.lock");
-        let is_taken = || take(folder.path(), &lock).is_ok();
-        // As a killed process leaves it: the mark, and nobody who holds it.
-        fs::write(&lock, MARK).unwrap();
-        assert!(is_taken());
-        // One that is held.
-        fs::remove_file(&lock).unwrap();
-        let held = take(folder.path(), &lock).unwrap();
-        assert!(!is_taken());
-        drop(held);
-        assert!(is_taken());
-        // One of Git, which holds nothing or what will be the file.
-        for text in [&b""[..], HEADER.as_bytes()] {
-            fs::write(&lock, text).unwrap();
-            assert!(!is_taken());
-        }
-    }
 
     #[test]
     fn what_git_writes_comes_back() {

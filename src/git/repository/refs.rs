@@ -11,9 +11,10 @@ use std::path::PathBuf;
 
 use bstr::{BString, ByteSlice as _};
 
+use super::loose::point_head;
 use super::packed_refs::{PackedRefs, io_error};
 use super::{BareRepository, RepositoryError};
-use crate::base::durable::{replace_file, sync_folder};
+use crate::base::durable::sync_folder;
 use crate::base::{Fault, HasFault, fault};
 use crate::git::ObjectId;
 use crate::git::reference::is_valid_ref_name;
@@ -136,7 +137,12 @@ impl BareRepository {
             self.check_clashes(&packed, edits)?;
         }
         packed.commit()?;
-        head.map_or(Ok(()), |head| self.point_head(head))
+        match head {
+            Some(head) if self.head().as_deref() != Some(head) => {
+                point_head(self.repository(), head)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Moves the loose references that are to change into `packed-refs`, with the value they have.
@@ -218,19 +224,6 @@ impl BareRepository {
         references
             .map(|reference| reference.map(|found| found.name_bytes().into()).map_err(wrap))
             .collect()
-    }
-
-    /// Makes `HEAD` the name of a reference, if it is not yet.
-    fn point_head(&self, name: &str) -> Result<(), UpdateRefsError> {
-        if !is_valid_ref_name(name) {
-            return Err(UpdateRefsError::BadName { name: name.to_owned() });
-        }
-        if self.head().as_deref() == Some(name) {
-            return Ok(());
-        }
-        let path = self.path().join("HEAD");
-        replace_file(&path, format!("ref: {name}\n").as_bytes())
-            .map_err(|source| io_error(&path, source))
     }
 }
 
