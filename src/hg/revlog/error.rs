@@ -124,8 +124,14 @@ pub enum Problem {
     /// The text was removed on purpose.
     #[error("its text was censored")]
     Censored,
-    /// The text is elsewhere, or is not what the node was made from.
-    #[error("it has the flags {0:#06x}, which we do not read")]
+    /// The revision stands for several that a narrow clone left out.
+    #[error("it stands for revisions that a narrow clone left out")]
+    Ellipsis,
+    /// What the text says is elsewhere, where nothing can be elsewhere.
+    #[error("its contents are stored elsewhere, as only those of files can be")]
+    External,
+    /// Flags that we do not know, so that the text may be anything.
+    #[error("it has the flags {0:#06x}, which are not known")]
     Flags(u16),
     /// The text hashes right but is not what a revision of this kind looks like.
     #[error("its text is malformed: {0}")]
@@ -145,7 +151,9 @@ impl HasFault for RevlogError {
                 IndexProblem::Truncated(_) | IndexProblem::TooLarge { .. } => Fault::Corrupt,
             },
             Self::Revision { problem, .. } => match problem {
-                Problem::Censored | Problem::Flags(_) => Fault::Unsupported,
+                Problem::Censored | Problem::Ellipsis | Problem::External | Problem::Flags(_) => {
+                    Fault::Unsupported
+                }
                 _ => Fault::Corrupt,
             },
         }
@@ -157,6 +165,9 @@ impl HasFault for RevlogError {
             Self::Revision { problem: Problem::TooLarge { .. }, .. }
             | Self::Index { problem: IndexProblem::TooLarge { .. }, .. } => {
                 Some("raise the limit in the configuration if the size is genuine".to_owned())
+            }
+            Self::Revision { problem: Problem::Ellipsis, .. } => {
+                Some("name the repository that this one is a narrow clone of".to_owned())
             }
             _ if self.fault() == Fault::Corrupt => {
                 Some("`hg verify` on the source shows all that is damaged".to_owned())

@@ -14,24 +14,58 @@ const ENTRY_V0: usize = 76;
 const INLINE: u16 = 1;
 const GENERALDELTA: u16 = 2;
 
-/// Per-revision flags: bits that say how a stored text relates to its node.
+/// Revisions say by a flag of theirs whether metadata precede the contents.
+const HAS_META: u16 = 4;
+/// Revisions say by flags of theirs what their deltas are like.
+const DELTA_INFO: u16 = 8;
+
+/// Per-revision flags: bits that say how a stored text relates to its node. Those that say nothing
+/// about that are not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Flags(pub u16);
 
 impl Flags {
     /// The text was removed on purpose and a placeholder stored.
     pub const CENSORED: u16 = 1 << 15;
-    /// The changeset touches copies; says nothing about its text.
+    /// The revision stands for several that a narrow clone left out: its node is of other bytes.
+    pub const ELLIPSIS: u16 = 1 << 14;
+    /// The text says where the contents are and what they hash to; the node is that of the contents.
+    pub const EXTERNAL: u16 = 1 << 13;
+    /// The changeset touches copies.
     const HAS_COPIES_INFO: u16 = 1 << 12;
+    /// Metadata precede the contents.
+    const HAS_META: u16 = 1 << 11;
+    /// What the delta is like.
+    const DELTA_INFO: u16 = 0b1111 << 7;
 
-    /// Whether the text was censored.
-    pub fn is_censored(self) -> bool {
-        self.0 & Self::CENSORED != 0
+    /// The flags in `bits` that matter, in a revlog with the feature flags `features`.
+    fn new(bits: u16, features: u16) -> Self {
+        let mut informative = Self::HAS_COPIES_INFO;
+        if features & HAS_META != 0 {
+            informative |= Self::HAS_META;
+        }
+        if features & DELTA_INFO != 0 {
+            informative |= Self::DELTA_INFO;
+        }
+        Self(bits & !informative)
     }
 
-    /// Whether the text is stored as it is and hashes to the node.
-    pub fn is_plain(self) -> bool {
-        self.0 & !Self::HAS_COPIES_INFO == 0
+    /// Why the text is not what the node was made from; `None` if it is.
+    pub(super) fn problem(self) -> Option<Problem> {
+        const KNOWN: u16 = Flags::CENSORED | Flags::ELLIPSIS | Flags::EXTERNAL;
+        let has = |flag| self.0 & flag != 0;
+        Some(match () {
+            () if has(!KNOWN) => Problem::Flags(self.0),
+            () if has(Self::CENSORED) => Problem::Censored,
+            () if has(Self::ELLIPSIS) => Problem::Ellipsis,
+            () if has(Self::EXTERNAL) => Problem::External,
+            () => return None,
+        })
+    }
+
+    /// Whether the contents are elsewhere, and nothing else is special about the revision.
+    pub fn is_external(self) -> bool {
+        self.0 == Self::EXTERNAL
     }
 }
 
@@ -73,7 +107,7 @@ enum Layout {
 pub(super) struct Index {
     bytes: Vec<u8>,
     len: usize,
-    generaldelta: bool,
+    features: u16,
     layout: Layout,
 }
 
@@ -92,9 +126,8 @@ impl Index {
         let flags = header.u16("format flags")?;
         match (header.u16("format version")?, flags) {
             (0, 0) => Self::parse_v0(bytes),
-            (1, flags) if flags & !(INLINE | GENERALDELTA) == 0 => {
-                let generaldelta = flags & GENERALDELTA != 0;
-                let (len, layout) = match flags & INLINE != 0 {
+            (1, features) if features & !(INLINE | GENERALDELTA | HAS_META | DELTA_INFO) == 0 => {
+                let (len, layout) = match features & INLINE != 0 {
                     true => {
                         let starts = inline_starts(&bytes)?;
                         (starts.len(), Layout::V1Inline { starts })
@@ -102,7 +135,7 @@ impl Index {
                     false => (count(&bytes, ENTRY_V1)?, Layout::V1Split),
                 };
                 check_len(len)?;
-                Ok(Self { bytes, len, generaldelta, layout })
+                Ok(Self { bytes, len, features, layout })
             }
             (0 | 1, flags) => Err(IndexProblem::Flags(flags)),
             (version, _) => Err(IndexProblem::Version(version)),
@@ -121,7 +154,7 @@ impl Index {
             parents.push([p1, p2].map(|parent: [u8; 20]| by_node.get(&parent).copied()));
             by_node.insert(node, rev);
         }
-        Ok(Self { bytes, len, generaldelta: false, layout: Layout::V0 { parents } })
+        Ok(Self { bytes, len, features: 0, layout: Layout::V0 { parents } })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -192,7 +225,7 @@ impl Index {
             delta_base: self.delta_base(rev, base)?,
             link,
             parents: [earlier("first parent", rev, p1)?, earlier("second parent", rev, p2)?],
-            flags: Flags(flags),
+            flags: Flags::new(flags, self.features),
             node,
         })
     }
@@ -228,7 +261,7 @@ impl Index {
             return Ok(None);
         }
         let base = earlier("delta base", rev, base)?;
-        if self.generaldelta {
+        if self.features & GENERALDELTA != 0 {
             return Ok(base);
         }
         match rev.number().checked_sub(1) {
@@ -292,5 +325,34 @@ fn earlier(field: &'static str, rev: Rev, value: i32) -> Result<Option<Rev>, Pro
         Ok(number) if number < rev.number() => Ok(Some(Rev::new(number))),
         Err(_) if value == -1 => Ok(None),
         _ => Err(Problem::Field { field, value: i64::from(value) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_that_matter_are_told_apart() {
+        let problem = |bits, features| Flags::new(bits, features).problem();
+        for (bits, features, expected) in [
+            (0, 0, None),
+            (0x8000, 0, Some(Problem::Censored)),
+            (0xa000, 0, Some(Problem::Censored)),
+            (0x4000, 0, Some(Problem::Ellipsis)),
+            (0x2000, 0, Some(Problem::External)),
+            (0x1000, 0, None),
+            // These inform in the revlogs that say so, and are unknown elsewhere.
+            (0x0800, HAS_META, None),
+            (0x0800, 0, Some(Problem::Flags(0x0800))),
+            (0x0780, DELTA_INFO, None),
+            (0x0780, HAS_META, Some(Problem::Flags(0x0780))),
+            (0x8040, HAS_META | DELTA_INFO, Some(Problem::Flags(0x8040))),
+            (0x2001, 0, Some(Problem::Flags(0x2001))),
+        ] {
+            assert_eq!(problem(bits, features), expected, "{bits:#06x} {features}");
+        }
+        assert!(Flags(Flags::EXTERNAL).is_external());
+        assert!(!Flags(Flags::EXTERNAL | Flags::CENSORED).is_external());
     }
 }

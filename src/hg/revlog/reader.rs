@@ -161,11 +161,8 @@ impl<'r> RevlogReader<'r> {
 /// first, and the text.
 pub fn check_node(revlog: &Revlog, rev: Rev, text: &[u8]) -> Result<(), RevlogError> {
     let entry = revlog.entry(rev)?;
-    if entry.flags.is_censored() {
-        return Err(revlog.error(rev, Problem::Censored));
-    }
-    if !entry.flags.is_plain() {
-        return Err(revlog.error(rev, Problem::Flags(entry.flags.0)));
+    if let Some(problem) = entry.flags.problem() {
+        return Err(revlog.error(rev, problem));
     }
     let mut parents = revlog.parent_nodes(rev)?;
     parents.sort_unstable();
