@@ -2,6 +2,7 @@
 //! that judge the result.
 
 pub(crate) mod converted;
+pub(crate) mod corpus;
 pub(crate) mod env;
 pub(crate) mod fixture;
 pub(crate) mod git;
