@@ -6,7 +6,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand};
 
 use super::exit;
-use crate::convert::identity::{self, Identity, NATIVE};
+use crate::convert::graft::GraftPolicy;
+use crate::convert::identity::{AUTO, IdentityChoice, choices};
 use crate::mirror::{MainBranch, RefNaming};
 
 /// Keeps Git mirrors of Mercurial repositories.
@@ -33,14 +34,28 @@ pub(super) struct OutputArgs {
 /// The rules for commits.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct IdentityArgs {
-    /// The rules that decide what a commit is, and so its id
-    #[arg(long, value_name = "NAME", default_value = NATIVE.name(), value_parser = identity_parser())]
-    pub(super) identity: &'static dyn Identity,
+    /// The rules that decide what a commit is, and so its id; `auto` is the one that made what
+    /// is there
+    #[arg(long, value_name = "NAME", default_value = AUTO, value_parser = identity_parser())]
+    pub(super) identity: IdentityChoice,
+}
+
+/// What is done with commits that others made.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct GraftArgs {
+    /// Whether each commit of a target that another tool made must be a changeset of the source
+    #[arg(long, value_name = "exact|partial", default_value = "exact", value_parser = graft_parser())]
+    pub(super) graft: GraftPolicy,
+}
+
+fn graft_parser() -> impl TypedValueParser<Value = GraftPolicy> {
+    let names = GraftPolicy::ALL.map(|(name, _)| name);
+    PossibleValuesParser::new(names).map(|name| GraftPolicy::named(&name).unwrap_or_default())
 }
 
 /// The identity of this name. The usage error lists the names there are, and the similar one.
-fn identity_parser() -> impl TypedValueParser<Value = &'static dyn Identity> {
-    PossibleValuesParser::new(identity::names()).try_map(|name| identity::named(&name))
+fn identity_parser() -> impl TypedValueParser<Value = IdentityChoice> {
+    PossibleValuesParser::new(choices()).try_map(|name| IdentityChoice::named(&name))
 }
 
 /// The commands. One file for each in `cli/command/`.
@@ -105,6 +120,8 @@ pub(super) struct ConvertArgs {
     pub(super) main_branch: String,
     #[command(flatten)]
     pub(super) identity: IdentityArgs,
+    #[command(flatten)]
+    pub(super) graft: GraftArgs,
 }
 
 impl ConvertArgs {
@@ -181,7 +198,7 @@ mod tests {
 
     #[test]
     fn identities_have_names() {
-        for (line, name) in [("", "native"), (" --identity fast-export", "fast-export")] {
+        for (line, name) in [("", "auto"), (" --identity fast-export", "fast-export")] {
             let CommandArgs::Convert(args) = parse(&format!("synchroniser convert s t{line}"))
             else {
                 panic!()

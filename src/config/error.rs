@@ -136,6 +136,12 @@ pub enum ProblemKind {
         /// The name that was written, and what it may have meant.
         source: UnknownIdentity,
     },
+    /// Not a word for what is done with a history that another tool made.
+    #[error("{value:?} is neither \"exact\" nor \"partial\"")]
+    UnknownGraft {
+        /// What was written.
+        value: String,
+    },
     /// A main branch that Git would refuse.
     #[error("{value:?} is not a name that Git allows for a branch")]
     BadBranch {

@@ -61,6 +61,7 @@ pub(super) struct MirrorSection {
     pub(super) target: Option<String>,
     pub(super) plain_http: Option<bool>,
     pub(super) identity: Option<String>,
+    pub(super) graft: Option<String>,
     pub(super) main: Option<String>,
     pub(super) main_branch: Option<String>,
     pub(super) user: Option<String>,

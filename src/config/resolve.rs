@@ -12,7 +12,8 @@ use super::file::{DaemonSection, File, LimitsSection, MirrorSection, Section};
 use super::target::target;
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
-use crate::convert::identity::{self, Identity, NATIVE};
+use crate::convert::graft::GraftPolicy;
+use crate::convert::identity::IdentityChoice;
 use crate::git::reference::is_valid_ref_name;
 use crate::git::url::TargetUrl;
 use crate::mirror::{MainBranch, MirrorOptions, RefNaming};
@@ -206,6 +207,7 @@ fn mirror(
     let source = source(section, folders, problems);
     let naming = naming(section, problems);
     let identity = identity(section, problems);
+    let graft = graft(section, problems);
     let target = target(section, folders, problems);
     let selector = selector(section, target.as_ref().map(|target| &target.url), problems);
     let options = MirrorOptions {
@@ -214,6 +216,7 @@ fn mirror(
         target: target?,
         cache: cache.join(name),
         identity,
+        graft,
         naming,
         limits: limits.clone(),
     };
@@ -237,11 +240,21 @@ fn source(
 }
 
 /// The identity, or the default one where what is written is none.
-fn identity(section: &Section<MirrorSection>, problems: &mut Problems) -> &'static dyn Identity {
-    let written = section.value.identity.as_deref().map(identity::named);
-    written.unwrap_or(Ok(NATIVE)).unwrap_or_else(|source| {
+fn identity(section: &Section<MirrorSection>, problems: &mut Problems) -> IdentityChoice {
+    let written = section.value.identity.as_deref().map(IdentityChoice::named);
+    written.unwrap_or(Ok(IdentityChoice::Auto)).unwrap_or_else(|source| {
         section.wrong("identity", ProblemKind::UnknownIdentity { source }, problems);
-        NATIVE
+        IdentityChoice::Auto
+    })
+}
+
+/// What is done with a target whose history is another one.
+fn graft(section: &Section<MirrorSection>, problems: &mut Problems) -> GraftPolicy {
+    let Some(written) = section.value.graft.as_deref() else { return GraftPolicy::default() };
+    GraftPolicy::named(written).unwrap_or_else(|| {
+        let kind = ProblemKind::UnknownGraft { value: written.to_owned() };
+        section.wrong("graft", kind, problems);
+        GraftPolicy::default()
     })
 }
 

@@ -5,6 +5,7 @@ mod clashes;
 mod commits;
 pub mod engine;
 mod error;
+pub mod graft;
 pub mod identity;
 pub mod idmap;
 mod left_out;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::base::Limits;
-use crate::convert::identity::Identity;
+use crate::convert::graft::GraftPolicy;
+use crate::convert::identity::IdentityChoice;
 use crate::convert::names::RefNaming;
 use crate::git::destination::Target;
 
@@ -19,7 +20,9 @@ pub struct MirrorOptions {
     /// The folder that holds this mirror's cache: `git/`, `map`, `identity`, `lock`.
     pub cache: PathBuf,
     /// The rules that decide what a commit is.
-    pub identity: &'static dyn Identity,
+    pub identity: IdentityChoice,
+    /// What is done with a target whose history is not that of the source in every commit.
+    pub graft: GraftPolicy,
     /// How source names become references.
     pub naming: RefNaming,
     /// What outside data may cost.
@@ -30,7 +33,9 @@ pub struct MirrorOptions {
 #[derive(Clone, Debug, Default)]
 pub struct ConvertOptions {
     /// The rules that decide what a commit is.
-    pub identity: &'static dyn Identity,
+    pub identity: IdentityChoice,
+    /// What is done with a target whose history is not that of the source in every commit.
+    pub graft: GraftPolicy,
     /// How source names become references.
     pub naming: RefNaming,
     /// What outside data may cost.

@@ -9,7 +9,7 @@ use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
 use crate::convert::engine::{Conversion, Input};
-use crate::convert::identity::Identity;
+use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
 use crate::convert::names::{RefNaming, source_refs};
 use crate::convert::refs::WantedRefs;
@@ -86,7 +86,7 @@ pub fn convert(
 pub(super) struct Run<'r> {
     pub source: &'r Repository,
     pub naming: &'r RefNaming,
-    pub identity: &'static dyn Identity,
+    pub identity: IdentityChoice,
     pub progress: &'r dyn Progress,
     pub interrupt: &'r Interrupt,
 }
@@ -96,7 +96,7 @@ impl Run<'_> {
     /// durable before the next begins.
     pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
         let git = workspace.open_git(&self.naming.main_branch)?;
-        let mut map = workspace.open_map(&git, self.identity)?;
+        let (identity, mut map) = workspace.open_map(&git, self.identity)?;
         let changelog = self.source.changelog();
         let served: Vec<Rev> = self.source.view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
@@ -104,7 +104,7 @@ impl Run<'_> {
         let mut notes: Vec<_> =
             self.source.view().notes().iter().map(ToString::to_string).collect();
         if !new.is_empty() {
-            let conversion = self.convert(&git, &map, &new)?;
+            let conversion = self.convert(&git, identity, &map, &new)?;
             git.refresh()?;
             map.append(&conversion.records)?;
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
@@ -140,6 +140,7 @@ impl Run<'_> {
     fn convert(
         &self,
         git: &BareRepository,
+        identity: &'static dyn Identity,
         map: &IdMap,
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
@@ -149,7 +150,7 @@ impl Run<'_> {
             filelogs: self.source,
             changesets: new,
             map,
-            identity: self.identity,
+            identity,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             progress: self.progress,
             interrupt: self.interrupt,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::SyncError;
 use crate::base::durable::replace_file;
 use crate::convert::IdMap;
-use crate::convert::identity::{Identity, recorded};
+use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
 use crate::git::BareRepository;
 use crate::hg::{BranchTable, Changelog};
@@ -46,16 +46,17 @@ impl Workspace {
         Ok(git)
     }
 
-    /// The id map, for going on with `identity`. One that is lost is made again from the commits
+    /// The id map, and the identity to go on with. A map that is lost is made again from the commits
     /// that the references reach, if they say what they were made from.
     pub(super) fn open_map(
         &self,
         git: &BareRepository,
-        identity: &dyn Identity,
-    ) -> Result<IdMap, SyncError> {
-        recorded::check(&self.map, identity)?;
+        identity: IdentityChoice,
+    ) -> Result<(&'static dyn Identity, IdMap), SyncError> {
+        let settled = recorded::settled(&self.map, identity)?;
+        let identity = settled.unwrap_or_else(|| identity.for_new_targets());
         if let Some(map) = IdMap::open(&self.map, |commit| git.contains(commit))? {
-            return Ok(map);
+            return Ok((identity, map));
         }
         let mut records: Vec<Record> = Vec::new();
         for commit in git.commits()? {
@@ -73,7 +74,7 @@ impl Workspace {
         records.sort_unstable();
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.map, identity)?;
-        Ok(IdMap::create(&self.map, &records)?)
+        Ok((identity, IdMap::create(&self.map, &records)?))
     }
 
     /// The branches of the changesets that earlier runs have read.

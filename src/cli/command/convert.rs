@@ -53,6 +53,7 @@ impl HasFault for ConvertCommandError {
 pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
     let options = ConvertOptions {
         identity: args.identity.identity,
+        graft: args.graft.graft,
         naming: args.naming(),
         limits: Limits::default(),
     };

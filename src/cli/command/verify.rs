@@ -8,7 +8,7 @@ use crate::base::{Fault, HasFault, Interrupt, Limits};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::convert::identity::Identity;
+use crate::convert::identity::IdentityChoice;
 use crate::convert::{self, VerifyError, VerifyReport};
 
 /// Source and target cannot be compared.
@@ -45,7 +45,7 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
 pub(super) fn compare(
     source: &Path,
     target: &Path,
-    identity: &'static dyn Identity,
+    identity: IdentityChoice,
     ui: &Ui,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyCommandError> {

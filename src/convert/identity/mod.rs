@@ -2,11 +2,14 @@
 //!
 //! An identity is one file and one line in [`IDENTITIES`].
 
+mod choice;
 mod fast_export;
 mod hg_git;
 mod native;
 mod person;
 pub mod recorded;
+
+pub use choice::{AUTO, IdentityChoice, choices};
 
 use crate::base::similar::similar;
 use crate::base::{Fault, HasFault, RepoPath, RepoPathBuf};
@@ -126,18 +129,12 @@ pub trait Identity: Sync {
     }
 }
 
-/// Every identity there is, the default first.
+/// Every identity there is; the first is that of new mirrors.
 pub const IDENTITIES: &[&dyn Identity] =
     &[&native::Native, &hg_git::HgGit, &fast_export::FastExport];
 
-/// The identity that is used unless another is asked for.
+/// The identity of targets that have no history yet.
 pub const NATIVE: &dyn Identity = &native::Native;
-
-impl Default for &'static dyn Identity {
-    fn default() -> Self {
-        NATIVE
-    }
-}
 
 impl std::fmt::Debug for dyn Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -156,7 +153,7 @@ pub struct UnknownIdentity {
 impl UnknownIdentity {
     /// The name that was most likely meant.
     pub fn similar(&self) -> Option<&'static str> {
-        similar(&self.name, names())
+        similar(&self.name, choices())
     }
 }
 
@@ -168,7 +165,7 @@ impl HasFault for UnknownIdentity {
     fn hint(&self) -> Option<String> {
         Some(match self.similar() {
             Some(name) => format!("did you mean {name:?}?"),
-            None => format!("there are {}", names().collect::<Vec<_>>().join(", ")),
+            None => format!("there are {}", choices().collect::<Vec<_>>().join(", ")),
         })
     }
 }
@@ -196,6 +193,6 @@ mod tests {
         let hint = |name: &str| named(name).unwrap_err().hint().unwrap();
         assert_eq!(hint("Native"), "did you mean \"native\"?");
         assert_eq!(hint("fast_export"), "did you mean \"fast-export\"?");
-        assert!(hint("x").starts_with("there are native, "));
+        assert!(hint("x").starts_with("there are auto, native, "));
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Identity, NATIVE, UnknownIdentity, named};
+use super::{Identity, IdentityChoice, NATIVE, UnknownIdentity, named};
 use crate::base::durable::replace_file;
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault};
@@ -84,46 +84,53 @@ pub fn write(map: &Path, identity: &dyn Identity) -> Result<(), RecordedIdentity
         .map_err(|source| RecordedIdentityError::File { path, source })
 }
 
-/// Checks that what the map `map` is about was made with `wanted`, if there is such a map. One
-/// beside which nothing is recorded is of the time when there was one identity.
-pub fn check(map: &Path, wanted: &dyn Identity) -> Result<(), RecordedIdentityError> {
+/// What the map `map` is about was made with, which must be what is `wanted`; `None` if nothing is
+/// recorded and there is no map. A map beside which nothing is recorded is of the time when there
+/// was one identity.
+pub fn settled(
+    map: &Path,
+    wanted: IdentityChoice,
+) -> Result<Option<&'static dyn Identity>, RecordedIdentityError> {
     let recorded = match read(map)? {
         Some(recorded) => recorded,
         None if map.exists() => NATIVE,
-        None => return Ok(()),
+        None => return Ok(None),
     };
-    match recorded.name() == wanted.name() {
-        true => Ok(()),
-        false => {
-            Err(RecordedIdentityError::Other { recorded: recorded.name(), wanted: wanted.name() })
+    match wanted {
+        IdentityChoice::Named(wanted) if wanted.name() != recorded.name() => {
+            let (recorded, wanted) = (recorded.name(), wanted.name());
+            Err(RecordedIdentityError::Other { recorded, wanted })
         }
+        _ => Ok(Some(recorded)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::IDENTITIES;
+    use super::super::{IDENTITIES, choices};
     use super::*;
 
     #[test]
     fn what_was_recorded_is_what_may_go_on() {
         let folder = tempfile::tempdir().unwrap();
         let map = folder.path().join("map");
-        for identity in IDENTITIES {
-            assert!(check(&map, *identity).is_ok(), "nothing is there");
+        let settled = |choice| {
+            Ok::<_, Fault>(settled(&map, choice).map_err(|e| e.fault())?.map(Identity::name))
+        };
+        for choice in choices().map(|name| IdentityChoice::named(name).unwrap()) {
+            assert_eq!(settled(choice), Ok(None), "nothing is there");
         }
         std::fs::write(&map, b"").unwrap();
-        for identity in IDENTITIES {
-            assert_eq!(check(&map, *identity).is_ok(), identity.name() == "native");
-        }
+        assert_eq!(settled(IdentityChoice::Auto), Ok(Some("native")));
         for recorded in IDENTITIES {
             write(&map, *recorded).unwrap();
+            assert_eq!(settled(IdentityChoice::Auto), Ok(Some(recorded.name())));
             for identity in IDENTITIES {
                 let same = identity.name() == recorded.name();
-                assert_eq!(check(&map, *identity).is_ok(), same);
+                assert_eq!(settled(IdentityChoice::Named(*identity)).is_ok(), same);
             }
         }
         std::fs::write(folder.path().join(FILE), "nativ\n").unwrap();
-        assert_eq!(check(&map, NATIVE).unwrap_err().fault(), Fault::Config);
+        assert_eq!(settled(IdentityChoice::Auto), Err(Fault::Config));
     }
 }

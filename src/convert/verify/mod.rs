@@ -12,8 +12,8 @@ mod trees;
 
 use std::path::Path;
 
-use super::identity::Identity;
 use super::identity::recorded::{self, RecordedIdentityError};
+use super::identity::{Identity, IdentityChoice};
 use super::idmap::IN_REPOSITORY;
 use crate::base::{Fault, HasFault, Interrupt, Interrupted, Limits, Progress};
 use crate::git::BareRepository;
@@ -118,18 +118,20 @@ struct Context<'c> {
 }
 
 /// Compares everything that the Mercurial repository at `source` serves with what the bare Git
-/// repository at `target` holds, and looks for damage in both.
+/// repository at `target` holds, and looks for damage in both. `identity` are the rules that the
+/// target was made by.
 pub fn verify(
     source: &Path,
     target: &Path,
-    identity: &'static dyn Identity,
+    identity: IdentityChoice,
     limits: &Limits,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyError> {
     let source = Repository::open(source, limits)?;
     let target = BareRepository::open(target)?;
-    recorded::check(&target.path().join(IN_REPOSITORY), identity)?;
+    let settled = recorded::settled(&target.path().join(IN_REPOSITORY), identity)?;
+    let identity = settled.unwrap_or_else(|| identity.for_new_targets());
     let context =
         Context { source: &source, target: &target, identity, limits, progress, interrupt };
     let mut differences = Differences::default();
