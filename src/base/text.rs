@@ -13,6 +13,22 @@ pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// `bytes` as text that can be shown to anybody: UTF-8 as it is, backslashes doubled, and `\xNN`,
+/// `\n`, `\u{N}` and the like for what is no text, or what a terminal would obey.
+pub fn printable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\'' | '"' => text.push(c),
+                c => text.extend(c.escape_debug()),
+            }
+        }
+        text.push_str(&chunk.invalid().escape_ascii().to_string());
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -22,5 +38,17 @@ mod tests {
         assert_eq!(utf8_or_latin1("Jöhn".as_bytes()), "Jöhn");
         assert_eq!(utf8_or_latin1(b"J\xf6hn"), "Jöhn");
         assert_eq!(utf8_or_latin1(b"caf\xe9 \x93q\x94"), "café \u{93}q\u{94}");
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_that_is_printable() {
+        for (bytes, expected) in [
+            (b"a b\"'\xc3\xb6".as_slice(), "a b\"'ö"),
+            (b"\x1b[31m\r\n\t\0\x7f", r"\u{1b}[31m\r\n\t\0\u{7f}"),
+            (b"caf\xe9 \\x", r"caf\xe9 \\x"),
+            ("\u{9b}2J \u{202e}\u{feff}".as_bytes(), r"\u{9b}2J \u{202e}\u{feff}"),
+        ] {
+            assert_eq!(printable(bytes), expected);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What can be typed. Parsing makes plain values and does nothing else.
 
+mod inspect;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -9,6 +11,8 @@ use super::exit;
 use crate::convert::graft::GraftPolicy;
 use crate::convert::identity::{AUTO, IdentityChoice, choices};
 use crate::mirror::{MainBranch, RefNaming};
+
+pub(super) use inspect::{InspectChangesetArgs, InspectCommand, ShowArgs};
 
 /// Keeps Git mirrors of Mercurial repositories.
 #[derive(Debug, Parser)]
@@ -69,6 +73,9 @@ pub(super) enum CommandArgs {
     Convert(ConvertArgs),
     /// Compare a Mercurial repository with what was converted from it, bit by bit
     Verify(VerifyArgs),
+    /// Show what we read of a Mercurial repository, to find out what is strange about one
+    #[command(subcommand)]
+    Inspect(InspectCommand),
     /// Show the whole way: a repository, a push hook, a mirror. Changes nothing of yours
     Demo(DemoArgs),
     /// Look at the configuration

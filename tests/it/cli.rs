@@ -22,6 +22,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
       sync     Sync mirrors now: all that are configured, or those named
       convert  Convert a Mercurial repository into a bare Git repository, or go on where that ended
       verify   Compare a Mercurial repository with what was converted from it, bit by bit
+      inspect  Show what we read of a Mercurial repository, to find out what is strange about one
       demo     Show the whole way: a repository, a push hook, a mirror. Changes nothing of yours
       config   Look at the configuration
       help     Print this message or the help of the given subcommand(s)
@@ -53,8 +54,16 @@ fn help_lists_the_commands_and_the_exit_codes() {
 #[test]
 fn every_command_has_help() {
     let env = TestEnv::new();
-    for command in ["serve", "sync", "convert", "verify", "demo", "config check", "config default"]
-    {
+    for command in [
+        "serve",
+        "sync",
+        "convert",
+        "verify",
+        "inspect changeset",
+        "demo",
+        "config check",
+        "config default",
+    ] {
         let help = env.synchronise(command.split(' ').chain(["--help"])).ok().unwrap();
         assert!(help.contains("Usage: synchroniser"), "{command}: {help}");
     }

@@ -3,6 +3,7 @@
 mod config;
 mod convert;
 mod demo;
+mod inspect;
 mod report;
 mod serve;
 mod sync;
@@ -30,6 +31,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Sync(args) => sync::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
         CommandArgs::Verify(args) => verify::run(&args, ui),
+        CommandArgs::Inspect(command) => inspect::run(&command, ui),
         CommandArgs::Demo(args) => demo::run(&args, ui),
         CommandArgs::Config(args) => config::run(args, ui),
     }

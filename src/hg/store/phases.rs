@@ -39,6 +39,17 @@ impl Phase {
             _ => None,
         }
     }
+
+    /// What Mercurial calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Draft => "draft",
+            Self::Secret => "secret",
+            Self::Archived => "archived",
+            Self::Internal => "internal",
+        }
+    }
 }
 
 /// A line of `phaseroots` is not a phase and a node. Mercurial reads no such file either.

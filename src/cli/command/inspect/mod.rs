@@ -1,0 +1,92 @@
+//! `inspect`: what we read of a repository, to find out what is strange about one.
+//!
+//! One file for each thing that can be shown. Each makes a value that is told as text or as JSON;
+//! bytes are escaped alike in both, so that a terminal shows them and obeys nothing.
+
+mod changeset;
+mod revision;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::Outcome;
+use crate::base::{Fault, HasFault, Limits};
+use crate::cli::args::{InspectCommand, ShowArgs};
+use crate::cli::exit;
+use crate::cli::ui::Ui;
+use crate::hg::Repository;
+use crate::hg::repository::RepositoryError;
+use crate::hg::revlog::RevlogError;
+
+/// Why something cannot be shown.
+#[derive(Debug, thiserror::Error)]
+enum InspectError {
+    /// The repository does not open.
+    #[error(transparent)]
+    Open(#[from] RepositoryError),
+    /// What was asked for is damaged.
+    #[error("read from the repository {}", source_path.display())]
+    Read {
+        source_path: PathBuf,
+        #[source]
+        source: RevlogError,
+    },
+    /// Nothing has this name.
+    #[error("find {what} {name:?}: there is none")]
+    NotFound { what: &'static str, name: String },
+    /// More than one node begins like this.
+    #[error("find changeset {name:?}: more than one node begins so")]
+    Ambiguous { name: String },
+}
+
+impl HasFault for InspectError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Open(error) => error.fault(),
+            Self::Read { source, .. } => source.fault(),
+            Self::NotFound { .. } | Self::Ambiguous { .. } => Fault::Config,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.hint(),
+            Self::Read { source, .. } => source.hint(),
+            Self::NotFound { .. } | Self::Ambiguous { .. } => None,
+        }
+    }
+}
+
+/// What can be shown.
+trait Shown: Serialize {
+    /// It as lines of text, without anything that a terminal obeys.
+    fn lines(&self) -> Vec<String>;
+}
+
+pub(super) fn run(command: &InspectCommand, ui: &Ui) -> Outcome {
+    match command {
+        InspectCommand::Changeset(args) => changeset::run(args, ui),
+    }
+}
+
+/// Prints what was found.
+fn show(ui: &Ui, found: &impl Shown, how: ShowArgs) -> u8 {
+    if how.json {
+        // Plain structures of numbers and text always have a JSON form.
+        ui.result(&serde_json::to_string_pretty(found).unwrap_or_default());
+    } else {
+        found.lines().iter().for_each(|line| ui.result(line));
+    }
+    exit::OK
+}
+
+/// The repository at `path`.
+fn open(path: &Path) -> Result<Repository, InspectError> {
+    Ok(Repository::open(path, &Limits::default())?)
+}
+
+/// An error of a revlog of `repository`.
+fn damaged(repository: &Repository) -> impl Fn(RevlogError) -> InspectError {
+    |source| InspectError::Read { source_path: repository.path().to_owned(), source }
+}
