@@ -5,6 +5,8 @@
 pub mod commit;
 pub mod credential;
 pub mod destination;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod init;
 pub mod object;
 pub mod pack;

@@ -26,6 +26,8 @@ pub(super) use loose::{Moved, move_reference, point_head};
 pub use objects::{Commits, KnownObjects};
 pub(super) use open::{Opened, open_any};
 pub(super) use packed_refs::PackedRefs;
+#[cfg(fuzzing)]
+pub(super) use packed_refs::reformatted as reformatted_packed_refs;
 pub use refs::{RefEdit, UpdateRefsError};
 
 /// Why a repository could not be opened, made or read.

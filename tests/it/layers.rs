@@ -193,12 +193,17 @@ fn files_are_short() {
 fn nothing_names_the_machine_it_was_written_on() {
     let mut problems = Vec::new();
     let mut files = files_below(&root().join("src"), "rs");
-    for (folder, extension) in
-        [("src", "md"), ("src", "toml"), ("fixtures", "py"), ("fixtures", "sh"), ("fixtures", "md")]
-    {
+    for (folder, extension) in [
+        ("src", "md"),
+        ("src", "toml"),
+        ("fixtures", "py"),
+        ("fixtures", "sh"),
+        ("fixtures", "md"),
+        ("tests/fuzz", "rs"),
+    ] {
         files.extend(files_below(&root().join(folder), extension));
     }
-    files.extend(["README.md", ".ci/run"].map(|name| root().join(name)));
+    files.extend(["README.md", ".ci/run", "tests/fuzz/run"].map(|name| root().join(name)));
     for path in files {
         // A published crate has no `.ci`.
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
@@ -207,6 +212,20 @@ fn nothing_names_the_machine_it_was_written_on() {
         }
     }
     assert_none(&problems);
+}
+
+/// A fuzz target that is not built finds nothing.
+#[test]
+fn every_fuzz_target_is_in_the_list() {
+    let folder = root().join("tests/fuzz");
+    let list = std::fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    let targets = files_below(&folder.join("fuzz_targets"), "rs");
+    assert!(targets.len() > 10, "only {} targets found", targets.len());
+    for path in targets {
+        let name = path.file_stem().unwrap().to_string_lossy();
+        let entry = format!("[[bin]]\nname = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n");
+        assert!(list.contains(&entry), "{name} is not in tests/fuzz/Cargo.toml");
+    }
 }
 
 /// With one binary a test file that nobody lists is a test that never runs.

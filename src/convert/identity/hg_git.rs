@@ -156,7 +156,7 @@ fn renames_are_gits(changeset: &Changeset) -> bool {
 fn author(changeset: &Changeset) -> Signature {
     let person = BString::from(person(&utf8_or_latin1(&changeset.user)));
     // What came from Git and would be another author now is kept as a delta.
-    let exact = changeset.extra("author").and_then(|delta| apply_delta(&person, delta));
+    let exact = changeset.extra("author").and_then(|delta| exact(&person, delta));
     let exact = exact.filter(|person| is_one_line(person));
     Signature {
         person: exact.map_or(person, BString::from),
@@ -164,6 +164,15 @@ fn author(changeset: &Changeset) -> Signature {
         // Down to whole minutes in Mercurial's direction, which is west.
         zone: zone(changeset.date.west.div_euclid(60).saturating_neg()),
     }
+}
+
+/// The longest text that a delta in an extra may make. A delta of a few bytes may make very long
+/// ones, over and over.
+const LONGEST_EXACT: usize = 16 << 20;
+
+/// What a delta in an extra makes of what would be written without it.
+fn exact(base: &[u8], delta: &[u8]) -> Option<Vec<u8>> {
+    apply_delta(base, delta, LONGEST_EXACT)
 }
 
 /// `Name <address>`; what follows the first `>` is part of the name, quoted.
@@ -244,7 +253,7 @@ fn is_one_line(text: &[u8]) -> bool {
 fn message(changeset: &Changeset) -> Vec<u8> {
     let mut text = utf8_or_latin1(&changeset.description).into_owned().into_bytes();
     text.push(b'\n');
-    let exact = changeset.extra("message").and_then(|delta| apply_delta(&text, delta));
+    let exact = changeset.extra("message").and_then(|delta| exact(&text, delta));
     exact.unwrap_or(text)
 }
 
@@ -484,6 +493,16 @@ mod tests {
         assert_eq!(message(&changeset), b"1\n", "a delta of something else is not used");
         changeset.description = "123456".into();
         assert_eq!(message(&changeset), b"123xy56\n");
+    }
+
+    /// Each instruction, one byte of it, copies all 64 KiB: 768 MiB in all.
+    #[test]
+    fn a_delta_in_an_extra_is_no_bomb() {
+        let mut changeset = changeset("A <a@b>\n5 0\n\n1");
+        changeset.description = vec![b'x'; 0xffff].into();
+        let lengths = b"\x80\x80\x04\x80\x80\x80\x80\x03";
+        changeset.extra.push(("message".into(), [&lengths[..], &[0x80; 0x3000]].concat().into()));
+        assert_eq!(message(&changeset).len(), 0x1_0000);
     }
 
     #[test]

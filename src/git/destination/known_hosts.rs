@@ -154,6 +154,12 @@ pub(super) fn check(
     }
 }
 
+/// Whether the text of a `known_hosts` file, or what is built in, says that a key is the host's.
+#[cfg(fuzzing)]
+pub fn is_known(text: &[u8], host: &str, port: Option<u16>, blob: &[u8]) -> bool {
+    look_up(text, &Host::new(host, port), &HostKey::new(blob, &[0; 32])) == Verdict::Good
+}
+
 /// What is known about a server and its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {

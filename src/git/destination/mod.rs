@@ -21,6 +21,8 @@ use crate::base::{Interrupt, Progress};
 
 pub use super::credential::Credential;
 pub use error::{HostKeyError, PublishError, Said};
+#[cfg(fuzzing)]
+pub use known_hosts::is_known as is_known_host;
 pub use plan::{Ancestry, Decision, plan};
 pub use publish::publish;
 

@@ -12,6 +12,8 @@ mod writer;
 
 pub(super) use check::{damaged_files, indexes};
 pub use delta::apply as apply_delta;
+#[cfg(fuzzing)]
+pub(super) use delta::encode as encode_delta;
 pub(super) use merge::merge_small;
 pub use reader::{DeltaFlaw, EntryFlaw, IndexFlaw, Pack, PackContents, PackError, PackFlaw};
 pub use writer::{PackWriter, SavedPack};

@@ -158,6 +158,12 @@ fn parse(text: &[u8]) -> Result<(Entries, bool), usize> {
     Ok((packed, fully_peeled))
 }
 
+/// A text read and written again; `None` if it is not one of `packed-refs`.
+#[cfg(fuzzing)]
+pub(in crate::git) fn reformatted(text: &[u8]) -> Option<Vec<u8>> {
+    parse(text).ok().map(|(packed, _)| format(&packed))
+}
+
 /// Reads a line `<40 hex> <name>`. The name may be in any encoding.
 fn parse_line(line: &[u8]) -> Option<(BString, ObjectId)> {
     let (hex, rest) = line.split_at_checked(40)?;

@@ -2,11 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::error::{IndexProblem, RevlogError};
-use crate::base::Limits;
+use crate::base::{Limits, ReadAt};
 
 /// The contents of an index file, `None` if there is none.
 pub(super) fn read_index(
@@ -35,7 +34,7 @@ pub(super) fn read_index(
 #[derive(Debug)]
 pub(super) struct DataFile {
     path: PathBuf,
-    file: File,
+    bytes: ReadAt,
     size: u64,
 }
 
@@ -52,9 +51,15 @@ pub(super) struct Window {
 impl DataFile {
     pub(super) fn open(path: &Path) -> Result<Self, RevlogError> {
         let io = |source| RevlogError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
-        let size = file.metadata().map_err(io)?.len();
-        Ok(Self { path: path.to_owned(), file, size })
+        let bytes = ReadAt::File(File::open(path).map_err(io)?);
+        let size = bytes.size().map_err(io)?;
+        Ok(Self { path: path.to_owned(), bytes, size })
+    }
+
+    /// A data file that is in memory.
+    pub(super) fn in_memory(bytes: Vec<u8>) -> Self {
+        let size = bytes.len() as u64;
+        Self { path: PathBuf::new(), bytes: ReadAt::Memory(bytes), size }
     }
 
     /// `length` bytes at `offset`, by way of `window`; `None` if they are not all in the file, or not
@@ -72,7 +77,7 @@ impl DataFile {
         let held = window.start..=window.start + window.bytes.len() as u64;
         if !held.contains(&offset) || !held.contains(&end) {
             let stop = end.max(offset.saturating_add(BLOCK)).min(self.size);
-            match window.fill(&self.file, offset, stop) {
+            match window.fill(&self.bytes, offset, stop) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
                 Err(source) => return Err(RevlogError::Io { path: self.path.clone(), source }),
@@ -84,11 +89,11 @@ impl DataFile {
 }
 
 impl Window {
-    fn fill(&mut self, file: &File, start: u64, stop: u64) -> io::Result<()> {
+    fn fill(&mut self, bytes: &ReadAt, start: u64, stop: u64) -> io::Result<()> {
         let size = usize::try_from(stop - start).map_err(|_| io::ErrorKind::OutOfMemory)?;
         self.bytes.clear();
         self.bytes.resize(size, 0);
         self.start = start;
-        file.read_exact_at(&mut self.bytes, start).inspect_err(|_| self.bytes.clear())
+        bytes.read_exact_at(&mut self.bytes, start).inspect_err(|_| self.bytes.clear())
     }
 }

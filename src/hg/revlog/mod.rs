@@ -59,15 +59,29 @@ impl Revlog {
             true => None,
             false => Some(DataFile::open(&files.data)?),
         };
-        let nodes = NodeTable::new(&index);
-        Ok(Some(Self { name: name.to_owned(), index, data, nodes, limits: limits.clone() }))
+        Ok(Some(Self::new(name, index, data, limits)))
+    }
+
+    /// The revlog whose two files have these contents; `data` is of no use where the index holds it.
+    pub fn from_bytes(
+        name: &str,
+        index: Vec<u8>,
+        data: Vec<u8>,
+        limits: &Limits,
+    ) -> Result<Self, RevlogError> {
+        let index = Index::parse(name, index)?;
+        let data = (!index.is_inline()).then(|| DataFile::in_memory(data));
+        Ok(Self::new(name, index, data, limits))
     }
 
     /// A revlog without revisions, for a file that is not there because nothing was committed yet.
     pub fn empty(name: &str, limits: &Limits) -> Self {
-        let index = Index::default();
+        Self::new(name, Index::default(), None, limits)
+    }
+
+    fn new(name: &str, index: Index, data: Option<DataFile>, limits: &Limits) -> Self {
         let nodes = NodeTable::new(&index);
-        Self { name: name.to_owned(), index, data: None, nodes, limits: limits.clone() }
+        Self { name: name.to_owned(), index, data, nodes, limits: limits.clone() }
     }
 
     /// How errors call this revlog.

@@ -63,11 +63,22 @@ impl HasFault for HgrcError {
 /// Later files win over earlier ones, and missing ones are skipped. Included files are not read
 /// but noted.
 pub fn publishes(files: &[PathBuf], limits: &Limits) -> Result<(bool, Vec<Note>), HgrcError> {
+    let mut texts = Vec::new();
+    for file in files {
+        if let Some(text) = read_bounded(file, limits.metadata_bytes)? {
+            texts.push((file.as_path(), text));
+        }
+    }
+    publishes_by(&texts)
+}
+
+/// The same by the texts of such files, each with the name that errors call it.
+pub fn publishes_by(texts: &[(&Path, Vec<u8>)]) -> Result<(bool, Vec<Note>), HgrcError> {
     let mut notes = Notes::default();
     let mut publish: Option<(&Path, BString)> = None;
-    for file in files {
-        let Some(text) = read_bounded(file, limits.metadata_bytes)? else { continue };
-        let lines = parse(&text).map_err(|line| HgrcError::Syntax { file: file.clone(), line })?;
+    for (file, text) in texts {
+        let syntax = |line| HgrcError::Syntax { file: file.to_path_buf(), line };
+        let lines = parse(text).map_err(syntax)?;
         for (line, entry) in lines {
             match entry {
                 Entry::Set { section, name, value } if is_publish(section, name) => {
@@ -76,7 +87,7 @@ pub fn publishes(files: &[PathBuf], limits: &Limits) -> Result<(bool, Vec<Note>)
                 Entry::Unset { section, name } if is_publish(section, name) => publish = None,
                 Entry::Include { target } => {
                     let target = target.into();
-                    notes.push(Note::IncludeNotRead { file: file.clone(), line, target });
+                    notes.push(Note::IncludeNotRead { file: file.to_path_buf(), line, target });
                 }
                 Entry::Set { .. } | Entry::Unset { .. } => {}
             }

@@ -15,7 +15,11 @@ enum Instruction<'d> {
 ///
 /// The instructions are added up before anything is set aside, so neither a declared length nor
 /// many copies of a few bytes can make more than `limit` bytes.
-pub(super) fn apply(base: &[u8], delta: &[u8], limit: usize) -> Result<Vec<u8>, DeltaFlaw> {
+pub(in crate::git::pack) fn apply(
+    base: &[u8],
+    delta: &[u8],
+    limit: usize,
+) -> Result<Vec<u8>, DeltaFlaw> {
     let mut reader = Reader::new(delta);
     let declared_base = length(&mut reader)?;
     if declared_base != base.len() {

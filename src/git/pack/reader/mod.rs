@@ -16,15 +16,15 @@ mod tests;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 
-use crate::base::{Interrupt, Limits, Progress, Reader};
+use crate::base::{Interrupt, Limits, Progress, ReadAt, Reader};
 use crate::git::{ObjectId, ObjectKind};
 use entry::{MAX_HEADER, Payload};
 use index::{Index, Indexed};
 
+pub(super) use delta::apply as apply_delta;
 pub use error::{DeltaFlaw, EntryFlaw, IndexFlaw, PackError, PackFlaw};
 
 /// The bytes before the first entry of a pack, and those after the last.
@@ -37,7 +37,7 @@ const MAX_FLAWS: usize = 100;
 #[derive(Debug)]
 pub struct Pack {
     path: PathBuf,
-    file: File,
+    bytes: ReadAt,
     limits: Limits,
     entries: Vec<Entry>,
     /// The entries that are no deltas, in the order of the pack.
@@ -74,15 +74,37 @@ impl Pack {
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, PackError> {
         let index = read_index(path, limits)?;
         let path = path.with_extension("pack");
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let file = File::open(&path);
+        let file = file.map_err(|source| PackError::Io { path: path.clone(), source })?;
+        Self::new(path, &index, ReadAt::File(file), limits)
+    }
+
+    /// The pack whose index and whose self have these contents. Errors call it `path`.
+    pub fn from_bytes(
+        path: &Path,
+        index: &[u8],
+        pack: Vec<u8>,
+        limits: &Limits,
+    ) -> Result<Self, PackError> {
+        let wrong = |source| PackError::Index { path: path.to_owned(), source };
+        let index = index::parse(index).map_err(wrong)?;
+        Self::new(path.to_owned(), &index, ReadAt::Memory(pack), limits)
+    }
+
+    fn new(
+        path: PathBuf,
+        index: &Index,
+        bytes: ReadAt,
+        limits: &Limits,
+    ) -> Result<Self, PackError> {
         let io = |source| PackError::Io { path: path.clone(), source };
-        let (length, file) = opened.map_err(io)?;
+        let length = bytes.size().map_err(io)?;
         let wrong = |source| PackError::Pack { path: path.clone(), source };
         let end = length.checked_sub(TRAILER).filter(|end| *end >= HEADER);
         let end = end.ok_or_else(|| wrong(PackFlaw::NoPack))?;
         let (mut header, mut checksum) = ([0; 12], [0; 20]);
-        file.read_exact_at(&mut header, 0).map_err(io)?;
-        file.read_exact_at(&mut checksum, end).map_err(io)?;
+        bytes.read_exact_at(&mut header, 0).map_err(io)?;
+        bytes.read_exact_at(&mut checksum, end).map_err(io)?;
         check_header(&header, index.objects.len()).map_err(wrong)?;
         if checksum != index.pack_checksum {
             return Err(wrong(PackFlaw::OtherIndex));
@@ -90,7 +112,7 @@ impl Pack {
         let order = order(&index.objects);
         let entries = entries(&index.objects, &order, end).map_err(wrong)?;
         let (roots, deltas, flaws) = (Vec::new(), Vec::new(), Vec::new());
-        let mut pack = Self { path, file, limits: limits.clone(), entries, roots, deltas, flaws };
+        let mut pack = Self { path, bytes, limits: limits.clone(), entries, roots, deltas, flaws };
         pack.read_headers(&order);
         Ok(pack)
     }
@@ -106,9 +128,10 @@ impl Pack {
     }
 
     /// Makes every object and compares its hash with its id, on as many threads as there are
-    /// processors. An interrupt ends it early.
+    /// processors and trees of deltas to share out. An interrupt ends it early.
     pub fn check(self, progress: &dyn Progress, interrupt: &Interrupt) -> PackContents {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.min(self.roots.len().div_ceil(resolve::SHARE));
         let next = AtomicUsize::new(0);
         let found = std::thread::scope(|scope| {
             let work = || resolve::Worker::new(&self, progress, interrupt).run(&next);
@@ -184,7 +207,7 @@ impl Pack {
     }
 
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> Result<(), EntryFlaw> {
-        let read = self.file.read_exact_at(bytes, offset);
+        let read = self.bytes.read_exact_at(bytes, offset);
         read.map_err(|error| EntryFlaw::Io { kind: error.kind() })
     }
 

@@ -16,7 +16,7 @@ use crate::base::{Interrupt, Progress};
 use crate::git::{ObjectId, ObjectKind};
 
 /// How many trees a worker takes at a time.
-const SHARE: usize = 16;
+pub(super) const SHARE: usize = 16;
 
 /// One of the threads that check a pack.
 pub(super) struct Worker<'p> {
