@@ -4,13 +4,10 @@ mod inspect;
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Parser, Subcommand};
 
+use super::conversion::ConversionArgs;
 use super::exit;
-use crate::convert::graft::GraftPolicy;
-use crate::convert::identity::{AUTO, IdentityChoice, choices};
-use crate::mirror::{MainBranch, RefNaming};
 
 pub(super) use inspect::{InspectChangesetArgs, InspectCommand, ShowArgs};
 
@@ -33,33 +30,6 @@ pub(super) struct OutputArgs {
     /// Log more; twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
-}
-
-/// The rules for commits.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct IdentityArgs {
-    /// The rules that decide what a commit is, and so its id; `auto` is the one that made what
-    /// is there
-    #[arg(long, value_name = "NAME", default_value = AUTO, value_parser = identity_parser())]
-    pub(super) identity: IdentityChoice,
-}
-
-/// What is done with commits that others made.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct GraftArgs {
-    /// Whether each commit of a target that another tool made must be a changeset of the source
-    #[arg(long, value_name = "exact|partial", default_value = "exact", value_parser = graft_parser())]
-    pub(super) graft: GraftPolicy,
-}
-
-fn graft_parser() -> impl TypedValueParser<Value = GraftPolicy> {
-    let names = GraftPolicy::ALL.map(|(name, _)| name);
-    PossibleValuesParser::new(names).map(|name| GraftPolicy::named(&name).unwrap_or_default())
-}
-
-/// The identity of this name. The usage error lists the names there are, and the similar one.
-fn identity_parser() -> impl TypedValueParser<Value = IdentityChoice> {
-    PossibleValuesParser::new(choices()).try_map(|name| IdentityChoice::named(&name))
 }
 
 /// The commands. One file for each in `cli/command/`.
@@ -119,27 +89,8 @@ pub(super) struct ConvertArgs {
     /// Write a line `<commit id> <node>` for each changeset to this file
     #[arg(long, value_name = "FILE")]
     pub(super) map: Option<PathBuf>,
-    /// What the main branch follows: `tip`, the newest changeset, or the head of a named branch
-    #[arg(long, value_name = "tip|BRANCH", default_value = "tip")]
-    pub(super) main: String,
-    /// The name of the main branch
-    #[arg(long, value_name = "NAME", default_value = "master")]
-    pub(super) main_branch: String,
     #[command(flatten)]
-    pub(super) identity: IdentityArgs,
-    #[command(flatten)]
-    pub(super) graft: GraftArgs,
-}
-
-impl ConvertArgs {
-    /// How source names become references.
-    pub(super) fn naming(&self) -> RefNaming {
-        let main = match self.main.as_str() {
-            "tip" => MainBranch::Tip,
-            branch => MainBranch::Branch(branch.to_owned()),
-        };
-        RefNaming { main_branch: self.main_branch.clone(), main }
-    }
+    pub(super) conversion: ConversionArgs,
 }
 
 /// `verify`
@@ -151,7 +102,7 @@ pub(super) struct VerifyArgs {
     #[arg(value_name = "TARGET.git")]
     pub(super) target: PathBuf,
     #[command(flatten)]
-    pub(super) identity: IdentityArgs,
+    pub(super) conversion: ConversionArgs,
 }
 
 /// `demo`
@@ -191,31 +142,6 @@ mod tests {
         let CommandArgs::Sync(args) = parse("synchroniser sync a b") else { panic!() };
         assert_eq!(args.mirrors, ["a", "b"]);
         assert_eq!(args.config.config, PathBuf::from("/etc/synchroniser/synchroniser.toml"));
-    }
-
-    #[test]
-    fn the_main_branch_follows_tip_or_a_branch() {
-        let CommandArgs::Convert(args) = parse("synchroniser convert s t") else { panic!() };
-        assert_eq!(args.naming(), RefNaming::default());
-        let line = "synchroniser convert s t --main default --main-branch trunk";
-        let CommandArgs::Convert(args) = parse(line) else { panic!() };
-        let main = MainBranch::Branch("default".to_owned());
-        assert_eq!(args.naming(), RefNaming { main_branch: "trunk".to_owned(), main });
-    }
-
-    #[test]
-    fn identities_have_names() {
-        for (line, name) in [("", "auto"), (" --identity fast-export", "fast-export")] {
-            let CommandArgs::Convert(args) = parse(&format!("synchroniser convert s t{line}"))
-            else {
-                panic!()
-            };
-            assert_eq!(args.identity.identity.name(), name);
-        }
-        let wrong = ["synchroniser", "verify", "s", "t", "--identity", "fast_export"];
-        let error = Args::try_parse_from(wrong).unwrap_err();
-        assert_eq!(error.exit_code(), i32::from(exit::USAGE));
-        assert!(error.to_string().contains("similar value exists: 'fast-export'"), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod conversion;
 mod error;
 pub mod exit;
 mod log;

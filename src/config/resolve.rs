@@ -16,7 +16,7 @@ use crate::convert::graft::GraftPolicy;
 use crate::convert::identity::IdentityChoice;
 use crate::git::reference::is_valid_ref_name;
 use crate::git::url::TargetUrl;
-use crate::mirror::{MainBranch, MirrorOptions, RefNaming};
+use crate::mirror::{ConvertOptions, MainBranch, MirrorOptions, RefNaming};
 
 /// Where caches go unless the file says so.
 const CACHE: &str = "/var/cache/synchroniser";
@@ -215,10 +215,7 @@ fn mirror(
         source: source?,
         target: target?,
         cache: cache.join(name),
-        identity,
-        graft,
-        naming,
-        limits: limits.clone(),
+        convert: ConvertOptions { identity, graft, naming, limits: limits.clone() },
     };
     Some(MirrorConfig { options, selector: selector? })
 }

@@ -123,7 +123,7 @@ fn convert_path(
         revs.push((filelog.rev(file.node).ok_or_else(|| missing(file))?, number, file));
     }
     revs.sort_unstable_by_key(|(rev, ..)| *rev);
-    let copies = input.identity.records_copies();
+    let copies = input.rules.identity.records_copies();
     let mut walk = Walk { reader: filelog.reader(), converted: HashMap::new(), copies, writer };
     for (rev, number, file) in revs {
         input.interrupt.check()?;

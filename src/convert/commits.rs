@@ -53,13 +53,13 @@ pub(super) fn convert_changesets(
         };
         let changeset = changesets.changeset(rev)?;
         // The input is closed under ancestors, together with the map.
-        let parents = input.identity.parents(rev, &changeset, &mut history)?;
+        let parents = input.rules.identity.parents(rev, &changeset, &mut history)?;
         let parents: Vec<_> = parents.into_iter().filter_map(commit_of).collect();
         let (mine, rest) = introduced.split_at(tree_plan.introduced.min(introduced.len()));
         introduced = rest;
         let copies = copies(plan, files, mine);
         let facts = Facts { node, changeset: &changeset, tree, parents: &parents, copies: &copies };
-        let contents = input.identity.commit(&facts).to_bytes();
+        let contents = input.rules.identity.commit(&facts).to_bytes();
         let id = ObjectId::of(ObjectKind::Commit, &contents);
         let kind = ObjectKind::Commit;
         writer.write(NewObject { id, kind, contents: &contents, likeness: None })?;

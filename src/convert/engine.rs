@@ -1,11 +1,10 @@
-//! The engine: a pure function of a source, an identity and what is converted already.
+//! The engine: a pure function of a source, rules and what is converted already.
 
 use super::blobs::convert_files;
 use super::commits::convert_changesets;
-use super::identity::Identity;
 use super::idmap::Record;
 use super::plan::plan;
-use super::{ConvertError, IdMap, LeftOut};
+use super::{ConvertError, IdMap, LeftOut, Rules};
 use crate::base::{Interrupt, Progress};
 use crate::git::sink::ObjectSink;
 use crate::git::tree::TreeSource;
@@ -25,8 +24,8 @@ pub struct Input<'a> {
     pub changesets: &'a [Rev],
     /// What is converted already.
     pub map: &'a IdMap,
-    /// The rules.
-    pub identity: &'static dyn Identity,
+    /// What decides commits.
+    pub rules: &'a Rules,
     /// How many threads convert files.
     pub threads: usize,
     /// Hears how far we are.

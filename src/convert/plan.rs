@@ -109,7 +109,7 @@ impl<'p> Planner<'p> {
             manifests: input.manifests.reader(),
             to_check,
             plan: Plan::default(),
-            places: Places::new(input.identity),
+            places: Places::new(input.rules.identity),
             file_numbers: HashMap::new(),
             manifest_of: HashMap::new(),
             clashing: HashSet::new(),
@@ -180,7 +180,7 @@ impl<'p> Planner<'p> {
         }
         let base_clashes = base.is_some_and(|(_, node)| self.clashing.contains(&node));
         let look = base_clashes || may_clash(&changes, Manifest::new(&new));
-        let identity = self.input.identity;
+        let identity = self.input.rules.identity;
         let hidden = Hidden {
             before: if base_clashes { clashes(identity, &old) } else { Vec::new() },
             after: if look { clashes(identity, &new) } else { Vec::new() },
@@ -204,7 +204,7 @@ impl<'p> Planner<'p> {
     /// The paths that a changeset's tree is confined to: what it lists itself, if it is a root and
     /// the identity goes by that.
     fn listed<'c>(&self, changeset: &'c Changeset, root: bool) -> Option<HashSet<&'c RepoPath>> {
-        let confined = root && self.input.identity.trusts_lists_of_roots();
+        let confined = root && self.input.rules.identity.trusts_lists_of_roots();
         confined.then(|| changeset.files.iter().map(AsRef::as_ref).collect())
     }
 
@@ -240,7 +240,7 @@ impl<'p> Planner<'p> {
         changeset: &Changeset,
         second: Option<&(Rev, Node)>,
     ) -> Result<usize, ConvertError> {
-        if !self.input.identity.records_copies() {
+        if !self.input.rules.identity.records_copies() {
             return Ok(0);
         }
         let start = self.plan.introduced.len();
@@ -271,7 +271,7 @@ impl<'p> Planner<'p> {
             if let Some(rev) = rev {
                 check_node(self.input.manifests, rev, &text)?;
             }
-            if !clashes(self.input.identity, &text).is_empty() {
+            if !clashes(self.input.rules.identity, &text).is_empty() {
                 self.clashing.insert(node);
             }
         }

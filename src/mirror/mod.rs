@@ -8,9 +8,10 @@ mod source;
 mod update;
 mod workspace;
 
+pub use crate::convert::ConvertOptions;
 pub use crate::convert::names::{MainBranch, RefNaming};
 pub use error::SyncError;
-pub use options::{ConvertOptions, MirrorOptions};
+pub use options::MirrorOptions;
 pub use publish::sync;
 pub use report::{ConvertReport, RefChange, SyncReport};
 pub use update::convert;

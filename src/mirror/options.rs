@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::Limits;
-use crate::convert::graft::GraftPolicy;
-use crate::convert::identity::IdentityChoice;
-use crate::convert::names::RefNaming;
+use crate::convert::ConvertOptions;
 use crate::git::destination::Target;
 
 /// One mirror: a Mercurial source joined to a Git target.
@@ -19,25 +16,6 @@ pub struct MirrorOptions {
     pub target: Target,
     /// The folder that holds this mirror's cache: `git/`, `map`, `identity`, `lock`.
     pub cache: PathBuf,
-    /// The rules that decide what a commit is.
-    pub identity: IdentityChoice,
-    /// What is done with a target whose history is not that of the source in every commit.
-    pub graft: GraftPolicy,
-    /// How source names become references.
-    pub naming: RefNaming,
-    /// What outside data may cost.
-    pub limits: Limits,
-}
-
-/// How a source is converted into a bare repository on this machine.
-#[derive(Clone, Debug, Default)]
-pub struct ConvertOptions {
-    /// The rules that decide what a commit is.
-    pub identity: IdentityChoice,
-    /// What is done with a target whose history is not that of the source in every commit.
-    pub graft: GraftPolicy,
-    /// How source names become references.
-    pub naming: RefNaming,
-    /// What outside data may cost.
-    pub limits: Limits,
+    /// How the one becomes the other.
+    pub convert: ConvertOptions,
 }

@@ -9,11 +9,10 @@ use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
 use crate::convert::engine::{Conversion, Input};
-use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
-use crate::convert::names::{RefNaming, source_refs};
+use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRefs;
-use crate::convert::{IdMap, engine};
+use crate::convert::{IdMap, Rules, engine};
 use crate::git::pack::PackWriter;
 use crate::git::repository::RefEdit;
 use crate::git::staging::Staging;
@@ -58,16 +57,14 @@ pub fn convert(
     interrupt: &Interrupt,
 ) -> Result<ConvertReport, SyncError> {
     let start = Instant::now();
-    let ConvertOptions { naming, identity, .. } = options;
-    let identity = *identity;
     // Only a source that opens makes a target.
     let mut workspace = None;
     let updated = read_source(source, &options.limits, interrupt, |source| {
         let workspace = match &mut workspace {
             Some(workspace) => workspace,
-            none => none.insert(Workspace::bare(target, &naming.main_branch)?),
+            none => none.insert(Workspace::bare(target, &options.naming.main_branch)?),
         };
-        Run { source, naming, identity, progress, interrupt }.update(workspace)
+        Run { source, options, progress, interrupt }.update(workspace)
     })?;
     let refs = updated.moved();
     Ok(ConvertReport {
@@ -85,8 +82,7 @@ pub fn convert(
 /// What one run works with.
 pub(super) struct Run<'r> {
     pub source: &'r Repository,
-    pub naming: &'r RefNaming,
-    pub identity: IdentityChoice,
+    pub options: &'r ConvertOptions,
     pub progress: &'r dyn Progress,
     pub interrupt: &'r Interrupt,
 }
@@ -95,8 +91,9 @@ impl Run<'_> {
     /// Converts what is new and moves the references: pack, then map, then references, each
     /// durable before the next begins.
     pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
-        let git = workspace.open_git(&self.naming.main_branch)?;
-        let (identity, mut map) = workspace.open_map(&git, self.identity)?;
+        let git = workspace.open_git(&self.options.naming.main_branch)?;
+        let (identity, mut map) = workspace.open_map(&git, self.options.identity)?;
+        let rules = &self.options.rules(identity);
         let changelog = self.source.changelog();
         let served: Vec<Rev> = self.source.view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
@@ -104,7 +101,7 @@ impl Run<'_> {
         let mut notes: Vec<_> =
             self.source.view().notes().iter().map(ToString::to_string).collect();
         if !new.is_empty() {
-            let conversion = self.convert(&git, identity, &map, &new)?;
+            let conversion = self.convert(&git, rules, &map, &new)?;
             git.refresh()?;
             map.append(&conversion.records)?;
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
@@ -140,7 +137,7 @@ impl Run<'_> {
     fn convert(
         &self,
         git: &BareRepository,
-        identity: &'static dyn Identity,
+        rules: &Rules,
         map: &IdMap,
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
@@ -150,7 +147,7 @@ impl Run<'_> {
             filelogs: self.source,
             changesets: new,
             map,
-            identity,
+            rules,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             progress: self.progress,
             interrupt: self.interrupt,
@@ -172,7 +169,7 @@ impl Run<'_> {
     fn wanted_refs(&self, workspace: &Workspace) -> Result<(WantedRefs, Vec<String>), SyncError> {
         let changelog = self.source.changelog();
         let mut table = workspace.branch_table(changelog);
-        let refs = source_refs(self.source, self.naming, &mut table)?;
+        let refs = source_refs(self.source, &self.options.naming, &mut table)?;
         if refs.table_grew {
             workspace.save_branch_table(&table, changelog)?;
         }
@@ -200,7 +197,7 @@ impl Run<'_> {
         let removals = dropped.iter().map(|name| RefEdit { name: name.clone(), new: None });
         let updates = wanted.iter().map(|r| RefEdit { name: r.name.clone(), new: Some(r.id) });
         let edits: Vec<_> = removals.chain(updates).collect();
-        let head = format!("refs/heads/{}", self.naming.main_branch);
+        let head = format!("refs/heads/{}", self.options.naming.main_branch);
         git.update_refs(&edits, names.contains(head.as_str()).then_some(&head))?;
         Ok(dropped)
     }

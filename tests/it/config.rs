@@ -107,19 +107,19 @@ fn what_is_written_is_what_is_meant() {
     let path = config.mirror("path").unwrap();
     assert_eq!(path.options.source, home.0.path().join("hg/path"));
     assert_eq!(path.options.cache, home.0.path().join("cache/path"));
-    assert_eq!(path.options.naming.main, MainBranch::Tip);
-    assert_eq!(path.options.naming.main_branch, "master");
-    assert_eq!(path.options.limits.metadata_bytes, 3_000_000);
+    assert_eq!(path.options.convert.naming.main, MainBranch::Tip);
+    assert_eq!(path.options.convert.naming.main_branch, "master");
+    assert_eq!(path.options.convert.limits.metadata_bytes, 3_000_000);
     assert!(path.selector.matches("ada", "path"));
 
     let https = config.mirror("https").unwrap();
     assert_eq!(https.options.source, Path::new("/srv/hg/rocket"));
-    assert_eq!(https.options.naming.main, MainBranch::Branch("default".to_owned()));
-    assert_eq!(https.options.naming.main_branch, "main");
+    assert_eq!(https.options.convert.naming.main, MainBranch::Branch("default".to_owned()));
+    assert_eq!(https.options.convert.naming.main_branch, "main");
     assert!(https.selector.matches("acme", "rocket"));
 
     let ssh = config.mirror("with.all-kinds_0f").unwrap();
-    assert_eq!(ssh.options.naming.main, MainBranch::Branch("stable branch".to_owned()));
+    assert_eq!(ssh.options.convert.naming.main, MainBranch::Branch("stable branch".to_owned()));
     assert!(ssh.selector.matches("acme", "engine"));
     assert!(config.mirror("rocket").is_none());
 }

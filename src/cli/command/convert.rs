@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::{Outcome, interrupted_by_signals, report};
 use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, Limits};
+use crate::base::{Fault, HasFault};
 use crate::cli::args::ConvertArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::git::ObjectId;
 use crate::hg::Node;
-use crate::mirror::{self, ConvertOptions, SyncError};
+use crate::mirror::{self, SyncError};
 
 /// Why `convert` fails.
 #[derive(Debug, thiserror::Error)]
@@ -51,12 +51,7 @@ impl HasFault for ConvertCommandError {
 }
 
 pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
-    let options = ConvertOptions {
-        identity: args.identity.identity,
-        graft: args.graft.graft,
-        naming: args.naming(),
-        limits: Limits::default(),
-    };
+    let options = args.conversion.options();
     let interrupt = interrupted_by_signals()?;
     let done = mirror::convert(&args.source, &args.target, &options, ui, &interrupt).map_err(
         |source| ConvertCommandError::Convert {

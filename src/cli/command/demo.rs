@@ -17,7 +17,7 @@ use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::convert::identity::IdentityChoice;
+use crate::convert::ConvertOptions;
 use crate::daemon::Daemon;
 use crate::git::BareRepository;
 
@@ -161,8 +161,8 @@ fn show(places: &Places, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> 
     for reference in &references {
         ui.say(&format!("  {} {}", reference.id.short(), reference.name));
     }
-    let report =
-        verify::compare(&places.source, &places.target, IdentityChoice::Auto, ui, interrupt)?;
+    let options = ConvertOptions::default();
+    let report = verify::compare(&places.source, &places.target, &options, ui, interrupt)?;
     ui.say(&format!(
         "arrived: {}, {}, {}",
         count(branches as u64, "branch", "branches"),

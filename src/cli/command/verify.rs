@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::report::count;
 use super::{Outcome, interrupted_by_signals};
-use crate::base::{Fault, HasFault, Interrupt, Limits};
+use crate::base::{Fault, HasFault, Interrupt};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::convert::identity::IdentityChoice;
-use crate::convert::{self, VerifyError, VerifyReport};
+use crate::convert::{self, ConvertOptions, VerifyError, VerifyReport};
 
 /// Source and target cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +32,7 @@ impl HasFault for VerifyCommandError {
 
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
-    let report = compare(&args.source, &args.target, args.identity.identity, ui, &interrupt)?;
+    let report = compare(&args.source, &args.target, &args.conversion.options(), ui, &interrupt)?;
     for difference in &report.differences {
         ui.result(difference);
     }
@@ -41,16 +40,18 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     Ok(if report.differences.is_empty() { exit::OK } else { exit::DIFFERENCES })
 }
 
-/// Compares everything that `source` serves with what `target` holds.
+/// Compares everything that `source` serves with what `target`, made with `options`, holds.
 pub(super) fn compare(
     source: &Path,
     target: &Path,
-    identity: IdentityChoice,
+    options: &ConvertOptions,
     ui: &Ui,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyCommandError> {
-    convert::verify(source, target, identity, &Limits::default(), ui, interrupt).map_err(|error| {
-        VerifyCommandError { from: source.to_owned(), to: target.to_owned(), source: error }
+    convert::verify(source, target, options, ui, interrupt).map_err(|error| VerifyCommandError {
+        from: source.to_owned(),
+        to: target.to_owned(),
+        source: error,
     })
 }
 

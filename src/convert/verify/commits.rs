@@ -10,10 +10,9 @@ use super::target::Sound;
 use super::{Context, Differences, VerifyError};
 use crate::convert::IdMap;
 use crate::convert::idmap::IN_REPOSITORY;
-use crate::convert::names::{MainBranch, RefNaming, source_refs};
+use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
 use crate::git::ObjectId;
-use crate::git::reference::BRANCHES;
 use crate::hg::manifest::Manifest;
 use crate::hg::revlog::Text;
 use crate::hg::{BranchTable, Changeset, Node, Rev, RevSet};
@@ -28,7 +27,7 @@ pub(super) fn compare(
     blobs: &Blobs,
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {
-    let identity = context.identity;
+    let identity = context.rules.identity;
     let commits = match identity.names_changesets() {
         true => commits(context, sound, differences)?,
         false => recorded_commits(context, differences),
@@ -85,13 +84,10 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// The references that the source asks for. What the main branch follows is not written down in a
-/// target: its tip, as far as this goes.
+/// The references that the source asks for.
 fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<WantedRef> {
-    let head = context.target.head().unwrap_or_default();
-    let main_branch = head.strip_prefix(BRANCHES).unwrap_or("master").to_owned();
-    let naming = RefNaming { main_branch, main: MainBranch::Tip };
-    match source_refs(context.source, &naming, &mut BranchTable::default()) {
+    let naming = &context.options.naming;
+    match source_refs(context.source, naming, &mut BranchTable::default()) {
         Ok(refs) => refs.wanted.refs,
         Err(error) => {
             differences.add_error(&error);
@@ -119,7 +115,7 @@ fn commits(
     sound: &Sound,
     differences: &mut Differences,
 ) -> Result<Commits, VerifyError> {
-    let identity = context.identity;
+    let identity = context.rules.identity;
     let mut commits = Commits::new();
     let known = |node| context.source.changelog().rev(node);
     for commit in context.target.commits()? {
@@ -226,24 +222,20 @@ fn check_introduced(
     }
 }
 
-/// Compares the references with the names of the source. The main branch may be at the tip, or at
-/// any open head.
+/// Compares the references with the names of the source.
 fn compare_names(
     context: &Context<'_>,
     wanted: &[WantedRef],
     commits: &Commits,
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {
-    let head = context.target.head().unwrap_or_default();
     let existing = context.target.refs()?;
     let mut at: HashMap<&str, ObjectId> =
         existing.iter().map(|r| (r.name.as_str(), r.id)).collect();
-    let heads: HashSet<_> = wanted.iter().filter_map(|r| commits.get(&r.node)).collect();
     for wanted in wanted {
         let commit = commits.get(&wanted.node).copied();
         match at.remove(wanted.name.as_str()) {
             Some(id) if Some(id) == commit => {}
-            Some(id) if wanted.name == head && heads.contains(&id) => {}
             Some(id) => differences.add(format!(
                 "{} is at {id}, not at the commit of changeset {}",
                 wanted.name, wanted.node

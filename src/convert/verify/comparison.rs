@@ -45,7 +45,7 @@ impl<'c> Comparison<'c> {
             published,
             sound,
             blobs,
-            trees: TreeHasher::new(context.identity, blobs, &sound.ids),
+            trees: TreeHasher::new(context.rules.identity, blobs, &sound.ids),
             replay: Replay::if_needed(context, blobs)?,
             history: History::new(context.source.changelog()),
             manifests: context.source.manifests().reader(),
@@ -60,7 +60,7 @@ impl<'c> Comparison<'c> {
         manifest: &[u8],
         differences: &mut Differences,
     ) -> Result<(), RevlogError> {
-        let identity = self.context.identity;
+        let identity = self.context.rules.identity;
         let node = self.context.source.changelog().node(rev);
         let tree = self.tree(rev, changeset, manifest, differences)?;
         let told = self.commits.get(&node).copied();
@@ -132,7 +132,7 @@ impl<'c> Comparison<'c> {
         manifest: &[u8],
     ) -> Result<Vec<CopiedFile>, RevlogError> {
         let mut copies = Vec::new();
-        if !self.context.identity.records_copies() {
+        if !self.context.rules.identity.records_copies() {
             return Ok(copies);
         }
         for path in &changeset.files {

@@ -104,7 +104,8 @@ impl Blobs {
         differences: &mut Differences,
     ) {
         let Revision { node, blob, link, ref copied_from } = *revision;
-        if let Some(from) = copied_from.as_ref().filter(|_| context.identity.records_copies()) {
+        if let Some(from) = copied_from.as_ref().filter(|_| context.rules.identity.records_copies())
+        {
             self.copied_from.entry(path.clone()).or_default().insert(node, from.clone());
         }
         self.ids.entry(path.clone()).or_default().insert(node, blob);

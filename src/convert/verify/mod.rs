@@ -13,9 +13,9 @@ mod trees;
 use std::path::Path;
 
 use super::identity::recorded::{self, RecordedIdentityError};
-use super::identity::{Identity, IdentityChoice};
 use super::idmap::IN_REPOSITORY;
-use crate::base::{Fault, HasFault, Interrupt, Interrupted, Limits, Progress};
+use super::{ConvertOptions, Rules};
+use crate::base::{Fault, HasFault, Interrupt, Interrupted, Progress};
 use crate::git::BareRepository;
 use crate::git::repository::RepositoryError as GitError;
 use crate::hg::Repository;
@@ -110,30 +110,28 @@ impl Differences {
 struct Context<'c> {
     source: &'c Repository,
     target: &'c BareRepository,
-    /// The rules that the target was made by.
-    identity: &'static dyn Identity,
-    limits: &'c Limits,
+    /// What was asked for when the target was made.
+    options: &'c ConvertOptions,
+    /// What decides commits.
+    rules: &'c Rules,
     progress: &'c dyn Progress,
     interrupt: &'c Interrupt,
 }
 
 /// Compares everything that the Mercurial repository at `source` serves with what the bare Git
-/// repository at `target` holds, and looks for damage in both. `identity` are the rules that the
-/// target was made by.
+/// repository at `target` holds, which was made with these `options`, and looks for damage in both.
 pub fn verify(
     source: &Path,
     target: &Path,
-    identity: IdentityChoice,
-    limits: &Limits,
+    options: &ConvertOptions,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyError> {
-    let source = Repository::open(source, limits)?;
+    let source = Repository::open(source, &options.limits)?;
     let target = BareRepository::open(target)?;
-    let settled = recorded::settled(&target.path().join(IN_REPOSITORY), identity)?;
-    let identity = settled.unwrap_or_else(|| identity.for_new_targets());
-    let context =
-        Context { source: &source, target: &target, identity, limits, progress, interrupt };
+    let settled = recorded::settled(&target.path().join(IN_REPOSITORY), options.identity)?;
+    let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));
+    let context = Context { source: &source, target: &target, options, rules, progress, interrupt };
     let mut differences = Differences::default();
     let sound = target::sound_objects(&context, &mut differences)?;
     let blobs = files::blobs(&context, &mut differences)?;

@@ -35,7 +35,7 @@ impl<'c> Replay<'c> {
         blobs: &'c Blobs,
     ) -> Result<Option<Self>, RevlogError> {
         let moved = |path: &RepoPathBuf| {
-            let place = context.identity.place(path.as_ref(), Mode::Regular);
+            let place = context.rules.identity.place(path.as_ref(), Mode::Regular);
             matches!(place, Place::At(_))
         };
         if !blobs.paths().any(moved) && !has_poor_root(context)? {
@@ -63,7 +63,7 @@ impl<'c> Replay<'c> {
         let parent = self.context.source.changelog().dag().parents(rev).next();
         let mut files = parent.map(|parent| self.take(parent)).unwrap_or_default();
         let listed: Option<HashSet<&RepoPath>> = (parent.is_none()
-            && self.context.identity.trusts_lists_of_roots())
+            && self.context.rules.identity.trusts_lists_of_roots())
         .then(|| changeset.files.iter().map(AsRef::as_ref).collect());
         let (before, after) = (self.clashes(old), self.clashes(new));
         let (mut gone, mut come) = (Vec::new(), Vec::new());
@@ -115,7 +115,7 @@ impl<'c> Replay<'c> {
     }
 
     fn place(&self, path: &RepoPath, mode: Mode) -> Option<RepoPathBuf> {
-        match self.context.identity.place(path, mode) {
+        match self.context.rules.identity.place(path, mode) {
             Place::Same => Some(path.to_owned()),
             Place::At(path) => Some(path),
             Place::Nowhere | Place::LeftOut(_) => None,
@@ -136,7 +136,7 @@ impl<'c> Replay<'c> {
 
 /// Whether the identity goes by the list of files of a root, and some root lists not all it has.
 fn has_poor_root(context: &Context<'_>) -> Result<bool, RevlogError> {
-    if !context.identity.trusts_lists_of_roots() {
+    if !context.rules.identity.trusts_lists_of_roots() {
         return Ok(false);
     }
     let source = context.source;

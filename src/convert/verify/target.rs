@@ -49,7 +49,7 @@ fn packed(
 ) -> Result<Option<Sound>, VerifyError> {
     let mut sound = Sound::default();
     let mut whole = true;
-    for pack in context.target.packs(context.limits)? {
+    for pack in context.target.packs(&context.options.limits)? {
         let contents = match pack {
             Ok(pack) => {
                 let count = pack.len() as u64;

@@ -1,0 +1,35 @@
+//! What a conversion is asked for.
+
+use super::graft::GraftPolicy;
+use super::identity::{Identity, IdentityChoice};
+use super::names::RefNaming;
+use crate::base::Limits;
+
+/// What configuration and command line can choose. Verification takes the same: it compares with
+/// what a conversion under these options makes.
+#[derive(Clone, Debug, Default)]
+pub struct ConvertOptions {
+    /// The rules that decide what a commit is.
+    pub identity: IdentityChoice,
+    /// What is done with a target whose history is not that of the source in every commit.
+    pub graft: GraftPolicy,
+    /// How source names become references.
+    pub naming: RefNaming,
+    /// What outside data may cost.
+    pub limits: Limits,
+}
+
+impl ConvertOptions {
+    /// What decides commits, once it is settled which identity it is.
+    pub fn rules(&self, identity: &'static dyn Identity) -> Rules {
+        Rules { identity }
+    }
+}
+
+/// What decides commits beside the source itself: the same source under the same rules becomes the
+/// same commits, always and everywhere.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// How a changeset becomes a commit.
+    pub identity: &'static dyn Identity,
+}
