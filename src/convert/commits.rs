@@ -8,7 +8,7 @@ use super::blobs::Files;
 use super::engine::Input;
 use super::identity::{CopiedFile, Facts, History};
 use super::idmap::Record;
-use super::plan::{Plan, TreePlan};
+use super::plan::{Plan, Planned, TreePlan};
 use crate::git::sink::{NewObject, ObjectSink};
 use crate::git::tree::{Directory, Edit, TreeEditor, TreeError, TreeSource};
 use crate::git::{ObjectId, ObjectKind};
@@ -24,6 +24,11 @@ pub(super) fn convert_changesets(
     sink: &dyn ObjectSink,
 ) -> Result<Vec<Record>, ConvertError> {
     let mut writer = sink.writer();
+    for contents in &plan.made {
+        let kind = ObjectKind::Blob;
+        let id = ObjectId::of(kind, contents);
+        writer.write(NewObject { id, kind, contents, likeness: None })?;
+    }
     let mut trees = Trees::new(input, plan, existing);
     let mut changesets = input.changelog.reader();
     let mut records = Vec::with_capacity(input.changesets.len());
@@ -40,8 +45,12 @@ pub(super) fn convert_changesets(
         buffer.clear();
         buffer.extend(mine.iter().filter_map(|edit| {
             let path: &[u8] = plan.paths.get(edit.path as usize)?;
-            let blob = |(mode, file)| Some((mode, *files.blobs.get(file as usize)?));
-            Some(Edit { path, file: edit.file.and_then(blob) })
+            let id = |planned| match planned {
+                Planned::File(file) => files.blobs.get(file as usize).copied(),
+                Planned::Object(id) => Some(id),
+            };
+            let entry = |(mode, planned)| Some((mode, id(planned)?));
+            Some(Edit { path, file: edit.entry.and_then(entry) })
         }));
         let mut editor = TreeEditor { source: existing, writer: writer.as_mut() };
         let tree = trees

@@ -53,7 +53,7 @@ pub fn convert(
     let changesets = Some(input.changesets.len() as u64);
     let progress = input.progress;
     progress.begin("reading manifests", changesets, "changesets");
-    let plan = plan(input)?;
+    let plan = plan(input, existing)?;
     progress.end();
     progress.begin("converting files", Some(plan.files.len() as u64), "file revisions");
     let files = convert_files(input, &plan, sink)?;

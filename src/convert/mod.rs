@@ -14,6 +14,7 @@ mod options;
 mod places;
 mod plan;
 pub mod refs;
+mod submodules;
 mod verify;
 
 pub use engine::{Conversion, Input, convert};

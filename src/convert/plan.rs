@@ -1,6 +1,8 @@
 //! What a run has to do: which file revisions become blobs, and what each changeset's manifest
 //! changes in the tree of its parent.
 
+mod submodules;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -9,8 +11,10 @@ use super::clashes::{Hidden, clashes, may_clash};
 use super::engine::Input;
 use super::left_out::Collector;
 use super::places::{Places, Spot, mode};
+use super::submodules::SubmoduleHistory;
 use crate::base::{RepoPath, RepoPathBuf};
-use crate::git::tree::Mode;
+use crate::git::ObjectId;
+use crate::git::tree::{Mode, TreeSource};
 use crate::hg::manifest::{Change, Line, Manifest, diff};
 use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
 use crate::hg::{Changeset, Node, Rev};
@@ -29,6 +33,8 @@ pub(super) struct Plan {
     /// The file revisions, in [`Plan::files`], that each changeset introduced, one changeset after
     /// the other. Only for identities that record copies.
     pub introduced: Vec<u32>,
+    /// Further blobs: what was made from several files.
+    pub made: Vec<Vec<u8>>,
     /// What has no place in Git.
     pub left_out: Collector,
 }
@@ -62,19 +68,28 @@ pub(super) struct TreePlan {
 pub(super) struct PlannedEdit {
     /// The path, in [`Plan::paths`].
     pub path: u32,
-    /// The file that is there afterwards, in [`Plan::files`]; `None` for nothing.
-    pub file: Option<(Mode, u32)>,
+    /// What is there afterwards; `None` for nothing.
+    pub entry: Option<(Mode, Planned)>,
+}
+
+/// What is to stand at a path.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Planned {
+    /// A file revision, in [`Plan::files`].
+    File(u32),
+    /// An object whose id is known already.
+    Object(ObjectId),
 }
 
 /// Makes the plan for the changesets of `input`, which come in revision order. Every manifest that
 /// is used is checked against its node, on a thread of its own.
-pub(super) fn plan(input: &Input<'_>) -> Result<Plan, ConvertError> {
+pub(super) fn plan(input: &Input<'_>, existing: &dyn TreeSource) -> Result<Plan, ConvertError> {
     let manifests = input.manifests;
     // A few texts under way are enough to keep both sides busy, however large they are.
     let (to_check, texts) = sync_channel(4);
     std::thread::scope(|scope| {
         let checker = scope.spawn(move || check_manifests(manifests, &texts));
-        let planned = Planner::new(input, to_check).run();
+        let planned = Planner::new(input, existing, to_check).run();
         match checker.join().map_err(|_| ConvertError::Worker)? {
             // The manifest is why the planner found nobody listening.
             Err(damaged) => Err(damaged.into()),
@@ -100,10 +115,17 @@ struct Planner<'p> {
     clashing: HashSet<Node>,
     /// Manifests of earlier runs that were looked at for that.
     looked_at: HashSet<Node>,
+    existing: &'p dyn TreeSource,
+    /// For identities that make submodules.
+    submodules: Option<SubmoduleHistory<'p>>,
 }
 
 impl<'p> Planner<'p> {
-    fn new(input: &'p Input<'p>, to_check: SyncSender<(Rev, Text)>) -> Self {
+    fn new(
+        input: &'p Input<'p>,
+        existing: &'p dyn TreeSource,
+        to_check: SyncSender<(Rev, Text)>,
+    ) -> Self {
         Self {
             input,
             manifests: input.manifests.reader(),
@@ -114,6 +136,8 @@ impl<'p> Planner<'p> {
             manifest_of: HashMap::new(),
             clashing: HashSet::new(),
             looked_at: HashSet::new(),
+            existing,
+            submodules: SubmoduleHistory::new(input.identity, input.filelogs),
         }
     }
 
@@ -178,6 +202,8 @@ impl<'p> Planner<'p> {
         if let Some(listed) = self.listed(changeset, base.is_none()) {
             changes.retain(|change| listed.contains(change.path()));
         }
+        let overlays = self.overlays(delta, changeset, base.map(|(base, _)| base))?;
+        changes.retain(|change| !overlays.after.contains_key(change.path()));
         let base_clashes = base.is_some_and(|(_, node)| self.clashing.contains(&node));
         let look = base_clashes || may_clash(&changes, Manifest::new(&new));
         let identity = self.input.rules.identity;
@@ -193,6 +219,7 @@ impl<'p> Planner<'p> {
         } else {
             self.edit_around(delta, &changes, &hidden);
         }
+        self.edit_overlays(rev, &new, overlays);
         if !hidden.after.is_empty() {
             self.clashing.insert(changeset.manifest);
         }
@@ -218,7 +245,7 @@ impl<'p> Planner<'p> {
             let mut last: BTreeMap<&RepoPathBuf, PlannedEdit> = BTreeMap::new();
             // Removals come first: what another path leaves behind may be taken by this one.
             let (gone, come): (Vec<_>, Vec<_>) =
-                edited.iter().partition(|edit| edit.file.is_none());
+                edited.iter().partition(|edit| edit.entry.is_none());
             for edit in gone.into_iter().chain(come) {
                 if let Some(path) = path(edit) {
                     last.insert(path, *edit);
@@ -320,12 +347,14 @@ impl<'p> Planner<'p> {
         let path = change.path();
         let number = self.places.number(path);
         let plain = self.places.spot(path, number, Mode::Regular);
-        let file = match change {
+        let entry = match change {
             Change::Removed(_) => None,
             Change::Added(line) | Change::Modified(line) => {
                 let mode = mode(line.kind);
                 match self.places.spot(path, number, mode) {
-                    Spot::At(_) => Some((mode, self.file_number(rev, number, line, true))),
+                    Spot::At(_) => {
+                        Some((mode, Planned::File(self.file_number(rev, number, line, true))))
+                    }
                     Spot::Nowhere => None,
                     Spot::LeftOut(why) => {
                         let node = self.input.changelog.node(rev);
@@ -336,7 +365,7 @@ impl<'p> Planner<'p> {
             }
         };
         if let Spot::At(path) = plain {
-            self.plan.edits.push(PlannedEdit { path, file });
+            self.plan.edits.push(PlannedEdit { path, entry });
         }
     }
 

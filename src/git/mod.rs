@@ -16,6 +16,7 @@ pub mod sink;
 pub mod staging;
 pub mod tree;
 pub mod tree_name;
+pub mod tree_path;
 pub mod url;
 
 pub use credential::Credential;

@@ -34,6 +34,13 @@ impl Mode {
             Self::Gitlink => "160000",
         }
     }
+
+    /// The mode with these octal digits.
+    pub fn from_digits(digits: &[u8]) -> Option<Self> {
+        [Self::Regular, Self::Executable, Self::Symlink, Self::Directory, Self::Gitlink]
+            .into_iter()
+            .find(|mode| mode.digits().as_bytes() == digits)
+    }
 }
 
 /// A directory: its tree object, and those of its subdirectories that are at hand.

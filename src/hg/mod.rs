@@ -9,6 +9,7 @@ pub mod node;
 pub mod repository;
 pub mod revlog;
 pub mod store;
+pub mod subrepo;
 
 pub use branch_table::BranchTable;
 pub use changelog::{Changelog, Changeset, Date};

@@ -6,6 +6,9 @@
 use bstr::{BStr, BString};
 
 use super::person::person;
+use super::submodules::{
+    FileChange, Follows, GitSubrepository, Modules, SubmoduleRules, Submodules, SubrepoStep,
+};
 use super::{Facts, Identity, Place};
 use crate::base::RepoPath;
 use crate::base::repo_path::components;
@@ -13,6 +16,7 @@ use crate::base::text::utf8_or_latin1;
 use crate::git::commit::{Commit, Signature, zone};
 use crate::git::tree::Mode;
 use crate::git::tree_name::{Forbidden, impossible_path};
+use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Date;
 
 /// See the module.
@@ -62,6 +66,56 @@ impl Identity for FastExport {
     fn trusts_lists_of_roots(&self) -> bool {
         true
     }
+
+    fn submodules(&self) -> Option<&'static dyn SubmoduleRules> {
+        Some(&FastExport)
+    }
+}
+
+impl SubmoduleRules for FastExport {
+    fn follows(&self) -> Follows {
+        Follows::FirstParent
+    }
+
+    /// The stream tells what is removed, then what is modified, then what is added, each in order
+    /// of paths: of the tracked file and the one that is made, the later one holds.
+    fn next(&self, step: &SubrepoStep<'_>) -> (Submodules, Option<Vec<u8>>) {
+        let turn = |change: Option<FileChange>, later: u8| match change {
+            None => None,
+            Some(FileChange::Removed) => Some(0),
+            Some(FileChange::Modified) => Some(1 + later),
+            Some(FileChange::Added) => Some(3 + later),
+        };
+        let tracked = turn(step.tracked, 0);
+        // That the state alone is gone is not noticed.
+        let state = step.state.filter(|change| *change != FileChange::Removed);
+        let subrepositories = turn(step.sub, 1).max(turn(state, 1));
+        let mut next = step.before.clone();
+        let mut text = None;
+        if subrepositories.is_some() {
+            next.links = step.links();
+            text = (!next.links.is_empty()).then(|| gitmodules(step.subrepositories));
+            next.modules = match &text {
+                Some(text) => Modules::Made(Mode::Regular, ObjectId::of(ObjectKind::Blob, text)),
+                None => Modules::Nothing,
+            };
+        }
+        if tracked.is_some() && tracked > subrepositories {
+            next.modules = Modules::Tracked;
+        }
+        (next, text)
+    }
+}
+
+/// The file `.gitmodules` as it is written into the stream: nothing is quoted.
+fn gitmodules(all: &[GitSubrepository]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for GitSubrepository { path, source, .. } in all {
+        let parts: [&[u8]; 7] =
+            [b"[submodule \"", path, b"\"]\n\tpath = ", path, b"\n\turl = ", source, b"\n"];
+        text.extend(parts.concat());
+    }
+    text
 }
 
 /// The path that `git fast-import` reads from what follows the first quote; `None` if that is not

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::gitmodules::gitmodules;
+use super::submodules::{Follows, MODULES, Modules, SubmoduleRules, Submodules, SubrepoStep};
 use super::{Facts, History, Identity, Place};
 use crate::base::RepoPath;
 use crate::base::repo_path::components;
@@ -17,7 +19,9 @@ use crate::git::commit::{Commit, Signature, zone};
 use crate::git::pack::apply_delta;
 use crate::git::tree::Mode;
 use crate::git::tree_name::{Forbidden, impossible_path};
+use crate::git::{ObjectId, ObjectKind};
 use crate::hg::revlog::RevlogError;
+use crate::hg::subrepo::{STATE, SUB};
 use crate::hg::{Changeset, Rev};
 
 /// See the module.
@@ -63,13 +67,10 @@ impl Identity for HgGit {
     }
 
     fn place(&self, path: &RepoPath, _mode: Mode) -> Place {
-        if path == ".hgsubstate" {
+        if path == SUB || path == STATE {
             return Place::Nowhere;
         }
-        if path == ".hgsub" {
-            return Place::LeftOut("names subrepositories, which are not converted");
-        }
-        if path == ".gitmodules" {
+        if path == MODULES {
             return Place::LeftOut("is what hg-git writes for subrepositories alone");
         }
         // It writes the impossible, too.
@@ -102,8 +103,38 @@ impl Identity for HgGit {
         Ok(parents)
     }
 
+    fn submodules(&self) -> Option<&'static dyn SubmoduleRules> {
+        Some(&HgGit)
+    }
+
     fn records_copies(&self) -> bool {
         true
+    }
+}
+
+impl SubmoduleRules for HgGit {
+    /// It edits one tree all the way through the history.
+    fn follows(&self) -> Follows {
+        Follows::Previous
+    }
+
+    fn is_followed(&self, changeset: &Changeset) -> bool {
+        octopus_role(changeset) != Some(PART)
+    }
+
+    /// The file stays when the last submodule goes, and whatever changeset comes next has it.
+    fn next(&self, step: &SubrepoStep<'_>) -> (Submodules, Option<Vec<u8>>) {
+        let mut next = step.before.clone();
+        if !step.is_about_subrepositories() {
+            return (next, None);
+        }
+        next.links = step.links();
+        if next.links.is_empty() {
+            return (next, None);
+        }
+        let text = gitmodules(step.contents, step.subrepositories);
+        next.modules = Modules::Made(step.mode, ObjectId::of(ObjectKind::Blob, &text));
+        (next, Some(text))
     }
 }
 
@@ -311,7 +342,6 @@ fn git_header(key: &BStr) -> Option<(u64, BString)> {
 mod tests {
     use super::super::CopiedFile;
     use super::*;
-    use crate::git::ObjectId;
     use crate::hg::{Date, Node};
 
     /// What people have typed, and what hg-git made of it.
@@ -528,19 +558,12 @@ mod tests {
         for path in [".GIT/x", "ok/.gitmodules", ".gitignore", ".hgtags", "git~", "~1", "a~git~1"] {
             assert_eq!(place(path), Place::Same, "{path}");
         }
+        assert_eq!(place(".hgsub"), Place::Nowhere);
         assert_eq!(place(".hgsubstate"), Place::Nowhere);
         let hfs = ".g\u{200c}it/z";
-        for path in [
-            "sub/.git/config",
-            "git~1",
-            "gitx~12",
-            ".hgsub",
-            ".gitmodules",
-            "GIT~0/x",
-            hfs,
-            "a//b",
-            "x/..",
-        ] {
+        for path in
+            ["sub/.git/config", "git~1", "gitx~12", ".gitmodules", "GIT~0/x", hfs, "a//b", "x/.."]
+        {
             assert!(matches!(place(path), Place::LeftOut(_)), "{path}");
         }
     }

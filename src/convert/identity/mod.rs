@@ -4,10 +4,12 @@
 
 mod choice;
 mod fast_export;
+mod gitmodules;
 mod hg_git;
 mod native;
 mod person;
 pub mod recorded;
+pub mod submodules;
 
 pub use choice::{AUTO, IdentityChoice, choices};
 
@@ -19,6 +21,7 @@ use crate::git::tree::Mode;
 use crate::hg::changelog::ChangesetReader;
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Changelog, Changeset, Dag, Node, Rev};
+use submodules::SubmoduleRules;
 
 /// What a commit is made from.
 #[derive(Clone, Copy, Debug)]
@@ -121,6 +124,11 @@ pub trait Identity: Sync {
         history: &mut History<'_>,
     ) -> Result<Vec<Rev>, RevlogError> {
         Ok(history.dag().parents(rev).collect())
+    }
+
+    /// How subrepositories become submodules; `None` if they do not.
+    fn submodules(&self) -> Option<&'static dyn SubmoduleRules> {
+        None
     }
 
     /// Whether commits say which files are copies.

@@ -9,7 +9,9 @@ use super::target::Sound;
 use super::trees::TreeHasher;
 use super::{Context, Differences};
 use crate::base::RepoPath;
+use crate::convert::ConvertError;
 use crate::convert::identity::{CopiedFile, Facts, History};
+use crate::convert::submodules::{Overlay, SubmoduleHistory};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::manifest::{Line, Manifest};
 use crate::hg::revlog::{RevlogError, RevlogReader, Text};
@@ -28,6 +30,7 @@ pub(super) struct Comparison<'c> {
     history: History<'c>,
     /// Reads the manifests of parents.
     manifests: RevlogReader<'c>,
+    submodules: Option<SubmoduleHistory<'c>>,
 }
 
 impl<'c> Comparison<'c> {
@@ -49,6 +52,7 @@ impl<'c> Comparison<'c> {
             replay: Replay::if_needed(context, blobs)?,
             history: History::new(context.source.changelog()),
             manifests: context.source.manifests().reader(),
+            submodules: SubmoduleHistory::new(context.identity, context.source),
         })
     }
 
@@ -112,16 +116,38 @@ impl<'c> Comparison<'c> {
         manifest: &[u8],
         differences: &mut Differences,
     ) -> Result<ObjectId, RevlogError> {
+        let overlay = match self.overlay(rev, changeset, manifest) {
+            Ok(overlay) => overlay,
+            Err(error) => {
+                differences.add_error(&error);
+                Overlay::new()
+            }
+        };
         if self.replay.is_none() {
-            return Ok(self.trees.tree(manifest, differences));
+            return Ok(self.trees.tree(manifest, &overlay, differences));
         }
         let old = match self.history.dag().parents(rev).next() {
             Some(parent) => self.manifest_of(parent)?,
             None => Text::default(),
         };
         let replay = self.replay.as_mut();
-        let tree = replay.map(|replay| replay.tree(rev, changeset, &old, manifest, differences));
+        let texts = (old.as_slice(), manifest);
+        let tree = replay.map(|replay| replay.tree(rev, changeset, texts, &overlay, differences));
         Ok(tree.unwrap_or_default())
+    }
+
+    /// What lies over the files of a changeset.
+    fn overlay(
+        &mut self,
+        rev: Rev,
+        changeset: &Changeset,
+        manifest: &[u8],
+    ) -> Result<Overlay, ConvertError> {
+        let Some(submodules) = &mut self.submodules else { return Ok(Overlay::new()) };
+        // All changesets are gone through here: none is of an earlier run.
+        let earlier = &mut |_| Ok(None);
+        submodules.add(rev, changeset, manifest, earlier)?;
+        Ok(submodules.overlay(rev, manifest, earlier)?.0)
     }
 
     /// The copies that the changeset made.

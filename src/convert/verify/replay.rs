@@ -9,6 +9,7 @@ use super::trees::{Entry, hash_entries, mode};
 use super::{Context, Differences};
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::convert::identity::Place;
+use crate::convert::submodules::Overlay;
 use crate::git::tree::Mode;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::manifest::{Change, Line, Manifest, diff};
@@ -51,13 +52,14 @@ impl<'c> Replay<'c> {
         Ok(Some(Self { context, blobs, trees: HashMap::new(), children }))
     }
 
-    /// The tree of a changeset with this manifest, whose first parent has the manifest `old`.
+    /// The tree of a changeset with the second of these manifests, whose first parent has the first
+    /// one, and with what lies over it.
     pub(super) fn tree(
         &mut self,
         rev: Rev,
         changeset: &Changeset,
-        old: &[u8],
-        new: &[u8],
+        (old, new): (&[u8], &[u8]),
+        overlay: &Overlay,
         differences: &mut Differences,
     ) -> ObjectId {
         let parent = self.context.source.changelog().dag().parents(rev).next();
@@ -85,11 +87,7 @@ impl<'c> Replay<'c> {
         for line in come.into_iter().filter(|line| !after.contains(&line.path)) {
             self.put(&mut files, line, differences);
         }
-        let entries: Vec<_> = files
-            .iter()
-            .map(|(path, (mode, id))| Entry { name: path, mode: *mode, id: *id })
-            .collect();
-        let id = hash_entries(&entries, 0).unwrap_or_else(|| ObjectId::of(ObjectKind::Tree, b""));
+        let id = hash_files(&files, overlay);
         if let Some(uses) = self.children.get(&rev) {
             self.trees.insert(rev, (Arc::new(files), *uses));
         }
@@ -132,6 +130,18 @@ impl<'c> Replay<'c> {
         let last = self.trees.remove(&parent);
         last.map(|(files, _)| Arc::unwrap_or_clone(files)).unwrap_or_default()
     }
+}
+
+/// The tree of these files and what lies over them.
+fn hash_files(files: &Files, overlay: &Overlay) -> ObjectId {
+    let plain = files.iter().filter(|(path, _)| !overlay.contains_key(*path));
+    let over = overlay.iter().filter_map(|(path, entry)| Some((path, entry.as_ref()?)));
+    let mut entries: Vec<_> = plain
+        .chain(over)
+        .map(|(path, (mode, id))| Entry { name: path, mode: *mode, id: *id })
+        .collect();
+    entries.sort_unstable_by_key(|entry| entry.name);
+    hash_entries(&entries, 0).unwrap_or_else(|| ObjectId::of(ObjectKind::Tree, b""))
 }
 
 /// Whether the identity goes by the list of files of a root, and some root lists not all it has.

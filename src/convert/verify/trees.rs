@@ -6,6 +6,7 @@ use super::Differences;
 use super::files::Blobs;
 use crate::base::{RepoPath, RepoPathBuf, sha1};
 use crate::convert::identity::{Identity, Place};
+use crate::convert::submodules::Overlay;
 use crate::git::tree::Mode;
 use crate::git::tree_name::MAX_DEPTH;
 use crate::git::{ObjectId, ObjectKind};
@@ -32,6 +33,34 @@ pub(super) struct Entry<'m> {
     pub id: ObjectId,
 }
 
+impl<'m> Entry<'m> {
+    /// Git's order: by name, where a directory's name ends in a slash.
+    fn sort_key(self) -> impl Iterator<Item = u8> + 'm {
+        self.name.iter().copied().chain((self.mode == Mode::Directory).then_some(b'/'))
+    }
+}
+
+/// What lies at a path whatever the manifest has there; `None` for nothing.
+type Over<'m> = (&'m [u8], Option<(Mode, ObjectId)>);
+
+/// Takes out of `over` what lies in the directory `folder`, whose path ends in a slash.
+fn split_over<'m>(over: &mut Vec<Over<'m>>, folder: &[u8]) -> Vec<Over<'m>> {
+    over.extract_if(.., |(path, _)| path.starts_with(folder)).collect()
+}
+
+/// Bytes that differ for whatever differs.
+fn over_bytes(over: &[Over<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (path, entry) in over {
+        bytes.extend([path, b"\0".as_slice()].concat());
+        if let Some((mode, id)) = entry {
+            bytes.extend([mode.digits().as_bytes(), id.as_bytes()].concat());
+        }
+        bytes.push(b'\n');
+    }
+    bytes
+}
+
 impl<'t> TreeHasher<'t> {
     pub(super) fn new(
         identity: &'static dyn Identity,
@@ -41,49 +70,92 @@ impl<'t> TreeHasher<'t> {
         Self { identity, placed: HashMap::new(), blobs, sound, seen: HashMap::new() }
     }
 
-    /// The tree of a whole manifest. Says which of its objects are not known or not there.
-    pub(super) fn tree(&mut self, manifest: &[u8], differences: &mut Differences) -> ObjectId {
-        self.directory(Manifest::new(manifest), 0, differences)
+    /// The tree of a whole manifest and what lies over it. Says which of its objects are not known
+    /// or not there.
+    pub(super) fn tree(
+        &mut self,
+        manifest: &[u8],
+        overlay: &Overlay,
+        differences: &mut Differences,
+    ) -> ObjectId {
+        let over: Vec<Over<'_>> =
+            overlay.iter().map(|(path, entry)| (path.as_slice(), *entry)).collect();
+        self.directory(Manifest::new(manifest), &over, 0, differences)
             .unwrap_or_else(|| ObjectId::of(ObjectKind::Tree, b""))
     }
 
-    /// The tree of the directory whose lines these are; their paths share the first `depth` bytes.
-    fn directory(
+    /// The tree of the directory whose lines these are, and what lies over them; their paths share
+    /// the first `depth` bytes.
+    fn directory<'m>(
         &mut self,
-        lines: Manifest<'_>,
+        lines: Manifest<'m>,
+        over: &[Over<'m>],
         depth: usize,
         differences: &mut Differences,
     ) -> Option<ObjectId> {
         // Where all files lie in one subdirectory, it has the same lines.
-        let digest = sha1::digest(&[&depth.to_be_bytes(), lines.text()]);
+        let digest = sha1::digest(&[&depth.to_be_bytes(), &over_bytes(over), lines.text()]);
         if let Some(known) = self.seen.get(&digest) {
             return *known;
         }
         let mut entries: Vec<Entry<'_>> = Vec::new();
+        let mut over_rest = over.to_vec();
         let mut rest = lines;
         while let Some(Ok(line)) = rest.lines().next() {
             let path: &[u8] = line.path;
             let below = path.get(depth..).unwrap_or_default();
             let Some(slash) = below.iter().position(|&byte| byte == b'/') else {
-                entries.extend(self.file(line, below, differences));
+                if over.binary_search_by_key(&path, |(path, _)| path).is_err() {
+                    entries.extend(self.file(line, below, differences));
+                }
                 rest = rest.after_first();
                 continue;
             };
             let (name, end) = (below.get(..slash).unwrap_or_default(), depth + slash + 1);
-            let (inside, after) = rest.split_directory(path.get(..end).unwrap_or_default());
+            let folder = path.get(..end).unwrap_or_default();
+            let (inside, after) = rest.split_directory(folder);
             rest = after;
+            let over = split_over(&mut over_rest, folder);
             let level = path.iter().take(end).filter(|byte| **byte == b'/').count();
             if level <= MAX_DEPTH
-                && let Some(id) = self.directory(inside, end, differences)
+                && let Some(id) = self.directory(inside, &over, end, differences)
             {
                 // Where a file has the same name, the directory stays.
                 entries.retain(|entry| entry.name != name);
                 entries.push(Entry { name, mode: Mode::Directory, id });
             }
         }
+        self.put_over(&mut entries, over_rest, depth, differences);
         let id = self.hash(&entries, differences);
         self.seen.insert(digest, id);
         id
+    }
+
+    /// Adds what lies where the manifest has nothing.
+    fn put_over<'m>(
+        &mut self,
+        entries: &mut Vec<Entry<'m>>,
+        mut over: Vec<Over<'m>>,
+        depth: usize,
+        differences: &mut Differences,
+    ) {
+        if over.is_empty() {
+            return;
+        }
+        while let Some(&(path, entry)) = over.first() {
+            let below = path.get(depth..).unwrap_or_default();
+            let Some(slash) = below.iter().position(|&byte| byte == b'/') else {
+                over.remove(0);
+                entries.extend(entry.map(|(mode, id)| Entry { name: below, mode, id }));
+                continue;
+            };
+            let (name, end) = (below.get(..slash).unwrap_or_default(), depth + slash + 1);
+            let inside = split_over(&mut over, path.get(..end).unwrap_or_default());
+            if let Some(id) = self.directory(Manifest::new(b""), &inside, end, differences) {
+                entries.push(Entry { name, mode: Mode::Directory, id });
+            }
+        }
+        entries.sort_by(|a, b| a.sort_key().cmp(b.sort_key()));
     }
 
     /// The entry of one file, unless it has no place in Git or is not known.
@@ -122,7 +194,11 @@ impl<'t> TreeHasher<'t> {
         if entries.is_empty() {
             return None;
         }
-        for Entry { id, .. } in entries.iter().filter(|entry| !self.sound.contains(&entry.id)) {
+        let is_missing = |entry: &&Entry<'_>| {
+            // The commit of a submodule is in another repository.
+            entry.mode != Mode::Gitlink && !self.sound.contains(&entry.id)
+        };
+        for Entry { id, .. } in entries.iter().filter(is_missing) {
             differences.add(format!("the target has no sound object {id}"));
         }
         Some(hash(entries))

@@ -97,7 +97,7 @@ fn is_missing(error: &io::Error) -> bool {
 
 /// The lines of `text` the way Mercurial splits most of its small files: at line feeds, carriage
 /// returns, and the two together. A final line need not be ended.
-pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(in crate::hg) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {

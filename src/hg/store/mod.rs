@@ -8,6 +8,7 @@ use super::{Node, Rev};
 
 pub mod bookmarks;
 pub mod branches;
+pub(in crate::hg) mod config_text;
 pub mod dirstate;
 pub mod files;
 pub mod fncache;
