@@ -137,7 +137,7 @@ impl<'p> Planner<'p> {
             clashing: HashSet::new(),
             looked_at: HashSet::new(),
             existing,
-            submodules: SubmoduleHistory::new(input.identity, input.filelogs),
+            submodules: SubmoduleHistory::new(input.rules.identity, input.filelogs),
         }
     }
 

@@ -52,7 +52,7 @@ impl<'c> Comparison<'c> {
             replay: Replay::if_needed(context, blobs)?,
             history: History::new(context.source.changelog()),
             manifests: context.source.manifests().reader(),
-            submodules: SubmoduleHistory::new(context.identity, context.source),
+            submodules: SubmoduleHistory::new(context.rules.identity, context.source),
         })
     }
 

@@ -1,7 +1,8 @@
 //! Does a Git repository hold what a Mercurial one serves?
 //!
 //! Nothing here uses the engine: every file revision is read and hashed again, every tree computed
-//! from its whole manifest, every object of the target read back and hashed.
+//! from its whole manifest, every object of the target read back and hashed. What both have in
+//! common is the rules: identities, and what submodules follow from which.
 
 mod commits;
 mod comparison;
