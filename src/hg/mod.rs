@@ -1,6 +1,7 @@
 //! Mercurial: its stores, revlogs and names, read natively. Knows nothing of Git.
 
 pub mod branch_table;
+pub mod bundle;
 pub mod changelog;
 pub mod dag;
 pub mod filelog;

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 
 /// Crates that only one layer may name.
 const HOMES: &[(&str, &str)] = &[
+    ("bzip2", "base"),
     ("clap", "cli"),
     ("crc32fast", "base"),
     ("flate2", "base"),

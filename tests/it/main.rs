@@ -8,6 +8,7 @@
     reason = "a test that meets what it does not expect has failed, and says so"
 )]
 
+mod bundles;
 mod cli;
 mod config;
 mod daemon;
@@ -16,6 +17,7 @@ mod fixtures;
 mod hostile;
 mod identities;
 mod layers;
+mod oracle_bundles;
 mod oracle_convert;
 mod oracle_corpus;
 mod oracle_destination;

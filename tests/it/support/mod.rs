@@ -1,6 +1,7 @@
 //! What the tests share: a clean environment, the fixtures, the truth about them, and the tools
 //! that judge the result.
 
+pub(crate) mod bundle;
 pub(crate) mod converted;
 pub(crate) mod corpus;
 pub(crate) mod env;
