@@ -59,6 +59,7 @@ fn every_command_has_help() {
         "sync",
         "convert",
         "verify",
+        "inspect bundle",
         "inspect changeset",
         "demo",
         "config check",

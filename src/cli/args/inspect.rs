@@ -7,6 +7,8 @@ use clap::Subcommand;
 /// `inspect`
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum InspectCommand {
+    /// A bundle file: its parts, and what is in them
+    Bundle(InspectBundleArgs),
     /// One changeset: who, when, what it touched, its extras
     Changeset(InspectChangesetArgs),
 }
@@ -17,6 +19,18 @@ pub(in crate::cli) struct ShowArgs {
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
+}
+
+/// `inspect bundle`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct InspectBundleArgs {
+    /// The bundle, as `hg bundle` writes it
+    pub(in crate::cli) file: PathBuf,
+    /// Show each revision of a changegroup, not only how many there are
+    #[arg(long)]
+    pub(in crate::cli) entries: bool,
+    #[command(flatten)]
+    pub(in crate::cli) show: ShowArgs,
 }
 
 /// `inspect changeset`

@@ -3,6 +3,7 @@
 //! One file for each thing that can be shown. Each makes a value that is told as text or as JSON;
 //! bytes are escaped alike in both, so that a terminal shows them and obeys nothing.
 
+mod bundle;
 mod changeset;
 mod revision;
 
@@ -16,6 +17,7 @@ use crate::cli::args::{InspectCommand, ShowArgs};
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::hg::Repository;
+use crate::hg::bundle::BundleError;
 use crate::hg::repository::RepositoryError;
 use crate::hg::revlog::RevlogError;
 
@@ -32,6 +34,13 @@ enum InspectError {
         #[source]
         source: RevlogError,
     },
+    /// A bundle is damaged, or of a kind that we do not read.
+    #[error("show {}", file.display())]
+    Bundle {
+        file: PathBuf,
+        #[source]
+        source: BundleError,
+    },
     /// Nothing has this name.
     #[error("find {what} {name:?}: there is none")]
     NotFound { what: &'static str, name: String },
@@ -45,6 +54,7 @@ impl HasFault for InspectError {
         match self {
             Self::Open(error) => error.fault(),
             Self::Read { source, .. } => source.fault(),
+            Self::Bundle { source, .. } => source.fault(),
             Self::NotFound { .. } | Self::Ambiguous { .. } => Fault::Config,
         }
     }
@@ -53,6 +63,7 @@ impl HasFault for InspectError {
         match self {
             Self::Open(error) => error.hint(),
             Self::Read { source, .. } => source.hint(),
+            Self::Bundle { source, .. } => source.hint(),
             Self::NotFound { .. } | Self::Ambiguous { .. } => None,
         }
     }
@@ -66,6 +77,7 @@ trait Shown: Serialize {
 
 pub(super) fn run(command: &InspectCommand, ui: &Ui) -> Outcome {
     match command {
+        InspectCommand::Bundle(args) => bundle::run(args, ui),
         InspectCommand::Changeset(args) => changeset::run(args, ui),
     }
 }
