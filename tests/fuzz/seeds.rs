@@ -209,6 +209,9 @@ impl Seeds {
             let parts = [&port.to_be_bytes()[..], &joined([&b"example.org"[..], key])];
             self.add("known_hosts", &[&parts.concat()[..], text.as_bytes()].concat())?;
         }
+        for path in files_below(&fixtures.join("bundles"), ".hg")? {
+            self.add("bundle", &fs::read(path)?)?;
+        }
         for path in files_below(fixtures, ".toml")? {
             self.add("config", &fs::read(path)?)?;
         }
