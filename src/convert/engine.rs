@@ -6,6 +6,7 @@ use super::idmap::Record;
 use super::plan::plan;
 use super::{ConvertError, IdMap, LeftOut, Rules};
 use crate::base::{Interrupt, Progress};
+use crate::git::ObjectId;
 use crate::git::sink::ObjectSink;
 use crate::git::tree::TreeSource;
 use crate::hg::revlog::Revlog;
@@ -39,6 +40,8 @@ pub struct Input<'a> {
 pub struct Conversion {
     /// Each changeset with its commit, in the order of the input.
     pub records: Vec<Record>,
+    /// The tree of each, in the same order.
+    pub trees: Vec<ObjectId>,
     /// What has no place in Git.
     pub left_out: Vec<LeftOut>,
 }
@@ -59,7 +62,7 @@ pub fn convert(
     let files = convert_files(input, &plan, sink)?;
     progress.end();
     progress.begin("writing commits", changesets, "changesets");
-    let records = convert_changesets(input, &plan, &files, existing, sink)?;
+    let (records, trees) = convert_changesets(input, &plan, &files, existing, sink)?;
     progress.end();
-    Ok(Conversion { records, left_out: plan.left_out.into_list() })
+    Ok(Conversion { records, trees, left_out: plan.left_out.into_list() })
 }

@@ -53,6 +53,13 @@ pub enum ConvertError {
         #[source]
         source: TreeError,
     },
+    /// The commits that a target has already cannot be read.
+    #[error("read the commits that are there")]
+    Existing {
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
     /// New objects cannot be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -70,7 +77,7 @@ impl HasFault for ConvertError {
             Self::History(error) => error.fault(),
             Self::File { source, .. } => source.fault(),
             Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
-            Self::Tree { source, .. } => source.fault(),
+            Self::Tree { source, .. } | Self::Existing { source } => source.fault(),
             Self::Sink(error) => error.fault(),
             Self::Interrupted(error) => error.fault(),
             Self::Worker => Fault::Internal,
@@ -84,7 +91,7 @@ impl HasFault for ConvertError {
             Self::NoManifest { .. } | Self::NoFile { .. } => {
                 Some("`hg verify` on the source shows all that is damaged".to_owned())
             }
-            Self::Tree { source, .. } => source.hint(),
+            Self::Tree { source, .. } | Self::Existing { source } => source.hint(),
             Self::Sink(error) => error.hint(),
             Self::Interrupted(error) => error.hint(),
             Self::Worker => None,

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::adopt::Base;
 use super::source::read_source;
 use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
@@ -13,6 +14,7 @@ use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRefs;
 use crate::convert::{IdMap, Rules, engine};
+use crate::git::destination::Target;
 use crate::git::pack::PackWriter;
 use crate::git::repository::RefEdit;
 use crate::git::staging::Staging;
@@ -64,7 +66,7 @@ pub fn convert(
             Some(workspace) => workspace,
             none => none.insert(Workspace::bare(target, &options.naming.main_branch)?),
         };
-        Run { source, options, progress, interrupt }.update(workspace)
+        Run { source, options, target: None, progress, interrupt }.update(workspace)
     })?;
     let refs = updated.moved();
     Ok(ConvertReport {
@@ -83,6 +85,8 @@ pub fn convert(
 pub(super) struct Run<'r> {
     pub source: &'r Repository,
     pub options: &'r ConvertOptions,
+    /// Where commits go from the bare repository, if they go on from there.
+    pub target: Option<&'r Target>,
     pub progress: &'r dyn Progress,
     pub interrupt: &'r Interrupt,
 }
@@ -92,14 +96,13 @@ impl Run<'_> {
     /// durable before the next begins.
     pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
         let git = workspace.open_git(&self.options.naming.main_branch)?;
-        let (identity, mut map) = workspace.open_map(&git, self.options.identity)?;
+        let Base { identity, mut map, mut notes } = self.base(workspace, &git, &[])?;
         let rules = &self.options.rules(identity);
         let changelog = self.source.changelog();
         let served: Vec<Rev> = self.source.view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
-        let mut notes: Vec<_> =
-            self.source.view().notes().iter().map(ToString::to_string).collect();
+        notes.extend(self.source.view().notes().iter().map(ToString::to_string));
         if !new.is_empty() {
             let conversion = self.convert(&git, rules, &map, &new)?;
             git.refresh()?;
@@ -141,17 +144,7 @@ impl Run<'_> {
         map: &IdMap,
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
-        let input = Input {
-            changelog: self.source.changelog(),
-            manifests: self.source.manifests(),
-            filelogs: self.source,
-            changesets: new,
-            map,
-            rules,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
-            progress: self.progress,
-            interrupt: self.interrupt,
-        };
+        let input = self.input(rules, map, new);
         let (folder, known) = (git.pack_folder(), git.known()?);
         if new.len() <= SMALL {
             let staging = Staging::new(&folder, known)?;
@@ -163,6 +156,26 @@ impl Run<'_> {
         let conversion = engine::convert(&input, git, &pack)?;
         pack.save()?;
         Ok(conversion)
+    }
+
+    /// What a conversion of `changesets` works on.
+    pub(super) fn input<'i>(
+        &'i self,
+        rules: &'i Rules,
+        map: &'i IdMap,
+        changesets: &'i [Rev],
+    ) -> Input<'i> {
+        Input {
+            changelog: self.source.changelog(),
+            manifests: self.source.manifests(),
+            filelogs: self.source,
+            changesets,
+            map,
+            rules,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            progress: self.progress,
+            interrupt: self.interrupt,
+        }
     }
 
     /// The references that the source asks for, and what a person should know about its names.
@@ -190,7 +203,7 @@ impl Run<'_> {
         let ours: HashSet<_> = if gone.is_empty() {
             HashSet::new()
         } else {
-            map.records().map(|(_, commit)| commit).collect()
+            map.records().filter(|(node, _)| !map.is_grafted(*node)).map(|(_, id)| id).collect()
         };
         let dropped: Vec<_> =
             gone.iter().filter(|r| ours.contains(&r.id)).map(|r| r.name.clone()).collect();
