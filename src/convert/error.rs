@@ -1,6 +1,7 @@
 //! Why a conversion stops.
 
 use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
+use crate::git::repository::RepositoryError;
 use crate::git::sink::SinkError;
 use crate::git::tree::TreeError;
 use crate::hg::Node;
@@ -53,6 +54,12 @@ pub enum ConvertError {
         #[source]
         source: TreeError,
     },
+    /// The commits that a target has already cannot be listed.
+    #[error(transparent)]
+    Target {
+        /// What is wrong.
+        source: RepositoryError,
+    },
     /// The commits that a target has already cannot be read.
     #[error("read the commits that are there")]
     Existing {
@@ -76,6 +83,7 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.fault(),
             Self::File { source, .. } => source.fault(),
+            Self::Target { source } => source.fault(),
             Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
             Self::Tree { source, .. } | Self::Existing { source } => source.fault(),
             Self::Sink(error) => error.fault(),
@@ -88,6 +96,7 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.hint(),
             Self::File { source, .. } => source.hint(),
+            Self::Target { source } => source.hint(),
             Self::NoManifest { .. } | Self::NoFile { .. } => {
                 Some("`hg verify` on the source shows all that is damaged".to_owned())
             }

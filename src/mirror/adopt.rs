@@ -1,6 +1,6 @@
 //! Where a mirror begins: with nothing, or with commits that somebody has made already.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::error::NAMED;
 use super::update::Run;
@@ -73,7 +73,7 @@ impl Run<'_> {
         let served: Vec<Rev> = self.source.view().served().iter().collect();
         // What is told of changesets or commits that are not here is of no use, and does no harm.
         let ids: HashSet<_> = existing.iter().map(|commit| commit.id).collect();
-        let given: HashMap<_, _> = given
+        let given: Vec<_> = given
             .iter()
             .filter(|(_, id)| ids.contains(id))
             .filter_map(|(node, id)| Some((changelog.rev(*node)?, *id)))

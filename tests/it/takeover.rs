@@ -13,8 +13,10 @@ use crate::support::{Converted, Fixture, Ran, TestEnv, env, for_all, git, same, 
 pub(crate) fn sync(env: &TestEnv, source: &Path, target: &Path, keys: &str) -> Ran {
     let config = env.path("synchroniser.toml");
     let text = format!(
-        "cache = \"cache\"\n[mirrors.it]\nsource = {source:?}\ntarget = {target:?}\n\
-         user = \"u\"\nproject = \"p\"\n{keys}\n"
+        "cache = \"cache\"\n[mirrors.it]\nsource = \"{}\"\ntarget = \"{}\"\n\
+         user = \"u\"\nproject = \"p\"\n{keys}\n",
+        source.display(),
+        target.display(),
     );
     std::fs::write(&config, text).unwrap();
     env.synchronise([Path::new("sync"), Path::new("--config"), &config])
@@ -61,7 +63,7 @@ pub(crate) fn only_fast_forward(
 
 /// Rewrites all commits that references reach, the oldest first: `edit` gets the number and the
 /// text of each, with its new parents. References move along.
-pub(crate) fn rewrite(path: &Path, edit: impl Fn(usize, String) -> String) {
+pub(crate) fn rewrite(path: &Path, edit: impl Fn(usize, &str) -> String) {
     let repository = Repository::open(path).unwrap();
     let odb = repository.odb().unwrap();
     let mut walk = repository.revwalk().unwrap();
@@ -74,7 +76,7 @@ pub(crate) fn rewrite(path: &Path, edit: impl Fn(usize, String) -> String) {
             text =
                 text.replace(&format!("parent {parent}\n"), &format!("parent {}\n", new[&parent]));
         }
-        let text = edit(number, text);
+        let text = edit(number, &text);
         new.insert(old, odb.write(ObjectType::Commit, text.as_bytes()).unwrap());
     }
     for (name, old) in refs(path) {
@@ -83,12 +85,16 @@ pub(crate) fn rewrite(path: &Path, edit: impl Fn(usize, String) -> String) {
 }
 
 /// Every second message says more than it did.
-pub(crate) fn edited(number: usize, text: String) -> String {
-    if number % 2 == 0 { text } else { format!("{text}\nReviewed-by: Somebody\n") }
+pub(crate) fn edited(number: usize, text: &str) -> String {
+    if number.is_multiple_of(2) {
+        text.to_owned()
+    } else {
+        format!("{text}\nReviewed-by: Somebody\n")
+    }
 }
 
 /// What a tool makes that writes nothing but the description, without a newline.
-fn plain(_: usize, text: String) -> String {
+fn plain(_: usize, text: &str) -> String {
     let (headers, message) = text.split_once("\n\n").unwrap();
     let headers: Vec<_> = headers.lines().filter(|line| !line.starts_with("HG:")).collect();
     format!("{}\n\n{}", headers.join("\n"), message.strip_suffix('\n').unwrap())

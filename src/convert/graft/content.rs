@@ -120,45 +120,59 @@ fn file_mode(digits: &[u8]) -> Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::BareRepository;
 
-    /// A repository of trees, and the id of the one with these entries.
-    fn write(repository: &git2::Repository, entries: &[(&str, i32, git2::Oid)]) -> git2::Oid {
-        let mut bytes = Vec::new();
-        for (name, mode, id) in entries {
-            bytes.extend(format!("{mode:o} {name}\0").into_bytes());
-            bytes.extend(id.as_bytes());
+    /// Trees in memory.
+    #[derive(Default)]
+    struct Trees(HashMap<ObjectId, Vec<u8>>);
+
+    impl Trees {
+        /// Adds the tree with these entries.
+        fn add(&mut self, entries: &[(&str, &str, ObjectId)]) -> ObjectId {
+            let mut bytes = Vec::new();
+            for (name, mode, id) in entries {
+                bytes.extend(
+                    [mode.as_bytes(), b" ", name.as_bytes(), b"\0", id.as_bytes()].concat(),
+                );
+            }
+            let id = ObjectId::of(ObjectKind::Tree, &bytes);
+            self.0.insert(id, bytes);
+            id
         }
-        repository.odb().unwrap().write(git2::ObjectType::Tree, &bytes).unwrap()
+    }
+
+    impl TreeSource for Trees {
+        fn tree(&self, id: ObjectId) -> Result<Vec<u8>, TreeError> {
+            self.0.get(&id).cloned().ok_or(TreeError::Unreadable { id, source: None })
+        }
+
+        fn tree_of_commit(&self, id: ObjectId) -> Result<ObjectId, TreeError> {
+            Err(TreeError::Unreadable { id, source: None })
+        }
     }
 
     #[test]
     fn what_tools_treat_differently_is_not_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let repository = git2::Repository::init_bare(folder.path()).unwrap();
-        let blob = repository.blob(b"x").unwrap();
-        let inside = write(&repository, &[(".hgtags", 0o100_644, blob)]);
-        let plain = write(&repository, &[("a", 0o100_644, blob), ("b", 0o40000, inside)]);
-        let only_git = write(&repository, &[(".git", 0o100_644, blob), ("git~1", 0o100_644, blob)]);
-        let dressed = write(
-            &repository,
-            &[
-                (".gitmodules", 0o100_644, blob),
-                (".hgsubstate", 0o100_644, blob),
-                (".hgtags", 0o100_644, blob),
-                ("a", 0o100_644, blob),
-                ("b", 0o40000, inside),
-                ("c", 0o40000, only_git),
-                ("linked", 0o160_000, blob),
-            ],
-        );
-        let source = BareRepository::open(folder.path()).unwrap();
-        let mut trees = ContentTrees::new(&source);
-        assert_eq!(trees.top(plain.into()).unwrap(), plain.into());
-        assert_eq!(trees.top(dressed.into()).unwrap(), plain.into());
-        assert_eq!(trees.top(only_git.into()).unwrap(), ObjectId::of(ObjectKind::Tree, b""));
-        assert!(trees.has_hgtags(dressed.into()).unwrap());
-        assert!(!trees.has_hgtags(plain.into()).unwrap());
+        let (blob, file) = (ObjectId::of(ObjectKind::Blob, b"x"), "100644");
+        let mut made = Trees::default();
+        let inside = made.add(&[(".hgtags", file, blob)]);
+        let plain = made.add(&[("a", file, blob), ("b", "40000", inside)]);
+        let only_git = made.add(&[(".git", file, blob), ("git~1", file, blob)]);
+        let dressed = made.add(&[
+            (".gitmodules", file, blob),
+            (".hgsubstate", file, blob),
+            (".hgtags", file, blob),
+            ("a", file, blob),
+            ("b", "40000", inside),
+            ("c", "40000", only_git),
+            ("linked", "160000", blob),
+        ]);
+        let mut trees = ContentTrees::new(&made);
+        assert_eq!(trees.top(plain).unwrap(), plain);
+        assert_eq!(trees.top(dressed).unwrap(), plain);
+        assert_eq!(trees.top(only_git).unwrap(), ObjectId::of(ObjectKind::Tree, b""));
+        assert!(trees.top(blob).is_err());
+        assert!(trees.has_hgtags(dressed).unwrap());
+        assert!(!trees.has_hgtags(plain).unwrap());
     }
 
     #[test]

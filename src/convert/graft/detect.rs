@@ -91,10 +91,8 @@ pub(super) struct Signs {
     hg_git: bool,
     /// Whether some have an address that only hg-fast-export makes up.
     fast_export: bool,
-    /// Whether some tree has the file `.hgtags` of its changeset.
-    keeps_hgtags: bool,
-    /// Whether some tree has not.
-    drops_hgtags: bool,
+    /// Whether trees have the file `.hgtags` that their changesets wrote: if any has.
+    hgtags: Option<bool>,
 }
 
 impl Signs {
@@ -115,8 +113,7 @@ impl Signs {
         let contents = existing.contents.as_slice();
         let of_hg_git = [&b"\n--HG--\n"[..], b"\nHG:rename", b"\nHG:extra "];
         self.hg_git |= of_hg_git.iter().any(|sign| contents.contains_str(sign));
-        self.keeps_hgtags |= has_hgtags == Some(true);
-        self.drops_hgtags |= has_hgtags == Some(false);
+        self.hgtags = self.hgtags.max(has_hgtags);
         self.fast_export |= commit.author.ends_with(b"<devnull@localhost>");
     }
 
@@ -129,8 +126,7 @@ impl Signs {
         }
         let name = match self {
             Self { hg_git: true, .. } => "hg-git",
-            Self { fast_export: true, .. } => "fast-export",
-            Self { drops_hgtags: true, keeps_hgtags: false, .. } => "fast-export",
+            Self { fast_export: true, .. } | Self { hgtags: Some(false), .. } => "fast-export",
             _ => NATIVE.name(),
         };
         named(name).unwrap_or(NATIVE)
@@ -146,8 +142,8 @@ mod tests {
         let name = |signs: Signs| signs.identity().name();
         let none = Signs::default;
         assert_eq!(name(none()), "native");
-        assert_eq!(name(Signs { drops_hgtags: true, ..none() }), "fast-export");
-        assert_eq!(name(Signs { drops_hgtags: true, keeps_hgtags: true, ..none() }), "native");
+        assert_eq!(name(Signs { hgtags: Some(false), ..none() }), "fast-export");
+        assert_eq!(name(Signs { hgtags: Some(true), ..none() }), "native");
         assert_eq!(name(Signs { hg_git: true, ..none() }), "hg-git");
         assert_eq!(name(Signs { fast_export: true, ..none() }), "fast-export");
         assert_eq!(name(Signs { made: [0, 1, 2], hg_git: true, ..none() }), "fast-export");

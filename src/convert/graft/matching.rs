@@ -14,6 +14,7 @@ use crate::convert::engine::Input;
 use crate::convert::identity::{Facts, History, IDENTITIES};
 use crate::git::ObjectId;
 use crate::git::commit::ReadCommit;
+use crate::hg::revlog::RevlogError;
 use crate::hg::{Changeset, Rev};
 
 /// An existing commit, as far as it takes part.
@@ -281,14 +282,42 @@ impl<'m> Matcher<'m> {
     /// those in which some parent has no commit are left out.
     fn expected(&mut self, rev: Rev) -> Result<BTreeSet<Vec<ObjectId>>, ConvertError> {
         let changeset = self.history.changeset(rev)?;
-        let mut expected = BTreeSet::new();
-        for identity in IDENTITIES {
-            let parents = identity.parents(rev, &changeset, &mut self.history)?;
-            let commits = parents.iter().map(|parent| self.of_rev.get(parent).copied());
-            expected.extend(commits.collect::<Option<Vec<_>>>());
-        }
-        Ok(expected)
+        let commit_of = |rev| self.of_rev.get(&rev).copied();
+        Ok(expected(rev, &changeset, &mut self.history, commit_of)?)
     }
+}
+
+/// The parents that the commit of `rev` may have, where those of all are known to `commit_of`.
+fn expected(
+    rev: Rev,
+    changeset: &Changeset,
+    history: &mut History<'_>,
+    commit_of: impl Fn(Rev) -> Option<ObjectId>,
+) -> Result<BTreeSet<Vec<ObjectId>>, RevlogError> {
+    let mut expected = BTreeSet::new();
+    for identity in IDENTITIES {
+        let parents = identity.parents(rev, changeset, history)?;
+        expected.extend(parents.into_iter().map(&commit_of).collect::<Option<Vec<_>>>());
+    }
+    Ok(expected)
+}
+
+/// Whether a commit of `rev` may have these parents, where changesets have the commits that
+/// `commit_of` says.
+pub(in crate::convert) fn parents_fit(
+    rev: Rev,
+    changeset: &Changeset,
+    history: &mut History<'_>,
+    commit_of: impl Fn(Rev) -> Option<ObjectId>,
+    parents: &[ObjectId],
+) -> Result<bool, RevlogError> {
+    let expected = expected(rev, changeset, history, commit_of)?;
+    Ok(expected.is_empty() || relation(&expected, parents).is_some())
+}
+
+/// Whether a commit and a changeset of these seconds may be of the same moment.
+pub(in crate::convert) fn same_time(a: i64, b: i64) -> bool {
+    time(a) == time(b)
 }
 
 /// Negative times are not told by every tool.

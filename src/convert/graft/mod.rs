@@ -14,6 +14,7 @@ use content::{Content, ContentTrees};
 use detect::{Pair, Signs};
 pub use existing::ExistingCommit;
 use matching::{Candidate, Known, Matches};
+pub(in crate::convert) use matching::{parents_fit, same_time};
 
 use super::engine::Input;
 use super::identity::{History, Identity, IdentityChoice};
@@ -69,7 +70,7 @@ pub fn resolve(
     input: &Input<'_>,
     options: &ConvertOptions,
     existing: &[ExistingCommit],
-    given: &HashMap<Rev, ObjectId>,
+    given: &[(Rev, ObjectId)],
     trees: &dyn TreeSource,
 ) -> Result<Resolution, ConvertError> {
     let ids = existing::ids(existing);
@@ -81,13 +82,12 @@ pub fn resolve(
     let found: HashSet<_> = exact.values().copied().collect();
     let gone = made_by.map(|identity| gone(input, identity, existing, &found)).unwrap_or_default();
     let is_whole = found.len() + gone.len() == ids.len();
+    let given: HashMap<_, _> = given.iter().copied().collect();
     let is_true = given.iter().all(|(rev, id)| exact.get(rev) == Some(id));
-    let mut resolution = match made_by.filter(|_| is_whole && is_true) {
-        Some(identity) => Resolution::exact(input, identity, &exact),
-        None => {
-            let known = Known { exact: &exact, given };
-            by_content(input, made_by, options, existing, known, trees)?
-        }
+    let known = Known { exact: &exact, given: &given };
+    let mut resolution = match made_by {
+        Some(identity) if is_whole && is_true => Resolution::exact(input, identity, &exact),
+        _ => by_content(input, made_by, options, existing, known, trees)?,
     };
     resolution.strangers.retain(|id| !gone.iter().any(|(_, known)| known == id));
     resolution.records.extend(gone);

@@ -7,11 +7,14 @@
 mod commits;
 mod comparison;
 mod files;
+mod made_by;
 mod replay;
 mod target;
 mod trees;
 
 use std::path::Path;
+
+use commits::Commits;
 
 use super::identity::recorded::{self, RecordedIdentityError};
 use super::idmap::IN_REPOSITORY;
@@ -115,6 +118,8 @@ struct Context<'c> {
     options: &'c ConvertOptions,
     /// What decides commits.
     rules: &'c Rules,
+    /// The commits that another tool made, by their changesets.
+    grafted: Commits,
     progress: &'c dyn Progress,
     interrupt: &'c Interrupt,
 }
@@ -132,9 +137,13 @@ pub fn verify(
     let target = BareRepository::open(target)?;
     let settled = recorded::settled(&target.path().join(IN_REPOSITORY), options.identity)?;
     let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));
-    let context = Context { source: &source, target: &target, options, rules, progress, interrupt };
+    let grafted = Commits::new();
+    let context =
+        Context { source: &source, target: &target, options, rules, grafted, progress, interrupt };
     let mut differences = Differences::default();
     let sound = target::sound_objects(&context, &mut differences)?;
+    let (identity, grafted) = made_by::made_by(&context, settled, &mut differences)?;
+    let context = Context { rules: &options.rules(identity), grafted, ..context };
     let blobs = files::blobs(&context, &mut differences)?;
     if let Some(sound) = &sound {
         commits::compare(&context, sound, &blobs, &mut differences)?;
