@@ -9,7 +9,10 @@ use clap::{ArgAction, Parser, Subcommand};
 use super::conversion::ConversionArgs;
 use super::exit;
 
-pub(super) use inspect::{InspectBundleArgs, InspectChangesetArgs, InspectCommand, ShowArgs};
+pub(super) use inspect::{
+    InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
+    InspectRepositoryArgs, ShowArgs,
+};
 
 /// Keeps Git mirrors of Mercurial repositories.
 #[derive(Debug, Parser)]
