@@ -9,6 +9,7 @@ pub mod graft;
 pub mod identity;
 pub mod idmap;
 mod left_out;
+pub mod mapfiles;
 pub mod names;
 mod options;
 mod places;

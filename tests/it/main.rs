@@ -29,6 +29,7 @@ mod oracle_names;
 mod oracle_packs;
 mod oracle_random;
 mod oracle_store;
+mod oracle_takeover;
 mod repository;
 mod support;
 mod takeover;
