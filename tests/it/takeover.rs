@@ -272,11 +272,11 @@ fn a_map_of_another_tool_is_adopted_unless_it_lies() {
         let words = [Path::new("adopt"), &source, &target, Path::new("--hg-git-map"), &map];
         env.synchronise(words.into_iter().chain([Path::new("--export-map"), &out]))
     };
-    let mut lies = lines.clone();
-    let (first, second) = (lies[0][..40].to_owned(), lies[1][..40].to_owned());
-    lies[0].replace_range(..40, &second);
-    lies[1].replace_range(..40, &first);
-    let ran = adopt(&lies).with_code(i32::from(exit::CONFIG)).unwrap();
+    let mut wrong = lines.clone();
+    let (first, second) = (wrong[0][..40].to_owned(), wrong[1][..40].to_owned());
+    wrong[0].replace_range(..40, &second);
+    wrong[1].replace_range(..40, &first);
+    let ran = adopt(&wrong).with_code(i32::from(exit::CONFIG)).unwrap();
     assert!(ran.stderr.contains("believe what the map says: 2 commits have not"), "{}", ran.stderr);
     assert!(!target.join("synchroniser/map").exists());
 
