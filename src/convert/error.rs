@@ -67,6 +67,13 @@ pub enum ConvertError {
         #[source]
         source: TreeError,
     },
+    /// The notes cannot be gone on with.
+    #[error("add notes")]
+    Notes {
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
     /// New objects cannot be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -85,7 +92,9 @@ impl HasFault for ConvertError {
             Self::File { source, .. } => source.fault(),
             Self::Target { source } => source.fault(),
             Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
-            Self::Tree { source, .. } | Self::Existing { source } => source.fault(),
+            Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
+                source.fault()
+            }
             Self::Sink(error) => error.fault(),
             Self::Interrupted(error) => error.fault(),
             Self::Worker => Fault::Internal,
@@ -100,7 +109,9 @@ impl HasFault for ConvertError {
             Self::NoManifest { .. } | Self::NoFile { .. } => {
                 Some("`hg verify` on the source shows all that is damaged".to_owned())
             }
-            Self::Tree { source, .. } | Self::Existing { source } => source.hint(),
+            Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
+                source.hint()
+            }
             Self::Sink(error) => error.hint(),
             Self::Interrupted(error) => error.hint(),
             Self::Worker => None,

@@ -1,5 +1,6 @@
 //! Changesets into commits: what a source and an identity make, bit by bit the same everywhere.
 
+pub mod authors;
 mod blobs;
 mod clashes;
 mod commits;
@@ -11,13 +12,16 @@ pub mod idmap;
 mod left_out;
 pub mod mapfiles;
 pub mod names;
+pub mod notes;
 mod options;
 mod places;
 mod plan;
 pub mod refs;
+pub mod selection;
 mod submodules;
 mod verify;
 
+pub use authors::{AuthorMap, AuthorMapError};
 pub use engine::{Conversion, Input, convert};
 pub use error::ConvertError;
 pub use idmap::IdMap;

@@ -107,14 +107,19 @@ impl Run<'_> {
             .collect::<Result<_, _>>()?;
         if existing.is_empty() {
             let identity = choice.for_new_targets();
-            let map = workspace.create_map(identity, &[], &[])?;
+            let map = workspace.create_map(identity, &[], &[], &self.options.authors)?;
             return Ok(Base { identity, map, notes: Vec::new() });
         }
         let found = self.resolve(git, choice, &existing, given)?;
         if let Some(error) = self.objection(workspace, &found) {
             return Err(error);
         }
-        let map = workspace.create_map(found.identity, &found.records, &found.grafted)?;
+        let map = workspace.create_map(
+            found.identity,
+            &found.records,
+            &found.grafted,
+            &self.options.authors,
+        )?;
         Ok(Base { identity: found.identity, map, notes: notes(&found, existing.len()) })
     }
 

@@ -3,8 +3,10 @@
 mod adopt;
 mod error;
 mod options;
+mod plan;
 mod publish;
 mod report;
+mod snapshot;
 mod source;
 mod update;
 mod workspace;
@@ -14,6 +16,10 @@ pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, Place, adopt};
 pub use error::SyncError;
 pub use options::MirrorOptions;
+pub use plan::{
+    KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
+    SyncPlan, plan,
+};
 pub use publish::sync;
 pub use report::{ConvertReport, RefChange, SyncReport};
 pub use update::convert;

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::SyncError;
 use crate::base::durable::replace_file;
-use crate::convert::IdMap;
+use crate::convert::authors::recorded as authors;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
+use crate::convert::{AuthorMap, IdMap, Rules};
 use crate::git::BareRepository;
-use crate::hg::Node;
-use crate::hg::{BranchTable, Changelog};
+use crate::hg::{BranchTable, Changelog, Node, Repository};
 
 /// Where the parts of a mirror are, and the proof that nobody else works on them.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ impl Workspace {
     /// The cache folder of a mirror: `git/`, `map`, `identity` and `lock` in `folder`.
     pub(super) fn cache(folder: &Path) -> Result<Self, SyncError> {
         let lock = lock(folder)?;
-        let (git, map) = (folder.join("git"), folder.join("map"));
-        Ok(Self { git, map, branches: folder.join("branches"), _lock: lock })
+        let (git, map, branches) = parts(folder);
+        Ok(Self { git, map, branches, _lock: lock })
     }
 
     /// A bare repository with its map beside its own files, in `synchroniser/`. It is made if it is
@@ -66,10 +66,26 @@ impl Workspace {
         identity: &dyn Identity,
         records: &[Record],
         grafted: &[Node],
+        authors: &AuthorMap,
     ) -> Result<IdMap, SyncError> {
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.map, identity)?;
+        authors::write(&self.map, authors)?;
         Ok(IdMap::create(&self.map, records, grafted)?)
+    }
+
+    /// Checks that the author map in `rules` makes the same of what is converted as the one that it
+    /// was made with, and records it.
+    pub(super) fn settle_authors(
+        &self,
+        rules: &Rules,
+        source: &Repository,
+        map: &IdMap,
+    ) -> Result<(), SyncError> {
+        if authors::check(&self.map, rules, source, map)? {
+            authors::write(&self.map, &rules.authors)?;
+        }
+        Ok(())
     }
 
     /// The branches of the changesets that earlier runs have read.
@@ -93,6 +109,11 @@ impl Workspace {
     pub(super) fn git(&self) -> &Path {
         &self.git
     }
+}
+
+/// Where the bare repository, the map and the table of branches of a cache folder are.
+pub(super) fn parts(folder: &Path) -> (PathBuf, PathBuf, PathBuf) {
+    (folder.join("git"), folder.join("map"), folder.join("branches"))
 }
 
 /// Makes `folder` and takes the lock in it, which ends with the process at the latest.

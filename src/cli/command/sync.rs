@@ -13,7 +13,7 @@ use crate::mirror::{self, SyncError};
 
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
-enum SyncCommandError {
+pub(super) enum SyncCommandError {
     /// No mirror has this name.
     #[error("find the mirror {name}: the configuration has no such mirror")]
     Unknown { name: String, known: Vec<String> },
@@ -66,7 +66,7 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
 }
 
 /// The mirrors with these names, or all.
-fn select<'a>(
+pub(super) fn select<'a>(
     config: &'a Config,
     names: &[String],
 ) -> Result<Vec<&'a MirrorOptions>, SyncCommandError> {

@@ -32,7 +32,7 @@ impl HasFault for VerifyCommandError {
 
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
-    let report = compare(&args.source, &args.target, &args.conversion.options(), ui, &interrupt)?;
+    let report = compare(&args.source, &args.target, &args.conversion.options()?, ui, &interrupt)?;
     for difference in &report.differences {
         ui.result(difference);
     }

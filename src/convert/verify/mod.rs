@@ -8,6 +8,7 @@ mod commits;
 mod comparison;
 mod files;
 mod made_by;
+mod notes;
 mod replay;
 mod target;
 mod trees;
@@ -133,7 +134,7 @@ pub fn verify(
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyError> {
-    let source = Repository::open(source, &options.limits)?;
+    let source = Repository::open_with(source, &options.limits, options.phases)?;
     let target = BareRepository::open(target)?;
     let settled = recorded::settled(&target.path().join(IN_REPOSITORY), options.identity)?;
     let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));
