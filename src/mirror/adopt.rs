@@ -58,12 +58,12 @@ pub fn adopt(
         Place::Mirror(mirror) => (&mirror.source, &mirror.convert, Some(&mirror.target)),
         Place::Bare { source, options, .. } => (&source.to_owned(), options, None),
     };
-    let main_branch = &options.naming.main_branch;
+    let main_branch = &options.naming.main_name();
     let workspace = match place {
         Place::Mirror(mirror) => Workspace::cache(&mirror.cache)?,
         Place::Bare { target, .. } => Workspace::bare(target, main_branch)?,
     };
-    read_source(source, &options.limits, interrupt, |source| {
+    read_source(source, options, interrupt, |source| {
         let run = Run { source, options, target, progress, interrupt };
         let git = workspace.open_git(main_branch)?;
         let Base { identity, map, notes } = run.base(&workspace, &git, given)?;
