@@ -9,7 +9,7 @@ use crate::base::{Interrupt, Progress};
 use crate::git::ObjectId;
 use crate::git::sink::ObjectSink;
 use crate::git::tree::TreeSource;
-use crate::hg::revlog::Revlog;
+use crate::hg::manifest::Manifests;
 use crate::hg::{Changelog, Repository, Rev};
 
 /// What a conversion works on.
@@ -18,7 +18,7 @@ pub struct Input<'a> {
     /// The source's changelog.
     pub changelog: &'a Changelog,
     /// The source's manifests.
-    pub manifests: &'a Revlog,
+    pub manifests: &'a Manifests,
     /// Where the source's filelogs are.
     pub filelogs: &'a Repository,
     /// The changesets to convert, in revision order. Each parent is among them, or in `map`.

@@ -16,8 +16,8 @@ use super::submodules::SubmoduleHistory;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::ObjectId;
 use crate::git::tree::{Mode, TreeSource};
-use crate::hg::manifest::{Change, Line, Manifest, diff};
-use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
+use crate::hg::manifest::{Change, Line, Manifest, ManifestReader, Manifests, diff};
+use crate::hg::revlog::{RevlogError, Text};
 use crate::hg::{Changeset, Node, Rev};
 
 /// Everything that a run has to do, in compact numbers.
@@ -99,13 +99,16 @@ pub(super) fn plan(input: &Input<'_>, existing: &dyn TreeSource) -> Result<Plan,
     })
 }
 
-fn check_manifests(manifests: &Revlog, texts: &Receiver<(Rev, Text)>) -> Result<(), RevlogError> {
-    texts.iter().try_for_each(|(rev, text)| check_node(manifests, rev, &text))
+fn check_manifests(
+    manifests: &Manifests,
+    texts: &Receiver<(Rev, Text)>,
+) -> Result<(), RevlogError> {
+    texts.iter().try_for_each(|(rev, text)| manifests.check(rev, &text))
 }
 
 struct Planner<'p> {
     input: &'p Input<'p>,
-    manifests: RevlogReader<'p>,
+    manifests: ManifestReader<'p>,
     to_check: SyncSender<(Rev, Text)>,
     plan: Plan,
     places: Places,
@@ -173,7 +176,7 @@ impl<'p> Planner<'p> {
         if node.is_null() {
             return Ok((None, Text::default()));
         }
-        let rev = self.manifests.revlog().rev(node).ok_or_else(|| ConvertError::NoManifest {
+        let rev = self.input.manifests.rev(node).ok_or_else(|| ConvertError::NoManifest {
             manifest: node,
             changeset: self.input.changelog.node(changeset),
         })?;
@@ -272,7 +275,7 @@ impl<'p> Planner<'p> {
         let (rev, text) = self.manifest_text(node, base)?;
         if !self.manifest_of.contains_key(&base) && self.looked_at.insert(node) {
             if let Some(rev) = rev {
-                check_node(self.input.manifests, rev, &text)?;
+                self.input.manifests.check(rev, &text)?;
             }
             if !clashes(self.input.rules.identity, &text).is_empty() {
                 self.clashing.insert(node);
@@ -286,7 +289,9 @@ impl<'p> Planner<'p> {
         let Delta { rev, manifest, old, new } = delta;
         let mut changes = Vec::new();
         diff(old, new, |change| changes.push(change)).map_err(|what| match manifest {
-            Some(manifest) => ConvertError::History(self.input.manifests.malformed(manifest, what)),
+            Some(manifest) => {
+                ConvertError::History(self.input.manifests.revlog().malformed(manifest, what))
+            }
             None => ConvertError::NoManifest {
                 manifest: Node::NULL,
                 changeset: self.input.changelog.node(rev),

@@ -3,7 +3,9 @@
 use bstr::{BStr, BString, ByteSlice};
 
 use super::revlog::{Problem, Revlog, RevlogError, RevlogReader};
+use super::store::Layout;
 use super::{Dag, Node, Rev};
+use crate::base::Limits;
 
 /// The changelog of a repository.
 #[derive(Debug)]
@@ -39,6 +41,13 @@ pub struct Date {
 }
 
 impl Changelog {
+    /// The changelog of the repository with this layout.
+    pub fn open(layout: &Layout, limits: &Limits) -> Result<Self, RevlogError> {
+        const NAME: &str = "00changelog";
+        let revlog = Revlog::open(NAME, &layout.changelog(), limits)?;
+        Self::new(revlog.unwrap_or_else(|| Revlog::empty(NAME, limits)))
+    }
+
     /// The changelog in `revlog`. Reads every index entry, no text.
     pub fn new(revlog: Revlog) -> Result<Self, RevlogError> {
         let mut dag = Dag::new();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use bstr::BString;
 
 use super::filelog;
-use super::manifest::Manifest;
-use super::revlog::{Revlog, RevlogError, RevlogFiles};
+use super::manifest::{Manifest, Manifests};
+use super::revlog::{Revlog, RevlogError};
 use super::store::branches::{Branch, branches};
 use super::store::tags::{self, Tags, TagsFile};
 use super::store::view::{ServedPhases, ServedView};
@@ -25,7 +25,7 @@ pub struct Repository {
     layout: Layout,
     limits: Limits,
     changelog: Changelog,
-    manifests: Revlog,
+    manifests: Manifests,
     view: ServedView,
 }
 
@@ -103,13 +103,8 @@ impl Repository {
     ) -> Result<Self, RepositoryError> {
         let layout = Layout::open(path, limits)?;
         let revlog = |source| RepositoryError::Revlog { path: path.to_owned(), source };
-        let open = |name: &str, files: &RevlogFiles| {
-            let found = Revlog::open(name, files, limits).map_err(revlog)?;
-            Ok::<_, RepositoryError>(found.unwrap_or_else(|| Revlog::empty(name, limits)))
-        };
-        let changelog =
-            Changelog::new(open("00changelog", &layout.changelog())?).map_err(revlog)?;
-        let manifests = open("00manifest", &layout.manifest())?;
+        let changelog = Changelog::open(&layout, limits).map_err(revlog)?;
+        let manifests = Manifests::open(&layout, limits).map_err(revlog)?;
         let lookup = |node: Node| changelog.rev(node);
         let view = ServedView::read(&layout, limits, changelog.dag(), &lookup, phases)
             .map_err(|source| RepositoryError::View { path: path.to_owned(), source })?;
@@ -139,7 +134,7 @@ impl Repository {
     }
 
     /// Its manifests.
-    pub fn manifests(&self) -> &Revlog {
+    pub fn manifests(&self) -> &Manifests {
         &self.manifests
     }
 

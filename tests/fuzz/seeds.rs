@@ -105,7 +105,7 @@ impl Seeds {
             Changeset::parse(text).map_or(Ok(()), |changeset| seeds.changeset(&changeset))
         })?;
         let (mut last, mut paths) = (Vec::new(), BTreeSet::new());
-        self.revlog(repository.manifests(), &mut |seeds, text| {
+        self.revlog(repository.manifests().revlog(), &mut |seeds, text| {
             let lines = Manifest::new(text).lines().map_while(Result::ok).take(20);
             paths.extend(lines.map(|line| line.path.to_owned()));
             seeds.add("manifest", &[&joined([&last[..]]), text].concat())?;

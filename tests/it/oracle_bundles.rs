@@ -53,7 +53,7 @@ impl Applied<'_> {
         let filelog;
         let revlog: &Revlog = match group {
             Group::Changelog => self.repository.changelog().revlog(),
-            Group::Manifests => self.repository.manifests(),
+            Group::Manifests => self.repository.manifests().revlog(),
             Group::Directory(path) => return Err(format!("a directory {path}")),
             Group::File(path) => {
                 let found = self.repository.filelog(path.as_ref());

@@ -411,8 +411,8 @@ fn formats_that_hg_makes_open_or_are_named() {
         ("format.use-internal-phase=yes", None),
         ("format.exp-archived-phase=yes", None),
         ("format.use-dirstate-tracked-hint=yes", None),
-        ("experimental.treemanifest=yes", Some("treemanifest")),
-        ("format.use-delta-info-flags=yes", Some("delta-info-revlog")),
+        ("experimental.treemanifest=yes", None),
+        ("format.use-delta-info-flags=yes", None),
         (
             "format.exp-use-changelog-v2=enable-unstable-format-and-corrupt-my-data",
             Some("exp-changelog-v2"),

@@ -198,7 +198,7 @@ fn check_link(
     if changelog.revlog().entry(rev).is_ok_and(|entry| i64::from(entry.link) != number) {
         differences.add(format!("the source's changeset {rev} does not link to itself"));
     }
-    let manifests = context.source.manifests();
+    let manifests = context.source.manifests().revlog();
     let link =
         manifests.rev(changeset.manifest).and_then(|rev| Some(manifests.entry(rev).ok()?.link));
     let exists = |link: i32| usize::try_from(link).is_ok_and(|link| link < changelog.dag().len());

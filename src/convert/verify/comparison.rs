@@ -16,8 +16,8 @@ use crate::convert::graft::content::{Content, ContentTrees};
 use crate::convert::identity::{CopiedFile, Facts, History};
 use crate::convert::submodules::{Overlay, SubmoduleHistory};
 use crate::git::{ObjectId, ObjectKind};
-use crate::hg::manifest::{Line, Manifest};
-use crate::hg::revlog::{RevlogError, RevlogReader, Text};
+use crate::hg::manifest::{Line, Manifest, ManifestReader};
+use crate::hg::revlog::{RevlogError, Text};
 use crate::hg::{Changeset, Node, Rev, RevSet};
 
 /// Changesets against commits.
@@ -35,7 +35,7 @@ pub(super) struct Comparison<'c> {
     replay: Option<Replay<'c>>,
     history: History<'c>,
     /// Reads the manifests of parents.
-    manifests: RevlogReader<'c>,
+    manifests: ManifestReader<'c>,
     submodules: Option<SubmoduleHistory<'c>>,
 }
 
@@ -193,7 +193,7 @@ impl<'c> Comparison<'c> {
     /// The text of the manifest of another changeset.
     fn manifest_of(&mut self, rev: Rev) -> Result<Text, RevlogError> {
         let node = self.history.changeset(rev)?.manifest;
-        let manifest = self.manifests.revlog().rev(node);
+        let manifest = self.context.source.manifests().rev(node);
         manifest.map_or(Ok(Text::default()), |manifest| self.manifests.unchecked_text(manifest))
     }
 }

@@ -148,7 +148,7 @@ fn served_paths(
             }
         });
         if let Err(what) = found {
-            differences.add_error(&source.manifests().malformed(manifest, what));
+            differences.add_error(&source.manifests().revlog().malformed(manifest, what));
         }
         last = text;
     }

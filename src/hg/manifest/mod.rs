@@ -1,8 +1,15 @@
-//! Flat manifests: which file revision is at which path, one line a file, sorted by path.
+//! Manifests: which file revision is at which path, one line a file, sorted by path.
+//!
+//! That is the flat form, which all of this program reads. [`Manifests`] makes it from what a
+//! repository has, which may be one manifest for each directory.
 
 mod diff;
+mod directories;
+mod reader;
+mod tree;
 
 pub use diff::{Change, diff};
+pub use reader::{ManifestReader, Manifests};
 
 use super::Node;
 use crate::base::RepoPath;
@@ -35,13 +42,7 @@ pub type Malformed = &'static str;
 impl<'m> Line<'m> {
     /// Parses one line, its newline included: `path NUL 40 hex digits [x|l] newline`.
     fn parse(line: &'m [u8]) -> Result<Self, Malformed> {
-        let line = line.strip_suffix(b"\n").ok_or("the last line does not end")?;
-        let end = line.iter().position(|&byte| byte == 0).ok_or("a line has no NUL")?;
-        let (path, rest) = line.split_at(end);
-        let (hex, flag) = rest
-            .get(1..)
-            .and_then(|rest| rest.split_at_checked(40))
-            .ok_or("a line has no whole node")?;
+        let (path, node, flag) = fields(line)?;
         let kind = match flag {
             b"" => FileKind::Regular,
             b"x" => FileKind::Executable,
@@ -49,9 +50,21 @@ impl<'m> Line<'m> {
             b"t" => return Err("it has a tree manifest's subtree"),
             _ => return Err("a line has an unknown flag"),
         };
-        let node = Node::from_hex(hex).ok_or("a node is not hexadecimal")?;
-        Ok(Self { path: path.into(), node, kind })
+        Ok(Self { path, node, kind })
     }
+}
+
+/// The path, the node and the flag in a line, its newline included.
+fn fields(line: &[u8]) -> Result<(&RepoPath, Node, &[u8]), Malformed> {
+    let line = line.strip_suffix(b"\n").ok_or("the last line does not end")?;
+    let end = line.iter().position(|&byte| byte == 0).ok_or("a line has no NUL")?;
+    let (path, rest) = line.split_at(end);
+    let (hex, flag) = rest
+        .get(1..)
+        .and_then(|rest| rest.split_at_checked(40))
+        .ok_or("a line has no whole node")?;
+    let node = Node::from_hex(hex).ok_or("a node is not hexadecimal")?;
+    Ok((path.into(), node, flag))
 }
 
 /// A whole manifest.
@@ -108,6 +121,12 @@ impl<'m> Manifest<'m> {
         end.push(b'/' + 1);
         let (below, after) = self.0.split_at(self.lower_bound(&end).min(self.0.len()));
         (Self(below), Self(after))
+    }
+
+    /// The lines below the directory `prefix`, which ends in a slash.
+    fn below(self, prefix: &[u8]) -> Self {
+        let from = self.0.get(self.lower_bound(prefix)..).unwrap_or_default();
+        Self(from).split_directory(prefix).0
     }
 
     /// The manifest without its first line.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::base::compress::DecompressError;
 use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, ShortRead};
+use crate::base::{Fault, HasFault, RepoPathBuf, ShortRead};
 use crate::hg::{Node, Rev};
 
 /// Why a revlog, or one of its revisions, cannot be read.
@@ -133,6 +133,14 @@ pub enum Problem {
     /// Flags that we do not know, so that the text may be anything.
     #[error("it has the flags {0:#06x}, which are not known")]
     Flags(u16),
+    /// A directory of a tree manifest is not there.
+    #[error("its directory {name:?} has no revision {node}")]
+    NoDirectory {
+        /// The directory's name in the one that it is in.
+        name: RepoPathBuf,
+        /// The missing revision.
+        node: Node,
+    },
     /// The text hashes right but is not what a revision of this kind looks like.
     #[error("its text is malformed: {0}")]
     Malformed(&'static str),

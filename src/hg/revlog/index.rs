@@ -36,7 +36,7 @@ impl Flags {
     /// Metadata precede the contents.
     const HAS_META: u16 = 1 << 11;
     /// What the delta is like.
-    const DELTA_INFO: u16 = 0b1111 << 7;
+    const DELTA_INFO: u16 = 0b1_1111 << 6;
 
     /// The flags in `bits` that matter, in a revlog with the feature flags `features`.
     fn new(bits: u16, features: u16) -> Self {
@@ -163,6 +163,11 @@ impl Index {
 
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How many bytes are held, about.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Whether the data lies between the entries.
@@ -345,9 +350,9 @@ mod tests {
             // These inform in the revlogs that say so, and are unknown elsewhere.
             (0x0800, HAS_META, None),
             (0x0800, 0, Some(Problem::Flags(0x0800))),
-            (0x0780, DELTA_INFO, None),
-            (0x0780, HAS_META, Some(Problem::Flags(0x0780))),
-            (0x8040, HAS_META | DELTA_INFO, Some(Problem::Flags(0x8040))),
+            (0x07c0, DELTA_INFO, None),
+            (0x07c0, HAS_META, Some(Problem::Flags(0x07c0))),
+            (0x8020, HAS_META | DELTA_INFO, Some(Problem::Flags(0x8020))),
             (0x2001, 0, Some(Problem::Flags(0x2001))),
         ] {
             assert_eq!(problem(bits, features), expected, "{bits:#06x} {features}");

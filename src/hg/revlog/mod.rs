@@ -11,6 +11,7 @@ mod error;
 mod index;
 mod nodes;
 mod reader;
+mod text_cache;
 
 use std::path::PathBuf;
 
@@ -24,6 +25,7 @@ pub use delta::{Delta, Fragment};
 pub use error::{Problem, RevlogError};
 pub use index::{Entry, Flags};
 pub use reader::{RevlogReader, Text, check_node};
+pub(in crate::hg) use text_cache::TextCache;
 
 /// One revlog: its index in memory, its data on disk.
 #[derive(Debug)]
@@ -82,6 +84,11 @@ impl Revlog {
     fn new(name: &str, index: Index, data: Option<DataFile>, limits: &Limits) -> Self {
         let nodes = NodeTable::new(&index);
         Self { name: name.to_owned(), index, data, nodes, limits: limits.clone() }
+    }
+
+    /// How many bytes the index takes in memory, about.
+    pub(in crate::hg) fn index_bytes(&self) -> usize {
+        self.index.held()
     }
 
     /// How errors call this revlog.

@@ -1,9 +1,9 @@
 //! Full texts of one revlog, each checked against its node.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::data::Window;
+use super::text_cache::TextCache;
 use super::{Delta, Entry, Problem, Revlog, RevlogError, chunk};
 use crate::base::compress::Decompressor;
 use crate::base::sha1;
@@ -23,12 +23,22 @@ pub struct RevlogReader<'r> {
 
 impl<'r> RevlogReader<'r> {
     pub(super) fn new(revlog: &'r Revlog) -> Self {
-        Self {
-            revlog,
-            window: Window::default(),
-            decompressor: Decompressor::default(),
-            cache: TextCache::new(revlog.limits.text_cache_bytes),
-        }
+        let texts = TextCache::new(revlog.limits.text_cache_bytes);
+        Self::resume(revlog, texts, Decompressor::default())
+    }
+
+    /// A reader that goes on with what an earlier one of the same revlog kept.
+    pub(in crate::hg) fn resume(
+        revlog: &'r Revlog,
+        cache: TextCache,
+        decompressor: Decompressor,
+    ) -> Self {
+        Self { revlog, window: Window::default(), decompressor, cache }
+    }
+
+    /// What is worth keeping for a later reader.
+    pub(in crate::hg) fn into_parts(self) -> (TextCache, Decompressor) {
+        (self.cache, self.decompressor)
     }
 
     /// The revlog that this reads.
@@ -190,61 +200,4 @@ pub fn check_node(revlog: &Revlog, rev: Rev, text: &[u8]) -> Result<(), RevlogEr
         true => Ok(()),
         false => Err(revlog.error(rev, Problem::Hash { actual })),
     }
-}
-
-/// The latest texts, up to a number of bytes.
-struct TextCache {
-    capacity: usize,
-    held: usize,
-    tick: u64,
-    texts: HashMap<Rev, (Text, u64)>,
-    /// Uses in order; an entry whose tick is not the text's latest is stale.
-    uses: VecDeque<(Rev, u64)>,
-}
-
-impl TextCache {
-    fn new(capacity: usize) -> Self {
-        Self { capacity, held: 0, tick: 0, texts: HashMap::new(), uses: VecDeque::new() }
-    }
-
-    fn get(&mut self, rev: Rev) -> Option<Text> {
-        let (text, tick) = self.texts.get_mut(&rev)?;
-        self.tick += 1;
-        *tick = self.tick;
-        let text = text.clone();
-        self.uses.push_back((rev, self.tick));
-        self.forget_stale_uses();
-        Some(text)
-    }
-
-    /// One text that is asked for again and again must not make the list of uses grow.
-    fn forget_stale_uses(&mut self) {
-        if self.uses.len() > 4 * self.texts.len() + 64 {
-            let texts = &self.texts;
-            self.uses.retain(|(rev, tick)| texts.get(rev).is_some_and(|(_, last)| last == tick));
-        }
-    }
-
-    fn put(&mut self, rev: Rev, text: &Text) {
-        self.tick += 1;
-        self.uses.push_back((rev, self.tick));
-        if let Some((old, _)) = self.texts.insert(rev, (text.clone(), self.tick)) {
-            self.held -= cost(&old);
-        }
-        self.held += cost(text);
-        // The text just made and its base stay whatever they cost: the next delta needs one of them.
-        while self.held > self.capacity && self.texts.len() > 2 {
-            let Some((oldest, tick)) = self.uses.pop_front() else { return };
-            if self.texts.get(&oldest).is_some_and(|(_, latest)| *latest == tick)
-                && let Some((dropped, _)) = self.texts.remove(&oldest)
-            {
-                self.held -= cost(&dropped);
-            }
-        }
-    }
-}
-
-/// What a cached text costs in bytes, its bookkeeping included.
-fn cost(text: &Text) -> usize {
-    text.len() + 96
 }

@@ -1,5 +1,6 @@
 //! Where a repository keeps what: its `.hg`, its store, and the repository that it shares it with.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::hg::revlog::RevlogFiles;
 
 use super::files::{ReadError, lines, read_bounded};
 use super::path_encode::PathEncoding;
-use super::requirements::{BadRequirement, Requirements};
+use super::requirements::{self, BadRequirement, Requirements};
 
 /// A folder could not be opened as a Mercurial repository.
 #[derive(Debug, thiserror::Error)]
@@ -97,11 +98,11 @@ impl HasFault for OpenError {
             Self::BadRequirement { .. } | Self::MissingFile { .. } => {
                 "the repository is damaged: `hg verify` says how far".to_owned()
             }
-            Self::Unsupported { .. } => concat!(
-                "a newer synchroniser may read this; otherwise make a repository in the default ",
-                "format with `hg clone --pull`, or upgrade this one with `hg debugupgraderepo`"
-            )
-            .to_owned(),
+            Self::Unsupported { requirements, .. } => {
+                let remedies: BTreeSet<_> =
+                    requirements.iter().map(|name| requirements::remedy(name)).collect();
+                Vec::from_iter(remedies).join("; ")
+            }
             Self::ShareSourceMissing { file, .. } => {
                 format!("write the `.hg` folder of the shared repository into {}", file.display())
             }
@@ -187,6 +188,9 @@ impl Layout {
     /// How names of tracked files become names in the store.
     pub fn path_encoding(&self) -> PathEncoding {
         let has = |name| self.requirements.has(name);
+        if has("fileindex-v1") {
+            return PathEncoding::Dotencode;
+        }
         match (has("store"), has("fncache"), has("dotencode")) {
             (false, _, _) => PathEncoding::Plain,
             (true, false, _) => PathEncoding::Store,
@@ -217,8 +221,25 @@ impl Layout {
     ///
     /// An error if the name leads out of the store, as only a forged manifest's can.
     pub fn filelog(&self, path: &RepoPath) -> Result<RevlogFiles, UnsafePath> {
+        self.encoded(path, b"data/", b"")
+    }
+
+    /// The manifest of the directory at `path`, which ends in a slash, where each directory has one.
+    ///
+    /// An error as for [`Layout::filelog`].
+    pub fn directory_manifest(&self, path: &RepoPath) -> Result<RevlogFiles, UnsafePath> {
+        self.encoded(path, b"meta/", b"00manifest")
+    }
+
+    /// The revlog called `before`, `path`, `after`, the whole encoded.
+    fn encoded(
+        &self,
+        path: &RepoPath,
+        before: &[u8],
+        after: &[u8],
+    ) -> Result<RevlogFiles, UnsafePath> {
         let name = |suffix: &[u8]| {
-            let plain = [b"data/", path.as_bytes(), suffix].concat();
+            let plain = [before, path.as_bytes(), after, suffix].concat();
             let name = self.path_encoding().encode(&plain);
             let leads_out = name.split(|&byte| byte == b'/').any(|part| part == b"..");
             if leads_out || name.contains(&0) {

@@ -1,6 +1,7 @@
 //! The `requires` files: what a reader must know to read a repository.
 //!
-//! Source: `hg help internals.requirements`, and what `hg init` writes for each format option.
+//! Source: `hg help internals.requirements`, and what `hg init` writes for each format option; what
+//! to do about those that are refused was tried with Mercurial 7.2.
 
 use std::collections::BTreeSet;
 
@@ -8,40 +9,71 @@ use crate::base::{Fault, HasFault};
 
 use super::files::lines;
 
-/// Requirements that change nothing we do not handle.
-const READABLE: &[&str] = &[
+/// What to do about a repository in a format that is experimental even for Mercurial.
+const UPGRADE: &str = "`hg debugupgraderepo --run --config storage.all-slow-path=allow` in the \
+    repository writes it in the default format";
+/// What to do about a clone that has not the whole history.
+const PARTIAL: &str = "it has not the whole history: name the repository that it is a clone of";
+/// What to do about a format that is not known at all.
+const UNKNOWN: &str = "a newer synchroniser may read this; otherwise make a repository in the \
+    default format with `hg clone --pull`, or upgrade this one with `hg debugupgraderepo`";
+
+/// Every requirement that is known: `None` if we read what it calls for, what to do about it
+/// otherwise.
+const KNOWN: &[(&str, Option<&str>)] = &[
     // How the store is laid out and how its files are named.
-    "store",
-    "fncache",
-    "dotencode",
-    "share-safe",
-    "shared",
-    "relshared",
-    "bookmarksinstore",
+    ("store", None),
+    ("fncache", None),
+    ("dotencode", None),
+    ("fileindex-v1", None),
+    ("share-safe", None),
+    ("shared", None),
+    ("relshared", None),
+    ("bookmarksinstore", None),
+    ("exp-very-fragile-and-unsafe-plain-store-encoding", Some(UPGRADE)),
     // How revlogs are written; each says so in its own header, each chunk in its first byte.
-    "revlogv1",
-    "generaldelta",
-    "sparserevlog",
-    "revlog-compression-zstd",
-    "revlog-compression-zlib",
-    "revlog-compression-none",
-    "exp-compression-zstd",
-    "exp-compression-zlib",
-    "exp-compression-none",
+    ("revlogv1", None),
+    ("generaldelta", None),
+    ("sparserevlog", None),
+    ("delta-info-revlog", None),
+    ("revlog-compression-zstd", None),
+    ("revlog-compression-zlib", None),
+    ("revlog-compression-none", None),
+    ("exp-compression-zstd", None),
+    ("exp-compression-zlib", None),
+    ("exp-compression-none", None),
+    ("exp-changelog-v2", Some(UPGRADE)),
+    ("exp-copies-sidedata-changeset", Some(UPGRADE)),
+    ("exp-revlogv2.0", Some(UPGRADE)),
+    ("exp-revlogv2.1", Some(UPGRADE)),
+    ("exp-revlogv2.2", Some(UPGRADE)),
+    ("parentdelta", Some("Mercurial 1.7 or 1.8 reads it: `hg clone --pull` makes another format")),
     // An index beside the revlogs that can be ignored.
-    "persistent-nodemap",
+    ("persistent-nodemap", None),
+    // One manifest for each directory.
+    ("treemanifest", None),
+    ("manifestv2", Some("Mercurial 3.4 to 4.5 reads it: `hg clone --pull` makes another format")),
+    // What is not there.
+    ("narrowhg-experimental", Some(PARTIAL)),
+    ("exp-remotefilelog-repo-req-1", Some(PARTIAL)),
     // Further phases, all of them above secret.
-    "internal-phase",
-    "internal-phase-2",
-    "exp-archived-phase",
+    ("internal-phase", None),
+    ("internal-phase-2", None),
+    ("exp-archived-phase", None),
     // The working directory, of which only the parents matter.
-    "dirstate-v2",
-    "exp-dirstate-v2",
-    "dirstate-tracked-key-v1",
-    "exp-sparse",
+    ("dirstate-v2", None),
+    ("exp-dirstate-v2", None),
+    ("dirstate-tracked-key-v1", None),
+    ("exp-sparse", None),
     // Large files are tracked as small files that name them.
-    "largefiles",
+    ("largefiles", None),
 ];
+
+/// What a person can do about a requirement that is not readable.
+pub fn remedy(name: &str) -> &'static str {
+    let known = KNOWN.iter().find(|(known, _)| *known == name);
+    known.and_then(|(_, remedy)| *remedy).unwrap_or(UNKNOWN)
+}
 
 /// A `requires` file holds a line that cannot be a requirement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,7 +126,8 @@ impl Requirements {
 
     /// What is required and not known to be readable, in alphabetical order.
     pub fn unreadable(&self) -> Vec<String> {
-        self.iter().filter(|name| !READABLE.contains(name)).map(str::to_owned).collect()
+        let readable = |name: &&str| KNOWN.contains(&(*name, None));
+        self.iter().filter(|name| !readable(name)).map(str::to_owned).collect()
     }
 }
 
@@ -112,16 +145,19 @@ mod tests {
         assert_eq!(unreadable(b"dotencode\nfncache\r\nrevlogv1\nstore"), [""; 0]);
         assert_eq!(
             unreadable(b"treemanifest\nstore\nexp-revlogv2.2\nlfs\n"),
-            ["exp-revlogv2.2", "lfs", "treemanifest"]
+            ["exp-revlogv2.2", "lfs"]
         );
         // Each is a different word for Mercurial too.
         assert_eq!(
             unreadable(b"store \nREVLOGV1\nstore\0\n"),
             ["REVLOGV1", "store ", "store\\x00"]
         );
-        for name in ["narrowhg-experimental", "fileindex-v1", "delta-info-revlog", "parentdelta"] {
+        for name in ["narrowhg-experimental", "exp-changelog-v2", "fileindex-v2", "parentdelta"] {
             assert_eq!(unreadable(name.as_bytes()), [name]);
         }
+        assert_eq!(remedy("narrowhg-experimental"), PARTIAL);
+        assert_eq!(remedy("exp-revlogv2.2"), UPGRADE);
+        assert_eq!(remedy("fileindex-v2"), UNKNOWN);
     }
 
     #[test]

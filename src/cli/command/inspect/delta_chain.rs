@@ -37,7 +37,7 @@ pub(super) fn run(args: &InspectChainArgs, ui: &Ui) -> Outcome {
     let filelog;
     let revlog = match args.revlog.as_str() {
         "changelog" => repository.changelog().revlog(),
-        "manifest" => repository.manifests(),
+        "manifest" => repository.manifests().revlog(),
         path => {
             let found = repository.filelog(path.into()).map_err(damaged(&repository))?;
             filelog = found.ok_or_else(|| missing("a history of the file"))?;

@@ -72,7 +72,7 @@ impl ShownRepository {
             requirements: repository.layout().requirements().iter().map(str::to_owned).collect(),
             changesets: changelog.dag().len(),
             served: view.served().count(),
-            manifests: repository.manifests().len(),
+            manifests: repository.manifests().revlog().len(),
             publishes: view.publishes(),
             phases,
             tip: view.tip().map(node),

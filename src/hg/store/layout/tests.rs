@@ -95,11 +95,14 @@ fn unknown_requirements_are_all_named() {
     let root = folder.path();
     write(
         root,
-        &[(".hg/requires", "share-safe\n"), (".hg/store/requires", "treemanifest\nlfs\nstore\n")],
+        &[
+            (".hg/requires", "share-safe\n"),
+            (".hg/store/requires", "parentdelta\nmanifestv2\nstore\n"),
+        ],
     );
     let error = open(root).unwrap_err();
     assert_eq!(error.fault(), Fault::Unsupported);
-    assert!(error.to_string().ends_with("it requires lfs, treemanifest"), "{error}");
+    assert!(error.to_string().ends_with("it requires manifestv2, parentdelta"), "{error}");
     fs::remove_file(root.join(".hg/store/requires")).unwrap();
     assert!(matches!(open(root), Err(OpenError::MissingFile { .. })));
     write(root, &[(".hg/requires", "store\n\n")]);

@@ -1,0 +1,81 @@
+//! The manifests of a repository, flat whichever way it keeps them.
+
+use super::tree::TreeReader;
+use crate::base::Limits;
+use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
+use crate::hg::store::Layout;
+use crate::hg::{Node, Rev};
+
+/// All manifests of a repository: one revlog of flat ones, or one revlog for each directory.
+#[derive(Debug)]
+pub struct Manifests {
+    root: Revlog,
+    /// Where the manifests of directories are, if there are any.
+    directories: Option<Layout>,
+    limits: Limits,
+}
+
+impl Manifests {
+    /// The manifests of the repository with this layout.
+    pub fn open(layout: &Layout, limits: &Limits) -> Result<Self, RevlogError> {
+        const NAME: &str = "00manifest";
+        let root = Revlog::open(NAME, &layout.manifest(), limits)?;
+        let root = root.unwrap_or_else(|| Revlog::empty(NAME, limits));
+        let directories = layout.requirements().has("treemanifest").then(|| layout.clone());
+        Ok(Self { root, directories, limits: limits.clone() })
+    }
+
+    /// The revlog that has one revision for each manifest: the manifest itself, or its top directory.
+    pub fn revlog(&self) -> &Revlog {
+        &self.root
+    }
+
+    /// The revision with this node, which is what changesets call a manifest.
+    pub fn rev(&self, node: Node) -> Option<Rev> {
+        self.root.rev(node)
+    }
+
+    /// A reader with its own cache of texts. Cheap to make; each thread has its own.
+    pub fn reader(&self) -> ManifestReader<'_> {
+        let root = self.root.reader();
+        ManifestReader(match &self.directories {
+            None => Kept::Flat(Box::new(root)),
+            Some(layout) => Kept::Tree(Box::new(TreeReader::new(root, layout, &self.limits))),
+        })
+    }
+
+    /// Checks what [`ManifestReader::unchecked_text`] gave for `rev`.
+    pub fn check(&self, rev: Rev, text: &[u8]) -> Result<(), RevlogError> {
+        match &self.directories {
+            None => check_node(&self.root, rev, text),
+            // The text hashes to nothing; each directory was checked when it was put together.
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Reads flat texts of manifests. Cheapest in revision order.
+pub struct ManifestReader<'m>(Kept<'m>);
+
+enum Kept<'m> {
+    Flat(Box<RevlogReader<'m>>),
+    Tree(Box<TreeReader<'m>>),
+}
+
+impl ManifestReader<'_> {
+    /// The flat text of the manifest at `rev`, checked against its node.
+    pub fn text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
+        match &mut self.0 {
+            Kept::Flat(reader) => reader.text(rev),
+            Kept::Tree(reader) => reader.text(rev),
+        }
+    }
+
+    /// The same for callers that run [`Manifests::check`] themselves, elsewhere or later.
+    pub fn unchecked_text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
+        match &mut self.0 {
+            Kept::Flat(reader) => reader.unchecked_text(rev),
+            Kept::Tree(reader) => reader.text(rev),
+        }
+    }
+}
