@@ -46,7 +46,7 @@ pub(super) enum CommandArgs {
     Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or go on where that ended
     Convert(ConvertArgs),
-    /// Take over a mirror that another tool has made, without converting or publishing anything yet
+    /// Take over a mirror that another tool has made, and publish nothing yet
     Adopt(AdoptArgs),
     /// Compare a Mercurial repository with what was converted from it, bit by bit
     Verify(VerifyArgs),
