@@ -214,7 +214,7 @@ fn gives_what_it_has(place: &Place) {
     for tip in [line[1], line[2]] {
         place.publish(&history, &[(MASTER, tip)]).unwrap();
         assert_eq!(place.fetch(&copy).unwrap(), names(place.refs()));
-        let copied = Place { target: Target::local(&copy.path()), repository: copy.path() };
+        let copied = Place { target: Target::local(copy.path()), repository: copy.path() };
         assert_eq!(copied.refs(), names(place.refs()));
         copied.assert_complete();
     }

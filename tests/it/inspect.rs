@@ -114,7 +114,7 @@ fn what_is_not_there_is_said() {
 #[test]
 fn oracle_hg_shows_the_same() {
     let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
-    let names = ["formats", "renames", "flips", "special-names"];
+    let names = ["formats/default", "renames", "flips", "special-names"];
     for_all(names.map(|name| (name.to_owned(), name)), |name| {
         let env = TestEnv::new();
         let source = Fixture::named(name).unpack(&env);
