@@ -10,6 +10,7 @@
 
 mod bundles;
 mod cli;
+mod commit_texts;
 mod config;
 mod daemon;
 mod destination;

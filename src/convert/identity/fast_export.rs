@@ -224,86 +224,9 @@ fn time_zone(date: Date) -> String {
 mod tests {
     use super::*;
 
-    /// What people have typed, and what hg-fast-export and `git fast-import` made of it.
-    const USERS: &[(&[u8], &[u8])] = &[
-        (b"John Doe", b"John Doe <devnull@localhost>"),
-        (b"john@doe.com", b"john <john@doe.com>"),
-        (b"John Doe <john@doe.com>", b"John Doe <john@doe.com>"),
-        (b"John Doe<john@doe.com>", b"John Doe <john@doe.com>"),
-        (b"<john@doe.com>", b" <john@doe.com>"),
-        (b" <john@doe.com> ", b" <john@doe.com>"),
-        (b"John Doe <john@doe.com", b"John Doe <john@doe.com>"),
-        (b"John <x> Doe <john@doe.com>", b"John <devnull@localhost>"),
-        (b"John Doe <john@doe.com> trailing stuff > < ", b"John Doe <john@doe.com>"),
-        (b"John Doe <a<b>c@doe.com>", b"John Doe <devnull@localhost>"),
-        (b"\"John Doe\" <john@doe.com>", b"John Doe\" <john@doe.com>"),
-        (b"\"John Doe\"", b"John Doe <devnull@localhost>"),
-        (b"J\xc3\xb6hn <j@d.com>", b"J\xc3\xb6hn <j@d.com>"),
-        (b"J\xf6hn <j@d.com>", b"J\xc3\xb6hn <j@d.com>"),
-        (b"", b" <devnull@localhost>"),
-        (b" ", b"  <devnull@localhost>"),
-        (b"a <>", b"a <>"),
-        (b"john.q.public@example.com", b"john q public <john.q.public@example.com>"),
-        (b"john at doe dot com <nomail>", b"john at doe dot com <nomail>"),
-        (b"  lead  trail  ", b"  lead  trail   <devnull@localhost>"),
-        (b"John Doe  <john@doe.com>", b"John Doe  <john@doe.com>"),
-        (b"John Doe <john@doe.com> (comment)", b"John Doe <john@doe.com>"),
-        (b"\"John\" Doe <j@d.c>", b"John\" Doe <j@d.c>"),
-        (b"foo\\\"bar <j@d.c>", b"foo\\\"bar <j@d.c>"),
-        (b"tab\tname <t@t>", b"tab\tname <t@t>"),
-        (b"John Doe < john@doe.com >", b"John Doe < john@doe.com >"),
-        (b"x@y.z (Foo Bar)", b"x <x@y.z (Foo Bar)>"),
-        (b"Foo <foo@bar> <baz@quux>", b"Foo <foo@bar>"),
-        (b"Foo ext:(%20) <a@b>", b"Foo ext:(%20) <a@b>"),
-        (b"\"quoted\" no mail", b"quoted\" no mail <devnull@localhost>"),
-        (b"John\rDoe <j@d>", b"John\rDoe <j@d>"),
-        (b".,;: <a@b>", b".,;: <a@b>"),
-        (b"<none@none>", b" <none@none>"),
-    ];
-
-    /// What `git fast-import` refuses, and what it becomes here.
-    const REFUSED_USERS: &[(&[u8], &[u8])] = &[
-        (b"Bad >name> here", b"Bad name here <>"),
-        (b"john >at@home<", b"john at@home <>"),
-        (b"<>", b"unknown <>"),
-        (b"John Doe <<john@doe.com>>", b"John Doe <john@doe.com>"),
-        (b"a\x00b <c@d>", b"a b <c@d>"),
-    ];
-
     #[test]
-    fn users() {
-        for (typed, expected) in USERS.iter().chain(REFUSED_USERS) {
-            assert_eq!(user(typed), BStr::new(expected), "{:?}", BStr::new(typed));
-        }
-    }
-
-    #[test]
-    fn zones() {
-        for (west, expected) in [
-            (0, "+0000"),
-            (3600, "-0100"),
-            (-3600, "+0100"),
-            (12600, "-0430"),
-            (-19800, "+0530"),
-            (-20700, "+0545"),
-            (3599, "-0100"),
-            (-3599, "+0059"),
-            (-3601, "+0100"),
-            (30, "-0159"),
-            (-30, "+0000"),
-            (-50400, "+1400"),
-            (50400, "-1400"),
-            (200, "-0156"),
-            (-7176, "+0159"),
-            (7176, "-0200"),
-            (1800, "-0130"),
-            (-1800, "+0030"),
-            // These are refused.
-            (-50_460, "+1400"),
-            (90_000, "-1400"),
-            (i64::MIN, "+1400"),
-            (i64::MAX, "-1400"),
-        ] {
+    fn no_zone_is_too_far() {
+        for (west, expected) in [(i64::MIN, "+1400"), (i64::MAX, "-1400")] {
             assert_eq!(time_zone(Date { seconds: 0, west }), expected, "{west}");
         }
     }

@@ -76,25 +76,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates() {
+    fn no_date_is_too_far() {
         let written = |seconds, west| {
             String::from_utf8(signature(b"a", Date { seconds, west }).to_bytes()).unwrap()
         };
-        for (seconds, west, expected) in [
-            (0, 0, "0 +0000"),
-            (-5, 0, "0 +0000"),
-            (1, 12_600, "1 -0330"),
-            (1, -19_800, "1 +0530"),
-            (1, 1800, "1 -0030"),
-            (1, -1800, "1 +0030"),
-            (1, 3599, "1 -0059"),
-            (1, -50_400, "1 +1400"),
-            (1, 90_000, "1 -1400"),
-            (4_294_967_296, 0, "4294967296 +0000"),
-            (i64::MAX, i64::MIN, "253402300799 +1400"),
-        ] {
-            assert_eq!(written(seconds, west), format!("a <> {expected}"));
-        }
+        assert_eq!(written(i64::MAX, i64::MIN), "a <> 253402300799 +1400");
+        assert_eq!(written(i64::MIN, i64::MAX), "a <> 0 -1400");
     }
 
     #[test]

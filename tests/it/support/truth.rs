@@ -120,7 +120,7 @@ fn changeset(fields: &[&str]) -> Changeset {
 }
 
 /// The bytes that `\\` and `\xNN` stand for.
-fn unescape(text: &str) -> Vec<u8> {
+pub(crate) fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;
     while let Some((plain, escaped)) = rest.split_once('\\') {
