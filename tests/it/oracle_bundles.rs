@@ -150,7 +150,10 @@ const KINDS: [&str; 7] = [
 #[test]
 fn bundles_of_the_fixtures() {
     let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
-    let whole = Fixture::all_that(true).filter(|(name, _)| !name.starts_with("lying-files/"));
+    // Mercurial itself cannot bundle these: changesets that list their files wrongly, and tree manifests,
+    // which it refuses in versions before 03 and where it ends with an exception in that one.
+    let cannot = |name: &str| name.starts_with("lying-files/") || name.starts_with("treemanifest");
+    let whole = Fixture::all_that(true).filter(|(name, _)| !cannot(name));
     let with_kinds = whole.zip(KINDS.into_iter().cycle());
     let cases =
         with_kinds.map(|((name, fixture), kind)| (format!("{name} {kind}"), (fixture, kind)));

@@ -84,8 +84,12 @@ fn a_half_made_repository_is_finished() {
     fs::remove_file(path.join("HEAD")).unwrap();
     fs::write(path.join("HEAD.lock"), "ref: ").unwrap();
     fs::write(path.join("config.lock"), "").unwrap();
+    // By this libgit2 tries whether there are symbolic links.
+    let tried = path.join("_git2_014c851cd3641691");
+    std::os::unix::fs::symlink("testing", &tried).unwrap();
     let repository = BareRepository::open_or_create(&path, "main").unwrap();
     assert_eq!(repository.head().as_deref(), Some("refs/heads/main"));
+    assert!(fs::symlink_metadata(&tried).is_err());
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(super) fn is_vacant(path: &Path) -> bool {
         ["objects", "refs", "config", "description", "info", "hooks"]
             .iter()
             .any(|half_made| name == *half_made)
-            || name.as_encoded_bytes().ends_with(b".lock")
+            || is_left_over(name.as_encoded_bytes())
     })
 }
 
@@ -100,13 +100,19 @@ pub(super) fn create(path: &Path, main_branch: &str) -> io::Result<()> {
 /// not renamed into place. Says how many, or which one would not go.
 pub(super) fn clear_stale(path: &Path) -> Result<usize, (PathBuf, io::Error)> {
     let mut cleared = 0;
-    cleared += clear_folder(path, &|name| is_lock(name) || name.starts_with(b".tmp-"))?;
+    cleared += clear_folder(path, &|name| is_left_over(name) || name.starts_with(b".tmp-"))?;
     cleared += clear_tree(&path.join("refs"))?;
     cleared += clear_folder(&path.join("objects/pack"), &|name| {
         is_lock(name)
             || [&b".tmp-"[..], b"tmp_", b"pack_git2_"].iter().any(|start| name.starts_with(start))
     })?;
     Ok(cleared)
+}
+
+/// Whether this is a name of what libgit2 leaves in a repository that it was killed while making: a
+/// lock, or a file or link by which it tries what the file system can do.
+fn is_left_over(name: &[u8]) -> bool {
+    is_lock(name) || name.starts_with(b"_git2_")
 }
 
 /// Whether a file of this name is a lock.
@@ -121,7 +127,7 @@ fn clear_folder(
 ) -> Result<usize, (PathBuf, io::Error)> {
     let mut cleared = 0;
     for entry in entries(folder)? {
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        let is_file = entry.file_type().is_ok_and(|kind| !kind.is_dir());
         if is_file && is_stale(entry.file_name().as_encoded_bytes()) {
             fs::remove_file(entry.path()).map_err(|error| (entry.path(), error))?;
             cleared += 1;

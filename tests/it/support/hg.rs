@@ -18,6 +18,8 @@ impl Hg<'_> {
             // Whoever has shares has this on; without it they have no bookmarks.
             "extensions.share=",
             "experimental.evolution=all",
+            "storage.all-slow-path=allow",
+            // What Mercurial 7.1 and before call it.
             "storage.revlog.persistent-nodemap.slow-path=allow",
             "storage.dirstate-v2.slow-path=allow",
         ] {
