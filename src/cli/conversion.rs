@@ -44,6 +44,7 @@ impl ConversionArgs {
             graft: self.graft,
             naming: self.naming(),
             limits: Limits::default(),
+            ..ConvertOptions::default()
         }
     }
 

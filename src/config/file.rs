@@ -12,6 +12,7 @@ use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 use super::error::{ProblemKind, Problems};
 use super::keys::keys_of;
 use crate::base::similar::similar;
+use crate::convert::Verify;
 
 /// The whole file.
 #[derive(Default)]
@@ -64,6 +65,8 @@ pub(super) struct MirrorSection {
     pub(super) graft: Option<String>,
     pub(super) main: Option<String>,
     pub(super) main_branch: Option<String>,
+    pub(super) skip_damaged: Option<bool>,
+    pub(super) verify: Option<Verify>,
     pub(super) user: Option<String>,
     pub(super) project: Option<String>,
     pub(super) token_user: Option<String>,

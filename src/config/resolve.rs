@@ -215,7 +215,14 @@ fn mirror(
         source: source?,
         target: target?,
         cache: cache.join(name),
-        convert: ConvertOptions { identity, graft, naming, limits: limits.clone() },
+        convert: ConvertOptions {
+            identity,
+            graft,
+            naming,
+            limits: limits.clone(),
+            skip_damaged: section.value.skip_damaged.unwrap_or_default(),
+            verify: section.value.verify.unwrap_or_default(),
+        },
     };
     Some(MirrorConfig { options, selector: selector? })
 }

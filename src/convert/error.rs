@@ -1,5 +1,6 @@
 //! Why a conversion stops.
 
+use super::damage::{Broken, BrokenChangeset, BrokenFile};
 use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
 use crate::git::sink::SinkError;
 use crate::git::tree::TreeError;
@@ -20,7 +21,13 @@ pub enum ConvertError {
         /// The changeset that names it.
         changeset: Node,
     },
-    /// A file revision cannot be read.
+    /// Changesets or their manifests cannot be read.
+    #[error("{0}")]
+    Changesets(Broken<BrokenChangeset>),
+    /// File revisions cannot be read.
+    #[error("{0}")]
+    Files(Broken<BrokenFile>),
+    /// The operating system does not give us a file of the source.
     #[error("read the file {path:?} for changeset {changeset}")]
     File {
         /// The file.
@@ -30,19 +37,6 @@ pub enum ConvertError {
         /// What is wrong.
         #[source]
         source: RevlogError,
-    },
-    /// A manifest names a file revision that is not there.
-    #[error(
-        "find revision {node} of the file {path:?} for changeset {changeset}: \
-         the source has no such revision"
-    )]
-    NoFile {
-        /// The file.
-        path: RepoPathBuf,
-        /// The missing revision.
-        node: Node,
-        /// The first changeset that needs it.
-        changeset: Node,
     },
     /// A tree cannot be built.
     #[error("build the tree of changeset {changeset}")]
@@ -69,7 +63,9 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.fault(),
             Self::File { source, .. } => source.fault(),
-            Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
+            Self::NoManifest { .. } => Fault::Corrupt,
+            Self::Changesets(broken) => broken.fault(),
+            Self::Files(broken) => broken.fault(),
             Self::Tree { source, .. } => source.fault(),
             Self::Sink(error) => error.fault(),
             Self::Interrupted(error) => error.fault(),
@@ -81,13 +77,12 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.hint(),
             Self::File { source, .. } => source.hint(),
-            Self::NoManifest { .. } | Self::NoFile { .. } => {
-                Some("`hg verify` on the source shows all that is damaged".to_owned())
-            }
+            Self::Changesets(broken) => Some(broken.hint()),
+            Self::Files(broken) => Some(broken.hint()),
             Self::Tree { source, .. } => source.hint(),
             Self::Sink(error) => error.hint(),
             Self::Interrupted(error) => error.hint(),
-            Self::Worker => None,
+            Self::NoManifest { .. } | Self::Worker => None,
         }
     }
 }

@@ -5,6 +5,17 @@ use super::identity::{Identity, IdentityChoice};
 use super::names::RefNaming;
 use crate::base::Limits;
 
+/// What a sync verifies before references move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// What it has converted.
+    #[default]
+    New,
+    /// Nothing.
+    Off,
+}
+
 /// What configuration and command line can choose. Verification takes the same: it compares with
 /// what a conversion under these options makes.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +28,10 @@ pub struct ConvertOptions {
     pub naming: RefNaming,
     /// What outside data may cost.
     pub limits: Limits,
+    /// Whether damaged file revisions become placeholders, and do not end a run.
+    pub skip_damaged: bool,
+    /// What is verified before references move.
+    pub verify: Verify,
 }
 
 impl ConvertOptions {

@@ -7,6 +7,7 @@ use crate::base::{Fault, HasFault, Interrupted};
 use crate::convert::ConvertError;
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::IdMapError;
+use crate::convert::placeholder::PlaceholdersError;
 use crate::git::destination::PublishError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
 use crate::git::sink::SinkError;
@@ -49,6 +50,9 @@ pub enum SyncError {
     /// The id map cannot be read or written.
     #[error(transparent)]
     Map(#[from] IdMapError),
+    /// The list of placeholders cannot be read or written.
+    #[error(transparent)]
+    Placeholders(#[from] PlaceholdersError),
     /// What is there was made with another identity.
     #[error(transparent)]
     Identity(#[from] RecordedIdentityError),
@@ -99,6 +103,7 @@ impl SyncError {
             Self::Source(error) => error,
             Self::Names(error) => error,
             Self::Map(error) => error,
+            Self::Placeholders(error) => error,
             Self::Identity(error) => error,
             Self::Git(error) => error,
             Self::Convert(error) => error,

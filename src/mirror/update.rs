@@ -4,15 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
-use super::source::read_source;
+use super::source::{Attempt, read_source};
 use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
 use crate::convert::engine::{Conversion, Input};
 use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
+use crate::convert::placeholder::{Placeholder, Placeholders};
 use crate::convert::refs::WantedRefs;
-use crate::convert::{IdMap, Rules, engine};
+use crate::convert::{ConvertError, IdMap, Rules, engine};
 use crate::git::pack::PackWriter;
 use crate::git::repository::RefEdit;
 use crate::git::staging::Staging;
@@ -59,12 +60,12 @@ pub fn convert(
     let start = Instant::now();
     // Only a source that opens makes a target.
     let mut workspace = None;
-    let updated = read_source(source, &options.limits, interrupt, |source| {
+    let updated = read_source(source, &options.limits, interrupt, |attempt| {
         let workspace = match &mut workspace {
             Some(workspace) => workspace,
             none => none.insert(Workspace::bare(target, &options.naming.main_branch)?),
         };
-        Run { source, options, progress, interrupt }.update(workspace)
+        Run { attempt, options, progress, interrupt }.update(workspace)
     })?;
     let refs = updated.moved();
     Ok(ConvertReport {
@@ -81,30 +82,39 @@ pub fn convert(
 
 /// What one run works with.
 pub(super) struct Run<'r> {
-    pub source: &'r Repository,
+    pub attempt: &'r Attempt<'r>,
     pub options: &'r ConvertOptions,
     pub progress: &'r dyn Progress,
     pub interrupt: &'r Interrupt,
 }
 
-impl Run<'_> {
+impl<'r> Run<'r> {
+    fn source(&self) -> &'r Repository {
+        self.attempt.source
+    }
+
     /// Converts what is new and moves the references: pack, then map, then references, each
     /// durable before the next begins.
     pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
         let git = workspace.open_git(&self.options.naming.main_branch)?;
         let (identity, mut map) = workspace.open_map(&git, self.options.identity)?;
         let rules = &self.options.rules(identity);
-        let changelog = self.source.changelog();
-        let served: Vec<Rev> = self.source.view().served().iter().collect();
+        let changelog = self.source().changelog();
+        let served: Vec<Rev> = self.source().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
         let mut notes: Vec<_> =
-            self.source.view().notes().iter().map(ToString::to_string).collect();
+            self.source().view().notes().iter().map(ToString::to_string).collect();
         if !new.is_empty() {
-            let conversion = self.convert(&git, rules, &map, &new)?;
+            let mut placeholders = workspace.placeholders()?;
+            let conversion = self.convert(&git, rules, &map, &placeholders, &new)?;
             git.refresh()?;
+            if placeholders.extend(&conversion.placeholders) {
+                workspace.save_placeholders(&placeholders)?;
+            }
             map.append(&conversion.records)?;
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
+            notes.extend(conversion.broken.notes());
         }
         let (named, more) = self.wanted_refs(workspace)?;
         notes.extend(named.renamed);
@@ -139,14 +149,17 @@ impl Run<'_> {
         git: &BareRepository,
         rules: &Rules,
         map: &IdMap,
+        placeholders: &Placeholders,
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
         let input = Input {
-            changelog: self.source.changelog(),
-            manifests: self.source.manifests(),
-            filelogs: self.source,
+            changelog: self.source().changelog(),
+            manifests: self.source().manifests(),
+            filelogs: self.source(),
             changesets: new,
             map,
+            placeholders,
+            skip_damaged: self.options.skip_damaged,
             rules,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             progress: self.progress,
@@ -155,21 +168,30 @@ impl Run<'_> {
         let (folder, known) = (git.pack_folder(), git.known()?);
         if new.len() <= SMALL {
             let staging = Staging::new(&folder, known)?;
-            let conversion = engine::convert(&input, git, &staging)?;
+            let conversion = self.certain(engine::convert(&input, git, &staging)?)?;
             staging.save()?;
             return Ok(conversion);
         }
         let pack = PackWriter::new(&folder, known)?;
-        let conversion = engine::convert(&input, git, &pack)?;
+        let conversion = self.certain(engine::convert(&input, git, &pack)?)?;
         pack.save()?;
         Ok(conversion)
     }
 
+    /// Refuses placeholders for what may only look damaged, because somebody writes to the source.
+    fn certain(&self, conversion: Conversion) -> Result<Conversion, SyncError> {
+        let doubtful = conversion.placeholders.iter().any(Placeholder::is_for_damage);
+        match !doubtful || self.attempt.is_calm() {
+            true => Ok(conversion),
+            false => Err(ConvertError::Files(conversion.broken).into()),
+        }
+    }
+
     /// The references that the source asks for, and what a person should know about its names.
     fn wanted_refs(&self, workspace: &Workspace) -> Result<(WantedRefs, Vec<String>), SyncError> {
-        let changelog = self.source.changelog();
+        let changelog = self.source().changelog();
         let mut table = workspace.branch_table(changelog);
-        let refs = source_refs(self.source, &self.options.naming, &mut table)?;
+        let refs = source_refs(self.source(), &self.options.naming, &mut table)?;
         if refs.table_grew {
             workspace.save_branch_table(&table, changelog)?;
         }

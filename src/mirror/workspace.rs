@@ -8,6 +8,7 @@ use crate::base::durable::replace_file;
 use crate::convert::IdMap;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
+use crate::convert::placeholder::{Placeholders, PlaceholdersError};
 use crate::git::BareRepository;
 use crate::hg::{BranchTable, Changelog};
 
@@ -75,6 +76,16 @@ impl Workspace {
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.map, identity)?;
         Ok((identity, IdMap::create(&self.map, &records)?))
+    }
+
+    /// The placeholders that earlier runs have made.
+    pub(super) fn placeholders(&self) -> Result<Placeholders, PlaceholdersError> {
+        Placeholders::open(&Placeholders::beside(&self.map))
+    }
+
+    /// Keeps the placeholders for later runs: before the map, which names commits that have them.
+    pub(super) fn save_placeholders(&self, list: &Placeholders) -> Result<(), PlaceholdersError> {
+        list.save(&Placeholders::beside(&self.map))
     }
 
     /// The branches of the changesets that earlier runs have read.

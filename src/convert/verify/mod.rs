@@ -16,6 +16,7 @@ use std::path::Path;
 use super::identity::recorded::{self, RecordedIdentityError};
 use super::idmap::IN_REPOSITORY;
 use super::{ConvertOptions, Rules};
+use crate::base::fault::one_line;
 use crate::base::{Fault, HasFault, Interrupt, Interrupted, Progress};
 use crate::git::BareRepository;
 use crate::git::repository::RepositoryError as GitError;
@@ -96,14 +97,7 @@ impl Differences {
 
     /// Adds an error with all its causes, on one line.
     fn add_error(&mut self, error: &dyn std::error::Error) {
-        let mut line = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
-            cause = error.source();
-        }
-        self.add(line);
+        self.add(one_line(error));
     }
 }
 
