@@ -83,7 +83,7 @@ impl NeededBy {
 
 impl fmt::Display for NeededBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.first.iter().map(|node| node.short()).collect();
+        let names: Vec<_> = self.first.iter().map(Node::short).collect();
         let more = if self.count > names.len() { ", …" } else { "" };
         let noun = if self.count == 1 { "changeset" } else { "changesets" };
         write!(f, "{} {noun}: {}{more}", self.count, names.join(", "))
@@ -326,15 +326,15 @@ fn descendants(input: &Input<'_>, rev: Rev) -> usize {
     input.changesets.iter().filter(|other| **other != rev && set.contains(**other)).count()
 }
 
-impl Broken<BrokenChangeset> {
-    /// What a person can do about it.
-    pub(super) fn hint(&self) -> String {
-        format!(
-            "{HINT}. Put the store back from a clone or a backup: without a changeset or its \
-             manifest nobody knows which files there were, so --skip-damaged does not help here"
-        )
-    }
+/// What a person can do about broken changesets.
+pub(super) fn changesets_hint() -> String {
+    format!(
+        "{HINT}. Put the store back from a clone or a backup: without a changeset or its manifest \
+         nobody knows which files there were, so --skip-damaged does not help here"
+    )
+}
 
+impl Broken<BrokenChangeset> {
     /// Damage counts more than what we only do not read.
     pub(super) fn fault(&self) -> Fault {
         worst(self.first.iter().map(|broken| broken.problem.fault()))

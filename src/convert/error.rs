@@ -1,6 +1,6 @@
 //! Why a conversion stops.
 
-use super::damage::{Broken, BrokenChangeset, BrokenFile};
+use super::damage::{Broken, BrokenChangeset, BrokenFile, changesets_hint};
 use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
 use crate::git::sink::SinkError;
 use crate::git::tree::TreeError;
@@ -77,7 +77,7 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.hint(),
             Self::File { source, .. } => source.hint(),
-            Self::Changesets(broken) => Some(broken.hint()),
+            Self::Changesets(_) => Some(changesets_hint()),
             Self::Files(broken) => Some(broken.hint()),
             Self::Tree { source, .. } => source.hint(),
             Self::Sink(error) => error.hint(),
