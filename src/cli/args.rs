@@ -122,13 +122,22 @@ pub(super) struct ConvertArgs {
 /// `verify`
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
-    /// The Mercurial repository
+    /// The Mercurial repository; or, alone, the name of a mirror
+    #[arg(value_name = "MIRROR|SOURCE")]
     pub(super) source: PathBuf,
     /// The bare Git repository
     #[arg(value_name = "TARGET.git")]
-    pub(super) target: PathBuf,
+    pub(super) target: Option<PathBuf>,
+    /// Only this changeset: its node, the beginning of it, or its revision number. May be repeated
+    #[arg(long, value_name = "NODE|REV")]
+    pub(super) changeset: Vec<String>,
+    /// Only changesets that are neither this one nor its ancestors
+    #[arg(long, value_name = "NODE|REV")]
+    pub(super) since: Option<String>,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
 }
 
 /// `demo`

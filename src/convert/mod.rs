@@ -24,4 +24,7 @@ pub use error::ConvertError;
 pub use idmap::IdMap;
 pub use left_out::LeftOut;
 pub use options::{ConvertOptions, Rules, Verify};
-pub use verify::{VerifyError, VerifyReport, verify};
+pub use verify::{
+    Chosen, Findings, Selection, Subject, VerifyError, VerifyReport, verify, verify_changesets,
+    verify_objects,
+};

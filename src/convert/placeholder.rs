@@ -180,6 +180,11 @@ impl Placeholders {
         self.0.get(path)?.get(&node).copied()
     }
 
+    /// Whether any revision of the file at `path` is one.
+    pub fn has_any(&self, path: &RepoPath) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// All of them, by path and node.
     pub fn sorted(&self) -> Vec<Placeholder> {
         let of_path = |(path, nodes): (&RepoPathBuf, &HashMap<Node, PlaceholderKind>)| {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Interrupted};
-use crate::convert::ConvertError;
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::IdMapError;
 use crate::convert::placeholder::PlaceholdersError;
+use crate::convert::{ConvertError, VerifyError};
 use crate::git::destination::PublishError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
 use crate::git::sink::SinkError;
@@ -25,6 +25,12 @@ pub enum SyncError {
         /// What the operating system says.
         #[source]
         source: std::io::Error,
+    },
+    /// There is nothing to verify.
+    #[error("find what was mirrored in {}: the mirror was never synced", path.display())]
+    NeverSynced {
+        /// The cache folder of the mirror.
+        path: PathBuf,
     },
     /// Somebody else works on the same folder.
     #[error("lock {}: another process is at work there", path.display())]
@@ -79,6 +85,17 @@ pub enum SyncError {
     /// New objects cannot be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// What was converted is not what the source has. It is gone again, and no reference has moved.
+    #[error("verify what was converted: {}", differences.join("; "))]
+    Wrong {
+        /// What differs.
+        differences: Vec<String>,
+        /// Whether some of it is that the source or what was written cannot be read.
+        unreadable: bool,
+    },
+    /// What was converted cannot be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// References cannot be moved.
     #[error(transparent)]
     References(#[from] UpdateRefsError),
@@ -108,13 +125,16 @@ impl SyncError {
             Self::Git(error) => error,
             Self::Convert(error) => error,
             Self::Sink(error) => error,
+            Self::Verify(error) => error,
             Self::References(error) => error,
             Self::Publish(error) => error,
             Self::Interrupted(error) => error,
             Self::Folder { .. }
+            | Self::NeverSynced { .. }
             | Self::Locked { .. }
             | Self::Changing { .. }
             | Self::Refused { .. }
+            | Self::Wrong { .. }
             | Self::LostMap { .. } => return None,
         })
     }
@@ -125,8 +145,10 @@ impl HasFault for SyncError {
         match self {
             Self::Folder { source, .. } => io_fault(source),
             Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
+            Self::NeverSynced { .. } => Fault::Config,
             Self::Refused { .. } => Fault::Refused,
-            Self::LostMap { .. } => Fault::Corrupt,
+            Self::LostMap { .. } | Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
+            Self::Wrong { .. } => Fault::Internal,
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
         }
     }
@@ -136,6 +158,11 @@ impl HasFault for SyncError {
             Self::Refused { .. } => Some(
                 "only fast-forwards are published: move or remove these references at the target, \
                  or let `main` follow a branch instead of the tip"
+                    .to_owned(),
+            ),
+            Self::Wrong { .. } => Some(
+                "nothing was published. If it happens again on a sound disk, it is a mistake of \
+                 synchroniser's: please report it; --no-verify does without this check"
                     .to_owned(),
             ),
             Self::LostMap { git, .. } => Some(format!(

@@ -1,11 +1,13 @@
 //! One mirror, one sync: read the source, convert what is new, publish it. Owns the cache folder.
 
+mod check;
 mod error;
 mod options;
 mod publish;
 mod report;
 mod source;
 mod update;
+mod verify;
 mod workspace;
 
 pub use crate::convert::ConvertOptions;
@@ -15,3 +17,4 @@ pub use options::MirrorOptions;
 pub use publish::sync;
 pub use report::{ConvertReport, RefChange, SyncReport};
 pub use update::convert;
+pub use verify::verify;

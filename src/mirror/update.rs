@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::check::Converted;
 use super::source::{Attempt, read_source};
 use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
@@ -13,7 +14,7 @@ use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
 use crate::convert::placeholder::{Placeholder, Placeholders};
 use crate::convert::refs::WantedRefs;
-use crate::convert::{ConvertError, IdMap, Rules, engine};
+use crate::convert::{ConvertError, IdMap, Rules, Verify, engine};
 use crate::git::pack::PackWriter;
 use crate::git::repository::RefEdit;
 use crate::git::staging::Staging;
@@ -107,9 +108,22 @@ impl<'r> Run<'r> {
             self.source().view().notes().iter().map(ToString::to_string).collect();
         if !new.is_empty() {
             let mut placeholders = workspace.placeholders()?;
+            let packs = git.pack_indexes()?;
             let conversion = self.convert(&git, rules, &map, &placeholders, &new)?;
             git.refresh()?;
-            if placeholders.extend(&conversion.placeholders) {
+            let placeholders_grew = placeholders.extend(&conversion.placeholders);
+            if self.options.verify == Verify::New {
+                self.check(&Converted {
+                    git: &git,
+                    rules,
+                    map: &map,
+                    placeholders: &placeholders,
+                    conversion: &conversion,
+                    changesets: &new,
+                    packs_before: &packs,
+                })?;
+            }
+            if placeholders_grew {
                 workspace.save_placeholders(&placeholders)?;
             }
             map.append(&conversion.records)?;

@@ -105,6 +105,11 @@ impl Workspace {
             .map_err(|source| SyncError::Folder { path: self.branches.clone(), source })
     }
 
+    /// The id map.
+    pub(super) fn map(&self) -> &Path {
+        &self.map
+    }
+
     /// The folder of the bare repository.
     pub(super) fn git(&self) -> &Path {
         &self.git

@@ -13,7 +13,7 @@ use crate::mirror::{self, SyncError};
 
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
-enum SyncCommandError {
+pub(super) enum SyncCommandError {
     /// No mirror has this name.
     #[error("find the mirror {name}: the configuration has no such mirror")]
     Unknown { name: String, known: Vec<String> },
@@ -80,13 +80,18 @@ fn select<'a>(
     if names.is_empty() {
         return Ok(config.mirrors.iter().map(|mirror| &mirror.options).collect());
     }
-    let find = |name: &String| {
-        config.mirror(name).map(|mirror| &mirror.options).ok_or_else(|| SyncCommandError::Unknown {
-            name: name.clone(),
-            known: config.mirrors.iter().map(|mirror| mirror.options.name.clone()).collect(),
-        })
-    };
-    names.iter().map(find).collect()
+    names.iter().map(|name| find(config, name)).collect()
+}
+
+/// The mirror with this name.
+pub(super) fn find<'a>(
+    config: &'a Config,
+    name: &str,
+) -> Result<&'a MirrorOptions, SyncCommandError> {
+    config.mirror(name).map(|mirror| &mirror.options).ok_or_else(|| SyncCommandError::Unknown {
+        name: name.to_owned(),
+        known: config.mirrors.iter().map(|mirror| mirror.options.name.clone()).collect(),
+    })
 }
 
 fn sync(mirror: &MirrorOptions, ui: &Ui, interrupt: &Interrupt) -> Result<(), SyncCommandError> {

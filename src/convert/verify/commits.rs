@@ -9,7 +9,6 @@ use super::files::Blobs;
 use super::target::Sound;
 use super::{Context, Differences, VerifyError};
 use crate::convert::IdMap;
-use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
 use crate::git::ObjectId;
@@ -30,7 +29,7 @@ pub(super) fn compare(
     let identity = context.rules.identity;
     let commits = match identity.names_changesets() {
         true => commits(context, sound, differences)?,
-        false => recorded_commits(context, differences),
+        false => recorded_commits(context),
     };
     let wanted = wanted_refs(context, differences);
     let published = published(context, &wanted);
@@ -150,14 +149,8 @@ fn commits(
 
 /// The commits of an identity whose commits do not say what they are of: those in the map that the
 /// conversion left, if there is one. What is missing is computed.
-fn recorded_commits(context: &Context<'_>, differences: &mut Differences) -> Commits {
-    match IdMap::open(&context.target.path().join(IN_REPOSITORY), |_| true) {
-        Ok(map) => map.iter().flat_map(IdMap::records).collect(),
-        Err(error) => {
-            differences.add_error(&error);
-            Commits::new()
-        }
-    }
+fn recorded_commits(context: &Context<'_>) -> Commits {
+    context.map.iter().flat_map(IdMap::records).collect()
 }
 
 /// Looks for commits that references reach and that are of no changeset.
@@ -253,16 +246,11 @@ fn compare_names(
 
 /// Compares the map that a conversion left with what the commits say.
 fn compare_map(context: &Context<'_>, commits: &Commits, differences: &mut Differences) {
-    match IdMap::open(&context.target.path().join(IN_REPOSITORY), |_| true) {
-        Ok(None) => {}
-        Ok(Some(map)) => {
-            let changelog = context.source.changelog();
-            for node in context.source.view().served().iter().map(|rev| changelog.node(rev)) {
-                if map.commit(node) != commits.get(&node).copied() {
-                    differences.add(format!("the id map is wrong about changeset {node}"));
-                }
-            }
+    let Some(map) = &context.map else { return };
+    let changelog = context.source.changelog();
+    for node in context.source.view().served().iter().map(|rev| changelog.node(rev)) {
+        if map.commit(node) != commits.get(&node).copied() {
+            differences.add(format!("the id map is wrong about changeset {node}"));
         }
-        Err(error) => differences.add_error(&error),
     }
 }

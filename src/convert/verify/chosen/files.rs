@@ -117,8 +117,8 @@ impl Job<'_> {
 fn revision(reader: &mut RevlogReader<'_>, rev: Rev) -> Result<Contents, RevlogError> {
     let revlog = reader.revlog();
     let text = reader.text(rev)?;
-    let bytes = contents(&text)
-        .ok_or_else(|| revlog.malformed(rev, "its copy metadata does not end"))?;
+    let bytes =
+        contents(&text).ok_or_else(|| revlog.malformed(rev, "its copy metadata does not end"))?;
     let is_first = revlog.entry(rev)?.parents[0].is_none();
     let from = is_first.then(|| copied_from(&text)).flatten();
     Ok(Contents {

@@ -16,7 +16,8 @@ use super::VerifyError;
 use super::comparison::first_difference;
 use crate::base::fault::one_line;
 use crate::base::{Interrupt, Progress, RepoPathBuf};
-use crate::convert::identity::{CopiedFile, Facts, History, Identity};
+use crate::convert::Rules;
+use crate::convert::identity::{CopiedFile, Facts, History};
 use crate::convert::placeholder::Placeholders;
 use crate::git::{BareRepository, ObjectId, ObjectKind};
 use crate::hg::revlog::RevlogError;
@@ -32,8 +33,8 @@ pub struct Chosen<'c> {
     pub source: &'c Repository,
     /// The repository with the commits.
     pub git: &'c BareRepository,
-    /// The rules that it was made by.
-    pub identity: &'static dyn Identity,
+    /// What decides commits.
+    pub rules: &'c Rules,
     /// The commit of each changeset.
     pub commit_of: &'c dyn Fn(Node) -> Option<ObjectId>,
     /// The placeholders that it has.
@@ -67,6 +68,12 @@ impl Findings {
         if self.differences.len() < MAX_DIFFERENCES {
             self.differences.push(format!("changeset {}: {what}", changeset.short()));
         }
+    }
+
+    /// Adds that something cannot be read.
+    pub fn unreadable(&mut self, error: &dyn std::error::Error) {
+        self.unreadable = true;
+        self.differences.push(one_line(error));
     }
 
     fn cannot_read(&mut self, changeset: Node, error: &dyn std::error::Error) {
@@ -161,7 +168,7 @@ impl Verifier<'_> {
         touched: &Touched,
         (tree, bytes): (ObjectId, &[u8]),
     ) -> Result<(), RevlogError> {
-        let identity = self.chosen.identity;
+        let identity = self.chosen.rules.identity;
         let changeset: Changeset = self.history.changeset(rev)?;
         let mut parents = Vec::new();
         for parent in identity.parents(rev, &changeset, &mut self.history)? {

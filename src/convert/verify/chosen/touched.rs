@@ -9,7 +9,7 @@ use crate::convert::identity::Place;
 use crate::git::tree::Mode;
 use crate::git::tree_name::MAX_DEPTH;
 use crate::hg::changelog::ChangesetReader;
-use crate::hg::manifest::{Change, FileKind, Line, Manifest, diff};
+use crate::hg::manifest::{Change, Line, Manifest, diff};
 use crate::hg::revlog::{RevlogError, RevlogReader, Text};
 use crate::hg::{Node, Rev};
 
@@ -82,7 +82,7 @@ impl<'w> Wanted<'w> {
     /// What the changeset `rev` touched.
     pub(super) fn touched(&mut self, rev: Rev) -> Result<Touched, RevlogError> {
         let source = self.chosen.source;
-        let identity = self.chosen.identity;
+        let identity = self.chosen.rules.identity;
         let changeset = self.changesets.changeset(rev)?;
         let mut parents = source.changelog().dag().parents(rev);
         let (first, second) = (parents.next(), parents.next());
@@ -95,9 +95,8 @@ impl<'w> Wanted<'w> {
             && identity.trusts_lists_of_roots())
         .then(|| changeset.files.iter().map(AsRef::as_ref).collect());
         let mut changes = Vec::new();
-        diff(&old, &new, |change| changes.push(change)).map_err(|what| {
-            source.manifests().malformed(manifest.unwrap_or(Rev::new(0)), what)
-        })?;
+        diff(&old, &new, |change| changes.push(change))
+            .map_err(|what| source.manifests().malformed(manifest.unwrap_or(Rev::new(0)), what))?;
         let introduced = match identity.records_copies() {
             true => self.introduced(&changeset.files, [first, second], &new)?,
             false => Vec::new(),
@@ -161,7 +160,7 @@ impl<'w> Wanted<'w> {
     }
 
     fn place(&self, path: &RepoPath, mode: Mode) -> Option<RepoPathBuf> {
-        match self.chosen.identity.place(path, mode) {
+        match self.chosen.rules.identity.place(path, mode) {
             Place::Same => Some(path.to_owned()),
             Place::At(path) => Some(path),
             Place::Nowhere | Place::LeftOut(_) => None,
@@ -208,7 +207,8 @@ impl<'w> Wanted<'w> {
 
 /// The folders that a path lies in, the nearest first.
 fn folders_of(path: &RepoPath) -> impl Iterator<Item = &[u8]> {
-    let ends: Vec<_> = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(i, _)| i).collect();
+    let ends: Vec<_> =
+        path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(i, _)| i).collect();
     // What lies deeper has no place in a tree.
     let ends = if ends.len() > MAX_DEPTH { Vec::new() } else { ends };
     ends.into_iter().rev().filter_map(|end| path.get(..end))

@@ -96,11 +96,13 @@ impl<'t> Trees<'t> {
         for entry in tree::entries(&bytes) {
             let entry = entry.map_err(|error| format!("the tree {id}: {}", one_line(&error)))?;
             let mut key = entry.name.to_vec();
-            if entry.mode == Mode::Directory {
+            if entry.is_directory {
                 key.push(b'/');
             }
+            let mode = Mode::from_digits(entry.mode)
+                .ok_or_else(|| format!("the tree {id} has an entry of no known mode"))?;
             let name = entry.name.to_vec();
-            if key <= last || entries.insert(name, (entry.mode, entry.id)).is_some() {
+            if key <= last || entries.insert(name, (mode, entry.id)).is_some() {
                 return Err(format!("the tree {id} is not in order"));
             }
             last = key;
@@ -118,7 +120,8 @@ fn folder(entry: Option<(Mode, ObjectId)>) -> Option<ObjectId> {
     entry.filter(|(mode, _)| *mode == Mode::Directory).map(|(_, id)| id)
 }
 
+/// The file that an entry is. A commit of another repository is none: manifests do not tell of it.
 fn leaf(entry: Option<(Mode, ObjectId)>) -> Option<Leaf> {
-    let file = entry.filter(|(mode, _)| *mode != Mode::Directory);
+    let file = entry.filter(|(mode, _)| !matches!(mode, Mode::Directory | Mode::Gitlink));
     file.map(|(mode, id)| Leaf { mode, id })
 }
