@@ -89,3 +89,88 @@ impl Run<'_> {
         })?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::base::progress::NoProgress;
+    use crate::base::{Fault, HasFault, Interrupt};
+    use crate::convert::{ConvertOptions, IdMap};
+    use crate::mirror::source::read_source;
+    use crate::mirror::workspace::Workspace;
+
+    /// Converts a fixture, lets `spoil` change what was made, and checks it. Returns what the check
+    /// says, and how many packs are left.
+    fn check(spoil: impl Fn(&mut Conversion, &Path)) -> (Result<(), SyncError>, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/hg/graph/repository.tar.zst");
+        let archive = zstd::Decoder::new(std::fs::File::open(fixture).unwrap()).unwrap();
+        tar::Archive::new(archive).unpack(folder.path()).unwrap();
+        let (source, target) = (folder.path().join("repository"), folder.path().join("target"));
+        let (options, interrupt) = (ConvertOptions::default(), Interrupt::default());
+        let workspace = Workspace::bare(&target, "master").unwrap();
+        let checked = read_source(&source, &options.limits, &interrupt, |attempt| {
+            let git = workspace.open_git("master")?;
+            let (identity, map) = workspace.open_map(&git, options.identity)?;
+            let (rules, placeholders) = (&options.rules(identity), &Placeholders::default());
+            let changesets: Vec<Rev> = attempt.source.view().served().iter().collect();
+            let progress = &NoProgress;
+            let run = Run { attempt, options: &options, progress, interrupt: &interrupt };
+            let mut conversion = run.convert(&git, rules, &map, placeholders, &changesets)?;
+            spoil(&mut conversion, &git.pack_folder());
+            git.refresh()?;
+            let (map, conversion): (&IdMap, _) = (&map, &conversion);
+            let (git, changesets, packs_before) = (&git, &changesets[..], &[]);
+            Ok(run.check(&Converted {
+                git,
+                rules,
+                map,
+                placeholders,
+                conversion,
+                changesets,
+                packs_before,
+            }))
+        });
+        let packs = std::fs::read_dir(target.join("objects/pack")).unwrap().count();
+        (checked.unwrap(), packs)
+    }
+
+    #[test]
+    fn what_is_right_stays() {
+        let (checked, packs) = check(|_, _| {});
+        checked.unwrap();
+        assert_eq!(packs, 2);
+    }
+
+    #[test]
+    fn a_wrong_commit_is_found_and_its_pack_removed() {
+        let (checked, packs) = check(|conversion, _| {
+            let (first, second) = (conversion.records[1].1, conversion.records[2].1);
+            (conversion.records[1].1, conversion.records[2].1) = (second, first);
+        });
+        let error = checked.unwrap_err();
+        assert_eq!((error.fault(), packs), (Fault::Internal, 0), "{error}");
+        let (checked, _) = check(|conversion, _| conversion.records.clear());
+        assert!(checked.unwrap_err().to_string().contains("it has no commit"));
+    }
+
+    #[test]
+    fn a_disk_that_loses_bits_is_found() {
+        let (checked, packs) = check(|_, packs| {
+            for entry in std::fs::read_dir(packs).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "pack") {
+                    let mut bytes = std::fs::read(&path).unwrap();
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 4;
+                    std::fs::remove_file(&path).unwrap();
+                    std::fs::write(&path, bytes).unwrap();
+                }
+            }
+        });
+        let error = checked.unwrap_err();
+        assert_eq!((error.fault(), packs), (Fault::Corrupt, 0), "{error}");
+    }
+}

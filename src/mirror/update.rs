@@ -158,7 +158,7 @@ impl<'r> Run<'r> {
     }
 
     /// Converts the changesets `new`. Their objects are on disk when this returns.
-    fn convert(
+    pub(super) fn convert(
         &self,
         git: &BareRepository,
         rules: &Rules,
