@@ -2,8 +2,9 @@
 
 use bstr::BString;
 
+use super::placeholder::Placeholders;
 use super::refs::{SourceNames, WantedRefs, name_refs};
-use crate::hg::repository::Names;
+use crate::hg::repository::{Names, TAGS};
 use crate::hg::revlog::RevlogError;
 use crate::hg::store::bookmarks::is_divergent;
 use crate::hg::{BranchTable, Repository, Rev};
@@ -43,13 +44,15 @@ pub struct SourceRefs {
     pub table_grew: bool,
 }
 
-/// The references that `source` asks for. Reads the served changesets that `table` does not have.
+/// The references that `source` asks for. Reads the served changesets that `table` does not have. A
+/// placeholder for `.hgtags` has no tags.
 pub fn source_refs(
     source: &Repository,
     naming: &RefNaming,
+    placeholders: &Placeholders,
     table: &mut BranchTable,
 ) -> Result<SourceRefs, RevlogError> {
-    let names = source.names(table)?;
+    let names = source.names(table, &|node| placeholders.kind(TAGS.into(), node).is_some())?;
     let table_grew = names.table_grew;
     let mut notes: Vec<_> = names.tags.notes.iter().map(ToString::to_string).collect();
     notes.extend(names.tags.unknown.iter().map(|(tag, node)| {

@@ -72,6 +72,9 @@ impl HasFault for RepositoryError {
     }
 }
 
+/// The file with the tags.
+pub const TAGS: &str = ".hgtags";
+
 /// The names that a repository gives to changesets it serves.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
@@ -143,20 +146,24 @@ impl Repository {
     }
 
     /// The names of what it serves. Reads the served changesets that `table` does not have, and the
-    /// tags of every head.
-    pub fn names(&self, table: &mut BranchTable) -> Result<Names, RevlogError> {
+    /// tags of every head. Where `lost` says so of a revision of `.hgtags`, it may be unreadable, and
+    /// has no tags.
+    pub fn names(
+        &self,
+        table: &mut BranchTable,
+        lost: &dyn Fn(Node) -> bool,
+    ) -> Result<Names, RevlogError> {
         let (dag, served) = (self.changelog.dag(), self.view.served());
         let table_grew = table.fill(&self.changelog, served)?;
         let mut by_name = branches(dag, served, |rev| table.branch(rev), |rev| table.closes(rev));
         let in_order = table.names().iter();
         let branches = in_order.filter_map(|name| by_name.remove_entry(name)).collect();
         let bookmarks = self.view.bookmarks().to_vec();
-        Ok(Names { branches, bookmarks, tags: self.tags()?, table_grew })
+        Ok(Names { branches, bookmarks, tags: self.tags(lost)?, table_grew })
     }
 
     /// The tags, from the `.hgtags` of every head.
-    fn tags(&self) -> Result<Tags, RevlogError> {
-        const TAGS: &str = ".hgtags";
+    fn tags(&self, lost: &dyn Fn(Node) -> bool) -> Result<Tags, RevlogError> {
         let mut changesets = self.changelog.reader();
         let mut manifests = self.manifests.reader();
         let mut files = Vec::new();
@@ -169,13 +176,20 @@ impl Repository {
         if files.is_empty() {
             return Ok(Tags::default());
         }
+        // With its whole history lost there is nothing to read.
+        if files.iter().all(|node| lost(*node)) {
+            return Ok(Tags::default());
+        }
         let filelog = self.filelog(TAGS.into())?;
         let filelog = filelog.unwrap_or_else(|| Revlog::empty(TAGS, &self.limits));
         let mut reader = filelog.reader();
         let mut texts = Vec::new();
         for node in files {
             let Some(rev) = filelog.rev(node) else { continue };
-            texts.push((node, reader.text(rev)?));
+            match reader.text(rev) {
+                Err(_) if lost(node) => {}
+                text => texts.push((node, text?)),
+            }
         }
         let files = texts.iter().map(|(file_node, text)| TagsFile {
             file_node: *file_node,

@@ -106,8 +106,8 @@ impl<'r> Run<'r> {
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
         let mut notes: Vec<_> =
             self.source().view().notes().iter().map(ToString::to_string).collect();
+        let mut placeholders = workspace.placeholders()?;
         if !new.is_empty() {
-            let mut placeholders = workspace.placeholders()?;
             let packs = git.pack_indexes()?;
             let conversion = self.convert(&git, rules, &map, &placeholders, &new)?;
             git.refresh()?;
@@ -130,7 +130,7 @@ impl<'r> Run<'r> {
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
             notes.extend(conversion.broken.notes());
         }
-        let (named, more) = self.wanted_refs(workspace)?;
+        let (named, more) = self.wanted_refs(workspace, &placeholders)?;
         notes.extend(named.renamed);
         notes.extend(more);
         // Every served changeset has a commit now.
@@ -202,10 +202,14 @@ impl<'r> Run<'r> {
     }
 
     /// The references that the source asks for, and what a person should know about its names.
-    fn wanted_refs(&self, workspace: &Workspace) -> Result<(WantedRefs, Vec<String>), SyncError> {
+    fn wanted_refs(
+        &self,
+        workspace: &Workspace,
+        placeholders: &Placeholders,
+    ) -> Result<(WantedRefs, Vec<String>), SyncError> {
         let changelog = self.source().changelog();
         let mut table = workspace.branch_table(changelog);
-        let refs = source_refs(self.source(), &self.options.naming, &mut table)?;
+        let refs = source_refs(self.source(), &self.options.naming, placeholders, &mut table)?;
         if refs.table_grew {
             workspace.save_branch_table(&table, changelog)?;
         }

@@ -86,7 +86,7 @@ pub(super) fn compare(
 /// The references that the source asks for.
 fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<WantedRef> {
     let naming = &context.options.naming;
-    match source_refs(context.source, naming, &mut BranchTable::default()) {
+    match source_refs(context.source, naming, &context.placeholders, &mut BranchTable::default()) {
         Ok(refs) => refs.wanted.refs,
         Err(error) => {
             differences.add_error(&error);
