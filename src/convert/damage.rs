@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::ConvertError;
 use super::engine::Input;
-use super::plan::Plan;
+use super::plan::{Plan, Planned};
 use crate::base::fault::one_line;
 use crate::base::{Fault, HasFault, RepoPathBuf};
 use crate::hg::manifest::diff;
@@ -255,7 +255,7 @@ fn needed_by_each(input: &Input<'_>, plan: &Plan, numbers: &[u32]) -> Vec<Needed
     // The files that an edit of each path puts an end to.
     let mut at: HashMap<u32, u64> = HashMap::new();
     for edit in &plan.edits {
-        if let Some((_, file)) = &edit.file
+        if let Some((_, Planned::File(file))) = &edit.entry
             && bit(file) != 0
         {
             *at.entry(edit.path).or_default() |= bit(file);
@@ -270,7 +270,9 @@ fn needed_by_each(input: &Input<'_>, plan: &Plan, numbers: &[u32]) -> Vec<Needed
         let mut held = tree.base.and_then(|base| has.get(&base).copied()).unwrap_or(0);
         for edit in mine {
             held &= !at.get(&edit.path).copied().unwrap_or(0);
-            held |= edit.file.map_or(0, |(_, file)| bit(&file));
+            if let Some((_, Planned::File(file))) = &edit.entry {
+                held |= bit(file);
+            }
         }
         has.insert(*rev, held);
         let (mine, rest) = introduced.split_at(tree.introduced.min(introduced.len()));

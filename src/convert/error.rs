@@ -38,6 +38,17 @@ pub enum ConvertError {
         #[source]
         source: RevlogError,
     },
+    /// A manifest names a file revision that is not there, without which it is not known what else
+    /// there is.
+    #[error("find revision {node} of the file {path:?}: the source has no such revision")]
+    NoFile {
+        /// The file.
+        path: RepoPathBuf,
+        /// The missing revision.
+        node: Node,
+        /// The changeset that needs it.
+        changeset: Node,
+    },
     /// A tree cannot be built.
     #[error("build the tree of changeset {changeset}")]
     Tree {
@@ -63,7 +74,7 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.fault(),
             Self::File { source, .. } => source.fault(),
-            Self::NoManifest { .. } => Fault::Corrupt,
+            Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
             Self::Changesets(broken) => broken.fault(),
             Self::Files(broken) => broken.fault(),
             Self::Tree { source, .. } => source.fault(),
@@ -82,7 +93,7 @@ impl HasFault for ConvertError {
             Self::Tree { source, .. } => source.hint(),
             Self::Sink(error) => error.hint(),
             Self::Interrupted(error) => error.hint(),
-            Self::NoManifest { .. } | Self::Worker => None,
+            Self::NoManifest { .. } | Self::NoFile { .. } | Self::Worker => None,
         }
     }
 }

@@ -24,14 +24,6 @@ pub enum Mode {
 }
 
 impl Mode {
-    const ALL: [Self; 5] =
-        [Self::Regular, Self::Executable, Self::Symlink, Self::Directory, Self::Gitlink];
-
-    /// The mode with these octal digits.
-    pub fn from_digits(digits: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.digits().as_bytes() == digits)
-    }
-
     /// The octal digits.
     pub fn digits(self) -> &'static str {
         match self {

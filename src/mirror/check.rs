@@ -96,19 +96,48 @@ mod tests {
 
     use super::*;
     use crate::base::progress::NoProgress;
+    use crate::base::sha1;
     use crate::base::{Fault, HasFault, Interrupt};
     use crate::convert::{ConvertOptions, IdMap};
     use crate::mirror::source::read_source;
     use crate::mirror::workspace::Workspace;
 
-    /// Converts a fixture, lets `spoil` change what was made, and checks it. Returns what the check
+    /// Three changesets without files, one after the other.
+    fn write_source(folder: &Path) {
+        let store = folder.join(".hg/store");
+        std::fs::create_dir_all(&store).unwrap();
+        std::fs::write(folder.join(".hg/requires"), "revlogv1\nstore\n").unwrap();
+        let mut index = Vec::new();
+        let mut parent = [0; 20];
+        for rev in 0..3_i32 {
+            let text = format!("{}\nuser\n{rev} 0\n\nmessage", "0".repeat(40));
+            let length = i32::try_from(text.len()).unwrap();
+            let mut offset = [0; 8];
+            if rev == 0 {
+                offset[1] = 1;
+                offset[3] = 1;
+            } else {
+                offset[2..6].copy_from_slice(&(rev * (length + 1)).to_be_bytes());
+            }
+            index.extend_from_slice(&offset);
+            for number in [length + 1, length, rev, rev, rev - 1, -1] {
+                index.extend_from_slice(&number.to_be_bytes());
+            }
+            parent = sha1::digest(&[&[0; 20], &parent, text.as_bytes()]);
+            index.extend_from_slice(&parent);
+            index.extend_from_slice(&[0; 12]);
+            index.push(b'u');
+            index.extend_from_slice(text.as_bytes());
+        }
+        std::fs::write(store.join("00changelog.i"), index).unwrap();
+    }
+
+    /// Converts a source, lets `spoil` change what was made, and checks it. Returns what the check
     /// says, and how many packs are left.
     fn check(spoil: impl Fn(&mut Conversion, &Path)) -> (Result<(), SyncError>, usize) {
         let folder = tempfile::tempdir().unwrap();
-        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/hg/graph/repository.tar.zst");
-        let archive = zstd::Decoder::new(std::fs::File::open(fixture).unwrap()).unwrap();
-        tar::Archive::new(archive).unpack(folder.path()).unwrap();
-        let (source, target) = (folder.path().join("repository"), folder.path().join("target"));
+        let (source, target) = (folder.path().join("source"), folder.path().join("target"));
+        write_source(&source);
         let (options, interrupt) = (ConvertOptions::default(), Interrupt::default());
         let workspace = Workspace::bare(&target, "master").unwrap();
         let checked = read_source(&source, &options.limits, &interrupt, |attempt| {

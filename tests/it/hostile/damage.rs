@@ -43,13 +43,13 @@ fn placeholder(store: &Store, name: &str, rev: usize) -> String {
     )
 }
 
-/// Four changesets: `f` changes in each, `g` in the third; `h` stays.
+/// Four changesets: `f` changes in each, `g` in the second; `h` stays.
 fn four() -> Store {
     let mut store = Store::default();
     let h = store.file("h", b"h\n");
     for i in 0..4 {
         let f = store.file("f", format!("f {i}\n").as_bytes());
-        let g = if i == 2 || i == 0 {
+        let g = if i < 2 {
             store.file("g", format!("g {i}\n").as_bytes())
         } else {
             store.files["g"].0.last().unwrap().node
@@ -82,7 +82,7 @@ fn all_that_is_broken_is_told_with_who_needs_it() {
         "of f: its text hashes to",
         &format!("(needed by 1 changeset: {})", node(1)),
         "of g: its text hashes to",
-        &format!("(needed by 2 changesets: {}, {})", node(0), node(1)),
+        &format!("(needed by 1 changeset: {})", node(0)),
         &format!("find revision {h} of the file \"h\": the source has no such revision"),
         &format!("(needed by 4 changesets: {}, {}, {}, …)", node(0), node(1), node(2)),
         "--skip-damaged",
@@ -106,7 +106,7 @@ fn placeholders_stand_for_what_is_damaged_and_stay() {
             n => format!("f {n}\n"),
         };
         assert_eq!(file_at(&target, number, "f"), f.as_bytes());
-        let g = if number < 2 { placeholder(&whole, "g", 0) } else { "g 2\n".to_owned() };
+        let g = if number < 1 { placeholder(&whole, "g", 0) } else { "g 1\n".to_owned() };
         assert_eq!(file_at(&target, number, "g"), g.as_bytes());
         assert_eq!(file_at(&target, number, "h"), placeholder(&whole, "h", 0).as_bytes());
     }
@@ -250,7 +250,7 @@ fn pipes_devices_loops_and_folders_are_not_waited_for() {
         "store/requires",
         "store/00changelog.i",
         "store/00manifest.i",
-        "store/data/dir/f.i",
+        "store/data/a.i",
         "store/phaseroots",
         "store/obsstore",
         "bookmarks",
@@ -283,7 +283,7 @@ fn pipes_devices_loops_and_folders_are_not_waited_for() {
 #[test]
 fn shares_of_themselves_end() {
     let env = TestEnv::new();
-    let source = Fixture::named("share/share").unpack(&env);
+    let source = Fixture::named("share/relative").unpack(&env);
     std::fs::write(source.join(".hg/sharedpath"), source.join(".hg").to_str().unwrap()).unwrap();
     ends(&env, &source).unwrap();
     let (a, b) = (env.path("a"), env.path("b"));
@@ -382,7 +382,7 @@ fn mutate(path: &Path, numbers: &mut Numbers) {
 #[test]
 fn a_mutated_repository_is_an_error_or_the_same_commits() {
     let start = Instant::now();
-    let names = ["formats/default", "clashes", "obsolete", "renames", "censored", "share/share"];
+    let names = ["formats/default", "clashes", "obsolete", "renames", "censored", "share/relative"];
     let all: Vec<_> = names
         .map(|name| {
             let env = TestEnv::new();

@@ -16,11 +16,13 @@ use super::VerifyError;
 use super::comparison::first_difference;
 use crate::base::fault::one_line;
 use crate::base::{Interrupt, Progress, RepoPathBuf};
+use crate::convert::ConvertError;
 use crate::convert::Rules;
 use crate::convert::identity::{CopiedFile, Facts, History};
 use crate::convert::placeholder::Placeholders;
+use crate::convert::submodules::{Earlier, Overlay, SubmoduleHistory};
 use crate::git::{BareRepository, ObjectId, ObjectKind};
-use crate::hg::revlog::RevlogError;
+use crate::hg::revlog::{RevlogError, RevlogReader, Text};
 use crate::hg::{Changeset, Node, Repository, Rev};
 use files::Contents;
 use touched::{Touched, Wanted};
@@ -105,6 +107,8 @@ pub fn verify_changesets(chosen: &Chosen<'_>) -> Result<Findings, VerifyError> {
         trees: Trees::new(chosen.git),
         history: History::new(chosen.source.changelog()),
         sound: HashSet::new(),
+        submodules: SubmoduleHistory::new(chosen.rules.identity, chosen.source),
+        manifests: chosen.source.manifests().reader(),
         tree_of: HashMap::new(),
         findings,
     };
@@ -133,6 +137,8 @@ struct Verifier<'v> {
     history: History<'v>,
     /// The blobs that were asked for and are sound.
     sound: HashSet<ObjectId>,
+    submodules: Option<SubmoduleHistory<'v>>,
+    manifests: RevlogReader<'v>,
     /// The trees of commits that were looked at.
     tree_of: HashMap<ObjectId, ObjectId>,
     findings: Findings,
@@ -151,7 +157,10 @@ impl Verifier<'_> {
                     if let Err(error) = self.commit(rev, node, touched, (tree, &bytes)) {
                         self.findings.cannot_read(node, &error);
                     }
-                    self.tree(node, touched, tree);
+                    match self.overlays(rev, touched.base) {
+                        Ok(overlays) => self.tree(node, touched, tree, overlays),
+                        Err(error) => self.findings.cannot_read(node, &error),
+                    }
                 }
                 None => self.findings.differs(node, &format!("commit {commit} has no tree")),
             },
@@ -198,7 +207,13 @@ impl Verifier<'_> {
     }
 
     /// Compares what differs between two trees with what a changeset touched.
-    fn tree(&mut self, node: Node, touched: &Touched, tree: ObjectId) {
+    fn tree(
+        &mut self,
+        node: Node,
+        touched: &Touched,
+        tree: ObjectId,
+        [before, after]: [Overlay; 2],
+    ) {
         let base = match touched.base.map(|base| self.base_tree(base)).transpose() {
             Ok(base) => base,
             Err(what) => return self.findings.differs(node, &what),
@@ -210,8 +225,11 @@ impl Verifier<'_> {
                 return self.findings.differs(node, &what);
             }
         };
+        self.submodules_at(node, tree, &after);
+        let overlaid = |path: &RepoPathBuf| before.contains_key(path) || after.contains_key(path);
+        differing.retain(|path, _| !overlaid(path));
         for (place, file) in &touched.places {
-            let Some(path) = self.wanted.path(*place) else { continue };
+            let Some(path) = self.wanted.path(*place).filter(|p| !overlaid(p)) else { continue };
             let expected = match file.map(|(mode, file)| (mode, self.contents.get(file as usize))) {
                 None => None,
                 Some((mode, Some(Contents { blob: Ok(id), .. }))) => Some(Leaf { mode, id: *id }),
@@ -244,6 +262,38 @@ impl Verifier<'_> {
         }
     }
 
+    /// Compares what lies over a manifest's files with what is there.
+    fn submodules_at(&mut self, node: Node, tree: ObjectId, overlay: &Overlay) {
+        for (path, expected) in overlay {
+            if self.trees.entry(tree, path.as_bstr()).as_ref() != Ok(expected) {
+                self.findings
+                    .differs(node, &format!("{path:?} is no such submodule as it must be"));
+            }
+        }
+    }
+
+    /// What submodules lay over the files of the base of a changeset, and over its own.
+    fn overlays(&mut self, rev: Rev, base: Option<Rev>) -> Result<[Overlay; 2], ConvertError> {
+        let Some(history) = &mut self.submodules else { return Ok(Default::default()) };
+        let chosen = self.chosen;
+        let earlier = &mut |rev| {
+            let Some(commit) = (chosen.commit_of)(chosen.node(rev)) else { return Ok(None) };
+            let changeset = chosen.source.changelog().reader().changeset(rev)?;
+            let manifest = manifest_text(&mut chosen.source.manifests().reader(), &changeset)?;
+            Ok(Some(Earlier { changeset, manifest, commit, objects: chosen.git }))
+        };
+        let mut overlays = [Overlay::new(), Overlay::new()];
+        if let Some(base) = base {
+            let manifest = manifest_text(&mut self.manifests, &self.history.changeset(base)?)?;
+            overlays[0] = history.overlay(base, &manifest, earlier)?.0;
+        }
+        let changeset = self.history.changeset(rev)?;
+        let manifest = manifest_text(&mut self.manifests, &changeset)?;
+        history.add(rev, &changeset, &manifest, earlier)?;
+        overlays[1] = history.overlay(rev, &manifest, earlier)?.0;
+        Ok(overlays)
+    }
+
     fn check_blob(&mut self, node: Node, path: &RepoPathBuf, id: ObjectId) {
         if self.sound.contains(&id) {
             return;
@@ -268,6 +318,15 @@ impl Verifier<'_> {
         self.tree_of.insert(commit, tree);
         Ok(tree)
     }
+}
+
+/// The text of a changeset's manifest, which was checked before.
+fn manifest_text(
+    manifests: &mut RevlogReader<'_>,
+    changeset: &Changeset,
+) -> Result<Text, RevlogError> {
+    let rev = manifests.revlog().rev(changeset.manifest);
+    rev.map_or(Ok(Text::default()), |rev| manifests.unchecked_text(rev))
 }
 
 /// The tree that a commit names.

@@ -71,11 +71,18 @@ impl<'t> Trees<'t> {
 
     /// The file at `path` in a tree.
     pub(super) fn find(&mut self, root: ObjectId, path: &RepoPath) -> Result<Option<Leaf>, String> {
-        let mut here = Some(root);
-        let mut found = None;
+        self.entry(root, path).map(leaf)
+    }
+
+    /// The entry at `path` in a tree.
+    pub(super) fn entry(
+        &mut self,
+        root: ObjectId,
+        path: &RepoPath,
+    ) -> Result<Option<(Mode, ObjectId)>, String> {
+        let mut found = Some((Mode::Directory, root));
         for name in path.split(|&byte| byte == b'/') {
-            let entry = self.entries_of(here)?.get(name).copied();
-            (here, found) = (folder(entry), leaf(entry));
+            found = self.entries_of(folder(found))?.get(name).copied();
         }
         Ok(found)
     }
