@@ -54,17 +54,14 @@ impl HasFault for VerifyCommandError {
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
     let selection = Selection { changesets: args.changeset.clone(), since: args.since.clone() };
-    let report = match &args.target {
-        Some(target) => {
-            compare(&args.source, target, &selection, &args.conversion.options(), ui, &interrupt)?
-        }
-        None => {
-            let config = config::load(&args.config.config)?;
-            let name = args.source.display().to_string();
-            let mirror = sync::find(&config, &name)?;
-            mirror::verify(mirror, &selection, ui, &interrupt)
-                .map_err(|source| VerifyMirrorError { name, source })?
-        }
+    let report = if let Some(target) = &args.target {
+        compare(&args.source, target, &selection, &args.conversion.options(), ui, &interrupt)?
+    } else {
+        let config = config::load(&args.config.config)?;
+        let name = args.source.display().to_string();
+        let mirror = sync::find(&config, &name)?;
+        mirror::verify(mirror, &selection, ui, &interrupt)
+            .map_err(|source| VerifyMirrorError { name, source })?
     };
     for difference in &report.differences {
         ui.result(difference);

@@ -182,12 +182,11 @@ impl Verifier<'_> {
         let mut parents = Vec::new();
         for parent in identity.parents(rev, &changeset, &mut self.history)? {
             let parent = self.chosen.node(parent);
-            match (self.chosen.commit_of)(parent) {
-                Some(commit) => parents.push(commit),
-                None => {
-                    let what = format!("its parent {} has no commit", parent.short());
-                    self.findings.differs(node, &what);
-                }
+            if let Some(commit) = (self.chosen.commit_of)(parent) {
+                parents.push(commit);
+            } else {
+                let what = format!("its parent {} has no commit", parent.short());
+                self.findings.differs(node, &what);
             }
         }
         let copies: Vec<_> = touched.introduced.iter().filter_map(|f| self.copy(*f)).collect();

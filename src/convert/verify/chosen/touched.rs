@@ -127,13 +127,13 @@ impl<'w> Wanted<'w> {
                 }
             }
         }
-        let changed: HashSet<&RepoPath> = changes.iter().map(|change| change.path()).collect();
+        let differ: HashSet<&RepoPath> = changes.iter().map(|change| change.path()).collect();
         let mut places = BTreeMap::new();
         let mut come = Vec::new();
         for path in files {
             let is = self.visible(new, path);
             // An unchanged file is only touched where a folder comes or goes that hides it.
-            if !changed.contains(path) && is.is_some() == self.visible(old, path).is_some() {
+            if !differ.contains(path) && is.is_some() == self.visible(old, path).is_some() {
                 continue;
             }
             if let Some(place) = self.place(path, Mode::Regular) {
