@@ -15,14 +15,14 @@ use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
 
 /// Writes the trees and commits of the plan to `sink`; `files` are what [`Plan::files`] became.
-/// Returns one record for each changeset, in order.
+/// Returns one record for each changeset, in order, and its tree.
 pub(super) fn convert_changesets(
     input: &Input<'_>,
     plan: &Plan,
     files: &Files,
     existing: &dyn TreeSource,
     sink: &dyn ObjectSink,
-) -> Result<Vec<Record>, ConvertError> {
+) -> Result<(Vec<Record>, Vec<ObjectId>), ConvertError> {
     let mut writer = sink.writer();
     for contents in &plan.made {
         let kind = ObjectKind::Blob;
@@ -32,6 +32,7 @@ pub(super) fn convert_changesets(
     let mut trees = Trees::new(input, plan, existing);
     let mut changesets = input.changelog.reader();
     let mut records = Vec::with_capacity(input.changesets.len());
+    let mut made = Vec::with_capacity(input.changesets.len());
     let mut commits: HashMap<Rev, ObjectId> = HashMap::with_capacity(input.changesets.len());
     let mut history = History::new(input.changelog);
     let mut edits = plan.edits.as_slice();
@@ -74,10 +75,11 @@ pub(super) fn convert_changesets(
         writer.write(NewObject { id, kind, contents: &contents, likeness: None })?;
         commits.insert(rev, id);
         records.push((node, id));
+        made.push(tree);
         input.progress.advance(1);
     }
     writer.finish()?;
-    Ok(records)
+    Ok((records, made))
 }
 
 /// Those of the introduced file revisions that are copies.

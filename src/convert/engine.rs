@@ -8,6 +8,7 @@ use super::placeholder::{Placeholder, Placeholders};
 use super::plan::plan;
 use super::{ConvertError, IdMap, LeftOut, Rules};
 use crate::base::{Interrupt, Progress};
+use crate::git::ObjectId;
 use crate::git::sink::ObjectSink;
 use crate::git::tree::TreeSource;
 use crate::hg::revlog::Revlog;
@@ -45,6 +46,8 @@ pub struct Input<'a> {
 pub struct Conversion {
     /// Each changeset with its commit, in the order of the input.
     pub records: Vec<Record>,
+    /// The tree of each, in the same order.
+    pub trees: Vec<ObjectId>,
     /// What has no place in Git.
     pub left_out: Vec<LeftOut>,
     /// The placeholders that this run made, by path.
@@ -69,11 +72,11 @@ pub fn convert(
     let mut files = convert_files(input, &plan, sink)?;
     progress.end();
     progress.begin("writing commits", changesets, "changesets");
-    let records = convert_changesets(input, &plan, &files, existing, sink)?;
+    let (records, trees) = convert_changesets(input, &plan, &files, existing, sink)?;
     progress.end();
     let broken = Broken::files(input, &plan, std::mem::take(&mut files.broken));
     let left_out = plan.left_out.into_list();
-    Ok(Conversion { records, left_out, placeholders: files.placeholders, broken })
+    Ok(Conversion { records, trees, left_out, placeholders: files.placeholders, broken })
 }
 
 /// Looks for all that is broken in the history, once one thing is.

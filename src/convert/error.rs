@@ -2,6 +2,7 @@
 
 use super::damage::{Broken, BrokenChangeset, BrokenFile, changesets_hint};
 use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
+use crate::git::repository::RepositoryError;
 use crate::git::sink::SinkError;
 use crate::git::tree::TreeError;
 use crate::hg::Node;
@@ -58,6 +59,19 @@ pub enum ConvertError {
         #[source]
         source: TreeError,
     },
+    /// The commits that a target has already cannot be listed.
+    #[error(transparent)]
+    Target {
+        /// What is wrong.
+        source: RepositoryError,
+    },
+    /// The commits that a target has already cannot be read.
+    #[error("read the commits that are there")]
+    Existing {
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
     /// New objects cannot be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -74,10 +88,11 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.fault(),
             Self::File { source, .. } => source.fault(),
+            Self::Target { source } => source.fault(),
             Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
             Self::Changesets(broken) => broken.fault(),
             Self::Files(broken) => broken.fault(),
-            Self::Tree { source, .. } => source.fault(),
+            Self::Tree { source, .. } | Self::Existing { source } => source.fault(),
             Self::Sink(error) => error.fault(),
             Self::Interrupted(error) => error.fault(),
             Self::Worker => Fault::Internal,
@@ -90,10 +105,14 @@ impl HasFault for ConvertError {
             Self::File { source, .. } => source.hint(),
             Self::Changesets(_) => Some(changesets_hint()),
             Self::Files(broken) => Some(broken.hint()),
-            Self::Tree { source, .. } => source.hint(),
+            Self::Target { source } => source.hint(),
+            Self::NoManifest { .. } | Self::NoFile { .. } => {
+                Some("`hg verify` on the source shows all that is damaged".to_owned())
+            }
+            Self::Tree { source, .. } | Self::Existing { source } => source.hint(),
             Self::Sink(error) => error.hint(),
             Self::Interrupted(error) => error.hint(),
-            Self::NoManifest { .. } | Self::NoFile { .. } | Self::Worker => None,
+            Self::Worker => None,
         }
     }
 }

@@ -3,8 +3,11 @@
 //! On disk: records of 40 bytes, the node and the commit's id, in the order they were converted.
 //! Records are appended after the pack with the commits is durable and before any reference names
 //! them, so a record never lies, and a torn last one is recognised by its length.
+//!
+//! Beside it, in `grafted`, stand the nodes whose commits another tool made, a line each: what they
+//! say is not what an identity would make them say.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -18,14 +21,19 @@ use crate::hg::Node;
 /// Where the map of a bare repository lies that was converted into by itself, below its folder.
 pub const IN_REPOSITORY: &str = "synchroniser/map";
 
+/// The name of the list of grafted changesets, in the folder of the map.
+const GRAFTED: &str = "grafted";
+
 /// Bytes of one record.
 const RECORD: usize = 40;
 
-/// The map of one mirror, in memory and on disk.
-#[derive(Debug)]
+/// The map of one mirror, in memory and on disk. The default one is empty and nowhere.
+#[derive(Debug, Default)]
 pub struct IdMap {
     path: PathBuf,
     commits: HashMap<Node, ObjectId>,
+    /// The changesets whose commits are not as the identity makes them.
+    grafted: HashSet<Node>,
     /// Bytes of whole records on disk.
     length: u64,
 }
@@ -63,7 +71,8 @@ impl IdMap {
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(other) => return Err(error(other)),
         };
-        let mut map = Self { path: path.to_owned(), commits: HashMap::new(), length: 0 };
+        let grafted = read_grafted(&path.with_file_name(GRAFTED))?;
+        let mut map = Self { path: path.to_owned(), commits: HashMap::new(), grafted, length: 0 };
         map.commits.reserve(bytes.len() / RECORD);
         let mut records: Vec<_> = bytes.chunks_exact(RECORD).map_while(parse).collect();
         while records.last().is_some_and(|(_, id)| !exists(*id)) {
@@ -74,16 +83,26 @@ impl IdMap {
         Ok(Some(map))
     }
 
-    /// A map at `path` with these records and no others, on disk before this returns.
-    pub fn create(path: &Path, records: &[Record]) -> Result<Self, IdMapError> {
-        replace_file(path, &encode(records)).map_err(|source| IdMapError {
-            doing: "write",
-            path: path.to_owned(),
-            source,
-        })?;
+    /// A map at `path` with these records and no others, on disk before this returns. `grafted` are
+    /// the nodes among them whose commits are not as the identity makes them.
+    pub fn create(path: &Path, records: &[Record], grafted: &[Node]) -> Result<Self, IdMapError> {
+        let list = path.with_file_name(GRAFTED);
+        let write = |path: &Path, bytes: &[u8]| {
+            replace_file(path, bytes).map_err(|source| IdMapError {
+                doing: "write",
+                path: path.to_owned(),
+                source,
+            })
+        };
+        if !grafted.is_empty() || list.exists() {
+            let lines: Vec<_> = grafted.iter().map(|node| format!("{node}\n")).collect();
+            write(&list, lines.concat().as_bytes())?;
+        }
+        write(path, &encode(records))?;
         Ok(Self {
             path: path.to_owned(),
             commits: records.iter().copied().collect(),
+            grafted: grafted.iter().copied().collect(),
             length: (records.len() * RECORD) as u64,
         })
     }
@@ -91,6 +110,11 @@ impl IdMap {
     /// The commit of a changeset.
     pub fn commit(&self, node: Node) -> Option<ObjectId> {
         self.commits.get(&node).copied()
+    }
+
+    /// Whether the commit of a changeset is another tool's.
+    pub fn is_grafted(&self, node: Node) -> bool {
+        self.grafted.contains(&node)
     }
 
     /// Every record, in no order.
@@ -133,6 +157,21 @@ impl IdMap {
     }
 }
 
+/// The list of grafted changesets at `path`; empty if there is none.
+fn read_grafted(path: &Path) -> Result<HashSet<Node>, IdMapError> {
+    let error = |source| IdMapError { doing: "read", path: path.to_owned(), source };
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(HashSet::new()),
+        Err(other) => return Err(error(other)),
+    };
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let node = |line: &[u8]| Node::from_hex(line.strip_suffix(b"\n")?);
+    let nodes =
+        lines.map(|line| node(line).ok_or_else(|| error(io::ErrorKind::InvalidData.into())));
+    nodes.collect()
+}
+
 /// A whole record; a crash may leave zeros where bytes were meant to be.
 fn parse(record: &[u8]) -> Option<Record> {
     let (node, id) = record.split_first_chunk()?;
@@ -153,11 +192,27 @@ mod tests {
     }
 
     #[test]
+    fn remembers_what_is_grafted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map");
+        IdMap::create(&path, &[record(1), record(2)], &[record(2).0]).unwrap();
+        let grafted = || {
+            let map = IdMap::open(&path, |_| true).unwrap().unwrap();
+            [1, 2].map(|number| map.is_grafted(record(number).0))
+        };
+        assert_eq!(grafted(), [false, true]);
+        IdMap::create(&path, &[record(1), record(2)], &[]).unwrap();
+        assert_eq!(grafted(), [false, false]);
+        std::fs::write(folder.path().join(GRAFTED), "0123\n").unwrap();
+        assert!(IdMap::open(&path, |_| true).is_err());
+    }
+
+    #[test]
     fn survives_a_torn_record() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("map");
         assert!(IdMap::open(&path, |_| true).unwrap().is_none());
-        IdMap::create(&path, &[record(1)]).unwrap().append(&[record(2)]).unwrap();
+        IdMap::create(&path, &[record(1)], &[]).unwrap().append(&[record(2)]).unwrap();
         let whole = std::fs::read(&path).unwrap();
         assert_eq!(whole.len(), 80);
         for tail in [&whole[..39], &[0; 40][..], &[][..]] {

@@ -1,6 +1,7 @@
 //! What a run has to do: which file revisions become blobs, and what each changeset's manifest
 //! changes in the tree of its parent.
 
+mod introduced;
 mod submodules;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -196,11 +197,18 @@ impl<'p> Planner<'p> {
             // If nobody listens, a manifest is damaged, and the checker says which.
             self.to_check.send((manifest, new.clone())).map_err(|_| ConvertError::Worker)?;
         }
-        let delta = Delta { rev, manifest, old: &old, new: &new };
+        let mut delta = Delta { rev, manifest, old: &old, new: &new };
         let mut changes = self.changes(delta)?;
         let introduced = self.introduced(&changes, delta, changeset, parents.get(1))?;
         if let Some(listed) = self.listed(changeset, base.is_none()) {
             changes.retain(|change| listed.contains(change.path()));
+        }
+        // The tree that another tool made of the parent's manifest is not ours to go on from.
+        let is_grafted = |rev| self.input.map.is_grafted(self.input.changelog.node(rev));
+        let base = base.filter(|(base, _)| !is_grafted(*base));
+        if base.is_none() && !parents.is_empty() {
+            delta.old = &[];
+            changes = self.changes(delta)?;
         }
         let overlays = self.overlays(delta, changeset, base.map(|(base, _)| base))?;
         changes.retain(|change| !overlays.after.contains_key(change.path()));
@@ -256,38 +264,6 @@ impl<'p> Planner<'p> {
             edits.extend(last);
         }
         edits.len() - start
-    }
-
-    /// Plans to read what the changeset introduced: the file revisions that it lists and neither
-    /// parent has. Returns how many there are.
-    fn introduced(
-        &mut self,
-        changes: &[Change<'_>],
-        delta: Delta<'_>,
-        changeset: &Changeset,
-        second: Option<&(Rev, Node)>,
-    ) -> Result<usize, ConvertError> {
-        if !self.input.rules.identity.records_copies() {
-            return Ok(0);
-        }
-        let start = self.plan.introduced.len();
-        let other = match second {
-            Some((parent, manifest)) => self.manifest_text(*manifest, *parent)?.1,
-            None => Text::default(),
-        };
-        let has = |text, line: Line<'_>| {
-            Manifest::new(text).file(line.path).is_some_and(|found| found.node == line.node)
-        };
-        let listed: HashSet<&RepoPath> = changeset.files.iter().map(AsRef::as_ref).collect();
-        for change in changes {
-            let (Change::Added(line) | Change::Modified(line)) = *change else { continue };
-            if listed.contains(line.path) && !has(delta.old, line) && !has(&other, line) {
-                let path = self.places.number(line.path);
-                let file = self.file_number(delta.rev, path, line, false);
-                self.plan.introduced.push(file);
-            }
-        }
-        Ok(self.plan.introduced.len() - start)
     }
 
     /// The text of the manifest that a changeset's is compared with. One of an earlier run is

@@ -74,6 +74,52 @@ fn append_header(bytes: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     }
 }
 
+/// What is read of a commit that anybody may have made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadCommit {
+    /// The snapshot.
+    pub tree: ObjectId,
+    /// What it follows, the first parent first.
+    pub parents: Vec<ObjectId>,
+    /// `Name <address>` of whoever made the change.
+    pub author: BString,
+    /// When that was, in seconds since 1970.
+    pub authored: i64,
+    /// When it was recorded, in seconds since 1970.
+    pub committed: i64,
+    /// The message.
+    pub message: BString,
+}
+
+impl ReadCommit {
+    /// Reads the contents of a commit object; `None` if a header that each commit has is missing
+    /// or makes no sense.
+    pub fn parse(commit: &[u8]) -> Option<Self> {
+        let (headers, message) = match commit.find(b"\n\n") {
+            Some(end) => commit.split_at(end),
+            None => (commit, &b"\n\n"[..]),
+        };
+        let parents = headers.lines().filter_map(|line| line.strip_prefix(b"parent "));
+        let (author, authored) = person_and_time(header(commit, "author")?)?;
+        let (_, committed) = person_and_time(header(commit, "committer")?)?;
+        Some(Self {
+            tree: ObjectId::from_hex(header(commit, "tree")?)?,
+            parents: parents.map(ObjectId::from_hex).collect::<Option<_>>()?,
+            author: author.into(),
+            authored,
+            committed,
+            message: message.get(2..)?.into(),
+        })
+    }
+}
+
+/// Splits `Name <address> SECONDS ZONE`.
+fn person_and_time(signature: &[u8]) -> Option<(&[u8], i64)> {
+    let mut parts = signature.rsplitn(3, |&byte| byte == b' ');
+    let (_zone, seconds, person) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((person, seconds.to_str().ok()?.parse().ok()?))
+}
+
 /// The value of the header `key` in the contents of a commit object; the first, if there are more.
 pub fn header<'c>(commit: &'c [u8], key: &str) -> Option<&'c [u8]> {
     let mut lines = commit.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty());
@@ -104,5 +150,24 @@ mod tests {
         assert_eq!(String::from_utf8(bytes.clone()).unwrap(), expected);
         assert_eq!(header(&bytes, "HG:node"), Some(&b"x"[..]));
         assert_eq!(header(&bytes, "HG"), None);
+        let read = ReadCommit::parse(&bytes).unwrap();
+        assert_eq!(
+            (read.author.as_slice(), read.authored, read.committed),
+            (&b"A <a@b>"[..], 5, 5)
+        );
+        assert_eq!((read.tree, read.parents), (commit.tree, commit.parents));
+        assert_eq!(read.message, commit.message);
+    }
+
+    #[test]
+    fn what_is_no_commit_is_not_read() {
+        let zeros = "0".repeat(40);
+        let sound = format!("tree {zeros}\nauthor A <a> -5 +0000\ncommitter A <a> 6 +0000\n\n");
+        let read = ReadCommit::parse(sound.as_bytes()).unwrap();
+        assert_eq!((read.authored, read.committed, read.message), (-5, 6, BString::default()));
+        for end in 0..sound.len() - 8 {
+            // A cut zone is still a zone.
+            assert_eq!(ReadCommit::parse(&sound.as_bytes()[..end]), None, "{end}");
+        }
     }
 }

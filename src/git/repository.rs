@@ -307,9 +307,14 @@ impl BareRepository {
 
     /// Every commit that a branch or tag reaches, each with its contents, in no useful order.
     pub fn commits(&self) -> Result<Commits<'_>, RepositoryError> {
+        self.commits_behind(&self.refs()?)
+    }
+
+    /// Every commit that one of `references` reaches, each with its contents, in no useful order.
+    pub fn commits_behind(&self, references: &[Reference]) -> Result<Commits<'_>, RepositoryError> {
         let wrap = |source| self.references_error(source);
         let mut walk = self.repository().revwalk().map_err(wrap)?;
-        for reference in self.refs()? {
+        for reference in references {
             match walk.push(reference.id.into()) {
                 // A tag may name a tree or a file, which has no history.
                 Err(error) if error.class() == ErrorClass::Invalid => {}

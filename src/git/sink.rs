@@ -55,6 +55,26 @@ pub trait ObjectWriter {
     fn finish(self: Box<Self>) -> Result<(), SinkError>;
 }
 
+/// A place that keeps nothing: for finding out what objects would be called.
+#[derive(Clone, Copy, Debug)]
+pub struct Nowhere;
+
+impl ObjectSink for Nowhere {
+    fn writer(&self) -> Box<dyn ObjectWriter + '_> {
+        Box::new(Self)
+    }
+}
+
+impl ObjectWriter for Nowhere {
+    fn write(&mut self, _object: NewObject<'_>) -> Result<(), SinkError> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), SinkError> {
+        Ok(())
+    }
+}
+
 /// Why new objects cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {

@@ -99,6 +99,7 @@ mod tests {
     use crate::base::sha1;
     use crate::base::{Fault, HasFault, Interrupt};
     use crate::convert::{ConvertOptions, IdMap};
+    use crate::mirror::adopt::Base;
     use crate::mirror::source::read_source;
     use crate::mirror::workspace::Workspace;
 
@@ -142,11 +143,11 @@ mod tests {
         let workspace = Workspace::bare(&target, "master").unwrap();
         let checked = read_source(&source, &options.limits, &interrupt, |attempt| {
             let git = workspace.open_git("master")?;
-            let (identity, map) = workspace.open_map(&git, options.identity)?;
+            let (options, interrupt, progress) = (&options, &interrupt, &NoProgress);
+            let run = Run { attempt, options, target: None, progress, interrupt };
+            let Base { identity, map, .. } = run.base(&workspace, &git, &[])?;
             let (rules, placeholders) = (&options.rules(identity), &Placeholders::default());
             let changesets: Vec<Rev> = attempt.source.view().served().iter().collect();
-            let progress = &NoProgress;
-            let run = Run { attempt, options: &options, progress, interrupt: &interrupt };
             let mut conversion = run.convert(&git, rules, &map, placeholders, &changesets)?;
             spoil(&mut conversion, &git.pack_folder());
             git.refresh()?;

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Interrupted};
 use crate::convert::identity::recorded::RecordedIdentityError;
-use crate::convert::idmap::IdMapError;
+use crate::convert::idmap::{IdMapError, Record};
 use crate::convert::placeholder::PlaceholdersError;
 use crate::convert::{ConvertError, VerifyError};
+use crate::git::ObjectId;
 use crate::git::destination::PublishError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
 use crate::git::sink::SinkError;
+use crate::hg::Node;
 use crate::hg::repository::RepositoryError as HgError;
 use crate::hg::revlog::RevlogError;
 
@@ -62,19 +64,29 @@ pub enum SyncError {
     /// What is there was made with another identity.
     #[error(transparent)]
     Identity(#[from] RecordedIdentityError),
-    /// The id map is gone, and the commits do not tell which changesets they are.
+    /// There are commits that are of no changeset.
     #[error(
-        "find the id map {}: there are commits in {}, and those of the identity {identity} do not \
-         say which changesets they are",
-        map.display(), git.display()
+        "go on with the history in {place}: {}", told(*strangers, first_strangers, *missing, first_missing)
     )]
-    LostMap {
-        /// The map.
-        map: PathBuf,
-        /// The bare repository with the commits.
-        git: PathBuf,
-        /// The identity.
-        identity: &'static str,
+    Foreign {
+        /// Where the history is.
+        place: String,
+        /// How many commits are of no changeset.
+        strangers: usize,
+        /// The first of them.
+        first_strangers: Vec<ObjectId>,
+        /// How many changesets have no commit.
+        missing: usize,
+        /// The first of them.
+        first_missing: Vec<Node>,
+    },
+    /// Somebody says of commits that they are of changesets which they are not of.
+    #[error("believe what the map says: {} {} not what {} changeset has ({})", lies.len(),
+        if lies.len() == 1 { "commit has" } else { "commits have" },
+        if lies.len() == 1 { "its" } else { "their" }, few(lies.iter().map(|(node, id)| format!("{id} {node}"))))]
+    Lies {
+        /// The wrong records.
+        lies: Vec<Record>,
     },
     /// The Git side of the cache cannot be used.
     #[error(transparent)]
@@ -135,7 +147,8 @@ impl SyncError {
             | Self::Changing { .. }
             | Self::Refused { .. }
             | Self::Wrong { .. }
-            | Self::LostMap { .. } => return None,
+            | Self::Foreign { .. }
+            | Self::Lies { .. } => return None,
         })
     }
 }
@@ -146,9 +159,10 @@ impl HasFault for SyncError {
             Self::Folder { source, .. } => io_fault(source),
             Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
             Self::NeverSynced { .. } => Fault::Config,
-            Self::Refused { .. } => Fault::Refused,
-            Self::LostMap { .. } | Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
+            Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
             Self::Wrong { .. } => Fault::Internal,
+            Self::Refused { .. } | Self::Foreign { .. } => Fault::Refused,
+            Self::Lies { .. } => Fault::Config,
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
         }
     }
@@ -165,15 +179,47 @@ impl HasFault for SyncError {
                  synchroniser's: please report it; --no-verify does without this check"
                     .to_owned(),
             ),
-            Self::LostMap { git, .. } => Some(format!(
-                "put the map back, or remove {} and convert all again: the same changesets become \
-                 the same commits",
-                git.display()
-            )),
+            Self::Foreign { .. } => Some(
+                "check that source and target belong together; \"partial\" as `graft` leaves these \
+                 commits where they are, and converts anew what has none"
+                    .to_owned(),
+            ),
+            Self::Lies { .. } => Some("make the map again, or go without it".to_owned()),
             Self::Locked { .. } | Self::Changing { .. } => {
                 Some("wait until it is done, and try again".to_owned())
             }
             _ => self.inner().and_then(HasFault::hint),
         }
     }
+}
+
+/// How many things are named, at most.
+pub(super) const NAMED: usize = 3;
+
+/// The first of these, and whether there are more.
+fn few(all: impl ExactSizeIterator<Item = String>) -> String {
+    let more = if all.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", all.take(NAMED).collect::<Vec<_>>().join(", "))
+}
+
+/// What is unmatched on both sides.
+fn told(
+    strangers: usize,
+    first_strangers: &[ObjectId],
+    missing: usize,
+    first_missing: &[Node],
+) -> String {
+    let listed = |count: usize, first: Vec<String>| {
+        let more = if count > first.len() { ", …" } else { "" };
+        format!("({}{more})", first.join(", "))
+    };
+    let are = if strangers == 1 { "commit is" } else { "commits are" };
+    let first = first_strangers.iter().map(ToString::to_string).collect();
+    let mut text = format!("{strangers} {are} of no changeset {}", listed(strangers, first));
+    if missing > 0 {
+        let have = if missing == 1 { "changeset has" } else { "changesets have" };
+        let first = first_missing.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("; {missing} {have} no commit {}", listed(missing, first)));
+    }
+    text
 }

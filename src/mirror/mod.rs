@@ -1,5 +1,6 @@
 //! One mirror, one sync: read the source, convert what is new, publish it. Owns the cache folder.
 
+mod adopt;
 mod check;
 mod error;
 mod options;

@@ -14,7 +14,7 @@ pub struct MirrorOptions {
     pub source: PathBuf,
     /// Where commits go.
     pub target: Target,
-    /// The folder that holds this mirror's cache: `git/`, `map`, `identity`, `lock`.
+    /// The folder that holds this mirror's cache: `git/`, `map`, `grafted`, `identity`, `lock`.
     pub cache: PathBuf,
     /// How the one becomes the other.
     pub convert: ConvertOptions,

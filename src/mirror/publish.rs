@@ -21,8 +21,9 @@ pub fn sync(
     let start = Instant::now();
     // The lock first: what the source has after it was taken is what this run must see.
     let workspace = Workspace::cache(&options.cache)?;
-    let updated = read_source(&options.source, &options.convert.limits, interrupt, |attempt| {
-        Run { attempt, options: &options.convert, progress, interrupt }.update(&workspace)
+    let (convert, target) = (&options.convert, Some(&options.target));
+    let updated = read_source(&options.source, &convert.limits, interrupt, |attempt| {
+        Run { attempt, options: convert, target, progress, interrupt }.update(&workspace)
     })?;
     let mut destination = destination::open(&options.target, workspace.git())?;
     let outcomes = destination::publish(

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
+use super::adopt::Base;
 use super::check::Converted;
 use super::source::{Attempt, read_source};
 use super::workspace::Workspace;
@@ -15,6 +16,7 @@ use crate::convert::names::source_refs;
 use crate::convert::placeholder::{Placeholder, Placeholders};
 use crate::convert::refs::WantedRefs;
 use crate::convert::{ConvertError, IdMap, Rules, Verify, engine};
+use crate::git::destination::Target;
 use crate::git::pack::PackWriter;
 use crate::git::repository::RefEdit;
 use crate::git::staging::Staging;
@@ -66,7 +68,7 @@ pub fn convert(
             Some(workspace) => workspace,
             none => none.insert(Workspace::bare(target, &options.naming.main_branch)?),
         };
-        Run { attempt, options, progress, interrupt }.update(workspace)
+        Run { attempt, options, target: None, progress, interrupt }.update(workspace)
     })?;
     let refs = updated.moved();
     Ok(ConvertReport {
@@ -85,12 +87,14 @@ pub fn convert(
 pub(super) struct Run<'r> {
     pub attempt: &'r Attempt<'r>,
     pub options: &'r ConvertOptions,
+    /// Where commits go from the bare repository, if they go on from there.
+    pub target: Option<&'r Target>,
     pub progress: &'r dyn Progress,
     pub interrupt: &'r Interrupt,
 }
 
 impl<'r> Run<'r> {
-    fn source(&self) -> &'r Repository {
+    pub(super) fn source(&self) -> &'r Repository {
         self.attempt.source
     }
 
@@ -98,14 +102,13 @@ impl<'r> Run<'r> {
     /// durable before the next begins.
     pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
         let git = workspace.open_git(&self.options.naming.main_branch)?;
-        let (identity, mut map) = workspace.open_map(&git, self.options.identity)?;
+        let Base { identity, mut map, mut notes } = self.base(workspace, &git, &[])?;
         let rules = &self.options.rules(identity);
         let changelog = self.source().changelog();
         let served: Vec<Rev> = self.source().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
-        let mut notes: Vec<_> =
-            self.source().view().notes().iter().map(ToString::to_string).collect();
+        notes.extend(self.source().view().notes().iter().map(ToString::to_string));
         let mut placeholders = workspace.placeholders()?;
         if !new.is_empty() {
             let packs = git.pack_indexes()?;
@@ -166,19 +169,7 @@ impl<'r> Run<'r> {
         placeholders: &Placeholders,
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
-        let input = Input {
-            changelog: self.source().changelog(),
-            manifests: self.source().manifests(),
-            filelogs: self.source(),
-            changesets: new,
-            map,
-            placeholders,
-            skip_damaged: self.options.skip_damaged,
-            rules,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
-            progress: self.progress,
-            interrupt: self.interrupt,
-        };
+        let input = self.input(rules, map, placeholders, new);
         let (folder, known) = (git.pack_folder(), git.known()?);
         if new.len() <= SMALL {
             let staging = Staging::new(&folder, known)?;
@@ -198,6 +189,29 @@ impl<'r> Run<'r> {
         match !doubtful || self.attempt.is_calm() {
             true => Ok(conversion),
             false => Err(ConvertError::Files(conversion.broken).into()),
+        }
+    }
+
+    /// What a conversion of `changesets` works on.
+    pub(super) fn input<'i>(
+        &'i self,
+        rules: &'i Rules,
+        map: &'i IdMap,
+        placeholders: &'i Placeholders,
+        changesets: &'i [Rev],
+    ) -> Input<'i> {
+        Input {
+            changelog: self.source().changelog(),
+            manifests: self.source().manifests(),
+            filelogs: self.source(),
+            changesets,
+            map,
+            placeholders,
+            skip_damaged: self.options.skip_damaged,
+            rules,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            progress: self.progress,
+            interrupt: self.interrupt,
         }
     }
 
@@ -230,7 +244,7 @@ impl<'r> Run<'r> {
         let ours: HashSet<_> = if gone.is_empty() {
             HashSet::new()
         } else {
-            map.records().map(|(_, commit)| commit).collect()
+            map.records().filter(|(node, _)| !map.is_grafted(*node)).map(|(_, id)| id).collect()
         };
         let dropped: Vec<_> =
             gone.iter().filter(|r| ours.contains(&r.id)).map(|r| r.name.clone()).collect();

@@ -10,6 +10,7 @@ use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
 use crate::convert::placeholder::{Placeholders, PlaceholdersError};
 use crate::git::BareRepository;
+use crate::hg::Node;
 use crate::hg::{BranchTable, Changelog};
 
 /// Where the parts of a mirror are, and the proof that nobody else works on them.
@@ -47,35 +48,29 @@ impl Workspace {
         Ok(git)
     }
 
-    /// The id map, and the identity to go on with. A map that is lost is made again from the commits
-    /// that the references reach, if they say what they were made from.
+    /// What to go on with: the identity that is asked for or recorded, and the id map. There is no
+    /// map at first, and none that is any good if it or the commits were lost.
     pub(super) fn open_map(
         &self,
         git: &BareRepository,
         identity: IdentityChoice,
-    ) -> Result<(&'static dyn Identity, IdMap), SyncError> {
+    ) -> Result<(IdentityChoice, Option<IdMap>), SyncError> {
         let settled = recorded::settled(&self.map, identity)?;
-        let identity = settled.unwrap_or_else(|| identity.for_new_targets());
-        if let Some(map) = IdMap::open(&self.map, |commit| git.contains(commit))? {
-            return Ok((identity, map));
-        }
-        let mut records: Vec<Record> = Vec::new();
-        for commit in git.commits()? {
-            let (id, contents) = commit?;
-            if !identity.names_changesets() {
-                return Err(SyncError::LostMap {
-                    map: self.map.clone(),
-                    git: self.git.clone(),
-                    identity: identity.name(),
-                });
-            }
-            records.extend(identity.node_of(&contents).map(|node| (node, id)));
-        }
-        // Commits come in no useful order; a sorted map is the same whatever the order was.
-        records.sort_unstable();
+        let map = IdMap::open(&self.map, |commit| git.contains(commit))?;
+        let identity = settled.map_or(identity, IdentityChoice::Named);
+        Ok((identity, map.filter(|map| !map.is_empty())))
+    }
+
+    /// Begins an id map that was made with `identity`.
+    pub(super) fn create_map(
+        &self,
+        identity: &dyn Identity,
+        records: &[Record],
+        grafted: &[Node],
+    ) -> Result<IdMap, SyncError> {
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.map, identity)?;
-        Ok((identity, IdMap::create(&self.map, &records)?))
+        Ok(IdMap::create(&self.map, records, grafted)?)
     }
 
     /// The placeholders that earlier runs have made.

@@ -133,6 +133,14 @@ impl Destination for Counted {
         self.inner.references()
     }
 
+    fn fetch(
+        &mut self,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Reference>, PublishError> {
+        self.inner.fetch(progress, interrupt)
+    }
+
     fn push(
         &mut self,
         updates: &[RefUpdate],

@@ -29,3 +29,4 @@ mod oracle_packs;
 mod oracle_store;
 mod repository;
 mod support;
+mod takeover;

@@ -74,7 +74,7 @@ impl Identity for HgGit {
             return Place::LeftOut("is what hg-git writes for subrepositories alone");
         }
         // It writes the impossible, too.
-        let dotgit = components(path).any(is_refused).then_some(Forbidden::DotGit);
+        let dotgit = components(path).any(is_refused_as_dotgit).then_some(Forbidden::DotGit);
         match dotgit.or_else(|| impossible_path(path)) {
             Some(why) => Place::LeftOut(why.reason()),
             None => Place::Same,
@@ -168,7 +168,7 @@ fn octopus_role(changeset: &Changeset) -> Option<&'static str> {
 }
 
 /// Whether hg-git leaves this component out, as a spelling of `.git`.
-fn is_refused(name: &[u8]) -> bool {
+pub(in crate::convert) fn is_refused_as_dotgit(name: &[u8]) -> bool {
     let ignored = |c: &char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
     let is_dotgit =
         name.to_str().is_ok_and(|name| name.chars().filter(|c| !ignored(c)).eq(".git".chars()));

@@ -11,6 +11,8 @@ mod person;
 pub mod recorded;
 pub mod submodules;
 
+pub(super) use hg_git::is_refused_as_dotgit as is_refused_by_hg_git;
+
 pub use choice::{AUTO, IdentityChoice, choices};
 
 use crate::base::similar::similar;

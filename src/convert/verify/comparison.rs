@@ -1,5 +1,7 @@
 //! One changeset against its commit.
 
+mod grafted;
+
 use bstr::ByteSlice;
 
 use super::commits::Commits;
@@ -10,6 +12,7 @@ use super::trees::TreeHasher;
 use super::{Context, Differences};
 use crate::base::RepoPath;
 use crate::convert::ConvertError;
+use crate::convert::graft::content::{Content, ContentTrees};
 use crate::convert::identity::{CopiedFile, Facts, History};
 use crate::convert::submodules::{Overlay, SubmoduleHistory};
 use crate::git::{ObjectId, ObjectKind};
@@ -26,6 +29,9 @@ pub(super) struct Comparison<'c> {
     sound: &'c Sound,
     blobs: &'c Blobs,
     trees: TreeHasher<'c>,
+    /// What changesets and commits hold, without what tools treat differently.
+    contents: TreeHasher<'c>,
+    content_trees: ContentTrees<'c>,
     replay: Option<Replay<'c>>,
     history: History<'c>,
     /// Reads the manifests of parents.
@@ -48,7 +54,9 @@ impl<'c> Comparison<'c> {
             published,
             sound,
             blobs,
-            trees: TreeHasher::new(context.rules.identity, blobs, &sound.ids),
+            trees: TreeHasher::new(context.rules.identity, blobs, Some(&sound.ids)),
+            contents: TreeHasher::new(&Content, blobs, None),
+            content_trees: ContentTrees::new(context.target),
             replay: Replay::if_needed(context, blobs)?,
             history: History::new(context.source.changelog()),
             manifests: context.source.manifests().reader(),
@@ -66,6 +74,9 @@ impl<'c> Comparison<'c> {
     ) -> Result<(), RevlogError> {
         let identity = self.context.rules.identity;
         let node = self.context.source.changelog().node(rev);
+        if let Some(id) = self.context.grafted.get(&node) {
+            return self.grafted(rev, changeset, manifest, *id, differences);
+        }
         let tree = self.tree(rev, changeset, manifest, differences)?;
         let told = self.commits.get(&node).copied();
         if told.is_none() && self.published.contains(rev) && identity.names_changesets() {

@@ -8,6 +8,7 @@ mod chosen;
 mod commits;
 mod comparison;
 mod files;
+mod made_by;
 mod replay;
 mod selection;
 mod target;
@@ -15,6 +16,8 @@ mod trees;
 
 use std::collections::HashMap;
 use std::path::Path;
+
+use commits::Commits;
 
 use super::identity::recorded::{self, RecordedIdentityError};
 use super::idmap::IdMapError;
@@ -139,6 +142,8 @@ struct Context<'c> {
     options: &'c ConvertOptions,
     /// What decides commits.
     rules: &'c Rules,
+    /// The commits that another tool made, by their changesets.
+    grafted: Commits,
     progress: &'c dyn Progress,
     interrupt: &'c Interrupt,
 }
@@ -168,8 +173,9 @@ pub fn verify(
     let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));
     let map = IdMap::open(subject.map, |_| true)?;
     let placeholders = Placeholders::open(&Placeholders::beside(subject.map))?;
+    let grafted = Commits::new();
     let context =
-        Context { source, target, map, placeholders, options, rules, progress, interrupt };
+        Context { source, target, map, placeholders, options, rules, grafted, progress, interrupt };
     if !selection.is_all() {
         return verify_some(&context, &selection.resolve(source)?);
     }
@@ -177,6 +183,8 @@ pub fn verify(
     let limits = &options.limits;
     let reading = Reading { target, limits, progress, interrupt };
     let sound = target::sound_objects(&reading, &mut differences)?;
+    let (identity, grafted) = made_by::made_by(&context, settled, &mut differences)?;
+    let context = Context { rules: &options.rules(identity), grafted, ..context };
     let blobs = files::blobs(&context, sound.as_ref(), &mut differences)?;
     if let Some(sound) = &sound {
         commits::compare(&context, sound, &blobs, &mut differences)?;
@@ -199,6 +207,12 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
         }
     }
     let map = context.map.as_ref();
+    // What another tool made is not what our rules make.
+    let is_ours = |rev: &Rev| {
+        let node = context.source.changelog().node(*rev);
+        !map.is_some_and(|map| map.is_grafted(node))
+    };
+    let changesets: Vec<Rev> = changesets.iter().copied().filter(is_ours).collect();
     let known = context.target.known()?;
     let findings = verify_changesets(&Chosen {
         source: context.source,
@@ -208,7 +222,7 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
             map.and_then(|map| map.commit(node)).or_else(|| told.get(&node).copied())
         },
         placeholders: &context.placeholders,
-        changesets,
+        changesets: &changesets,
         trusts_others: false,
         is_sound: &|id| known.check(id).is_ok(),
         progress: context.progress,

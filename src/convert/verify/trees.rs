@@ -19,8 +19,8 @@ pub(super) struct TreeHasher<'t> {
     /// Whether a plain file at a path is in the tree, for the paths met so far.
     placed: HashMap<RepoPathBuf, bool>,
     blobs: &'t Blobs,
-    /// The objects that the target has.
-    sound: &'t HashSet<ObjectId>,
+    /// The objects that the target has; `None` if the trees need not be there.
+    sound: Option<&'t HashSet<ObjectId>>,
     /// The tree of each directory by the hash of its depth and lines; `None` if nothing in it has a place in
     /// Git.
     seen: HashMap<[u8; 20], Option<ObjectId>>,
@@ -66,7 +66,7 @@ impl<'t> TreeHasher<'t> {
     pub(super) fn new(
         identity: &'static dyn Identity,
         blobs: &'t Blobs,
-        sound: &'t HashSet<ObjectId>,
+        sound: Option<&'t HashSet<ObjectId>>,
     ) -> Self {
         Self { identity, placed: HashMap::new(), blobs, sound, seen: HashMap::new() }
     }
@@ -181,7 +181,7 @@ impl<'t> TreeHasher<'t> {
     fn placeholder(&self, line: Line<'_>) -> Option<ObjectId> {
         let (path, kind) = (line.path.to_owned(), PlaceholderKind::Damaged);
         let id = Placeholder { path, node: line.node, kind }.blob();
-        self.sound.contains(&id).then_some(id)
+        self.sound.is_some_and(|sound| sound.contains(&id)).then_some(id)
     }
 
     /// Whether the identity has a place for this file. One elsewhere than in the manifest does not
@@ -204,7 +204,8 @@ impl<'t> TreeHasher<'t> {
         }
         let is_missing = |entry: &&Entry<'_>| {
             // The commit of a submodule is in another repository.
-            entry.mode != Mode::Gitlink && !self.sound.contains(&entry.id)
+            entry.mode != Mode::Gitlink
+                && self.sound.is_some_and(|sound| !sound.contains(&entry.id))
         };
         for Entry { id, .. } in entries.iter().filter(is_missing) {
             differences.add(format!("the target has no sound object {id}"));

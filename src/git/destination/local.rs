@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use git2::ErrorCode;
 
+use super::fetched::{download, keep};
 use super::objects;
 use super::{Destination, PublishError, RefOutcome, RefUpdate, Said};
 use crate::base::{Interrupt, Progress};
@@ -177,6 +178,34 @@ impl Destination for LocalDestination {
         }
         found.sort();
         Ok(found)
+    }
+
+    fn fetch(
+        &mut self,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Reference>, PublishError> {
+        let found = self.references()?;
+        if found.is_empty() {
+            return Ok(found);
+        }
+        let path = self.repository().path();
+        let is_whole = self.repository().is_bare() && !objects::has_alternates(path);
+        if is_whole {
+            let transfer = objects::Transfer {
+                source: &BareRepository::open(path)?,
+                target: self.source.repository(),
+                address: &self.source.path().display().to_string(),
+                progress,
+                interrupt,
+            };
+            transfer.copy()?;
+        } else {
+            let address = path.to_str().unwrap_or(&self.address);
+            download(&self.source, address, git2::RemoteCallbacks::new())
+                .map_err(|error| self.broken(&error))?;
+        }
+        keep(&self.source, &found)
     }
 
     fn push(

@@ -3,6 +3,7 @@
 mod base64;
 mod error;
 mod failure;
+mod fetched;
 mod known_hosts;
 mod local;
 mod network;
@@ -21,6 +22,7 @@ use crate::base::{Interrupt, Progress};
 
 pub use super::credential::Credential;
 pub use error::{HostKeyError, PublishError, Said};
+pub use fetched::FETCHED;
 #[cfg(fuzzing)]
 pub use known_hosts::is_known as is_known_host;
 pub use plan::{Ancestry, Decision, plan};
@@ -108,7 +110,7 @@ impl RefOutcome {
     }
 }
 
-/// A place that has references and takes objects. [`publish()`] decides what goes there.
+/// A place that has references, gives objects and takes them. [`publish()`] decides what goes there.
 pub trait Destination {
     /// The branches and tags that the target has now, by name.
     fn references(&mut self) -> Result<Vec<Reference>, PublishError>;
@@ -124,6 +126,14 @@ pub trait Destination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<RefOutcome>, PublishError>;
+
+    /// Brings all that the branches and tags of the target reach into our repository, and keeps it
+    /// there under names below [`FETCHED`], which nobody publishes. The result are these.
+    fn fetch(
+        &mut self,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Reference>, PublishError>;
 
     /// Called before the first push to a target that has no branch yet, which brings `main_branch`
     /// (the full name) there. Forges make that the default branch themselves.

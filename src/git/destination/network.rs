@@ -6,6 +6,7 @@ use std::path::Path;
 use git2::{Direction, PushOptions, RemoteRedirect};
 
 use super::failure::explain;
+use super::fetched::{download, keep};
 use super::remote_text::{RemoteText, clean};
 use super::session::Session;
 use super::{Destination, PublishError, RefOutcome, RefUpdate, Target};
@@ -78,6 +79,18 @@ impl Destination for NetworkDestination {
             Ok(found)
         };
         session.run(list).map_err(|failure| explain(failure, &self.target, &session))
+    }
+
+    fn fetch(
+        &mut self,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Reference>, PublishError> {
+        let session = Session::new(&self.target, progress, interrupt, HashMap::new());
+        let found = session
+            .run(|| download(&self.source, &self.address, session.callbacks()))
+            .map_err(|failure| explain(failure, &self.target, &session))?;
+        keep(&self.source, &found)
     }
 
     fn push(

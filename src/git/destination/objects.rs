@@ -44,7 +44,7 @@ impl Transfer<'_> {
     /// all on the disk when this returns, and harmless if it stops in the middle.
     pub(super) fn run(&self, updates: &[RefUpdate], has: &[Reference]) -> Result<(), PublishError> {
         let missing = self.missing(updates, has)?;
-        let has_alternates = self.source.path().join("objects/info/alternates").exists();
+        let has_alternates = has_alternates(self.source.path());
         if missing.is_empty() {
             Ok(())
         } else if missing.len() <= MANY_COMMITS || has_alternates {
@@ -132,8 +132,8 @@ impl Transfer<'_> {
 
     /// Copies every pack and every loose object that the target does not have.
     ///
-    /// Our repository has all that its own objects need, so the target then has it as well.
-    fn copy(&self) -> Result<(), PublishError> {
+    /// The source has all that its own objects need, so the target then has it as well.
+    pub(super) fn copy(&self) -> Result<(), PublishError> {
         let folder = self.pack_folder()?;
         let mut packs = Vec::new();
         let mut total = 0;
@@ -262,6 +262,11 @@ impl Transfer<'_> {
     fn unreadable(&self, source: git2::Error) -> PublishError {
         PublishError::Cache(RepositoryError::Open { path: self.source.path().to_owned(), source })
     }
+}
+
+/// Whether the repository in `folder` borrows objects from another one.
+pub(super) fn has_alternates(folder: &Path) -> bool {
+    folder.join("objects/info/alternates").exists()
 }
 
 /// What libgit2's error of a file is in terms of the system.

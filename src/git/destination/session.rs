@@ -113,6 +113,10 @@ impl<'a> Session<'a> {
         let mut callbacks = RemoteCallbacks::new();
         callbacks.credentials(|_, user, allowed| self.log_in(user, allowed));
         callbacks.certificate_check(|certificate, host| self.check(certificate, host));
+        callbacks.transfer_progress(|stats| {
+            self.advance("receiving objects", stats.received_objects(), stats.total_objects());
+            true
+        });
         callbacks.push_negotiation(|updates| self.compare(updates));
         callbacks.pack_progress(|stage, done, total| {
             let stage = match stage {

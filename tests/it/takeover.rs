@@ -1,0 +1,256 @@
+//! Mirrors that somebody else has made go on: nothing of theirs is rewritten, nothing is lost.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use git2::{ObjectType, Oid, Repository, Sort};
+use synchroniser::cli::exit;
+use synchroniser::convert::identity::names;
+
+use crate::support::{Converted, Fixture, Ran, TestEnv, env, for_all, git, same, skip};
+
+/// Syncs `source` to `target` with a configuration of nothing else but `keys`.
+pub(crate) fn sync(env: &TestEnv, source: &Path, target: &Path, keys: &str) -> Ran {
+    let config = env.path("synchroniser.toml");
+    let text = format!(
+        "cache = \"cache\"\n[mirrors.it]\nsource = \"{}\"\ntarget = \"{}\"\n\
+         user = \"u\"\nproject = \"p\"\n{keys}\n",
+        source.display(),
+        target.display(),
+    );
+    std::fs::write(&config, text).unwrap();
+    env.synchronise([Path::new("sync"), Path::new("--config"), &config])
+}
+
+/// What one sync has left in the cache is gone.
+pub(crate) fn lose_cache(env: &TestEnv) {
+    std::fs::remove_dir_all(env.path("cache")).unwrap();
+}
+
+/// The references of a repository.
+pub(crate) fn refs(repository: &Path) -> BTreeMap<String, Oid> {
+    let repository = Repository::open(repository).unwrap();
+    let references = repository.references().unwrap();
+    let named = references.map(|reference| {
+        let reference = reference.unwrap();
+        (reference.name().unwrap().to_owned(), reference.target().unwrap())
+    });
+    named.collect()
+}
+
+/// Every commit that a reference reaches.
+pub(crate) fn commits(repository: &Path) -> BTreeSet<Oid> {
+    let repository = Repository::open(repository).unwrap();
+    let mut walk = repository.revwalk().unwrap();
+    walk.push_glob("refs/*").unwrap();
+    walk.map(Result::unwrap).collect()
+}
+
+/// Every reference of `before` is still there, at the same commit or one that comes after it.
+pub(crate) fn only_fast_forward(
+    before: &BTreeMap<String, Oid>,
+    target: &Path,
+) -> Result<(), String> {
+    let after = refs(target);
+    let repository = Repository::open(target).unwrap();
+    for (name, old) in before {
+        let new = after.get(name).ok_or_else(|| format!("{name} is gone"))?;
+        let follows = repository.graph_descendant_of(*new, *old).unwrap();
+        same(&format!("{name} moves forward"), &(new == old || follows), &true)?;
+    }
+    Ok(())
+}
+
+/// Rewrites all commits that references reach, the oldest first: `edit` gets the number and the
+/// text of each, with its new parents. References move along.
+pub(crate) fn rewrite(path: &Path, edit: impl Fn(usize, &str) -> String) {
+    let repository = Repository::open(path).unwrap();
+    let odb = repository.odb().unwrap();
+    let mut walk = repository.revwalk().unwrap();
+    walk.push_glob("refs/*").unwrap();
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).unwrap();
+    let mut new: HashMap<Oid, Oid> = HashMap::new();
+    for (number, old) in walk.map(Result::unwrap).enumerate() {
+        let mut text = String::from_utf8(odb.read(old).unwrap().data().to_vec()).unwrap();
+        for parent in repository.find_commit(old).unwrap().parent_ids() {
+            text =
+                text.replace(&format!("parent {parent}\n"), &format!("parent {}\n", new[&parent]));
+        }
+        let text = edit(number, &text);
+        new.insert(old, odb.write(ObjectType::Commit, text.as_bytes()).unwrap());
+    }
+    for (name, old) in refs(path) {
+        repository.reference(&name, new[&old], true, "").unwrap();
+    }
+}
+
+/// Every second message says more than it did.
+pub(crate) fn edited(number: usize, text: &str) -> String {
+    if number.is_multiple_of(2) {
+        text.to_owned()
+    } else {
+        format!("{text}\nReviewed-by: Somebody\n")
+    }
+}
+
+/// What a tool makes that writes nothing but the description, without a newline.
+fn plain(_: usize, text: &str) -> String {
+    let (headers, message) = text.split_once("\n\n").unwrap();
+    let headers: Vec<_> = headers.lines().filter(|line| !line.starts_with("HG:")).collect();
+    format!("{}\n\n{}", headers.join("\n"), message.strip_suffix('\n').unwrap())
+}
+
+/// A bare repository with what `identity` makes of the fixture `name`, and nothing that we left.
+fn old_mirror(env: &TestEnv, name: &str, identity: &str) -> PathBuf {
+    let target = env.path("target.git");
+    let source = Fixture::named(name).unpack(env);
+    Converted::make_as(env, &source, &target, identity).unwrap();
+    std::fs::remove_dir_all(target.join("synchroniser")).unwrap();
+    target
+}
+
+/// Syncs the whole of what the mirror `target` has a half of, loses the cache, and syncs again.
+fn goes_on(env: &TestEnv, target: &Path, keys: &str) -> Result<String, String> {
+    let source = Fixture::named("halves-whole").unpack(env);
+    let (refs_before, commits_before) = (refs(target), commits(target));
+    let said = sync(env, &source, target, keys).ok()?;
+    only_fast_forward(&refs_before, target)?;
+    let after = commits(target);
+    same("nothing is rewritten", &after.is_superset(&commits_before), &true)?;
+    let whole = Fixture::named("halves-whole").truth;
+    same("commits", &after.len(), &whole.served().count())?;
+    for lost in [false, true] {
+        if lost {
+            lose_cache(env);
+        }
+        let refs_before = refs(target);
+        let again = sync(env, &source, target, keys).ok()?;
+        same("new changesets", &again.contains(", 0 new; "), &true)
+            .map_err(|error| format!("{error}: {again}"))?;
+        same("references", &refs(target), &refs_before)?;
+    }
+    Ok(said)
+}
+
+#[test]
+fn a_mirror_goes_on_under_the_identity_that_made_it() {
+    for_all(names().map(|name| (name.to_owned(), name)), |identity| {
+        let env = TestEnv::new();
+        let target = old_mirror(&env, "halves-first", identity);
+        let said = goes_on(&env, &target, "")?;
+        same("identity", &said.contains(&format!("with the identity {identity}")), &true)?;
+        let source = Fixture::named("halves-whole").unpack(&env);
+        let made = Converted::make_as(&env, &source, &env.path("whole.git"), identity)?;
+        let published: BTreeSet<_> = refs(&target).values().map(ToString::to_string).collect();
+        same("references", &made.refs().values().cloned().collect(), &published)
+    });
+}
+
+#[test]
+fn a_mirror_with_edited_messages_is_grafted() {
+    for_all(names().map(|name| (name.to_owned(), name)), |identity| {
+        let env = TestEnv::new();
+        let target = old_mirror(&env, "halves-first", identity);
+        rewrite(&target, edited);
+        let said = goes_on(&env, &target, "")?;
+        same("identity", &said.contains(&format!("with the identity {identity}")), &true)
+            .map_err(|error| format!("{error}: {said}"))
+    });
+}
+
+#[test]
+fn plain_commits_are_grafted_and_verified() {
+    let env = TestEnv::new();
+    let target = old_mirror(&env, "halves-first", "native");
+    rewrite(&target, plain);
+    let said = goes_on(&env, &target, "").unwrap();
+    assert!(said.contains("another tool's"), "{said}");
+    // The same in place, where `verify` finds what was grafted beside the map.
+    let target = env.path("in-place.git");
+    std::fs::rename(env.path("target.git"), &target).unwrap();
+    let source = Fixture::named("halves-whole").unpack(&env);
+    let command = |name: &str| env.synchronise([Path::new(name), &source, &target]);
+    command("verify").ok().unwrap();
+    command("convert").ok().unwrap();
+    command("verify").ok().unwrap();
+    if env::has("git") {
+        git::fsck(&env, &target).unwrap();
+    } else {
+        skip("there is no git");
+    }
+}
+
+/// What a commit of another tool lacks does not stay away from what follows on it.
+#[test]
+fn what_follows_has_the_tree_of_the_identity() {
+    let env = TestEnv::new();
+    let target = old_mirror(&env, "halves-first", "fast-export");
+    rewrite(&target, plain);
+    goes_on(&env, &target, "identity = \"native\"").unwrap();
+    let whole = Fixture::named("halves-whole");
+    let half: BTreeSet<_> =
+        Fixture::named("halves-first").truth.changesets.into_iter().map(|c| c.node).collect();
+    let trees: BTreeSet<_> = commits(&target)
+        .into_iter()
+        .map(|id| {
+            let repository = Repository::open(&target).unwrap();
+            repository.find_commit(id).unwrap().tree_id().to_string()
+        })
+        .collect();
+    for changeset in whole.truth.served().filter(|changeset| !half.contains(&changeset.node)) {
+        assert!(trees.contains(&changeset.tree), "the tree of {}", changeset.node);
+    }
+}
+
+/// One commit on `refs/heads/theirs` that has nothing to do with any source.
+fn foreign_commit(target: &Path) {
+    let repository = Repository::open(target).unwrap();
+    let tree = repository.treebuilder(None).unwrap().write().unwrap();
+    let tree = repository.find_tree(tree).unwrap();
+    let who = git2::Signature::new("T", "t@t", &git2::Time::new(5, 0)).unwrap();
+    repository.commit(Some("refs/heads/theirs"), &who, &who, "theirs", &tree, &[]).unwrap();
+}
+
+#[test]
+fn an_unrelated_history_is_refused_and_stays() {
+    let env = TestEnv::new();
+    let target = env.path("target.git");
+    Repository::init_bare(&target).unwrap();
+    foreign_commit(&target);
+    let source = Fixture::named("halves-first").unpack(&env);
+    let before = refs(&target);
+    let ran = sync(&env, &source, &target, "");
+    let ran = ran.with_code(i32::from(exit::REFUSED)).unwrap();
+    let theirs = before["refs/heads/theirs"];
+    for words in [
+        &format!("1 commit is of no changeset ({theirs})")[..],
+        "changesets have no commit",
+        "hint: ",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+    }
+    assert_eq!(refs(&target), before);
+
+    // It is refused again, and not by what the first try has left.
+    sync(&env, &source, &target, "").with_code(i32::from(exit::REFUSED)).unwrap();
+    sync(&env, &source, &target, "graft = \"partial\"").ok().unwrap();
+    let after = refs(&target);
+    assert_eq!(after["refs/heads/theirs"], theirs);
+    assert!(after.contains_key("refs/heads/master"));
+    only_fast_forward(&before, &target).unwrap();
+}
+
+/// A commit that somebody has pushed to a mirror is not lost without a word.
+#[test]
+fn a_mirror_with_a_commit_of_somebody_else_is_refused() {
+    for keys in ["", "identity = \"native\""] {
+        let env = TestEnv::new();
+        let target = old_mirror(&env, "halves-first", "native");
+        foreign_commit(&target);
+        let source = Fixture::named("halves-whole").unpack(&env);
+        let before = refs(&target);
+        let ran = sync(&env, &source, &target, keys);
+        ran.with_code(i32::from(exit::REFUSED)).unwrap();
+        assert_eq!(refs(&target), before);
+    }
+}
