@@ -158,11 +158,10 @@ impl HasFault for SyncError {
         match self {
             Self::Folder { source, .. } => io_fault(source),
             Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
-            Self::NeverSynced { .. } => Fault::Config,
             Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
             Self::Wrong { .. } => Fault::Internal,
             Self::Refused { .. } | Self::Foreign { .. } => Fault::Refused,
-            Self::Lies { .. } => Fault::Config,
+            Self::NeverSynced { .. } | Self::Lies { .. } => Fault::Config,
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
         }
     }
