@@ -1,4 +1,5 @@
-//! Bounded decompression and the deflate that Git wants. Only home of `flate2` and `zstd`.
+//! Bounded decompression and the deflate that Git wants. With [`super::decompress`] the only home of
+//! `flate2` and `zstd`.
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use zstd::stream::raw::{Decoder as ZstdStream, InBuffer, Operation, OutBuffer};

@@ -10,7 +10,10 @@ use super::conversion::ConversionArgs;
 use super::exit;
 use crate::convert::{ConvertOptions, Verify};
 
-pub(super) use inspect::{InspectBundleArgs, InspectChangesetArgs, InspectCommand, ShowArgs};
+pub(super) use inspect::{
+    InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
+    InspectRepositoryArgs, ShowArgs,
+};
 
 /// Keeps Git mirrors of Mercurial repositories.
 #[derive(Debug, Parser)]
@@ -63,6 +66,8 @@ pub(super) enum CommandArgs {
     Sync(SyncArgs),
     /// Convert a Mercurial repository into a bare Git repository, or go on where that ended
     Convert(ConvertArgs),
+    /// Take over a mirror that another tool has made, without converting or publishing anything yet
+    Adopt(AdoptArgs),
     /// Compare a Mercurial repository with what was converted from it, bit by bit
     Verify(VerifyArgs),
     /// Show what we read of a Mercurial repository, to find out what is strange about one
@@ -117,6 +122,37 @@ pub(super) struct ConvertArgs {
     pub(super) conversion: ConversionArgs,
     #[command(flatten)]
     pub(super) damage: DamageArgs,
+}
+
+/// `adopt`
+#[derive(Debug, clap::Args)]
+pub(super) struct AdoptArgs {
+    /// The name of a mirror in the configuration, or a Mercurial repository
+    #[arg(value_name = "MIRROR|SOURCE")]
+    pub(super) place: String,
+    /// The bare Git repository that was made of the Mercurial one
+    #[arg(value_name = "TARGET.git")]
+    pub(super) target: Option<PathBuf>,
+    /// The `git-mapfile` of hg-git
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mapping", "fast_export"])]
+    pub(super) hg_git_map: Option<PathBuf>,
+    /// The path of hg-fast-export's state without the endings `-mapping` and `-marks`, such as
+    /// `repo.git/hg2git`
+    #[arg(long, value_name = "PREFIX", conflicts_with = "mapping")]
+    pub(super) fast_export: Option<PathBuf>,
+    /// The `hg2git-mapping` of hg-fast-export
+    #[arg(long, value_name = "FILE", requires = "marks")]
+    pub(super) mapping: Option<PathBuf>,
+    /// The `hg2git-marks` of hg-fast-export
+    #[arg(long, value_name = "FILE", requires = "mapping")]
+    pub(super) marks: Option<PathBuf>,
+    /// Write what is known then to this file, in the form of a git-mapfile
+    #[arg(long, value_name = "FILE")]
+    pub(super) export_map: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    #[command(flatten)]
+    pub(super) conversion: ConversionArgs,
 }
 
 /// `verify`

@@ -73,11 +73,16 @@ impl Ui {
 
     /// Prints a line of the result, even if quiet: somebody asked for it.
     pub(super) fn result(&self, line: &str) {
+        self.bytes(format!("{line}\n").as_bytes());
+    }
+
+    /// Prints bytes as they are: a result that is not ours to read.
+    pub(super) fn bytes(&self, bytes: &[u8]) {
         let stage = lock(&self.0.stage);
         around_bar(stage.as_ref(), || {
             let out = &mut *lock(&self.0.out);
             if out.stopped.is_none() {
-                out.stopped = writeln!(out.to, "{line}").err();
+                out.stopped = out.to.write_all(bytes).err();
             }
         });
     }

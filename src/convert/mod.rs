@@ -10,6 +10,7 @@ pub mod graft;
 pub mod identity;
 pub mod idmap;
 mod left_out;
+pub mod mapfiles;
 pub mod names;
 mod options;
 pub mod placeholder;

@@ -1,11 +1,14 @@
 //! Where a mirror begins: with nothing, or with commits that somebody has made already.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::error::NAMED;
+use super::source::read_source;
 use super::update::Run;
 use super::workspace::Workspace;
-use super::{ConvertOptions, SyncError};
+use super::{ConvertOptions, MirrorOptions, SyncError};
+use crate::base::{Interrupt, Progress};
 use crate::convert::IdMap;
 use crate::convert::graft::{ExistingCommit, GraftPolicy, Resolution, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
@@ -13,6 +16,68 @@ use crate::convert::idmap::Record;
 use crate::convert::placeholder::Placeholders;
 use crate::git::{BareRepository, Reference, destination};
 use crate::hg::Rev;
+
+/// What is taken over.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'p> {
+    /// The target of a mirror.
+    Mirror(&'p MirrorOptions),
+    /// A bare repository on this machine, which `convert` goes on with.
+    Bare {
+        /// The Mercurial repository.
+        source: &'p Path,
+        /// The bare repository.
+        target: &'p Path,
+        /// How the one becomes the other.
+        options: &'p ConvertOptions,
+    },
+}
+
+/// What was taken over.
+#[derive(Clone, Debug, Default)]
+pub struct Adopted {
+    /// The changesets that have a commit, in revision order.
+    pub commits: Vec<Record>,
+    /// How many changesets there are.
+    pub changesets: usize,
+    /// The identity to go on with.
+    pub identity: &'static str,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// Finds out which commits of a target stand for which changesets, and records it; converts and
+/// publishes nothing. `given` is what another tool remembers: it is checked, and what is not so is
+/// an error. Where something is recorded already, that stays.
+pub fn adopt(
+    place: Place<'_>,
+    given: &[Record],
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<Adopted, SyncError> {
+    let (source, options, target) = match place {
+        Place::Mirror(mirror) => (&mirror.source, &mirror.convert, Some(&mirror.target)),
+        Place::Bare { source, options, .. } => (&source.to_owned(), options, None),
+    };
+    let main_branch = &options.naming.main_branch;
+    let workspace = match place {
+        Place::Mirror(mirror) => Workspace::cache(&mirror.cache)?,
+        Place::Bare { target, .. } => Workspace::bare(target, main_branch)?,
+    };
+    read_source(source, &options.limits, interrupt, |attempt| {
+        let run = Run { attempt, options, target, progress, interrupt };
+        let git = workspace.open_git(main_branch)?;
+        let Base { identity, map, notes } = run.base(&workspace, &git, given)?;
+        let served = attempt.source.view().served();
+        let nodes = served.iter().map(|rev| attempt.source.changelog().node(rev));
+        Ok(Adopted {
+            commits: nodes.filter_map(|node| Some((node, map.commit(node)?))).collect(),
+            changesets: served.count(),
+            identity: identity.name(),
+            notes,
+        })
+    })
+}
 
 /// What a run goes on from.
 pub(super) struct Base {

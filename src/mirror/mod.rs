@@ -13,6 +13,7 @@ mod workspace;
 
 pub use crate::convert::ConvertOptions;
 pub use crate::convert::names::{MainBranch, RefNaming};
+pub use adopt::{Adopted, Place, adopt};
 pub use error::SyncError;
 pub use options::MirrorOptions;
 pub use publish::sync;

@@ -254,3 +254,36 @@ fn a_mirror_with_a_commit_of_somebody_else_is_refused() {
         assert_eq!(refs(&target), before);
     }
 }
+
+/// `adopt` with a git-mapfile: what it says is taken, what does not fit is refused, and it comes out
+/// again as it went in.
+#[test]
+fn a_map_of_another_tool_is_adopted_unless_it_lies() {
+    let env = TestEnv::new();
+    let source = Fixture::named("halves-first").unpack(&env);
+    let target = env.path("target.git");
+    let made = Converted::make_as(&env, &source, &target, "hg-git").unwrap();
+    std::fs::remove_dir_all(target.join("synchroniser")).unwrap();
+    let (map, out) = (env.path("git-mapfile"), env.path("out"));
+    let mut lines: Vec<_> = made.commits.iter().map(|(node, id)| format!("{id} {node}")).collect();
+    lines.sort();
+    let adopt = |lines: &[String]| {
+        std::fs::write(&map, format!("{}\n", lines.join("\n"))).unwrap();
+        let words = [Path::new("adopt"), &source, &target, Path::new("--hg-git-map"), &map];
+        env.synchronise(words.into_iter().chain([Path::new("--export-map"), &out]))
+    };
+    let mut wrong = lines.clone();
+    let (first, second) = (wrong[0][..40].to_owned(), wrong[1][..40].to_owned());
+    wrong[0].replace_range(..40, &second);
+    wrong[1].replace_range(..40, &first);
+    let ran = adopt(&wrong).with_code(i32::from(exit::CONFIG)).unwrap();
+    assert!(ran.stderr.contains("believe what the map says: 2 commits have not"), "{}", ran.stderr);
+    assert!(!target.join("synchroniser/map").exists());
+
+    let said = adopt(&lines).ok().unwrap();
+    assert!(said.contains("the identity is hg-git"), "{said}");
+    let mut written: Vec<_> =
+        std::fs::read_to_string(&out).unwrap().lines().map(str::to_owned).collect();
+    written.sort();
+    assert_eq!(written, lines);
+}

@@ -1,5 +1,6 @@
 //! `inspect` and what it shows.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -11,6 +12,14 @@ pub(in crate::cli) enum InspectCommand {
     Bundle(InspectBundleArgs),
     /// One changeset: who, when, what it touched, its extras
     Changeset(InspectChangesetArgs),
+    /// The manifest of a changeset: each file with its node and flag
+    Manifest(InspectChangesetArgs),
+    /// The bytes of a file, or what is known of them
+    File(InspectFileArgs),
+    /// How the text of a revision is stored: a full text and the deltas on top of it
+    DeltaChain(InspectChainArgs),
+    /// Formats, counts, phases, heads and names
+    Repository(InspectRepositoryArgs),
 }
 
 /// How something is shown.
@@ -41,6 +50,47 @@ pub(in crate::cli) struct InspectChangesetArgs {
     /// A revision number, a node or the beginning of one, or `tip`
     #[arg(value_name = "NODE|REV|tip")]
     pub(in crate::cli) revision: String,
+    #[command(flatten)]
+    pub(in crate::cli) show: ShowArgs,
+}
+
+/// `inspect file`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct InspectFileArgs {
+    /// The Mercurial repository
+    pub(in crate::cli) source: PathBuf,
+    /// The path of the file in the repository
+    pub(in crate::cli) path: OsString,
+    /// A revision number, a node or the beginning of one, or `tip`
+    #[arg(value_name = "NODE|REV|tip", default_value = "tip")]
+    pub(in crate::cli) revision: String,
+    /// Show what is known of the revision instead of its bytes; `--json` does so too
+    #[arg(long)]
+    pub(in crate::cli) metadata: bool,
+    #[command(flatten)]
+    pub(in crate::cli) show: ShowArgs,
+}
+
+/// `inspect delta-chain`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct InspectChainArgs {
+    /// The Mercurial repository
+    pub(in crate::cli) source: PathBuf,
+    /// `changelog`, `manifest`, or the path of a file
+    #[arg(value_name = "PATH|changelog|manifest")]
+    pub(in crate::cli) revlog: String,
+    /// A revision number or a node of this history
+    #[arg(value_name = "REV|NODE")]
+    pub(in crate::cli) revision: String,
+    #[command(flatten)]
+    pub(in crate::cli) show: ShowArgs,
+}
+
+/// `inspect repository`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct InspectRepositoryArgs {
+    /// The Mercurial repository
+    pub(in crate::cli) source: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) show: ShowArgs,
 }

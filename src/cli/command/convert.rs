@@ -70,7 +70,7 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
 }
 
 /// Writes lines of `<commit id> <node>`, the form of hg-git's git-mapfile.
-fn write_map(path: &Path, commits: &[(Node, ObjectId)]) -> io::Result<()> {
+pub(super) fn write_map(path: &Path, commits: &[(Node, ObjectId)]) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     for (node, id) in commits {
         writeln!(file, "{id} {node}")?;

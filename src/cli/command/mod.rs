@@ -1,5 +1,6 @@
 //! The commands, one file for each: options in, calls to the layers below, words out.
 
+mod adopt;
 mod config;
 mod convert;
 mod demo;
@@ -30,6 +31,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Serve(args) => serve::run(&args),
         CommandArgs::Sync(args) => sync::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
+        CommandArgs::Adopt(args) => adopt::run(&args, ui),
         CommandArgs::Verify(args) => verify::run(&args, ui),
         CommandArgs::Inspect(command) => inspect::run(&command, ui),
         CommandArgs::Demo(args) => demo::run(&args, ui),

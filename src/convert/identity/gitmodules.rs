@@ -44,11 +44,15 @@ impl Section {
         self.kind.eq_ignore_ascii_case(kind) && self.name.as_ref().map(AsRef::as_ref) == name
     }
 
-    /// The path of a submodule.
+    fn last(&self, key: &str) -> Option<&BString> {
+        let is_it = |(name, _): &&(BString, BString)| name.eq_ignore_ascii_case(key.as_bytes());
+        self.settings.iter().rfind(is_it).map(|(_, value)| value)
+    }
+
+    /// The path of a submodule; one without a URL does not count.
     fn path(&self) -> Option<BString> {
-        let is_path = |(key, _): &&(BString, BString)| key.eq_ignore_ascii_case(b"path");
-        let path = self.settings.iter().rfind(is_path).map(|(_, path)| path.clone());
-        path.filter(|_| self.kind.eq_ignore_ascii_case(b"submodule"))
+        self.last("url").filter(|_| self.kind.eq_ignore_ascii_case(b"submodule"))?;
+        self.last("path").cloned()
     }
 }
 
@@ -268,12 +272,12 @@ mod tests {
                 "[submodule \"z\"]\n\tpath = q\n\tpath = z\n\turl = u\n",
             ),
             (
-                "[SubModule \"T\"]\n\tPath = z\n",
-                "[SubModule \"T\"]\n\tPath = z\n\tpath = z\n\turl = u\n",
+                "[SubModule \"T\"]\n\tPath = z\n\tURL = u\n",
+                "[SubModule \"T\"]\n\tPath = z\n\tURL = u\n\tpath = z\n\turl = u\n",
             ),
             (
-                "[submodule \"t\"]\n\tpath = t\n\tpath = z\n",
-                "[submodule \"t\"]\n\tpath = t\n\tpath = z\n\tpath = z\n\turl = u\n",
+                "[submodule \"t\"]\n\tpath = t\n\tpath = z\n\turl = v\n",
+                "[submodule \"t\"]\n\tpath = t\n\tpath = z\n\turl = v\n\tpath = z\n\turl = u\n",
             ),
         ] {
             assert_eq!(made(tracked, &[("z", "u")]), expected, "{tracked:?}");

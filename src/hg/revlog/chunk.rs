@@ -3,6 +3,16 @@
 use super::error::Problem;
 use crate::base::compress::{DecompressError, Decompressor};
 
+/// How a stored chunk is compressed.
+pub(super) fn compression(chunk: &[u8]) -> &'static str {
+    match chunk.first() {
+        None | Some(0 | b'u') => "none",
+        Some(b'x') => "zlib",
+        Some(b'(') => "zstd",
+        Some(_) => "unknown",
+    }
+}
+
 /// The plain bytes of a stored chunk, at most `limit` of them.
 pub(super) fn decode(
     decompressor: &mut Decompressor,

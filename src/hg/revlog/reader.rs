@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::data::Window;
-use super::{Delta, Problem, Revlog, RevlogError, chunk};
+use super::{Delta, Entry, Problem, Revlog, RevlogError, chunk};
 use crate::base::compress::Decompressor;
 use crate::base::sha1;
 use crate::hg::{Node, Rev};
@@ -122,6 +122,13 @@ impl<'r> RevlogReader<'r> {
         self.broken.extend(links.iter().map(|(rev, _)| (*rev, culprit)));
     }
 
+    /// How the chunk of `rev` is compressed.
+    pub fn compression(&mut self, rev: Rev) -> Result<&'static str, RevlogError> {
+        let entry = self.revlog.entry(rev)?;
+        self.check_size(rev, u64::from(entry.stored_length).saturating_sub(1))?;
+        Ok(chunk::compression(stored(self.revlog, &mut self.window, rev, entry)?))
+    }
+
     /// The text of a revision that is stored in full.
     fn full_text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
         let text = self.chunk(rev)?;
@@ -176,13 +183,7 @@ impl<'r> RevlogReader<'r> {
         }
         // What is stored is never longer than what it stands for, but for a byte that says how.
         self.check_size(rev, u64::from(entry.stored_length).saturating_sub(1))?;
-        let outside =
-            || Problem::OutOfFile { offset: entry.offset, length: u64::from(entry.stored_length) };
-        let stored = match &revlog.data {
-            Some(file) => file.read(&mut self.window, entry.offset, entry.stored_length)?,
-            None => revlog.index.inline_data(rev, entry.stored_length as usize),
-        };
-        let stored = stored.ok_or_else(|| revlog.error(rev, outside()))?;
+        let stored = stored(revlog, &mut self.window, rev, entry)?;
         // A full text has its declared size; a delta has no more than we would hold of a text.
         let limit = match (entry.delta_base, entry.text_length) {
             (None, Some(size)) => size as usize,
@@ -190,6 +191,23 @@ impl<'r> RevlogReader<'r> {
         };
         chunk::decode(&mut self.decompressor, stored, limit).map_err(|p| revlog.error(rev, p))
     }
+}
+
+/// The chunk of `rev` as it is stored.
+fn stored<'s>(
+    revlog: &'s Revlog,
+    window: &'s mut Window,
+    rev: Rev,
+    entry: Entry,
+) -> Result<&'s [u8], RevlogError> {
+    let stored = match &revlog.data {
+        Some(file) => file.read(window, entry.offset, entry.stored_length)?,
+        None => revlog.index.inline_data(rev, entry.stored_length as usize),
+    };
+    stored.ok_or_else(|| {
+        let length = u64::from(entry.stored_length);
+        revlog.error(rev, Problem::OutOfFile { offset: entry.offset, length })
+    })
 }
 
 /// Checks that `text` hashes to the node of `rev`: SHA-1 over the parents' nodes, the smaller one

@@ -5,6 +5,10 @@
 
 mod bundle;
 mod changeset;
+mod delta_chain;
+mod file;
+mod manifest;
+mod repository;
 mod revision;
 
 use std::path::{Path, PathBuf};
@@ -79,6 +83,10 @@ pub(super) fn run(command: &InspectCommand, ui: &Ui) -> Outcome {
     match command {
         InspectCommand::Bundle(args) => bundle::run(args, ui),
         InspectCommand::Changeset(args) => changeset::run(args, ui),
+        InspectCommand::Manifest(args) => manifest::run(args, ui),
+        InspectCommand::File(args) => file::run(args, ui),
+        InspectCommand::DeltaChain(args) => delta_chain::run(args, ui),
+        InspectCommand::Repository(args) => repository::run(args, ui),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Names of revisions: numbers, nodes, beginnings of nodes, and `tip`.
 
 use super::InspectError;
+use crate::hg::revlog::Revlog;
 use crate::hg::{Node, Repository, Rev};
 
 /// The changeset called `name`. Whatever is there can be looked at, served or not; `tip` is the
@@ -17,8 +18,15 @@ pub(super) fn changeset(repository: &Repository, name: &str) -> Result<Rev, Insp
     found.ok_or_else(|| InspectError::NotFound { what: "changeset", name: name.to_owned() })
 }
 
+/// The revision of `revlog` with this number or node.
+pub(super) fn of_revlog(revlog: &Revlog, name: &str) -> Result<Rev, InspectError> {
+    let by_node = || revlog.rev(Node::from_hex(name.as_bytes())?);
+    let found = number(name, revlog.len()).or_else(by_node);
+    found.ok_or_else(|| InspectError::NotFound { what: "revision", name: name.to_owned() })
+}
+
 /// The revision with this number, if there are more than so many.
-pub(super) fn number(name: &str, len: usize) -> Option<Rev> {
+fn number(name: &str, len: usize) -> Option<Rev> {
     let digits = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
     let number: u32 = name.parse().ok().filter(|_| digits)?;
     ((number as usize) < len).then(|| Rev::new(number))

@@ -1,0 +1,119 @@
+//! `adopt`: a mirror of another tool, taken over.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::convert::write_map;
+use super::report::count;
+use super::{Outcome, config, interrupted_by_signals};
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault};
+use crate::cli::args::AdoptArgs;
+use crate::cli::exit;
+use crate::cli::ui::Ui;
+use crate::convert::idmap::Record;
+use crate::convert::mapfiles::{MapFileError, fast_export, git_mapfile};
+use crate::mirror::{self, Place, SyncError};
+
+/// Why `adopt` fails, apart from its configuration.
+#[derive(Debug, thiserror::Error)]
+enum AdoptCommandError {
+    /// No mirror has this name.
+    #[error("find the mirror {name}: the configuration has no such mirror")]
+    Unknown { name: String },
+    /// A file cannot be read or written.
+    #[error("use the file {}", path.display())]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// The state of another tool makes no sense.
+    #[error("read what another tool remembers")]
+    State(#[from] MapFileError),
+    /// The mirror is not taken over.
+    #[error("take over {name}")]
+    Adopt {
+        name: String,
+        #[source]
+        source: SyncError,
+    },
+}
+
+impl HasFault for AdoptCommandError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Unknown { .. } => Fault::Config,
+            Self::File { source, .. } => io_fault(source),
+            Self::State(source) => source.fault(),
+            Self::Adopt { source, .. } => source.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unknown { .. } => Some(
+                "name a mirror, or a Mercurial repository and a bare Git repository".to_owned(),
+            ),
+            Self::Adopt { source, .. } => source.hint(),
+            Self::File { .. } | Self::State(_) => None,
+        }
+    }
+}
+
+pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
+    let given = given(args)?;
+    let interrupt = interrupted_by_signals()?;
+    let (config, options);
+    let place = if let Some(target) = &args.target {
+        options = args.conversion.options();
+        Place::Bare { source: Path::new(&args.place), target, options: &options }
+    } else {
+        config = config::load(&args.config.config)?;
+        let found = config.mirror(&args.place);
+        let name = args.place.clone();
+        Place::Mirror(&found.ok_or(AdoptCommandError::Unknown { name })?.options)
+    };
+    let name = args.target.as_ref().map_or(args.place.clone(), |path| path.display().to_string());
+    let adopted = mirror::adopt(place, &given, ui, &interrupt)
+        .map_err(|source| AdoptCommandError::Adopt { name: name.clone(), source })?;
+    if let Some(path) = &args.export_map {
+        write_map(path, &adopted.commits)
+            .map_err(|source| AdoptCommandError::File { path: path.clone(), source })?;
+    }
+    ui.say(&format!(
+        "{name}: {} of {} have a commit; the identity is {}",
+        adopted.commits.len(),
+        count(adopted.changesets as u64, "changeset", "changesets"),
+        adopted.identity,
+    ));
+    for note in &adopted.notes {
+        ui.say(&format!("  note: {note}"));
+    }
+    Ok(exit::OK)
+}
+
+/// What the other tool remembers.
+fn given(args: &AdoptArgs) -> Result<Vec<Record>, AdoptCommandError> {
+    if let Some(map) = &args.hg_git_map {
+        return Ok(git_mapfile(&read(map)?)?);
+    }
+    let (mapping, marks) = match (&args.fast_export, &args.mapping, &args.marks) {
+        (Some(prefix), _, _) => (ending(prefix, "-mapping"), ending(prefix, "-marks")),
+        (None, Some(mapping), Some(marks)) => (mapping.clone(), marks.clone()),
+        _ => return Ok(Vec::new()),
+    };
+    Ok(fast_export(&read(&mapping)?, &read(&marks)?)?)
+}
+
+/// `prefix` with `end` after its last name.
+fn ending(prefix: &Path, end: &str) -> PathBuf {
+    let mut name = prefix.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, AdoptCommandError> {
+    fs::read(path).map_err(|source| AdoptCommandError::File { path: path.to_owned(), source })
+}
