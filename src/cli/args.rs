@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use super::conversion::ConversionArgs;
+use super::conversion::{CommitArgs, ConversionArgs};
 use super::exit;
 use crate::convert::{ConvertOptions, Verify};
 
@@ -64,6 +64,8 @@ pub(super) enum CommandArgs {
     Serve(ServeArgs),
     /// Sync mirrors now: all that are configured, or those named
     Sync(SyncArgs),
+    /// Show what a sync would change, and change nothing
+    Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or go on where that ended
     Convert(ConvertArgs),
     /// Take over a mirror that another tool has made, without converting or publishing anything yet
@@ -73,6 +75,8 @@ pub(super) enum CommandArgs {
     /// Show what we read of a Mercurial repository, to find out what is strange about one
     #[command(subcommand)]
     Inspect(InspectCommand),
+    /// Print every user of a repository and the author they become: an author map to edit
+    Authors(AuthorsArgs),
     /// Show the whole way: a repository, a push hook, a mirror. Changes nothing of yours
     Demo(DemoArgs),
     /// Look at the configuration
@@ -103,6 +107,19 @@ pub(super) struct SyncArgs {
     pub(super) mirrors: Vec<String>,
     #[command(flatten)]
     pub(super) damage: DamageArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+}
+
+/// `plan`
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanArgs {
+    /// Names from the configuration; all mirrors if there are none
+    #[arg(value_name = "MIRROR")]
+    pub(super) mirrors: Vec<String>,
+    /// Print the plan as JSON
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
 }
@@ -174,6 +191,15 @@ pub(super) struct VerifyArgs {
     pub(super) conversion: ConversionArgs,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
+}
+
+/// `authors`
+#[derive(Debug, clap::Args)]
+pub(super) struct AuthorsArgs {
+    /// The Mercurial repository
+    pub(super) source: PathBuf,
+    #[command(flatten)]
+    pub(super) commits: CommitArgs,
 }
 
 /// `demo`

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::{Fault, HasFault};
+use crate::convert::AuthorMapError;
 use crate::convert::identity::UnknownIdentity;
 use crate::git::credential::CredentialError;
 use crate::git::url::UrlError;
@@ -139,6 +140,24 @@ pub enum ProblemKind {
     /// Not a word for what is done with a history that another tool made.
     #[error("{value:?} is neither \"exact\" nor \"partial\"")]
     UnknownGraft {
+        /// What was written.
+        value: String,
+    },
+    /// Not a word for the phases that are served.
+    #[error("{value:?} is neither \"public\" nor \"draft\"")]
+    UnknownPhases {
+        /// What was written.
+        value: String,
+    },
+    /// An author map that cannot be used.
+    #[error("{}", cannot(source))]
+    AuthorMap {
+        /// What is wrong with it.
+        source: AuthorMapError,
+    },
+    /// A prefix that Git would refuse.
+    #[error("no name that Git allows begins with {value:?}")]
+    BadPrefix {
         /// What was written.
         value: String,
     },

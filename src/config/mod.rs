@@ -7,6 +7,7 @@
 mod error;
 mod file;
 mod keys;
+mod naming;
 mod options;
 mod resolve;
 mod target;
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use options::{DaemonOptions, MirrorConfig, Selector};
+
+pub(crate) use naming::{is_branch_name, is_prefix};
 
 use error::Problems;
 

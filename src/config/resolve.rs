@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use super::error::{ProblemKind, Problems};
 use super::file::{DaemonSection, File, LimitsSection, MirrorSection, Section};
+use super::naming::naming;
 use super::target::target;
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
+use crate::convert::AuthorMap;
 use crate::convert::graft::GraftPolicy;
 use crate::convert::identity::IdentityChoice;
-use crate::git::reference::is_valid_ref_name;
 use crate::git::url::TargetUrl;
-use crate::mirror::{ConvertOptions, MainBranch, MirrorOptions, RefNaming};
+use crate::hg::ServedPhases;
+use crate::mirror::{ConvertOptions, MirrorOptions};
 
 /// Where caches go unless the file says so.
 const CACHE: &str = "/var/cache/synchroniser";
@@ -205,9 +207,17 @@ fn mirror(
     }
     // All are looked at before the first that is missing ends it.
     let source = source(section, folders, problems);
-    let naming = naming(section, problems);
-    let identity = identity(section, problems);
-    let graft = graft(section, problems);
+    let convert = ConvertOptions {
+        identity: identity(section, problems),
+        graft: graft(section, problems),
+        authors: authors(section, folders, problems).into(),
+        phases: phases(section, problems),
+        naming: naming(section, problems),
+        notes: section.value.notes.unwrap_or(false),
+        limits: limits.clone(),
+        skip_damaged: section.value.skip_damaged.unwrap_or_default(),
+        verify: section.value.verify.unwrap_or_default(),
+    };
     let target = target(section, folders, problems);
     let selector = selector(section, target.as_ref().map(|target| &target.url), problems);
     let options = MirrorOptions {
@@ -215,14 +225,7 @@ fn mirror(
         source: source?,
         target: target?,
         cache: cache.join(name),
-        convert: ConvertOptions {
-            identity,
-            graft,
-            naming,
-            limits: limits.clone(),
-            skip_damaged: section.value.skip_damaged.unwrap_or_default(),
-            verify: section.value.verify.unwrap_or_default(),
-        },
+        convert,
     };
     Some(MirrorConfig { options, selector: selector? })
 }
@@ -262,24 +265,27 @@ fn graft(section: &Section<MirrorSection>, problems: &mut Problems) -> GraftPoli
     })
 }
 
-fn naming(section: &Section<MirrorSection>, problems: &mut Problems) -> RefNaming {
-    let mut naming = RefNaming::default();
-    match section.value.main.as_deref() {
-        None => {}
-        Some("") => section.wrong("main", ProblemKind::Empty, problems),
-        // Mercurial reserves the word: no branch can have it as its name.
-        Some("tip") => naming.main = MainBranch::Tip,
-        Some(branch) => naming.main = MainBranch::Branch(branch.to_owned()),
-    }
-    match section.value.main_branch.as_deref() {
-        None => {}
-        Some(name) if is_branch_name(name) => name.clone_into(&mut naming.main_branch),
-        Some(name) => {
-            let kind = ProblemKind::BadBranch { value: name.to_owned() };
-            section.wrong("main_branch", kind, problems);
-        }
-    }
-    naming
+/// The author map, read.
+fn authors(
+    section: &Section<MirrorSection>,
+    folders: &Folders,
+    problems: &mut Problems,
+) -> AuthorMap {
+    let Some(path) = &section.value.author_map else { return AuthorMap::default() };
+    AuthorMap::read(&folders.folder.join(path)).unwrap_or_else(|source| {
+        section.wrong("author_map", ProblemKind::AuthorMap { source }, problems);
+        AuthorMap::default()
+    })
+}
+
+/// Which changesets the source is taken to serve.
+fn phases(section: &Section<MirrorSection>, problems: &mut Problems) -> ServedPhases {
+    let Some(written) = section.value.phases.as_deref() else { return ServedPhases::default() };
+    ServedPhases::named(written).unwrap_or_else(|| {
+        let kind = ProblemKind::UnknownPhases { value: written.to_owned() };
+        section.wrong("phases", kind, problems);
+        ServedPhases::default()
+    })
 }
 
 /// Which hooks mean this mirror: what the section says, and else what the target is called.
@@ -315,14 +321,6 @@ pub(super) fn is_plain_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
-/// Whether Git takes `name` as a branch. Two that it would take as a reference it takes for
-/// something else on a command line.
-fn is_branch_name(name: &str) -> bool {
-    is_valid_ref_name(&format!("refs/heads/{name}"))
-        && !name.starts_with('-')
-        && !matches!(name, "@" | "HEAD")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -347,19 +345,6 @@ mod tests {
         }
         for name in ["", ".", "..", ".x", "-x", "a/b", "a b", "ä", &"x".repeat(101)] {
             assert!(!is_plain_name(name), "{name:?}");
-        }
-    }
-
-    #[test]
-    fn branch_names() {
-        for name in ["master", "main", "a/b", "release-1.0", "größe"] {
-            assert!(is_branch_name(name), "{name:?}");
-        }
-        for name in [
-            "", "a..b", "a b", "/a", "a/", "a//b", "a.", ".a", "a/.b", "x.lock", "x.lock/y", "@",
-            "a@{b", "-a", "a~1", "a\u{7f}", "HEAD", "a\\b",
-        ] {
-            assert!(!is_branch_name(name), "{name:?}");
         }
     }
 

@@ -61,7 +61,8 @@ pub(super) fn convert_changesets(
             let earlier = || input.map.commit(input.changelog.node(parent));
             commits.get(&parent).copied().or_else(earlier)
         };
-        let changeset = changesets.changeset(rev)?;
+        let mut changeset = changesets.changeset(rev)?;
+        changeset.user = input.rules.user(&changeset.user);
         // The input is closed under ancestors, together with the map.
         let parents = input.rules.identity.parents(rev, &changeset, &mut history)?;
         let parents: Vec<_> = parents.into_iter().filter_map(commit_of).collect();

@@ -72,6 +72,13 @@ pub enum ConvertError {
         #[source]
         source: TreeError,
     },
+    /// The notes cannot be gone on with.
+    #[error("add notes")]
+    Notes {
+        /// What is wrong.
+        #[source]
+        source: TreeError,
+    },
     /// New objects cannot be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
@@ -92,7 +99,9 @@ impl HasFault for ConvertError {
             Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
             Self::Changesets(broken) => broken.fault(),
             Self::Files(broken) => broken.fault(),
-            Self::Tree { source, .. } | Self::Existing { source } => source.fault(),
+            Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
+                source.fault()
+            }
             Self::Sink(error) => error.fault(),
             Self::Interrupted(error) => error.fault(),
             Self::Worker => Fault::Internal,
@@ -109,7 +118,9 @@ impl HasFault for ConvertError {
             Self::NoManifest { .. } | Self::NoFile { .. } => {
                 Some("`hg verify` on the source shows all that is damaged".to_owned())
             }
-            Self::Tree { source, .. } | Self::Existing { source } => source.hint(),
+            Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
+                source.hint()
+            }
             Self::Sink(error) => error.hint(),
             Self::Interrupted(error) => error.hint(),
             Self::Worker => None,

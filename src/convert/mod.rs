@@ -1,5 +1,6 @@
 //! Changesets into commits: what a source and an identity make, bit by bit the same everywhere.
 
+pub mod authors;
 mod blobs;
 mod clashes;
 mod commits;
@@ -12,20 +13,23 @@ pub mod idmap;
 mod left_out;
 pub mod mapfiles;
 pub mod names;
+pub mod notes;
 mod options;
 pub mod placeholder;
 mod places;
 mod plan;
 pub mod refs;
+pub mod selection;
 mod submodules;
 mod verify;
 
+pub use authors::{AuthorMap, AuthorMapError};
 pub use engine::{Conversion, Input, convert};
 pub use error::ConvertError;
 pub use idmap::IdMap;
 pub use left_out::LeftOut;
 pub use options::{ConvertOptions, Rules, Verify};
 pub use verify::{
-    Chosen, Findings, Selection, Subject, VerifyError, VerifyReport, verify, verify_changesets,
-    verify_objects,
+    Chosen, Findings, Subject, VerifyError, VerifyReport, VerifySelection, verify,
+    verify_changesets, verify_objects,
 };

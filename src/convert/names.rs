@@ -1,26 +1,60 @@
 //! Which names of a source become references, and what the main branch follows.
 
-use bstr::BString;
+use std::collections::BTreeMap;
+
+use bstr::{BStr, BString, ByteSlice};
 
 use super::placeholder::Placeholders;
 use super::refs::{SourceNames, WantedRefs, name_refs};
+use super::selection::{NameKind, Selection};
+use crate::base::text::utf8_or_latin1;
 use crate::hg::repository::{Names, TAGS};
 use crate::hg::revlog::RevlogError;
 use crate::hg::store::bookmarks::is_divergent;
-use crate::hg::{BranchTable, Repository, Rev};
+use crate::hg::{BranchTable, Node, Repository, Rev};
 
 /// How source names become references.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefNaming {
-    /// The Git branch that follows [`RefNaming::main`], without `refs/heads/`.
+    /// The Git branch that follows [`RefNaming::main`], without `refs/heads/` and the prefix.
     pub main_branch: String,
     /// What the main branch follows.
     pub main: MainBranch,
+    /// What every branch and every tag begins with, the main branch too.
+    pub prefix: String,
+    /// What is to become of the names of named branches and bookmarks.
+    pub branches: BTreeMap<String, String>,
+    /// What is to become of the names of tags.
+    pub tags: BTreeMap<String, String>,
+    /// Which names become references at all. The main branch always does.
+    pub selection: Selection,
+    /// What the tags begin with that stand for named branches whose heads are all closed; `None`
+    /// for no such tags.
+    pub closed_branches: Option<String>,
+    /// What the branches begin with that stand for topics. `None` to pay no heed to topics: a
+    /// changeset with one is on its named branch then, like any other.
+    pub topics: Option<String>,
 }
 
 impl Default for RefNaming {
     fn default() -> Self {
-        Self { main_branch: "master".to_owned(), main: MainBranch::Tip }
+        Self {
+            main_branch: "master".to_owned(),
+            main: MainBranch::Tip,
+            prefix: String::new(),
+            branches: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            selection: Selection::default(),
+            closed_branches: None,
+            topics: None,
+        }
+    }
+}
+
+impl RefNaming {
+    /// The name of the main branch as Git has it, without `refs/heads/`.
+    pub fn main_name(&self) -> String {
+        format!("{}{}", self.prefix, self.main_branch)
     }
 }
 
@@ -31,6 +65,16 @@ pub enum MainBranch {
     Tip,
     /// The tipmost open head of the named branch with this name, usually `default`.
     Branch(String),
+}
+
+impl From<&str> for MainBranch {
+    /// What is written so. Mercurial reserves the word `tip`: no branch can have it as its name.
+    fn from(text: &str) -> Self {
+        match text {
+            "tip" => Self::Tip,
+            branch => Self::Branch(branch.to_owned()),
+        }
+    }
 }
 
 /// The references that a source asks for.
@@ -52,10 +96,14 @@ pub fn source_refs(
     placeholders: &Placeholders,
     table: &mut BranchTable,
 ) -> Result<SourceRefs, RevlogError> {
-    let names = source.names(table, &|node| placeholders.kind(TAGS.into(), node).is_some())?;
+    let lost = |node| placeholders.kind(TAGS.into(), node).is_some();
+    let names = source.names(table, naming.topics.is_some(), &lost)?;
     let table_grew = names.table_grew;
     let mut notes: Vec<_> = names.tags.notes.iter().map(ToString::to_string).collect();
-    notes.extend(names.tags.unknown.iter().map(|(tag, node)| {
+    let selection = &naming.selection;
+    let has = |kind, name: &BStr| selection.has(kind, &utf8_or_latin1(name));
+    let unknown = names.tags.unknown.iter().filter(|(tag, _)| selection.has(NameKind::Tag, tag));
+    notes.extend(unknown.map(|(tag, node)| {
         format!("left out the tag {tag:?}: its changeset {} is not served", node.short())
     }));
     let node = |rev: Rev| source.changelog().node(rev);
@@ -63,24 +111,31 @@ pub fn source_refs(
     if let (None, MainBranch::Branch(branch), Some(_)) = (main, &naming.main, source.view().tip()) {
         notes.push(format!("the branch {branch:?} has no open head, so there is no main branch"));
     }
-    let open = names.branches.iter().map(|(name, branch)| {
+    let published = names.branches.iter().filter(|(name, _)| has(NameKind::Branch, name.as_bstr()));
+    let open = published.clone().map(|(name, branch)| {
         (name.clone(), branch.open_heads().map(|head| node(head.rev)).collect())
     });
+    let closed = published.filter(|(_, branch)| branch.is_closed());
+    let closed = closed.filter_map(|(name, branch)| Some((name.clone(), node(branch.tip()?.rev))));
     // Mercurial does not show these to clients either: they are this clone's memory of another one.
     let (divergent, own): (Vec<_>, Vec<_>) =
         names.bookmarks.iter().partition(|(name, _)| is_divergent(name));
     notes.extend(
         divergent.iter().map(|(name, _)| format!("left out the divergent bookmark {name:?}")),
     );
-    let bookmarks = own.into_iter().map(|(name, rev)| (name.clone(), node(*rev)));
-    let tags = names.tags.known.iter().map(|(name, node)| (BString::from(name.as_str()), *node));
+    let own = own.into_iter().filter(|(name, _)| has(NameKind::Bookmark, name.as_bstr()));
+    let tags = names.tags.known.iter().filter(|(name, _)| selection.has(NameKind::Tag, name));
+    let topics = names.topics.iter().filter(|(name, _)| has(NameKind::Topic, name.as_bstr()));
+    let heads = |heads: &[Rev]| heads.iter().map(|rev| node(*rev)).collect::<Vec<Node>>();
     let names = SourceNames {
         main,
         branches: open.collect(),
-        bookmarks: bookmarks.collect(),
-        tags: tags.collect(),
+        topics: topics.map(|(name, revs)| (name.clone(), heads(revs))).collect(),
+        bookmarks: own.map(|(name, rev)| (name.clone(), node(*rev))).collect(),
+        tags: tags.map(|(name, node)| (BString::from(name.as_str()), *node)).collect(),
+        closed: closed.collect(),
     };
-    Ok(SourceRefs { wanted: name_refs(&names, &naming.main_branch), notes, table_grew })
+    Ok(SourceRefs { wanted: name_refs(&names, naming), notes, table_grew })
 }
 
 /// What the main branch follows.

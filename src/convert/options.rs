@@ -1,9 +1,15 @@
 //! What a conversion is asked for.
 
+use std::sync::Arc;
+
+use bstr::BString;
+
+use super::authors::{self, AuthorMap};
 use super::graft::GraftPolicy;
 use super::identity::{Identity, IdentityChoice};
 use super::names::RefNaming;
 use crate::base::Limits;
+use crate::hg::ServedPhases;
 
 /// What a sync verifies before references move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -24,8 +30,14 @@ pub struct ConvertOptions {
     pub identity: IdentityChoice,
     /// What is done with a target whose history is not that of the source in every commit.
     pub graft: GraftPolicy,
+    /// Who stands in place of which users.
+    pub authors: Arc<AuthorMap>,
+    /// Which changesets the source is taken to serve.
+    pub phases: ServedPhases,
     /// How source names become references.
     pub naming: RefNaming,
+    /// Whether each commit gets a note that names its changeset.
+    pub notes: bool,
     /// What outside data may cost.
     pub limits: Limits,
     /// Whether damaged file revisions become placeholders, and do not end a run.
@@ -37,7 +49,7 @@ pub struct ConvertOptions {
 impl ConvertOptions {
     /// What decides commits, once it is settled which identity it is.
     pub fn rules(&self, identity: &'static dyn Identity) -> Rules {
-        Rules { identity }
+        Rules { identity, authors: self.authors.clone() }
     }
 }
 
@@ -47,4 +59,21 @@ impl ConvertOptions {
 pub struct Rules {
     /// How a changeset becomes a commit.
     pub identity: &'static dyn Identity,
+    /// Who stands in place of which users, before the identity makes authors of them.
+    pub authors: Arc<AuthorMap>,
+}
+
+impl Rules {
+    /// The user that the identity gets to see in place of `user`.
+    pub fn user(&self, user: &[u8]) -> BString {
+        if self.authors.is_empty() {
+            return user.into();
+        }
+        self.authors.find(&self.identity.known_as(user)).map_or_else(|| user.into(), BString::from)
+    }
+
+    /// The author that `user` becomes.
+    pub fn author(&self, user: &[u8]) -> BString {
+        authors::author(self.identity, &self.user(user))
+    }
 }

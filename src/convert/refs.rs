@@ -1,25 +1,30 @@
 //! The names of a source, made into references.
 //!
-//! One rule, a pure function of the source's names:
+//! One rule, a pure function of the source's names and of what the operator asks for:
 //!
-//! 1. A name that is not UTF-8 is read as Latin-1.
+//! 1. A name that is not UTF-8 is read as Latin-1. If the operator has another one in its place, it
+//!    is that one. The name of a topic or of a closed branch gets the prefix of these.
 //! 2. What Git does not take in a name is written as `%` and two hexadecimal digits for each byte.
 //!    No two names become one by this: a `%` that two hexadecimal digits follow is written so too.
 //!    A name without any character is written as `%`.
 //! 3. Names take their place in order: the main branch, the named branches from the oldest to the
-//!    youngest, further heads, bookmarks, and apart from these the tags. One that cannot stand
+//!    youngest, further heads, topics, further heads of topics, bookmarks; and apart from these the
+//!    tags, and closed branches. One that cannot stand
 //!    beside an earlier one (the same, the same but for case, or `a` beside `a/b`), or that is too
 //!    long, has each `/` written as `%2F` and gets `-` and the first eight hexadecimal digits of
 //!    the SHA-1 of the name in the source.
 //!
-//! Every name that is not the source's own is reported.
+//! The prefix of all references is no part of the names that the rule is about: it is put before
+//! what comes out of it. Every reference that is not called as in the source, or as the operator asks, is reported.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::names::RefNaming;
 use crate::base::text::utf8_or_latin1;
 use crate::base::{hex, sha1};
+use crate::git::reference::{BRANCHES, TAGS};
 use crate::hg::Node;
 
 /// The names that a source gives to changesets.
@@ -30,10 +35,14 @@ pub struct SourceNames {
     /// The named branches that have an open head, from the oldest to the youngest, each with its
     /// open heads, the tipmost first.
     pub branches: Vec<(BString, Vec<Node>)>,
+    /// The topics, from the oldest to the youngest, each with its heads, the tipmost first.
+    pub topics: Vec<(BString, Vec<Node>)>,
     /// The bookmarks.
     pub bookmarks: Vec<(BString, Node)>,
     /// The tags.
     pub tags: Vec<(BString, Node)>,
+    /// The named branches whose heads are all closed, each with the tipmost one.
+    pub closed: Vec<(BString, Node)>,
 }
 
 /// A reference that the target is to have.
@@ -54,40 +63,76 @@ pub struct WantedRefs {
     pub renamed: Vec<String>,
 }
 
-/// Names the references of a source. `main_branch` is the branch that follows the source's main
-/// changeset, without `refs/heads/`.
-pub fn name_refs(names: &SourceNames, main_branch: &str) -> WantedRefs {
+/// Names the references of a source.
+pub fn name_refs(names: &SourceNames, naming: &RefNaming) -> WantedRefs {
     let mut wanted = WantedRefs::default();
-    let mut branches = Namespace::new("refs/heads/");
+    let mut branches = Namespace::new(format!("{BRANCHES}{}", naming.prefix));
     if let Some(node) = names.main {
-        let name = branches.claim(main_branch.as_bytes().as_bstr()).0;
+        let name = branches.claim(&naming.main_branch, naming.main_branch.as_bytes().as_bstr()).0;
         wanted.refs.push(WantedRef { name, node });
     }
-    for (branch, heads) in &names.branches {
-        if let Some(tipmost) = heads.first() {
-            wanted.add(&mut branches, "branch", branch.as_bstr(), *tipmost);
-        }
-    }
-    for (branch, heads) in &names.branches {
-        for head in heads.iter().skip(1) {
-            let name = [branch, b"-".as_slice(), head.short().as_bytes()].concat();
-            wanted.add(&mut branches, "head", name.as_bstr(), *head);
-        }
-    }
-    let mut tags = Namespace::new("refs/tags/");
+    let asked = |name: &BStr, map: &BTreeMap<String, String>, before: &str| {
+        let text = utf8_or_latin1(name);
+        let text = map.get(text.as_ref()).map_or(text.as_ref(), String::as_str);
+        format!("{before}{text}")
+    };
+    let of_branch = |name: &BStr| asked(name, &naming.branches, "");
+    wanted.add_heads(&mut branches, "branch", &names.branches, of_branch);
+    let of_topic =
+        |name: &BStr| asked(name, &BTreeMap::new(), naming.topics.as_deref().unwrap_or_default());
+    wanted.add_heads(&mut branches, "topic", &names.topics, of_topic);
     for (bookmark, node) in &names.bookmarks {
-        wanted.add(&mut branches, "bookmark", bookmark.as_bstr(), *node);
+        let name = of_branch(bookmark.as_bstr());
+        wanted.add(&mut branches, "bookmark", bookmark.as_bstr(), &name, *node);
     }
+    let mut tags = Namespace::new(format!("{TAGS}{}", naming.prefix));
     for (tag, node) in &names.tags {
-        wanted.add(&mut tags, "tag", tag.as_bstr(), *node);
+        let name = asked(tag.as_bstr(), &naming.tags, "");
+        wanted.add(&mut tags, "tag", tag.as_bstr(), &name, *node);
+    }
+    if let Some(before) = &naming.closed_branches {
+        for (branch, node) in &names.closed {
+            let name = asked(branch.as_bstr(), &naming.branches, before);
+            wanted.add(&mut tags, "closed branch", branch.as_bstr(), &name, *node);
+        }
     }
     wanted
 }
 
 impl WantedRefs {
-    fn add(&mut self, namespace: &mut Namespace, what: &str, source: &BStr, node: Node) {
-        let (name, same) = namespace.claim(source);
-        if !same {
+    /// Adds the tipmost head of each, then the further ones.
+    fn add_heads(
+        &mut self,
+        namespace: &mut Namespace,
+        what: &str,
+        all: &[(BString, Vec<Node>)],
+        asked: impl Fn(&BStr) -> String,
+    ) {
+        for (name, heads) in all {
+            if let Some(tipmost) = heads.first() {
+                self.add(namespace, what, name.as_bstr(), &asked(name.as_bstr()), *tipmost);
+            }
+        }
+        for (name, heads) in all {
+            for head in heads.iter().skip(1) {
+                let source = [name, b"-".as_slice(), head.short().as_bytes()].concat();
+                let asked = format!("{}-{}", asked(name.as_bstr()), head.short());
+                self.add(namespace, "head", source.as_bstr(), &asked, *head);
+            }
+        }
+    }
+
+    /// Adds what is called `source` there and should be called `asked` here.
+    fn add(
+        &mut self,
+        namespace: &mut Namespace,
+        what: &str,
+        source: &BStr,
+        asked: &str,
+        node: Node,
+    ) {
+        let (name, same) = namespace.claim(asked, source);
+        if !same || source.to_str().is_err() {
             self.renamed.push(format!("the {what} {source:?} of the source is {name} here"));
         }
         self.refs.push(WantedRef { name, node });
@@ -101,7 +146,7 @@ const SUFFIX_LENGTH: usize = 9;
 
 /// References that share a prefix, and so can clash.
 struct Namespace {
-    prefix: &'static str,
+    prefix: String,
     /// The names taken, in lower case.
     taken: HashSet<String>,
     /// Every folder that a taken name lies in, in lower case.
@@ -109,14 +154,14 @@ struct Namespace {
 }
 
 impl Namespace {
-    fn new(prefix: &'static str) -> Self {
+    fn new(prefix: String) -> Self {
         Self { prefix, taken: HashSet::new(), folders: HashSet::new() }
     }
 
-    /// Takes a place for a name; says whether the reference has just that name.
-    fn claim(&mut self, source: &BStr) -> (String, bool) {
-        let text = utf8_or_latin1(source);
-        let mut name = escape(&text);
+    /// Takes a place for what is called `source` in the source and should be called `asked`; says
+    /// whether it is.
+    fn claim(&mut self, asked: &str, source: &BStr) -> (String, bool) {
+        let mut name = escape(asked);
         let too_long = self.prefix.len() + name.len() > MAX_LENGTH;
         if too_long || !self.is_free(&name) {
             let digest = hex::encode(&sha1::digest(&[source]));
@@ -130,7 +175,7 @@ impl Namespace {
             name.push('_');
         }
         self.take(&name);
-        let same = source.as_bytes() == name.as_bytes();
+        let same = asked == name;
         (format!("{}{name}", self.prefix), same)
     }
 
@@ -211,7 +256,7 @@ mod tests {
 
     fn tags(names: &[&str]) -> Vec<String> {
         let names = SourceNames { tags: named(names), ..SourceNames::default() };
-        let wanted = name_refs(&names, "master").refs.into_iter();
+        let wanted = name_refs(&names, &RefNaming::default()).refs.into_iter();
         wanted.map(|wanted| wanted.name.strip_prefix("refs/tags/").unwrap().to_owned()).collect()
     }
 
@@ -227,8 +272,9 @@ mod tests {
             ],
             bookmarks: named(&["@", "a b", "default"]),
             tags: named(&["default", "v1", "V1"]),
+            ..SourceNames::default()
         };
-        let wanted = name_refs(&names, "master");
+        let wanted = name_refs(&names, &RefNaming::default());
         let refs: Vec<_> =
             wanted.refs.iter().map(|r| format!("{} {}", r.name, r.node.short())).collect();
         insta::assert_snapshot!(refs.join("\n"), @r"
@@ -253,6 +299,58 @@ the bookmark "@" of the source is refs/heads/%40 here
 the bookmark "a b" of the source is refs/heads/a%20b here
 the bookmark "default" of the source is refs/heads/default-7505d64a here
 the tag "V1" of the source is refs/tags/V1-c14e3dde here
+"#);
+    }
+
+    #[test]
+    fn what_the_operator_asks_for_goes_through_the_same_rule() {
+        let map = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(old, new)| ((*old).to_owned(), (*new).to_owned())).collect()
+        };
+        let naming = RefNaming {
+            prefix: "hg/".to_owned(),
+            branches: map(&[("default", "trunk"), ("b", "sp ace"), ("c", "master"), ("@", "at")]),
+            tags: map(&[("v1", "1.0"), ("v2", "1.0")]),
+            closed_branches: Some("archive/".to_owned()),
+            topics: Some("topic/".to_owned()),
+            ..RefNaming::default()
+        };
+        let names = SourceNames {
+            main: Some(node(9)),
+            branches: vec![
+                ("default".into(), vec![node(9), node(1)]),
+                ("b".into(), vec![node(2)]),
+                ("c".into(), vec![node(3)]),
+                (b"l\xe4".into(), vec![node(4)]),
+            ],
+            topics: vec![("default".into(), vec![node(5), node(6)])],
+            bookmarks: named(&["@"]),
+            tags: named(&["v1", "v2"]),
+            closed: named(&["default", "old"]),
+        };
+        let wanted = name_refs(&names, &naming);
+        let refs: Vec<_> =
+            wanted.refs.iter().map(|r| format!("{} {}", r.name, r.node.short())).collect();
+        insta::assert_snapshot!(refs.join("\n"), @r"
+refs/heads/hg/master 090909090909
+refs/heads/hg/trunk 090909090909
+refs/heads/hg/sp%20ace 020202020202
+refs/heads/hg/master-84a51684 030303030303
+refs/heads/hg/lä 040404040404
+refs/heads/hg/trunk-010101010101 010101010101
+refs/heads/hg/topic/default 050505050505
+refs/heads/hg/topic/default-060606060606 060606060606
+refs/heads/hg/at 010101010101
+refs/tags/hg/1.0 010101010101
+refs/tags/hg/1.0-a1047eab 020202020202
+refs/tags/hg/archive/trunk 010101010101
+refs/tags/hg/archive/old 020202020202
+");
+        insta::assert_snapshot!(wanted.renamed.join("\n"), @r#"
+the branch "b" of the source is refs/heads/hg/sp%20ace here
+the branch "c" of the source is refs/heads/hg/master-84a51684 here
+the branch "l\xe4" of the source is refs/heads/hg/lä here
+the tag "v2" of the source is refs/tags/hg/1.0-a1047eab here
 "#);
     }
 

@@ -8,6 +8,14 @@ pub const BRANCHES: &str = "refs/heads/";
 /// Where tags live.
 pub const TAGS: &str = "refs/tags/";
 
+/// The notes that name changesets.
+pub const HG_NOTES: &str = "refs/notes/hg";
+
+/// Whether references of this name are mirrored: branches, tags, and the notes that name changesets.
+pub fn is_mirrored(name: &str) -> bool {
+    name.starts_with(BRANCHES) || name.starts_with(TAGS) || name == HG_NOTES
+}
+
 /// A reference and the object that it names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {

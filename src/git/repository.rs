@@ -299,6 +299,15 @@ impl BareRepository {
         Ok(found)
     }
 
+    /// What the reference `name` points at; `None` if there is none.
+    pub fn reference(&self, name: &str) -> Result<Option<ObjectId>, RepositoryError> {
+        match self.repository().find_reference(name) {
+            Ok(reference) => Ok(reference.target().map(ObjectId::from)),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(self.references_error(error)),
+        }
+    }
+
     /// What `HEAD` names, whether or not that exists yet; `None` if it names a commit itself.
     pub fn head(&self) -> Option<String> {
         let head = self.repository().find_reference("HEAD").ok()?;

@@ -128,6 +128,11 @@ impl Changeset {
         self.extra("branch").filter(|branch| !branch.is_empty()).unwrap_or(BStr::new("default"))
     }
 
+    /// The topic that the evolve extension has put it in.
+    pub fn topic(&self) -> Option<&BStr> {
+        self.extra("topic").filter(|topic| !topic.is_empty())
+    }
+
     /// Whether this changeset closes its branch head.
     pub fn closes_branch(&self) -> bool {
         self.extra("close").is_some()

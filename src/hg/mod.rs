@@ -11,9 +11,11 @@ pub mod repository;
 pub mod revlog;
 pub mod store;
 pub mod subrepo;
+mod topics;
 
 pub use branch_table::BranchTable;
 pub use changelog::{Changelog, Changeset, Date};
 pub use dag::{Dag, RevSet};
 pub use node::{Node, Rev};
 pub use repository::Repository;
+pub use store::view::ServedPhases;

@@ -9,8 +9,9 @@ use super::manifest::Manifest;
 use super::revlog::{Revlog, RevlogError, RevlogFiles};
 use super::store::branches::{Branch, branches};
 use super::store::tags::{self, Tags, TagsFile};
-use super::store::view::ServedView;
-use super::store::{Layout, OpenError, ViewError};
+use super::store::view::{ServedPhases, ServedView};
+use super::store::{Layout, OpenError, Phase, ViewError};
+use super::topics::Topics;
 use super::{BranchTable, Changelog, Node, Rev};
 use crate::base::{Fault, HasFault, Limits, RepoPath};
 
@@ -80,6 +81,9 @@ pub const TAGS: &str = ".hgtags";
 pub struct Names {
     /// The named branches, from the oldest to the youngest, with their heads.
     pub branches: Vec<(BString, Branch)>,
+    /// The topics, from the oldest to the youngest, with their heads, the newest first. None unless
+    /// they are asked for.
+    pub topics: Vec<(BString, Vec<Rev>)>,
     /// The bookmarks.
     pub bookmarks: Vec<(BString, Rev)>,
     /// The tags.
@@ -91,6 +95,15 @@ pub struct Names {
 impl Repository {
     /// Opens the repository at `path`, the folder that holds `.hg` or `.hg` itself.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, RepositoryError> {
+        Self::open_with(path, limits, ServedPhases::Shown)
+    }
+
+    /// The same, with `phases` served.
+    pub fn open_with(
+        path: &Path,
+        limits: &Limits,
+        phases: ServedPhases,
+    ) -> Result<Self, RepositoryError> {
         let layout = Layout::open(path, limits)?;
         let revlog = |source| RepositoryError::Revlog { path: path.to_owned(), source };
         let open = |name: &str, files: &RevlogFiles| {
@@ -101,7 +114,7 @@ impl Repository {
             Changelog::new(open("00changelog", &layout.changelog())?).map_err(revlog)?;
         let manifests = open("00manifest", &layout.manifest())?;
         let lookup = |node: Node| changelog.rev(node);
-        let view = ServedView::read(&layout, limits, changelog.dag(), &lookup)
+        let view = ServedView::read(&layout, limits, changelog.dag(), &lookup, phases)
             .map_err(|source| RepositoryError::View { path: path.to_owned(), source })?;
         Ok(Self {
             path: path.to_owned(),
@@ -146,20 +159,40 @@ impl Repository {
     }
 
     /// The names of what it serves. Reads the served changesets that `table` does not have, and the
-    /// tags of every head. Where `lost` says so of a revision of `.hgtags`, it may be unreadable, and
-    /// has no tags.
+    /// tags of every head; with `topics` also all that is draft. Where `lost` says so of a revision of
+    /// `.hgtags`, it may be unreadable, and has no tags.
+    ///
+    /// A draft changeset with a topic is a head of the topic then, and never of its named branch.
     pub fn names(
         &self,
         table: &mut BranchTable,
+        topics: bool,
         lost: &dyn Fn(Node) -> bool,
     ) -> Result<Names, RevlogError> {
         let (dag, served) = (self.changelog.dag(), self.view.served());
         let table_grew = table.fill(&self.changelog, served)?;
-        let mut by_name = branches(dag, served, |rev| table.branch(rev), |rev| table.closes(rev));
+        let topics = if topics { self.topics(table)? } else { Topics::default() };
+        let name = |rev| topics.scope(rev).unwrap_or_else(|| table.branch(rev));
+        let mut by_name = branches(dag, served, name, |rev| table.closes(rev));
+        let topics = topics.with_heads(&mut by_name);
         let in_order = table.names().iter();
         let branches = in_order.filter_map(|name| by_name.remove_entry(name)).collect();
         let bookmarks = self.view.bookmarks().to_vec();
-        Ok(Names { branches, bookmarks, tags: self.tags(lost)?, table_grew })
+        Ok(Names { branches, topics, bookmarks, tags: self.tags(lost)?, table_grew })
+    }
+
+    /// The topics of the draft changesets that are served. Those of public ones have had their time.
+    fn topics(&self, table: &BranchTable) -> Result<Topics, RevlogError> {
+        let mut topics = Topics::default();
+        let mut changesets = self.changelog.reader();
+        for rev in self.view.served().iter() {
+            if self.view.phases().of(rev) == Phase::Draft
+                && let Some(topic) = changesets.changeset(rev)?.topic()
+            {
+                topics.add(rev, table.branch(rev), topic);
+            }
+        }
+        Ok(topics)
     }
 
     /// The tags, from the `.hgtags` of every head.

@@ -59,12 +59,12 @@ pub fn adopt(
         Place::Mirror(mirror) => (&mirror.source, &mirror.convert, Some(&mirror.target)),
         Place::Bare { source, options, .. } => (&source.to_owned(), options, None),
     };
-    let main_branch = &options.naming.main_branch;
+    let main_branch = &options.naming.main_name();
     let workspace = match place {
         Place::Mirror(mirror) => Workspace::cache(&mirror.cache)?,
         Place::Bare { target, .. } => Workspace::bare(target, main_branch)?,
     };
-    read_source(source, &options.limits, interrupt, |attempt| {
+    read_source(source, options, interrupt, |attempt| {
         let run = Run { attempt, options, target, progress, interrupt };
         let git = workspace.open_git(main_branch)?;
         let Base { identity, map, notes } = run.base(&workspace, &git, given)?;
@@ -108,14 +108,19 @@ impl Run<'_> {
             .collect::<Result<_, _>>()?;
         if existing.is_empty() {
             let identity = choice.for_new_targets();
-            let map = workspace.create_map(identity, &[], &[])?;
+            let map = workspace.create_map(identity, &[], &[], &self.options.authors)?;
             return Ok(Base { identity, map, notes: Vec::new() });
         }
         let found = self.resolve(git, choice, &existing, given)?;
         if let Some(error) = self.objection(workspace, &found) {
             return Err(error);
         }
-        let map = workspace.create_map(found.identity, &found.records, &found.grafted)?;
+        let map = workspace.create_map(
+            found.identity,
+            &found.records,
+            &found.grafted,
+            &self.options.authors,
+        )?;
         Ok(Base { identity: found.identity, map, notes: notes(&found, existing.len()) })
     }
 

@@ -141,7 +141,7 @@ mod tests {
         write_source(&source);
         let (options, interrupt) = (ConvertOptions::default(), Interrupt::default());
         let workspace = Workspace::bare(&target, "master").unwrap();
-        let checked = read_source(&source, &options.limits, &interrupt, |attempt| {
+        let checked = read_source(&source, &options, &interrupt, |attempt| {
             let git = workspace.open_git("master")?;
             let (options, interrupt, progress) = (&options, &interrupt, &NoProgress);
             let run = Run { attempt, options, target: None, progress, interrupt };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Interrupted};
+use crate::convert::authors::recorded::RecordedAuthorsError;
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::{IdMapError, Record};
 use crate::convert::placeholder::PlaceholdersError;
@@ -64,6 +65,9 @@ pub enum SyncError {
     /// What is there was made with another identity.
     #[error(transparent)]
     Identity(#[from] RecordedIdentityError),
+    /// The author map is another one than before.
+    #[error(transparent)]
+    Authors(#[from] RecordedAuthorsError),
     /// There are commits that are of no changeset.
     #[error(
         "go on with the history in {place}: {}", told(*strangers, first_strangers, *missing, first_missing)
@@ -134,6 +138,7 @@ impl SyncError {
             Self::Map(error) => error,
             Self::Placeholders(error) => error,
             Self::Identity(error) => error,
+            Self::Authors(error) => error,
             Self::Git(error) => error,
             Self::Convert(error) => error,
             Self::Sink(error) => error,

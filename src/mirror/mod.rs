@@ -4,8 +4,10 @@ mod adopt;
 mod check;
 mod error;
 mod options;
+mod plan;
 mod publish;
 mod report;
+mod snapshot;
 mod source;
 mod update;
 mod verify;
@@ -16,6 +18,10 @@ pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, Place, adopt};
 pub use error::SyncError;
 pub use options::MirrorOptions;
+pub use plan::{
+    KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
+    SyncPlan, plan,
+};
 pub use publish::sync;
 pub use report::{ConvertReport, RefChange, SyncReport};
 pub use update::convert;

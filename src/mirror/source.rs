@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::SyncError;
 use crate::base::{Fault, HasFault, Interrupt, Limits};
+use crate::convert::ConvertOptions;
 use crate::hg::Repository;
 use crate::hg::store::Layout;
 
@@ -43,14 +44,15 @@ impl Attempt<'_> {
 /// be damaged and somebody was writing to it.
 pub(super) fn read_source<T>(
     path: &Path,
-    limits: &Limits,
+    options: &ConvertOptions,
     interrupt: &Interrupt,
     mut read: impl FnMut(&Attempt<'_>) -> Result<T, SyncError>,
 ) -> Result<T, SyncError> {
+    let limits = &options.limits;
     let mut pauses = PAUSES.into_iter();
     loop {
         let before = State::of(path, limits);
-        let opened = Repository::open(path, limits).map_err(SyncError::from);
+        let opened = Repository::open_with(path, limits, options.phases).map_err(SyncError::from);
         let error = match opened
             .and_then(|source| read(&Attempt { source: &source, path, limits, before: &before }))
         {
@@ -130,11 +132,11 @@ mod tests {
         count: &mut usize,
         mut meanwhile: impl FnMut(usize),
     ) -> Result<(), SyncError> {
-        let limits = Limits::default();
+        let options = ConvertOptions::default();
         // A repository that opens, and a reader that finds damage.
         let store = folder.path().join(".hg/store/00changelog.i");
         std::fs::write(&store, []).unwrap();
-        read_source(folder.path(), &limits, &Interrupt::default(), |attempt| {
+        read_source(folder.path(), &options, &Interrupt::default(), |attempt| {
             *count += 1;
             meanwhile(*count);
             let error = attempt.source.changelog().reader().changeset(Rev::new(0)).map(drop);
@@ -146,7 +148,9 @@ mod tests {
     fn damage_that_nobody_makes_is_reported_at_once() {
         let folder = torn();
         let opened =
-            read_source(folder.path(), &Limits::default(), &Interrupt::default(), |_| Ok(()));
+            read_source(folder.path(), &ConvertOptions::default(), &Interrupt::default(), |_| {
+                Ok(())
+            });
         assert!(matches!(opened, Err(SyncError::Source(RepositoryError::Revlog { .. }))));
         let mut count = 0;
         let damaged = read(&folder, &mut count, |_| {});
@@ -175,7 +179,7 @@ mod tests {
         std::os::unix::fs::symlink("host:1", folder.path().join(".hg/store/lock")).unwrap();
         let interrupt = Interrupt::default();
         interrupt.raise();
-        let read = read_source(folder.path(), &Limits::default(), &interrupt, |_| Ok(()));
+        let read = read_source(folder.path(), &ConvertOptions::default(), &interrupt, |_| Ok(()));
         assert_eq!(read.unwrap_err().fault(), Fault::Interrupted);
     }
 }

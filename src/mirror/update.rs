@@ -13,12 +13,15 @@ use crate::base::{Interrupt, Progress};
 use crate::convert::engine::{Conversion, Input};
 use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
+use crate::convert::notes::{Previous, write_notes};
 use crate::convert::placeholder::{Placeholder, Placeholders};
 use crate::convert::refs::WantedRefs;
 use crate::convert::{ConvertError, IdMap, Rules, Verify, engine};
 use crate::git::destination::Target;
 use crate::git::pack::PackWriter;
+use crate::git::reference::{BRANCHES, HG_NOTES};
 use crate::git::repository::RefEdit;
+use crate::git::sink::ObjectSink;
 use crate::git::staging::Staging;
 use crate::git::{BareRepository, ObjectId, Reference};
 use crate::hg::{Repository, Rev};
@@ -63,10 +66,10 @@ pub fn convert(
     let start = Instant::now();
     // Only a source that opens makes a target.
     let mut workspace = None;
-    let updated = read_source(source, &options.limits, interrupt, |attempt| {
+    let updated = read_source(source, options, interrupt, |attempt| {
         let workspace = match &mut workspace {
             Some(workspace) => workspace,
-            none => none.insert(Workspace::bare(target, &options.naming.main_branch)?),
+            none => none.insert(Workspace::bare(target, &options.naming.main_name())?),
         };
         Run { attempt, options, target: None, progress, interrupt }.update(workspace)
     })?;
@@ -101,9 +104,10 @@ impl<'r> Run<'r> {
     /// Converts what is new and moves the references: pack, then map, then references, each
     /// durable before the next begins.
     pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
-        let git = workspace.open_git(&self.options.naming.main_branch)?;
+        let git = workspace.open_git(&self.options.naming.main_name())?;
         let Base { identity, mut map, mut notes } = self.base(workspace, &git, &[])?;
         let rules = &self.options.rules(identity);
+        workspace.settle_authors(rules, self.source(), &map)?;
         let changelog = self.source().changelog();
         let served: Vec<Rev> = self.source().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
@@ -137,26 +141,33 @@ impl<'r> Run<'r> {
         notes.extend(named.renamed);
         notes.extend(more);
         // Every served changeset has a commit now.
-        let wanted: Vec<_> = named
+        let mut wanted: Vec<_> = named
             .refs
             .into_iter()
             .filter_map(|r| Some(Reference::new(r.name, map.commit(r.node)?)))
             .collect();
+        let commit_of =
+            |rev: &Rev| map.commit(changelog.node(*rev)).map(|id| (changelog.node(*rev), id));
+        let commits: Vec<Record> = served.iter().filter_map(commit_of).collect();
         self.interrupt.check()?;
-        let before = git.refs()?;
+        let mut before = git.refs()?;
+        if self.options.notes {
+            let new: Vec<Record> = new.iter().filter_map(commit_of).collect();
+            let old = git.reference(HG_NOTES)?.map(|id| Reference::new(HG_NOTES, id));
+            wanted.extend(self.notes(&git, old.as_ref(), &commits, &new)?);
+            before.extend(old);
+        }
         let dropped = self.move_refs(&git, &map, &wanted, &before)?;
         notes.extend(
             dropped.iter().map(|name| format!("{name} is gone: the source has no such name now")),
         );
-        let commit_of =
-            |rev: &Rev| map.commit(changelog.node(*rev)).map(|id| (changelog.node(*rev), id));
         Ok(Updated {
             changesets: served.len(),
             converted: new.len(),
             wanted,
             before: before.into_iter().map(|r| (r.name, r.id)).collect(),
             notes,
-            commits: served.iter().filter_map(commit_of).collect(),
+            commits,
         })
     }
 
@@ -170,25 +181,40 @@ impl<'r> Run<'r> {
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
         let input = self.input(rules, map, placeholders, new);
-        let (folder, known) = (git.pack_folder(), git.known()?);
-        if new.len() <= SMALL {
-            let staging = Staging::new(&folder, known)?;
-            let conversion = self.certain(engine::convert(&input, git, &staging)?)?;
-            staging.save()?;
-            return Ok(conversion);
-        }
-        let pack = PackWriter::new(&folder, known)?;
-        let conversion = self.certain(engine::convert(&input, git, &pack)?)?;
-        pack.save()?;
-        Ok(conversion)
+        keep(git, new.len(), |sink| self.certain(engine::convert(&input, git, sink)?))
+    }
+
+    /// Adds the notes that are missing to those that are there; `new` are those of
+    /// `commits` that were converted by this run.
+    fn notes(
+        &self,
+        git: &BareRepository,
+        old: Option<&Reference>,
+        commits: &[Record],
+        new: &[Record],
+    ) -> Result<Option<Reference>, SyncError> {
+        let contents = match old {
+            Some(old) => git.read(old.id)?.map(|(_, contents)| contents).unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let previous = old.map(|old| Previous { commit: old.id, contents: &contents });
+        let tip = self.source().view().tip();
+        let newest =
+            tip.map(|tip| self.source().changelog().reader().changeset(tip)).transpose()?;
+        let seconds = newest.map_or(0, |changeset| changeset.date.seconds);
+        let missing = if old.is_some() { new.len() } else { commits.len() };
+        let tip =
+            keep(git, missing, |sink| write_notes(previous, commits, new, seconds, git, sink))?;
+        git.refresh()?;
+        Ok(tip.map(|tip| Reference::new(HG_NOTES, tip)))
     }
 
     /// Refuses placeholders for what may only look damaged, because somebody writes to the source.
-    fn certain(&self, conversion: Conversion) -> Result<Conversion, SyncError> {
+    fn certain(&self, conversion: Conversion) -> Result<Conversion, ConvertError> {
         let doubtful = conversion.placeholders.iter().any(Placeholder::is_for_damage);
         match !doubtful || self.attempt.is_calm() {
             true => Ok(conversion),
-            false => Err(ConvertError::Files(conversion.broken).into()),
+            false => Err(ConvertError::Files(conversion.broken)),
         }
     }
 
@@ -251,8 +277,28 @@ impl<'r> Run<'r> {
         let removals = dropped.iter().map(|name| RefEdit { name: name.clone(), new: None });
         let updates = wanted.iter().map(|r| RefEdit { name: r.name.clone(), new: Some(r.id) });
         let edits: Vec<_> = removals.chain(updates).collect();
-        let head = format!("refs/heads/{}", self.options.naming.main_branch);
+        let head = format!("{BRANCHES}{}", self.options.naming.main_name());
         git.update_refs(&edits, names.contains(head.as_str()).then_some(&head))?;
         Ok(dropped)
     }
+}
+
+/// Hands `write` a place for about the objects of so many changesets. They are on disk when
+/// this returns.
+fn keep<T>(
+    git: &BareRepository,
+    changesets: usize,
+    write: impl FnOnce(&dyn ObjectSink) -> Result<T, ConvertError>,
+) -> Result<T, SyncError> {
+    let (folder, known) = (git.pack_folder(), git.known()?);
+    if changesets <= SMALL {
+        let staging = Staging::new(&folder, known)?;
+        let written = write(&staging)?;
+        staging.save()?;
+        return Ok(written);
+    }
+    let pack = PackWriter::new(&folder, known)?;
+    let written = write(&pack)?;
+    pack.save()?;
+    Ok(written)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::workspace::Workspace;
 use super::{MirrorOptions, SyncError};
 use crate::base::{Interrupt, Progress};
-use crate::convert::{self, Selection, Subject, VerifyReport, verify_objects};
+use crate::convert::{self, Subject, VerifyReport, VerifySelection, verify_objects};
 use crate::git::BareRepository;
 use crate::git::destination;
 
@@ -13,7 +13,7 @@ use crate::git::destination;
 /// target that is a bare repository on this machine has its objects read too.
 pub fn verify(
     options: &MirrorOptions,
-    selection: &Selection,
+    selection: &VerifySelection,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, SyncError> {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::SyncError;
 use crate::base::durable::replace_file;
-use crate::convert::IdMap;
+use crate::convert::authors::recorded as authors;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
 use crate::convert::placeholder::{Placeholders, PlaceholdersError};
+use crate::convert::{AuthorMap, IdMap, Rules};
 use crate::git::BareRepository;
-use crate::hg::Node;
-use crate::hg::{BranchTable, Changelog};
+use crate::hg::{BranchTable, Changelog, Node, Repository};
 
 /// Where the parts of a mirror are, and the proof that nobody else works on them.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ impl Workspace {
     /// The cache folder of a mirror: `git/`, `map`, `identity` and `lock` in `folder`.
     pub(super) fn cache(folder: &Path) -> Result<Self, SyncError> {
         let lock = lock(folder)?;
-        let (git, map) = (folder.join("git"), folder.join("map"));
-        Ok(Self { git, map, branches: folder.join("branches"), _lock: lock })
+        let (git, map, branches) = parts(folder);
+        Ok(Self { git, map, branches, _lock: lock })
     }
 
     /// A bare repository with its map beside its own files, in `synchroniser/`. It is made if it is
@@ -67,9 +67,11 @@ impl Workspace {
         identity: &dyn Identity,
         records: &[Record],
         grafted: &[Node],
+        authors: &AuthorMap,
     ) -> Result<IdMap, SyncError> {
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.map, identity)?;
+        authors::write(&self.map, authors)?;
         Ok(IdMap::create(&self.map, records, grafted)?)
     }
 
@@ -81,6 +83,20 @@ impl Workspace {
     /// Keeps the placeholders for later runs: before the map, which names commits that have them.
     pub(super) fn save_placeholders(&self, list: &Placeholders) -> Result<(), PlaceholdersError> {
         list.save(&Placeholders::beside(&self.map))
+    }
+
+    /// Checks that the author map in `rules` makes the same of what is converted as the one that it
+    /// was made with, and records it.
+    pub(super) fn settle_authors(
+        &self,
+        rules: &Rules,
+        source: &Repository,
+        map: &IdMap,
+    ) -> Result<(), SyncError> {
+        if authors::check(&self.map, rules, source, map)? {
+            authors::write(&self.map, &rules.authors)?;
+        }
+        Ok(())
     }
 
     /// The branches of the changesets that earlier runs have read.
@@ -109,6 +125,11 @@ impl Workspace {
     pub(super) fn git(&self) -> &Path {
         &self.git
     }
+}
+
+/// Where the bare repository, the map and the table of branches of a cache folder are.
+pub(super) fn parts(folder: &Path) -> (PathBuf, PathBuf, PathBuf) {
+    (folder.join("git"), folder.join("map"), folder.join("branches"))
 }
 
 /// Makes `folder` and takes the lock in it, which ends with the process at the latest.

@@ -20,9 +20,11 @@ fn help_lists_the_commands_and_the_exit_codes() {
     Commands:
       serve    Listen for push hooks and sync the mirrors that they ask for
       sync     Sync mirrors now: all that are configured, or those named
+      plan     Show what a sync would change, and change nothing
       convert  Convert a Mercurial repository into a bare Git repository, or go on where that ended
       verify   Compare a Mercurial repository with what was converted from it, bit by bit
       inspect  Show what we read of a Mercurial repository, to find out what is strange about one
+      authors  Print every user of a repository and the author they become: an author map to edit
       demo     Show the whole way: a repository, a push hook, a mirror. Changes nothing of yours
       config   Look at the configuration
       help     Print this message or the help of the given subcommand(s)
@@ -57,6 +59,8 @@ fn every_command_has_help() {
     for command in [
         "serve",
         "sync",
+        "plan",
+        "authors",
         "convert",
         "verify",
         "inspect bundle",

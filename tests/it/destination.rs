@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use synchroniser::base::{Fault, HasFault as _, Interrupt, NoProgress, Progress};
 use synchroniser::git::destination::{
-    self, Destination, PublishError, RefOutcome, RefResult, RefUpdate, Target,
+    self, Destination, FETCHED, PublishError, RefOutcome, RefResult, RefUpdate, Target,
 };
 use synchroniser::git::{ObjectId, Reference};
 
@@ -91,6 +91,13 @@ impl Place {
                 entry.to_object(&repository).unwrap();
             }
         }
+    }
+
+    /// Brings what the target has into the repository of `history`.
+    fn fetch(&self, history: &History) -> Result<BTreeMap<String, ObjectId>, PublishError> {
+        let mut destination = destination::open(&self.target, &history.path())?;
+        let found = destination.fetch(&NoProgress, &Interrupt::default())?;
+        Ok(found.into_iter().map(|reference| (reference.name, reference.id)).collect())
     }
 
     pub(crate) fn publish(
@@ -191,6 +198,32 @@ pub(crate) fn contract(place: &dyn Fn() -> Place) {
     a_long_history_arrives_whole(&place());
     file_and_folder_do_not_mix(&place());
     many_references(&place());
+    gives_what_it_has(&place());
+}
+
+/// What a target has comes to an empty repository, whole, and again when it has more.
+fn gives_what_it_has(place: &Place) {
+    let (history, copy) = (History::new(), History::new());
+    assert_eq!(place.fetch(&copy).unwrap(), BTreeMap::new());
+    let line = history.line("a", 3);
+    place.publish(&history, &[(MASTER, line[1]), (SIDE, line[0]), (TAG, line[0])]).unwrap();
+    let names = |references: BTreeMap<String, ObjectId>| {
+        let fetched = |name: &str| format!("{FETCHED}{}", name.strip_prefix("refs/").unwrap());
+        references.into_iter().map(|(name, id)| (fetched(&name), id)).collect::<BTreeMap<_, _>>()
+    };
+    for tip in [line[1], line[2]] {
+        place.publish(&history, &[(MASTER, tip)]).unwrap();
+        assert_eq!(place.fetch(&copy).unwrap(), names(place.refs()));
+        let copied = Place { target: Target::local(&copy.path()), repository: copy.path() };
+        assert_eq!(copied.refs(), names(place.refs()));
+        copied.assert_complete();
+    }
+    let interrupt = Interrupt::default();
+    interrupt.raise();
+    let late = History::new();
+    let mut destination = destination::open(&place.target, &late.path()).unwrap();
+    let error = destination.fetch(&NoProgress, &interrupt).unwrap_err();
+    assert_eq!(error.fault(), Fault::Interrupted, "{error:?}");
 }
 
 fn creates_then_changes_nothing(place: &Place) {

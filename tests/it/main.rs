@@ -18,6 +18,7 @@ mod hostile;
 mod identities;
 mod inspect;
 mod layers;
+mod options;
 mod oracle_bundles;
 mod oracle_convert;
 mod oracle_corpus;

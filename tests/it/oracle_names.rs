@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use bstr::BString;
 use git2::{ObjectType, Oid, Repository};
+use synchroniser::convert::names::RefNaming;
 use synchroniser::convert::refs::{SourceNames, name_refs};
 use synchroniser::git::tree::Mode;
 use synchroniser::git::tree_name::forbidden;
@@ -162,7 +163,7 @@ fn git_takes_every_reference_name_that_we_make() {
         return skip("there is no git");
     }
     let env = TestEnv::new();
-    let wanted = name_refs(&fixture_names(), "master").refs;
+    let wanted = name_refs(&fixture_names(), &RefNaming::default()).refs;
     assert!(wanted.len() > 150, "{}", wanted.len());
     for wanted in &wanted {
         env.run("git", ["check-ref-format", &wanted.name])

@@ -67,7 +67,7 @@ pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
     let (config, options);
     let place = if let Some(target) = &args.target {
-        options = args.conversion.options();
+        options = args.conversion.options()?;
         Place::Bare { source: Path::new(&args.place), target, options: &options }
     } else {
         config = config::load(&args.config.config)?;

@@ -17,7 +17,7 @@ use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::convert::{ConvertOptions, Selection};
+use crate::convert::{ConvertOptions, VerifySelection};
 use crate::daemon::Daemon;
 use crate::git::BareRepository;
 
@@ -165,7 +165,7 @@ fn show(places: &Places, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> 
     let report = verify::compare(
         &places.source,
         &places.target,
-        &Selection::default(),
+        &VerifySelection::default(),
         &options,
         ui,
         interrupt,

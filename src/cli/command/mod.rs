@@ -1,10 +1,12 @@
 //! The commands, one file for each: options in, calls to the layers below, words out.
 
 mod adopt;
+mod authors;
 mod config;
 mod convert;
 mod demo;
 mod inspect;
+mod plan;
 mod report;
 mod serve;
 mod sync;
@@ -30,10 +32,12 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
     match command {
         CommandArgs::Serve(args) => serve::run(&args),
         CommandArgs::Sync(args) => sync::run(&args, ui),
+        CommandArgs::Plan(args) => plan::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
         CommandArgs::Adopt(args) => adopt::run(&args, ui),
         CommandArgs::Verify(args) => verify::run(&args, ui),
         CommandArgs::Inspect(command) => inspect::run(&command, ui),
+        CommandArgs::Authors(args) => authors::run(&args, ui),
         CommandArgs::Demo(args) => demo::run(&args, ui),
         CommandArgs::Config(args) => config::run(args, ui),
     }

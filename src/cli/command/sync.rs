@@ -73,7 +73,7 @@ fn asked(mirror: &MirrorOptions, typed: DamageArgs) -> MirrorOptions {
 }
 
 /// The mirrors with these names, or all.
-fn select<'a>(
+pub(super) fn select<'a>(
     config: &'a Config,
     names: &[String],
 ) -> Result<Vec<&'a MirrorOptions>, SyncCommandError> {

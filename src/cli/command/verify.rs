@@ -9,7 +9,7 @@ use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::convert::idmap::IN_REPOSITORY;
-use crate::convert::{self, ConvertOptions, Selection, Subject, VerifyError, VerifyReport};
+use crate::convert::{self, ConvertOptions, Subject, VerifyError, VerifyReport, VerifySelection};
 use crate::mirror::{self, SyncError};
 
 /// Source and target cannot be compared.
@@ -53,9 +53,10 @@ impl HasFault for VerifyCommandError {
 
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
-    let selection = Selection { changesets: args.changeset.clone(), since: args.since.clone() };
+    let selection =
+        VerifySelection { changesets: args.changeset.clone(), since: args.since.clone() };
     let report = if let Some(target) = &args.target {
-        compare(&args.source, target, &selection, &args.conversion.options(), ui, &interrupt)?
+        compare(&args.source, target, &selection, &args.conversion.options()?, ui, &interrupt)?
     } else {
         let config = config::load(&args.config.config)?;
         let name = args.source.display().to_string();
@@ -77,7 +78,7 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
 pub(super) fn compare(
     source: &Path,
     target: &Path,
-    selection: &Selection,
+    selection: &VerifySelection,
     options: &ConvertOptions,
     ui: &Ui,
     interrupt: &Interrupt,

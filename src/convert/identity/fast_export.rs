@@ -3,6 +3,8 @@
 //! It writes a stream for `git fast-import`, which refuses some of what it is given; those
 //! changesets, which have no commit there, get a sound one here.
 
+use std::borrow::Cow;
+
 use bstr::{BStr, BString};
 
 use super::person::person;
@@ -43,6 +45,13 @@ impl Identity for FastExport {
             author,
             headers: Vec::new(),
             message: message.into_bytes(),
+        }
+    }
+
+    fn known_as<'u>(&self, user: &'u [u8]) -> Cow<'u, str> {
+        match utf8_or_latin1(user) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches('"')),
+            Cow::Owned(text) => Cow::Owned(text.trim_matches('"').to_owned()),
         }
     }
 
@@ -149,9 +158,8 @@ fn unquote(quoted: &[u8]) -> Option<Vec<u8>> {
 
 /// The user as it is written into the stream, or ours if `git fast-import` refuses that.
 fn user(user: &[u8]) -> BString {
-    let text = utf8_or_latin1(user);
-    let text = text.trim_matches('"');
-    let (name, address) = split(text);
+    let text = FastExport.known_as(user);
+    let (name, address) = split(&text);
     let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         Some(inner) if !inner.is_empty() && !inner.contains('"') => inner,
         _ => &name,

@@ -14,8 +14,12 @@ pub mod submodules;
 pub(super) use hg_git::is_refused_as_dotgit as is_refused_by_hg_git;
 
 pub use choice::{AUTO, IdentityChoice, choices};
+pub(super) use person::address;
+
+use std::borrow::Cow;
 
 use crate::base::similar::similar;
+use crate::base::text::utf8_or_latin1;
 use crate::base::{Fault, HasFault, RepoPath, RepoPathBuf};
 use crate::git::ObjectId;
 use crate::git::commit::Commit;
@@ -96,6 +100,11 @@ pub trait Identity: Sync {
 
     /// The commit of a changeset. Never fails: whatever people typed has a commit.
     fn commit(&self, facts: &Facts<'_>) -> Commit;
+
+    /// The user as an author map names them.
+    fn known_as<'u>(&self, user: &'u [u8]) -> Cow<'u, str> {
+        utf8_or_latin1(user)
+    }
 
     /// Whether each commit says which changeset it was made from, so that a lost map can be made
     /// again.

@@ -28,6 +28,14 @@ pub(super) fn person(user: &[u8]) -> String {
     format!("{name} <{address}>")
 }
 
+/// The address that a user typed; empty if there is none.
+pub(in crate::convert) fn address(user: &str) -> String {
+    match user.split_once('<') {
+        Some((_, brackets)) => bracketed_address(brackets).trim().to_owned(),
+        None => split_address(user).1,
+    }
+}
+
 /// The address in the text after the first `<`.
 fn bracketed_address(text: &str) -> &str {
     let inside = |part| str::split(part, '>').next().unwrap_or_default();

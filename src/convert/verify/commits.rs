@@ -49,13 +49,14 @@ pub(super) fn compare(
         context.interrupt.check()?;
         context.progress.advance(1);
         let node = changelog.node(rev);
-        let changeset = match changesets.changeset(rev) {
+        let mut changeset = match changesets.changeset(rev) {
             Ok(changeset) => changeset,
             Err(error) => {
                 differences.add_error(&error);
                 continue;
             }
         };
+        changeset.user = context.rules.user(&changeset.user);
         check_link(context, rev, &changeset, differences);
         let manifest = match context.source.manifests().rev(changeset.manifest) {
             Some(manifest) => manifests.text(manifest),
@@ -80,7 +81,7 @@ pub(super) fn compare(
     }
     compare_names(context, &wanted, &commits, differences)?;
     compare_map(context, &commits, differences);
-    Ok(())
+    super::notes::compare(context, &commits, differences)
 }
 
 /// The references that the source asks for.

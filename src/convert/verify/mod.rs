@@ -9,6 +9,7 @@ mod commits;
 mod comparison;
 mod files;
 mod made_by;
+mod notes;
 mod replay;
 mod selection;
 mod target;
@@ -32,7 +33,7 @@ use crate::hg::repository::RepositoryError as HgError;
 use crate::hg::{Repository, Rev};
 
 pub use chosen::{Chosen, Findings, verify_changesets};
-pub use selection::{Selection, Subject};
+pub use selection::{Subject, VerifySelection};
 
 /// What was compared, and what differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,12 +163,12 @@ struct Reading<'r> {
 /// looked for in both.
 pub fn verify(
     subject: &Subject<'_>,
-    selection: &Selection,
+    selection: &VerifySelection,
     options: &ConvertOptions,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyError> {
-    let source = &Repository::open(subject.source, &options.limits)?;
+    let source = &Repository::open_with(subject.source, &options.limits, options.phases)?;
     let target = &BareRepository::open(subject.git)?;
     let settled = recorded::settled(subject.map, options.identity)?;
     let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));

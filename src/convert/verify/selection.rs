@@ -6,14 +6,14 @@ use crate::hg::{Node, Repository, Rev, RevSet};
 /// Which changesets are to be verified: all that are served, unless something is chosen. A
 /// changeset is chosen by its node, the beginning of it, or its revision number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct VerifySelection {
     /// Single changesets.
     pub changesets: Vec<String>,
     /// All but this one and its ancestors.
     pub since: Option<String>,
 }
 
-impl Selection {
+impl VerifySelection {
     /// Whether nothing is chosen.
     pub fn is_all(&self) -> bool {
         self.changesets.is_empty() && self.since.is_none()
@@ -83,12 +83,12 @@ mod tests {
         std::fs::write(folder.path().join(".hg/requires"), "revlogv1\nstore\n").unwrap();
         let source = Repository::open(folder.path(), &Limits::default()).unwrap();
         for text in ["0", "", "abc", &"1".repeat(40), "123456789012"] {
-            let selection = Selection { changesets: vec![text.to_owned()], since: None };
+            let selection = VerifySelection { changesets: vec![text.to_owned()], since: None };
             assert!(
                 matches!(selection.resolve(&source), Err(VerifyError::NoChangeset { .. })),
                 "{text}"
             );
         }
-        assert!(Selection::default().is_all());
+        assert!(VerifySelection::default().is_all());
     }
 }

@@ -17,7 +17,7 @@ use super::fetched::{download, keep};
 use super::objects;
 use super::{Destination, PublishError, RefOutcome, RefUpdate, Said};
 use crate::base::{Interrupt, Progress};
-use crate::git::reference::{BRANCHES, Reference, TAGS};
+use crate::git::reference::{Reference, is_mirrored};
 use crate::git::repository::{
     BareRepository, Moved, Opened, PackedRefs, RepositoryError, UpdateRefsError, move_reference,
     open_any, point_head,
@@ -168,7 +168,7 @@ impl Destination for LocalDestination {
         for reference in self.repository().references().map_err(broken)? {
             let reference = reference.map_err(broken)?;
             let Ok(name) = reference.name() else { continue };
-            if !name.starts_with(BRANCHES) && !name.starts_with(TAGS) {
+            if !is_mirrored(name) {
                 continue;
             }
             // What another name stands for is listed as what it finally names, as a server does.

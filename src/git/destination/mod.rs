@@ -112,7 +112,7 @@ impl RefOutcome {
 
 /// A place that has references, gives objects and takes them. [`publish()`] decides what goes there.
 pub trait Destination {
-    /// The branches and tags that the target has now, by name.
+    /// The branches, tags and notes of changesets that the target has now, by name.
     fn references(&mut self) -> Result<Vec<Reference>, PublishError>;
 
     /// Sends what `updates` need, and asks the target to move these references. The result has one

@@ -11,7 +11,7 @@ use super::remote_text::{RemoteText, clean};
 use super::session::Session;
 use super::{Destination, PublishError, RefOutcome, RefUpdate, Target};
 use crate::base::{Interrupt, NoProgress, Progress};
-use crate::git::reference::{BRANCHES, Reference, TAGS};
+use crate::git::reference::{Reference, is_mirrored};
 use crate::git::repository::BareRepository;
 
 /// A target behind a network.
@@ -72,7 +72,7 @@ impl Destination for NetworkDestination {
             let mut found: Vec<Reference> = connection
                 .list()?
                 .iter()
-                .filter(|head| head.name().starts_with(BRANCHES) || head.name().starts_with(TAGS))
+                .filter(|head| is_mirrored(head.name()))
                 .map(|head| Reference::new(head.name(), head.oid().into()))
                 .collect();
             found.sort();

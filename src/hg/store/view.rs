@@ -89,6 +89,26 @@ impl HasFault for ViewError {
     }
 }
 
+/// Which phases others get to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServedPhases {
+    /// Those that the repository shows them: what is public, and what is draft if it publishes.
+    #[default]
+    Shown,
+    /// What is draft too, whether it publishes or not.
+    Draft,
+}
+
+impl ServedPhases {
+    /// Every choice with its name, the default first.
+    pub const ALL: [(&str, Self); 2] = [("public", Self::Shown), ("draft", Self::Draft)];
+
+    /// The choice of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, phases)| *phases)
+    }
+}
+
 /// What the small files of a repository say that decides what it serves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ViewFacts {
@@ -154,8 +174,12 @@ impl ServedView {
         limits: &Limits,
         dag: &Dag,
         lookup: &Lookup<'_>,
+        phases: ServedPhases,
     ) -> Result<Self, ViewError> {
-        Ok(Self::compute(ViewFacts::read(layout, limits)?, dag, lookup))
+        let mut facts = ViewFacts::read(layout, limits)?;
+        // What a publishing repository serves is all that is neither secret nor hidden.
+        facts.publishes |= phases == ServedPhases::Draft;
+        Ok(Self::compute(facts, dag, lookup))
     }
 
     /// Computes what is served from what the small files say.

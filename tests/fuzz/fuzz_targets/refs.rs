@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
+use synchroniser::convert::names::RefNaming;
 use synchroniser::convert::refs::{SourceNames, name_refs};
 use synchroniser::git::fuzzing;
 use synchroniser::git::reference::is_valid_ref_name;
@@ -44,7 +45,8 @@ fn named(mut input: Input<'_>) {
         }
     }
     let heads: usize = names.branches.iter().map(|(_, heads)| heads.len()).sum();
-    let wanted = name_refs(&names, &main);
+    let naming = RefNaming { main_branch: main, ..RefNaming::default() };
+    let wanted = name_refs(&names, &naming);
     assert_eq!(wanted.refs.len(), 1 + heads + names.bookmarks.len() + names.tags.len());
     let mut taken = HashSet::new();
     for wanted in &wanted.refs {

@@ -178,7 +178,8 @@ impl Verifier<'_> {
         (tree, bytes): (ObjectId, &[u8]),
     ) -> Result<(), RevlogError> {
         let identity = self.chosen.rules.identity;
-        let changeset: Changeset = self.history.changeset(rev)?;
+        let mut changeset: Changeset = self.history.changeset(rev)?;
+        changeset.user = self.chosen.rules.user(&changeset.user);
         let mut parents = Vec::new();
         for parent in identity.parents(rev, &changeset, &mut self.history)? {
             let parent = self.chosen.node(parent);

@@ -77,7 +77,8 @@ fn check(case: &Case, name: &str) {
     let pinned = facts.bookmarks.values().chain(&facts.pinned);
     let visible = visible_revs(&dag, &phases, &facts.markers, pinned, &lookup);
     assert_eq!(numbers(&visible), case.visible, "visible, {name}");
-    let view = ServedView::read(&layout, &Limits::default(), &dag, &lookup).unwrap();
+    let view =
+        ServedView::read(&layout, &Limits::default(), &dag, &lookup, ServedPhases::Shown).unwrap();
     assert_eq!(numbers(view.served()), case.served, "served, {name}");
     assert_eq!(view.tip().map(Rev::number), case.served.last().copied(), "tip, {name}");
     let of = |rev: Rev| &case.revs[rev.index()];
@@ -101,7 +102,8 @@ fn check(case: &Case, name: &str) {
     let revs: Vec<u32> = heads.iter().map(|head| head.0).collect();
     assert_eq!(revs, case.shown_heads, "heads as shown, {name}");
     std::fs::write(layout.dot_hg().join("hgrc"), "[phases]\npublish = no\n").unwrap();
-    let view = ServedView::read(&layout, &Limits::default(), &dag, &lookup).unwrap();
+    let view =
+        ServedView::read(&layout, &Limits::default(), &dag, &lookup, ServedPhases::Shown).unwrap();
     let public = dag.revs().filter(|rev| phases.of(*rev) == Phase::Public);
     assert!(!view.publishes());
     assert!(view.served().iter().eq(public), "public, {name}");

@@ -1,0 +1,134 @@
+//! `plan`: what a sync would change, and nothing changed.
+
+use serde::Serialize;
+
+use super::report::count;
+use super::{Outcome, config, interrupted_by_signals, sync};
+use crate::base::{Fault, HasFault};
+use crate::cli::args::PlanArgs;
+use crate::cli::error::Failure;
+use crate::cli::exit;
+use crate::cli::ui::Ui;
+use crate::git::destination::PublishError;
+use crate::mirror::{self, PlannedReference, SyncError, SyncPlan};
+
+/// Why `plan` does not come to an end.
+#[derive(Debug, thiserror::Error)]
+enum PlanCommandError {
+    /// The source or the cache of a mirror cannot be read.
+    #[error("plan a sync of the mirror {name}")]
+    Plan {
+        name: String,
+        #[source]
+        source: SyncError,
+    },
+    /// The references of a target cannot be read, so that the rest of the plan is all there is.
+    #[error("look at the target of the mirror {name}")]
+    Target {
+        name: String,
+        #[source]
+        source: PublishError,
+    },
+}
+
+impl HasFault for PlanCommandError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Plan { source, .. } => source.fault(),
+            Self::Target { source, .. } => source.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Plan { source, .. } => source.hint(),
+            Self::Target { source, .. } => source.hint(),
+        }
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Plans {
+    mirrors: Vec<SyncPlan>,
+}
+
+pub(super) fn run(args: &PlanArgs, ui: &Ui) -> Outcome {
+    let config = config::load(&args.config.config)?;
+    let interrupt = interrupted_by_signals()?;
+    let mut outcome = exit::OK;
+    let mut plans = Plans { mirrors: Vec::new() };
+    let mut fail = |error: PlanCommandError| {
+        let failure = Failure::from(error);
+        ui.error(&failure.text());
+        if outcome == exit::OK {
+            outcome = exit::code(failure.fault());
+        }
+    };
+    for mirror in sync::select(&config, &args.mirrors)? {
+        let name = || mirror.name.clone();
+        match mirror::plan(mirror, &interrupt) {
+            Ok(mut plan) => {
+                if let Some(source) = plan.unreachable.take() {
+                    fail(PlanCommandError::Target { name: name(), source });
+                }
+                plans.mirrors.push(plan);
+            }
+            Err(source) => fail(PlanCommandError::Plan { name: name(), source }),
+        }
+    }
+    if args.json {
+        // Strings and numbers only: nothing that JSON has no form for.
+        ui.result(&serde_json::to_string_pretty(&plans).unwrap_or_default());
+    } else {
+        for line in plans.mirrors.iter().flat_map(lines) {
+            ui.result(&line);
+        }
+    }
+    Ok(outcome)
+}
+
+/// A plan in words.
+fn lines(plan: &SyncPlan) -> Vec<String> {
+    let served = count(plan.changesets.served as u64, "changeset", "changesets");
+    let mut lines = vec![
+        format!("{}: {} to {} ({})", plan.name, plan.source, plan.target, plan.identity),
+        format!("  {served}, {} to convert", plan.changesets.new),
+    ];
+    let first = &plan.changesets.first;
+    lines.extend(first.iter().map(|changeset| {
+        let node = changeset.node.get(..12).unwrap_or_default();
+        let (branch, author) = (&changeset.branch, &changeset.author);
+        format!("    {node} ({branch}) {author}: {}", changeset.summary)
+    }));
+    let more = plan.changesets.new.saturating_sub(first.len());
+    lines.extend((more > 0).then(|| format!("    and {more} more")));
+    match &plan.references {
+        Some(references) => {
+            lines.extend(references.create.iter().map(|r| reference("create", r)));
+            lines.extend(references.forward.iter().map(|r| reference("move", r)));
+            lines.extend(references.refuse.iter().map(|r| reference("refuse", r)));
+            lines.extend(references.keep.iter().map(|kept| {
+                let commit = kept.commit.get(..12).unwrap_or_default();
+                format!("  keep {} at {commit}: the source has no such name", kept.name)
+            }));
+            let unchanged = count(references.unchanged as u64, "reference is", "references are");
+            lines.push(format!("  {unchanged} as in the source"));
+        }
+        None => lines.push("  the references of the target cannot be read".to_owned()),
+    }
+    lines.extend(plan.renamed.iter().chain(&plan.notes).map(|note| format!("  note: {note}")));
+    lines
+}
+
+fn reference(what: &str, planned: &PlannedReference) -> String {
+    let short = |id: &Option<String>| id.as_deref().and_then(|id| id.get(..12)).map(str::to_owned);
+    let new = match (short(&planned.commit), short(&planned.node)) {
+        (Some(commit), _) => commit,
+        (None, Some(node)) => format!("the commit of changeset {node}"),
+        (None, None) => "a new commit".to_owned(),
+    };
+    let old = short(&planned.old).map(|old| format!(" {old} ->")).unwrap_or_default();
+    let reason = planned.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("  {what} {}{old} {new}{reason}", planned.name)
+}

@@ -1,0 +1,123 @@
+//! Which author map a target was made with, written beside its id map.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+
+use super::{AuthorMap, AuthorMapError};
+use crate::base::durable::replace_file;
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault};
+use crate::convert::{IdMap, Rules};
+use crate::hg::revlog::RevlogError;
+use crate::hg::{Node, Repository};
+
+/// The name of the file, in the folder of the id map.
+pub const FILE: &str = "authors";
+
+/// The author map that is asked for cannot be gone on with.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordedAuthorsError {
+    /// What is recorded cannot be read.
+    #[error(transparent)]
+    Recorded(#[from] AuthorMapError),
+    /// The map cannot be recorded.
+    #[error("write {}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The users of the source cannot be read.
+    #[error("read the users of the source")]
+    History(#[from] RevlogError),
+    /// A converted changeset would have another author.
+    #[error(
+        "go on with another author map: the user {user:?} of changeset {changeset}, which is \
+         converted, was {was:?} and would be {would:?}"
+    )]
+    Changed {
+        /// The user.
+        user: BString,
+        /// The oldest changeset of theirs that is converted.
+        changeset: Node,
+        /// The author in its commit.
+        was: BString,
+        /// The author now.
+        would: BString,
+    },
+}
+
+impl HasFault for RecordedAuthorsError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Recorded(error) => error.fault(),
+            Self::Write { source, .. } => io_fault(source),
+            Self::History(error) => error.fault(),
+            Self::Changed { .. } => Fault::Config,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Recorded(error) => error.hint(),
+            Self::History(error) => error.hint(),
+            Self::Write { .. } => None,
+            Self::Changed { .. } => Some(
+                "map this user as before, or convert into a new place: with another author every \
+                 commit from there on has another id"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Records `authors` beside the id map `map`, on disk before this returns. Nothing is written
+/// where nobody is mapped and nobody was.
+pub fn write(map: &Path, authors: &AuthorMap) -> Result<(), RecordedAuthorsError> {
+    let path = map.with_file_name(FILE);
+    if authors.is_empty() && !path.exists() {
+        return Ok(());
+    }
+    replace_file(&path, authors.to_text().as_bytes())
+        .map_err(|source| RecordedAuthorsError::Write { path, source })
+}
+
+/// Checks that the changesets of `source` that `commits` has would become the same commits under
+/// the author map of `rules` as under the one that is recorded beside the id map `map`. Reads
+/// changesets only if the two maps differ. Returns whether they do.
+pub fn check(
+    map: &Path,
+    rules: &Rules,
+    source: &Repository,
+    commits: &IdMap,
+) -> Result<bool, RecordedAuthorsError> {
+    let path = map.with_file_name(FILE);
+    let recorded = if path.exists() { AuthorMap::read(&path)? } else { AuthorMap::default() };
+    if recorded == *rules.authors {
+        return Ok(false);
+    }
+    let before = Rules { identity: rules.identity, authors: recorded.into() };
+    let mut seen = HashSet::new();
+    let mut changesets = source.changelog().reader();
+    for rev in source.view().served().iter() {
+        let node = source.changelog().node(rev);
+        if commits.commit(node).is_none() {
+            continue;
+        }
+        let user = changesets.changeset(rev)?.user;
+        if seen.contains(&user) {
+            continue;
+        }
+        let (was, would) = (before.author(&user), rules.author(&user));
+        if was != would {
+            return Err(RecordedAuthorsError::Changed { user, changeset: node, was, would });
+        }
+        seen.insert(user);
+    }
+    Ok(true)
+}

@@ -1,0 +1,289 @@
+//! What a sync would do: everything is read, nothing is written.
+
+use std::collections::{HashMap, HashSet};
+
+use bstr::ByteSlice;
+use serde::Serialize;
+
+use super::snapshot::Snapshot;
+use super::source::read_source;
+use super::{MirrorOptions, SyncError};
+use crate::base::Interrupt;
+use crate::base::text::utf8_or_latin1;
+use crate::convert::names::source_refs;
+use crate::convert::refs::WantedRef;
+use crate::git::destination::{self, Ancestry, Decision, PublishError};
+use crate::git::reference::HG_NOTES;
+use crate::git::{ObjectId, Reference};
+use crate::hg::revlog::RevlogError;
+use crate::hg::{Dag, Repository, Rev};
+
+/// How many new changesets are told one by one.
+const FIRST: usize = 10;
+
+/// What a sync of one mirror would change. This is the form of `plan --json`: fields are added, and
+/// none is taken away or means something else later.
+#[derive(Debug, Serialize)]
+pub struct SyncPlan {
+    /// The mirror.
+    pub name: String,
+    /// Its source.
+    pub source: String,
+    /// Its target.
+    pub target: String,
+    /// The identity: the one that is settled, or what is asked for.
+    pub identity: &'static str,
+    /// What would be converted.
+    pub changesets: PlannedChangesets,
+    /// What would become of the references of the target; `null` if it cannot be reached.
+    pub references: Option<PlannedReferences>,
+    /// Names that become references which are called otherwise.
+    pub renamed: Vec<String>,
+    /// What the sync would say that a person should know.
+    pub notes: Vec<String>,
+    /// Why the target cannot be reached; `null` if it can.
+    pub target_error: Option<String>,
+    /// The same, for who asks what to do about it.
+    #[serde(skip)]
+    pub unreachable: Option<PublishError>,
+}
+
+/// What would be converted.
+#[derive(Debug, Serialize)]
+pub struct PlannedChangesets {
+    /// How many the source serves.
+    pub served: usize,
+    /// How many of them are not converted yet.
+    pub new: usize,
+    /// The first of the new ones, at most ten, in revision order.
+    pub first: Vec<PlannedChangeset>,
+}
+
+/// A changeset that would be converted.
+#[derive(Debug, Serialize)]
+pub struct PlannedChangeset {
+    /// Its node.
+    pub node: String,
+    /// Its named branch.
+    pub branch: String,
+    /// Its user, or what the author map has instead.
+    pub author: String,
+    /// The first line of its description.
+    pub summary: String,
+}
+
+/// What would become of the references of the target.
+#[derive(Debug, Default, Serialize)]
+pub struct PlannedReferences {
+    /// Those that the target does not have.
+    pub create: Vec<PlannedReference>,
+    /// Those that would move forward.
+    #[serde(rename = "move")]
+    pub forward: Vec<PlannedReference>,
+    /// Those that would be left where they are, against what the source says.
+    pub refuse: Vec<PlannedReference>,
+    /// How many are as they should be.
+    pub unchanged: usize,
+    /// Those that the target has and the source does not ask for. They stay.
+    pub keep: Vec<KeptReference>,
+}
+
+/// A reference that the target is to have.
+#[derive(Debug, Serialize)]
+pub struct PlannedReference {
+    /// The full name.
+    pub name: String,
+    /// The changeset whose commit it is to name; `null` for notes.
+    pub node: Option<String>,
+    /// That commit; `null` if the changeset is not converted yet, so that it has no id.
+    pub commit: Option<String>,
+    /// What the target has; `null` if it has no such reference.
+    pub old: Option<String>,
+    /// Why it would not move; `null` if it would.
+    pub reason: Option<String>,
+}
+
+/// A reference that the target has.
+#[derive(Debug, Serialize)]
+pub struct KeptReference {
+    /// The full name.
+    pub name: String,
+    /// What it names.
+    pub commit: String,
+}
+
+/// Plans a sync. Reads the source, what the cache has, and the references of the target; writes
+/// nothing to any of them. A target that cannot be reached is part of the plan, not an error.
+pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, SyncError> {
+    let snapshot = Snapshot::read(&options.cache, &options.convert)?;
+    let listed = snapshot
+        .git_dir()
+        .and_then(|git| Ok(destination::open(&options.target, &git)?.references()?));
+    let (listed, unreachable) = match listed {
+        Ok(listed) => (Some(listed), None),
+        Err(SyncError::Publish(error)) => (None, Some(error)),
+        Err(error) => return Err(error),
+    };
+    let mut plan = read_source(&options.source, &options.convert, interrupt, |attempt| {
+        Planner { options, snapshot: &snapshot, source: attempt.source }.plan(listed.as_deref())
+    })?;
+    plan.target_error = unreachable.as_ref().map(ToString::to_string);
+    plan.unreachable = unreachable;
+    Ok(plan)
+}
+
+struct Planner<'p> {
+    options: &'p MirrorOptions,
+    snapshot: &'p Snapshot,
+    source: &'p Repository,
+}
+
+impl Planner<'_> {
+    fn plan(&self, target: Option<&[Reference]>) -> Result<SyncPlan, SyncError> {
+        let MirrorOptions { name, source, target: to, convert, .. } = self.options;
+        let mut table = self.snapshot.branch_table(self.source.changelog());
+        let names =
+            source_refs(self.source, &convert.naming, self.snapshot.placeholders(), &mut table)?;
+        let view_notes = self.source.view().notes().iter().map(ToString::to_string);
+        Ok(SyncPlan {
+            name: name.clone(),
+            source: source.display().to_string(),
+            target: to.url.to_string(),
+            identity: self.snapshot.identity(),
+            changesets: self.changesets()?,
+            references: target.map(|target| self.references(&names.wanted.refs, target)),
+            renamed: names.wanted.renamed,
+            notes: view_notes.chain(names.notes).collect(),
+            target_error: None,
+            unreachable: None,
+        })
+    }
+
+    fn changesets(&self) -> Result<PlannedChangesets, RevlogError> {
+        let changelog = self.source.changelog();
+        let served = self.source.view().served();
+        let new: Vec<Rev> = served
+            .iter()
+            .filter(|rev| self.snapshot.commit(changelog.node(*rev)).is_none())
+            .collect();
+        let rules = self.options.convert.rules(self.options.convert.identity.for_new_targets());
+        let mut reader = changelog.reader();
+        let mut first = Vec::new();
+        for rev in new.iter().take(FIRST) {
+            let changeset = reader.changeset(*rev)?;
+            let summary = changeset.description.lines().next().unwrap_or_default();
+            first.push(PlannedChangeset {
+                node: changelog.node(*rev).to_string(),
+                branch: utf8_or_latin1(changeset.branch()).into_owned(),
+                author: utf8_or_latin1(&rules.user(&changeset.user)).into_owned(),
+                summary: utf8_or_latin1(summary).into_owned(),
+            });
+        }
+        Ok(PlannedChangesets { served: served.count(), new: new.len(), first })
+    }
+
+    /// What would become of each reference, by the shape of the source's history: what is not
+    /// converted yet has no commit to ask.
+    fn references(&self, wanted: &[WantedRef], target: &[Reference]) -> PlannedReferences {
+        let changelog = self.source.changelog();
+        // A changeset without a commit stands for itself: its node is no object's id.
+        let stand_in = |wanted: &WantedRef| {
+            let commit = self.snapshot.commit(wanted.node);
+            commit.unwrap_or_else(|| ObjectId::from_bytes(*wanted.node.as_bytes()))
+        };
+        let references: Vec<_> =
+            wanted.iter().map(|w| Reference::new(w.name.clone(), stand_in(w))).collect();
+        let rev_of: HashMap<ObjectId, Rev> = self.snapshot.revs(changelog);
+        let wanted_rev: HashMap<ObjectId, Rev> = references
+            .iter()
+            .zip(wanted)
+            .filter_map(|(reference, w)| Some((reference.id, changelog.rev(w.node)?)))
+            .collect();
+        let ancestry = |old: ObjectId, new: ObjectId| {
+            Ok::<_, std::convert::Infallible>(match (rev_of.get(&old), wanted_rev.get(&new)) {
+                (Some(old), Some(new)) if is_ancestor(changelog.dag(), *old, *new) => {
+                    Ancestry::Ancestor
+                }
+                // One of ours that the source does not have any more.
+                (None, _) if !self.snapshot.contains(old) => Ancestry::Unknown,
+                _ => Ancestry::NotAncestor,
+            })
+        };
+        let Ok(decisions) = destination::plan(&references, target, ancestry);
+        let mut planned = PlannedReferences::default();
+        for ((wanted, reference), decision) in wanted.iter().zip(&references).zip(&decisions) {
+            let entry = PlannedReference {
+                name: wanted.name.clone(),
+                node: Some(wanted.node.to_string()),
+                commit: self.snapshot.commit(wanted.node).map(|id| id.to_string()),
+                old: decision.old(reference.id).map(|id| id.to_string()),
+                reason: decision.refusal(),
+            };
+            planned.add(*decision, entry);
+        }
+        self.plan_notes(target, &mut planned);
+        let names: HashSet<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+        let asked =
+            |name: &str| names.contains(name) || (self.options.convert.notes && name == HG_NOTES);
+        let kept = target.iter().filter(|reference| !asked(&reference.name));
+        planned.keep = kept
+            .map(|r| KeptReference { name: r.name.clone(), commit: r.id.to_string() })
+            .collect();
+        planned
+    }
+
+    /// The notes move whenever something is converted, and then their commit is not known yet.
+    fn plan_notes(&self, target: &[Reference], planned: &mut PlannedReferences) {
+        if !self.options.convert.notes {
+            return;
+        }
+        let changelog = self.source.changelog();
+        let mut served = self.source.view().served().iter();
+        let is_new = served.any(|rev| self.snapshot.commit(changelog.node(rev)).is_none());
+        let ours = self.snapshot.notes();
+        let old = target.iter().find(|reference| reference.name == HG_NOTES).map(|r| r.id);
+        let commit = ours.filter(|_| !is_new);
+        let decision = match old {
+            None => Decision::Create,
+            Some(old) if commit == Some(old) => Decision::UpToDate,
+            Some(old) => Decision::FastForward { old },
+        };
+        let entry = PlannedReference {
+            name: HG_NOTES.to_owned(),
+            node: None,
+            commit: commit.map(|id| id.to_string()),
+            old: old.map(|id| id.to_string()),
+            reason: None,
+        };
+        planned.add(decision, entry);
+    }
+}
+
+impl PlannedReferences {
+    fn add(&mut self, decision: Decision, entry: PlannedReference) {
+        match decision {
+            Decision::UpToDate => self.unchanged += 1,
+            Decision::Create => self.create.push(entry),
+            Decision::FastForward { .. } => self.forward.push(entry),
+            Decision::NotFastForward { .. } | Decision::TagDiffers { .. } => {
+                self.refuse.push(entry);
+            }
+        }
+    }
+}
+
+/// Whether `old` is `new` or one of its ancestors.
+fn is_ancestor(dag: &Dag, old: Rev, new: Rev) -> bool {
+    let mut seen = HashSet::new();
+    let mut next = vec![new];
+    while let Some(rev) = next.pop() {
+        if rev == old {
+            return true;
+        }
+        // Parents come before their children.
+        if rev > old && seen.insert(rev) {
+            next.extend(dag.parents(rev));
+        }
+    }
+    false
+}
