@@ -115,25 +115,8 @@ impl<'r> Run<'r> {
         notes.extend(self.source().view().notes().iter().map(ToString::to_string));
         let mut placeholders = workspace.placeholders()?;
         if !new.is_empty() {
-            let packs = git.pack_indexes()?;
-            let conversion = self.convert(&git, rules, &map, &placeholders, &new)?;
-            git.refresh()?;
-            let placeholders_grew = placeholders.extend(&conversion.placeholders);
-            if self.options.verify == Verify::New {
-                self.check(&Converted {
-                    git: &git,
-                    rules,
-                    map: &map,
-                    placeholders: &placeholders,
-                    conversion: &conversion,
-                    changesets: &new,
-                    packs_before: &packs,
-                })?;
-            }
-            if placeholders_grew {
-                workspace.save_placeholders(&placeholders)?;
-            }
-            map.append(&conversion.records)?;
+            let conversion =
+                self.convert_new(workspace, &git, rules, (&mut map, &mut placeholders), &new)?;
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
             notes.extend(conversion.broken.notes());
         }
@@ -169,6 +152,37 @@ impl<'r> Run<'r> {
             notes,
             commits,
         })
+    }
+
+    /// Converts the changesets `new`, verifies what came out, and records it: placeholders, then map.
+    fn convert_new(
+        &self,
+        workspace: &Workspace,
+        git: &BareRepository,
+        rules: &Rules,
+        (map, placeholders): (&mut IdMap, &mut Placeholders),
+        new: &[Rev],
+    ) -> Result<Conversion, SyncError> {
+        let packs = git.pack_indexes()?;
+        let conversion = self.convert(git, rules, map, placeholders, new)?;
+        git.refresh()?;
+        let placeholders_grew = placeholders.extend(&conversion.placeholders);
+        if self.options.verify == Verify::New {
+            self.check(&Converted {
+                git,
+                rules,
+                map,
+                placeholders,
+                conversion: &conversion,
+                changesets: new,
+                packs_before: &packs,
+            })?;
+        }
+        if placeholders_grew {
+            workspace.save_placeholders(placeholders)?;
+        }
+        map.append(&conversion.records)?;
+        Ok(conversion)
     }
 
     /// Converts the changesets `new`. Their objects are on disk when this returns.
