@@ -60,6 +60,18 @@ pub trait HasFault: std::error::Error {
     }
 }
 
+/// An error with all its causes, on one line.
+pub fn one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
 /// The fault of an I/O error on a local file that should be there.
 pub fn io_fault(error: &std::io::Error) -> Fault {
     use std::io::ErrorKind;

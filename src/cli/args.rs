@@ -8,6 +8,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use super::conversion::{CommitArgs, ConversionArgs};
 use super::exit;
+use crate::convert::{ConvertOptions, Verify};
 
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
@@ -33,6 +34,27 @@ pub(super) struct OutputArgs {
     /// Log more; twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+}
+
+/// What is done about a source that cannot be trusted.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct DamageArgs {
+    /// Put a placeholder where a file revision is damaged or missing, and go on
+    #[arg(long)]
+    pub(super) skip_damaged: bool,
+    /// Do not verify what was converted before references move
+    #[arg(long)]
+    pub(super) no_verify: bool,
+}
+
+impl DamageArgs {
+    /// Adds what was typed to `options`.
+    pub(super) fn apply(self, options: &mut ConvertOptions) {
+        options.skip_damaged |= self.skip_damaged;
+        if self.no_verify {
+            options.verify = Verify::Off;
+        }
+    }
 }
 
 /// The commands. One file for each in `cli/command/`.
@@ -84,6 +106,8 @@ pub(super) struct SyncArgs {
     #[arg(value_name = "MIRROR")]
     pub(super) mirrors: Vec<String>,
     #[command(flatten)]
+    pub(super) damage: DamageArgs,
+    #[command(flatten)]
     pub(super) config: ConfigArgs,
 }
 
@@ -113,6 +137,8 @@ pub(super) struct ConvertArgs {
     pub(super) map: Option<PathBuf>,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
+    #[command(flatten)]
+    pub(super) damage: DamageArgs,
 }
 
 /// `adopt`
@@ -149,13 +175,22 @@ pub(super) struct AdoptArgs {
 /// `verify`
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
-    /// The Mercurial repository
+    /// The Mercurial repository; or, alone, the name of a mirror
+    #[arg(value_name = "MIRROR|SOURCE")]
     pub(super) source: PathBuf,
     /// The bare Git repository
     #[arg(value_name = "TARGET.git")]
-    pub(super) target: PathBuf,
+    pub(super) target: Option<PathBuf>,
+    /// Only this changeset: its node, the beginning of it, or its revision number. May be repeated
+    #[arg(long, value_name = "NODE|REV")]
+    pub(super) changeset: Vec<String>,
+    /// Only changesets that are neither this one nor its ancestors
+    #[arg(long, value_name = "NODE|REV")]
+    pub(super) since: Option<String>,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
 }
 
 /// `authors`

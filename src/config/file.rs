@@ -12,6 +12,7 @@ use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
 use super::error::{ProblemKind, Problems};
 use super::keys::keys_of;
 use crate::base::similar::similar;
+use crate::convert::Verify;
 
 /// The whole file.
 #[derive(Default)]
@@ -66,6 +67,8 @@ pub(super) struct MirrorSection {
     pub(super) phases: Option<String>,
     pub(super) main: Option<String>,
     pub(super) main_branch: Option<String>,
+    pub(super) skip_damaged: Option<bool>,
+    pub(super) verify: Option<Verify>,
     pub(super) ref_prefix: Option<String>,
     pub(super) publish: Option<Vec<String>>,
     pub(super) exclude: Option<Vec<String>>,

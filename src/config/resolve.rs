@@ -215,6 +215,8 @@ fn mirror(
         naming: naming(section, problems),
         notes: section.value.notes.unwrap_or(false),
         limits: limits.clone(),
+        skip_damaged: section.value.skip_damaged.unwrap_or_default(),
+        verify: section.value.verify.unwrap_or_default(),
     };
     let target = target(section, folders, problems);
     let selector = selector(section, target.as_ref().map(|target| &target.url), problems);

@@ -4,16 +4,19 @@
 //! and Mercurial's delta says what the blob shares with an earlier one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ConvertError;
+use super::damage::{Broken, FileProblem};
 use super::engine::Input;
+use super::placeholder::{Placeholder, PlaceholderKind};
 use super::plan::{Plan, WantedFile};
-use crate::base::{RepoPath, RepoPathBuf};
+use crate::base::{Fault, HasFault, Limits, RepoPath, RepoPathBuf};
 use crate::git::sink::{Copied, Likeness, NewObject, ObjectSink, ObjectWriter};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
-use crate::hg::filelog::{copied_from, metadata_length};
+use crate::hg::filelog::{copied_from, is_tombstone, metadata_length};
 use crate::hg::revlog::{Delta, Revlog, RevlogError, check_node};
 
 /// What the wanted file revisions are, by their numbers in [`Plan::files`].
@@ -23,6 +26,10 @@ pub(super) struct Files {
     pub blobs: Vec<ObjectId>,
     /// What those that are copies were copied from.
     pub copied_from: HashMap<u32, RepoPathBuf>,
+    /// Those that became placeholders, by path and node.
+    pub placeholders: Vec<Placeholder>,
+    /// Why they did.
+    pub broken: Vec<(u32, FileProblem)>,
 }
 
 /// One file revision, converted.
@@ -32,7 +39,16 @@ struct Done {
     copied_from: Option<RepoPathBuf>,
 }
 
-/// Writes all blobs of the plan to `sink`.
+/// What one worker made.
+#[derive(Default)]
+struct Share {
+    done: Vec<Done>,
+    placeholders: Vec<Placeholder>,
+    broken: Vec<(u32, FileProblem)>,
+}
+
+/// Writes all blobs of the plan to `sink`. Looks at every file revision before it says that some are
+/// broken.
 pub(super) fn convert_files(
     input: &Input<'_>,
     plan: &Plan,
@@ -42,15 +58,15 @@ pub(super) fn convert_files(
     let next = AtomicUsize::new(0);
     let work = || {
         let mut writer = sink.writer();
-        let mut done = Vec::new();
+        let mut share = Share::default();
         while let Some(files) = by_path.get(next.fetch_add(1, Ordering::Relaxed)) {
-            convert_path(input, plan, files, writer.as_mut(), &mut done)?;
+            convert_path(input, plan, files, writer.as_mut(), &mut share)?;
         }
         writer.finish()?;
-        Ok(done)
+        Ok(share)
     };
     let workers = input.threads.clamp(1, by_path.len().max(1));
-    let results: Vec<Result<Vec<_>, ConvertError>> = std::thread::scope(|scope| {
+    let results: Vec<Result<Share, ConvertError>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
         let mine = work();
         // The first failure ends the others early: there is no file left to take.
@@ -61,14 +77,22 @@ pub(super) fn convert_files(
         std::iter::once(mine).chain(theirs.collect::<Vec<_>>()).collect()
     });
     let mut files = Files { blobs: vec![ObjectId::NULL; plan.files.len()], ..Files::default() };
-    for result in results {
-        for Done { number, id, copied_from } in result? {
+    for share in results {
+        let Share { done, placeholders, broken } = share?;
+        for Done { number, id, copied_from } in done {
             if let Some(slot) = files.blobs.get_mut(number as usize) {
                 *slot = id;
             }
             files.copied_from.extend(copied_from.map(|from| (number, from)));
         }
+        files.placeholders.extend(placeholders);
+        files.broken.extend(broken);
     }
+    if files.broken.len() > files.placeholders.len() {
+        files.broken.retain(|(_, problem)| !problem.always_stood_for());
+        return Err(ConvertError::Files(Broken::files(input, plan, files.broken)));
+    }
+    files.placeholders.sort_unstable();
     Ok(files)
 }
 
@@ -101,52 +125,74 @@ fn convert_path(
     plan: &Plan,
     files: &[u32],
     writer: &mut dyn ObjectWriter,
-    done: &mut Vec<Done>,
+    share: &mut Share,
 ) -> Result<(), ConvertError> {
-    let wanted = |file: &u32| plan.files.get(*file as usize);
-    let Some(first) = files.first().and_then(wanted) else { return Ok(()) };
+    let wanted = files.iter().filter_map(|n| Some((*n, plan.files.get(*n as usize)?)));
+    let Some((_, first)) = wanted.clone().next() else { return Ok(()) };
     let path: &RepoPath = plan.paths.get(first.path as usize).ok_or(ConvertError::Worker)?.as_ref();
-    let damaged = |file: &WantedFile, source: RevlogError| ConvertError::File {
-        path: path.to_owned(),
-        changeset: input.changelog.node(file.changeset),
-        source,
+    let unreadable = |file: &WantedFile, source: RevlogError| match source.fault() {
+        Fault::Corrupt | Fault::Unsupported => Ok(FileProblem::Damaged(Arc::new(source))),
+        _ => Err(ConvertError::File {
+            path: path.to_owned(),
+            changeset: input.changelog.node(file.changeset),
+            source,
+        }),
     };
-    let missing = |file: &WantedFile| ConvertError::NoFile {
-        path: path.to_owned(),
-        node: file.node,
-        changeset: input.changelog.node(file.changeset),
+    let filelog = match input.filelogs.filelog(path) {
+        Ok(filelog) => filelog.ok_or(FileProblem::Missing),
+        Err(error) => Err(unreadable(first, error)?),
     };
-    let filelog = input.filelogs.filelog(path).map_err(|error| damaged(first, error))?;
-    let filelog = filelog.ok_or_else(|| missing(first))?;
+    let empty = Revlog::empty("", &Limits::default());
+    let revlog = filelog.as_ref().unwrap_or(&empty);
     let mut revs = Vec::with_capacity(files.len());
-    for (number, file) in files.iter().filter_map(|number| Some((*number, wanted(number)?))) {
-        revs.push((filelog.rev(file.node).ok_or_else(|| missing(file))?, number, file));
+    let mut broken = Vec::new();
+    for (number, file) in wanted {
+        let kept = input.placeholders.kind(path, file.node);
+        match (kept, &filelog, revlog.rev(file.node)) {
+            (Some(kind), ..) => broken.push((number, file, kind, FileProblem::Kept)),
+            (None, Err(problem), _) => broken.push((number, file, DAMAGED, problem.clone())),
+            (None, Ok(_), None) => broken.push((number, file, DAMAGED, FileProblem::Missing)),
+            (None, Ok(_), Some(rev)) => revs.push((rev, number, file)),
+        }
     }
     revs.sort_unstable_by_key(|(rev, ..)| *rev);
     let copies = input.rules.identity.records_copies();
-    let mut walk = Walk { reader: filelog.reader(), converted: HashMap::new(), copies, writer };
+    let mut walk = Walk { reader: revlog.reader(), converted: HashMap::new(), copies, writer };
     for (rev, number, file) in revs {
         input.interrupt.check()?;
-        let converted = walk.convert(rev, file.in_tree);
-        let (id, copied_from) = converted.map_err(|error| error.at(|e| damaged(file, e)))?;
-        done.push(Done { number, id, copied_from });
+        match walk.convert(rev, file.in_tree) {
+            Ok((id, copied_from)) => share.done.push(Done { number, id, copied_from }),
+            Err(WalkError::Write(error)) => return Err(error),
+            Err(WalkError::Read(kind, error)) => {
+                broken.push((number, file, kind, unreadable(file, error)?));
+            }
+        }
         input.progress.advance(1);
+    }
+    for (number, file, kind, problem) in broken {
+        share.broken.push((number, problem.clone()));
+        let is_kept = matches!(problem, FileProblem::Kept);
+        if is_kept || input.skip_damaged || kind == PlaceholderKind::Censored {
+            let placeholder = Placeholder { path: path.to_owned(), node: file.node, kind };
+            let id = walk.place(&placeholder, file.in_tree)?;
+            share.done.push(Done { number, id, copied_from: None });
+            share.placeholders.push(placeholder);
+        }
     }
     Ok(())
 }
 
-/// An error of one revision, before its file is known.
+const DAMAGED: PlaceholderKind = PlaceholderKind::Damaged;
+
+/// An error of one revision, before its file is known, and what a placeholder for it would be.
 enum WalkError {
-    Read(RevlogError),
+    Read(PlaceholderKind, RevlogError),
     Write(ConvertError),
 }
 
-impl WalkError {
-    fn at(self, damaged: impl FnOnce(RevlogError) -> ConvertError) -> ConvertError {
-        match self {
-            Self::Read(error) => damaged(error),
-            Self::Write(error) => error,
-        }
+impl From<RevlogError> for WalkError {
+    fn from(error: RevlogError) -> Self {
+        Self::Read(DAMAGED, error)
     }
 }
 
@@ -167,11 +213,15 @@ impl Walk<'_, '_> {
         in_tree: bool,
     ) -> Result<(ObjectId, Option<RepoPathBuf>), WalkError> {
         let revlog: &Revlog = self.reader.revlog();
-        let (text, delta) = self.reader.text_and_delta(rev).map_err(WalkError::Read)?;
-        check_node(revlog, rev, &text).map_err(WalkError::Read)?;
-        let metadata = metadata_length(&text).ok_or_else(|| {
-            WalkError::Read(revlog.malformed(rev, "its copy metadata does not end"))
+        let (text, delta) = self.reader.text_and_delta(rev)?;
+        check_node(revlog, rev, &text).map_err(|error| match error.is_censored() {
+            // Not everything with the flag is: a flipped bit makes nothing of a sound revision.
+            true if is_tombstone(&text) => WalkError::Read(PlaceholderKind::Censored, error),
+            true => revlog.malformed(rev, "it is marked as censored, and was not").into(),
+            false => error.into(),
         })?;
+        let metadata = metadata_length(&text)
+            .ok_or_else(|| revlog.malformed(rev, "its copy metadata does not end"))?;
         let contents = text.get(metadata..).unwrap_or_default();
         let id = ObjectId::of(ObjectKind::Blob, contents);
         let copied_from =
@@ -193,6 +243,23 @@ impl Walk<'_, '_> {
         self.writer.write(object).map_err(|error| WalkError::Write(error.into()))?;
         self.converted.insert(rev, Converted { id, metadata, length: text.len() });
         Ok((id, copied_from))
+    }
+}
+
+impl Walk<'_, '_> {
+    /// Writes a placeholder, if it is in a tree.
+    fn place(
+        &mut self,
+        placeholder: &Placeholder,
+        in_tree: bool,
+    ) -> Result<ObjectId, ConvertError> {
+        let contents = placeholder.kind.contents(placeholder.path.as_ref(), placeholder.node);
+        let id = ObjectId::of(ObjectKind::Blob, &contents);
+        if in_tree {
+            let kind = ObjectKind::Blob;
+            self.writer.write(NewObject { id, kind, contents: &contents, likeness: None })?;
+        }
+        Ok(id)
     }
 }
 

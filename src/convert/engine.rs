@@ -2,7 +2,9 @@
 
 use super::blobs::convert_files;
 use super::commits::convert_changesets;
+use super::damage::{Broken, BrokenFile, survey};
 use super::idmap::Record;
+use super::placeholder::{Placeholder, Placeholders};
 use super::plan::plan;
 use super::{ConvertError, IdMap, LeftOut, Rules};
 use crate::base::{Interrupt, Progress};
@@ -27,6 +29,10 @@ pub struct Input<'a> {
     pub map: &'a IdMap,
     /// What decides commits.
     pub rules: &'a Rules,
+    /// The placeholders of earlier runs.
+    pub placeholders: &'a Placeholders,
+    /// Whether damaged file revisions become placeholders, and do not end the run.
+    pub skip_damaged: bool,
     /// How many threads convert files.
     pub threads: usize,
     /// Hears how far we are.
@@ -44,6 +50,10 @@ pub struct Conversion {
     pub trees: Vec<ObjectId>,
     /// What has no place in Git.
     pub left_out: Vec<LeftOut>,
+    /// The placeholders that this run made, by path.
+    pub placeholders: Vec<Placeholder>,
+    /// Why it made them.
+    pub broken: Broken<BrokenFile>,
 }
 
 /// Converts the changesets of `input` and hands all new objects to `sink`; `existing` has those of
@@ -56,13 +66,27 @@ pub fn convert(
     let changesets = Some(input.changesets.len() as u64);
     let progress = input.progress;
     progress.begin("reading manifests", changesets, "changesets");
-    let plan = plan(input, existing)?;
+    let plan = plan(input, existing).map_err(|error| explain(input, error))?;
     progress.end();
     progress.begin("converting files", Some(plan.files.len() as u64), "file revisions");
-    let files = convert_files(input, &plan, sink)?;
+    let mut files = convert_files(input, &plan, sink)?;
     progress.end();
     progress.begin("writing commits", changesets, "changesets");
     let (records, trees) = convert_changesets(input, &plan, &files, existing, sink)?;
     progress.end();
-    Ok(Conversion { records, trees, left_out: plan.left_out.into_list() })
+    let broken = Broken::files(input, &plan, std::mem::take(&mut files.broken));
+    let left_out = plan.left_out.into_list();
+    Ok(Conversion { records, trees, left_out, placeholders: files.placeholders, broken })
+}
+
+/// Looks for all that is broken in the history, once one thing is.
+fn explain(input: &Input<'_>, error: ConvertError) -> ConvertError {
+    match error {
+        ConvertError::History(_) | ConvertError::NoManifest { .. } => match survey(input) {
+            Ok(broken) if broken.count > 0 => ConvertError::Changesets(broken),
+            Ok(_) => error,
+            Err(interrupted) => interrupted,
+        },
+        other => other,
+    }
 }

@@ -1,5 +1,6 @@
 //! Why a conversion stops.
 
+use super::damage::{Broken, BrokenChangeset, BrokenFile, changesets_hint};
 use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
 use crate::git::repository::RepositoryError;
 use crate::git::sink::SinkError;
@@ -21,7 +22,13 @@ pub enum ConvertError {
         /// The changeset that names it.
         changeset: Node,
     },
-    /// A file revision cannot be read.
+    /// Changesets or their manifests cannot be read.
+    #[error("{0}")]
+    Changesets(Broken<BrokenChangeset>),
+    /// File revisions cannot be read.
+    #[error("{0}")]
+    Files(Broken<BrokenFile>),
+    /// The operating system does not give us a file of the source.
     #[error("read the file {path:?} for changeset {changeset}")]
     File {
         /// The file.
@@ -32,17 +39,15 @@ pub enum ConvertError {
         #[source]
         source: RevlogError,
     },
-    /// A manifest names a file revision that is not there.
-    #[error(
-        "find revision {node} of the file {path:?} for changeset {changeset}: \
-         the source has no such revision"
-    )]
+    /// A manifest names a file revision that is not there, without which it is not known what else
+    /// there is.
+    #[error("find revision {node} of the file {path:?}: the source has no such revision")]
     NoFile {
         /// The file.
         path: RepoPathBuf,
         /// The missing revision.
         node: Node,
-        /// The first changeset that needs it.
+        /// The changeset that needs it.
         changeset: Node,
     },
     /// A tree cannot be built.
@@ -92,6 +97,8 @@ impl HasFault for ConvertError {
             Self::File { source, .. } => source.fault(),
             Self::Target { source } => source.fault(),
             Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
+            Self::Changesets(broken) => broken.fault(),
+            Self::Files(broken) => broken.fault(),
             Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
                 source.fault()
             }
@@ -105,6 +112,8 @@ impl HasFault for ConvertError {
         match self {
             Self::History(error) => error.hint(),
             Self::File { source, .. } => source.hint(),
+            Self::Changesets(_) => Some(changesets_hint()),
+            Self::Files(broken) => Some(broken.hint()),
             Self::Target { source } => source.hint(),
             Self::NoManifest { .. } | Self::NoFile { .. } => {
                 Some("`hg verify` on the source shows all that is damaged".to_owned())

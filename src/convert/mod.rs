@@ -4,6 +4,7 @@ pub mod authors;
 mod blobs;
 mod clashes;
 mod commits;
+pub mod damage;
 pub mod engine;
 mod error;
 pub mod graft;
@@ -14,6 +15,7 @@ pub mod mapfiles;
 pub mod names;
 pub mod notes;
 mod options;
+pub mod placeholder;
 mod places;
 mod plan;
 pub mod refs;
@@ -26,5 +28,8 @@ pub use engine::{Conversion, Input, convert};
 pub use error::ConvertError;
 pub use idmap::IdMap;
 pub use left_out::LeftOut;
-pub use options::{ConvertOptions, Rules};
-pub use verify::{VerifyError, VerifyReport, verify};
+pub use options::{ConvertOptions, Rules, Verify};
+pub use verify::{
+    Chosen, Findings, Subject, VerifyError, VerifyReport, VerifySelection, verify,
+    verify_changesets, verify_objects,
+};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::placeholder::Placeholders;
 use super::refs::{SourceNames, WantedRefs, name_refs};
 use super::selection::{NameKind, Selection};
 use crate::base::text::utf8_or_latin1;
-use crate::hg::repository::Names;
+use crate::hg::repository::{Names, TAGS};
 use crate::hg::revlog::RevlogError;
 use crate::hg::store::bookmarks::is_divergent;
 use crate::hg::{BranchTable, Node, Repository, Rev};
@@ -87,13 +88,16 @@ pub struct SourceRefs {
     pub table_grew: bool,
 }
 
-/// The references that `source` asks for. Reads the served changesets that `table` does not have.
+/// The references that `source` asks for. Reads the served changesets that `table` does not have. A
+/// placeholder for `.hgtags` has no tags.
 pub fn source_refs(
     source: &Repository,
     naming: &RefNaming,
+    placeholders: &Placeholders,
     table: &mut BranchTable,
 ) -> Result<SourceRefs, RevlogError> {
-    let names = source.names(table, naming.topics.is_some())?;
+    let lost = |node| placeholders.kind(TAGS.into(), node).is_some();
+    let names = source.names(table, naming.topics.is_some(), &lost)?;
     let table_grew = names.table_grew;
     let mut notes: Vec<_> = names.tags.notes.iter().map(ToString::to_string).collect();
     let selection = &naming.selection;

@@ -11,6 +11,17 @@ use super::names::RefNaming;
 use crate::base::Limits;
 use crate::hg::ServedPhases;
 
+/// What a sync verifies before references move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// What it has converted.
+    #[default]
+    New,
+    /// Nothing.
+    Off,
+}
+
 /// What configuration and command line can choose. Verification takes the same: it compares with
 /// what a conversion under these options makes.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +40,10 @@ pub struct ConvertOptions {
     pub notes: bool,
     /// What outside data may cost.
     pub limits: Limits,
+    /// Whether damaged file revisions become placeholders, and do not end a run.
+    pub skip_damaged: bool,
+    /// What is verified before references move.
+    pub verify: Verify,
 }
 
 impl ConvertOptions {

@@ -289,9 +289,7 @@ impl<'p> Planner<'p> {
         let Delta { rev, manifest, old, new } = delta;
         let mut changes = Vec::new();
         diff(old, new, |change| changes.push(change)).map_err(|what| match manifest {
-            Some(manifest) => {
-                ConvertError::History(self.input.manifests.revlog().malformed(manifest, what))
-            }
+            Some(manifest) => ConvertError::History(self.input.manifests.malformed(manifest, what)),
             None => ConvertError::NoManifest {
                 manifest: Node::NULL,
                 changeset: self.input.changelog.node(rev),

@@ -31,6 +31,13 @@ pub fn copied_from(text: &[u8]) -> Option<&[u8]> {
     value(b"copy: ")
 }
 
+/// Whether the stored `text` is what is left of a revision that was censored.
+pub fn is_tombstone(text: &[u8]) -> bool {
+    let metadata = metadata_length(text).and_then(|length| text.get(..length));
+    let mut lines = metadata.unwrap_or_default().split(|&byte| byte == b'\n');
+    lines.any(|line| line.starts_with(b"censored:"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +51,15 @@ mod tests {
         assert_eq!(copied_from(b"\x01\n\x01\ncopy: a\ncopyrev: b\n"), None);
         assert_eq!(copied_from(b"copy: a\ncopyrev: b\n"), None);
         assert_eq!(copied_from(b""), None);
+    }
+
+    #[test]
+    fn a_tombstone_says_so_in_its_metadata() {
+        assert!(is_tombstone(b"\x01\ncensored: why\n\x01\n"));
+        assert!(is_tombstone(b"\x01\ncensored: \n\x01\npadding"));
+        assert!(!is_tombstone(b"\x01\ncensored: why\n"));
+        assert!(!is_tombstone(b"\x01\n\x01\ncensored: why"));
+        assert!(!is_tombstone(b"censored: why"));
     }
 
     #[test]

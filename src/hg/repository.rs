@@ -73,6 +73,9 @@ impl HasFault for RepositoryError {
     }
 }
 
+/// The file with the tags.
+pub const TAGS: &str = ".hgtags";
+
 /// The names that a repository gives to changesets it serves.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
@@ -151,10 +154,16 @@ impl Repository {
     }
 
     /// The names of what it serves. Reads the served changesets that `table` does not have, and the
-    /// tags of every head; with `topics` also all that is draft.
+    /// tags of every head; with `topics` also all that is draft. Where `lost` says so of a revision of
+    /// `.hgtags`, it may be unreadable, and has no tags.
     ///
     /// A draft changeset with a topic is a head of the topic then, and never of its named branch.
-    pub fn names(&self, table: &mut BranchTable, topics: bool) -> Result<Names, RevlogError> {
+    pub fn names(
+        &self,
+        table: &mut BranchTable,
+        topics: bool,
+        lost: &dyn Fn(Node) -> bool,
+    ) -> Result<Names, RevlogError> {
         let (dag, served) = (self.changelog.dag(), self.view.served());
         let table_grew = table.fill(&self.changelog, served)?;
         let topics = if topics { self.topics(table)? } else { Topics::default() };
@@ -164,7 +173,7 @@ impl Repository {
         let in_order = table.names().iter();
         let branches = in_order.filter_map(|name| by_name.remove_entry(name)).collect();
         let bookmarks = self.view.bookmarks().to_vec();
-        Ok(Names { branches, topics, bookmarks, tags: self.tags()?, table_grew })
+        Ok(Names { branches, topics, bookmarks, tags: self.tags(lost)?, table_grew })
     }
 
     /// The topics of the draft changesets that are served. Those of public ones have had their time.
@@ -182,8 +191,7 @@ impl Repository {
     }
 
     /// The tags, from the `.hgtags` of every head.
-    fn tags(&self) -> Result<Tags, RevlogError> {
-        const TAGS: &str = ".hgtags";
+    fn tags(&self, lost: &dyn Fn(Node) -> bool) -> Result<Tags, RevlogError> {
         let mut changesets = self.changelog.reader();
         let mut manifests = self.manifests.reader();
         let mut files = Vec::new();
@@ -196,13 +204,20 @@ impl Repository {
         if files.is_empty() {
             return Ok(Tags::default());
         }
+        // With its whole history lost there is nothing to read.
+        if files.iter().all(|node| lost(*node)) {
+            return Ok(Tags::default());
+        }
         let filelog = self.filelog(TAGS.into())?;
         let filelog = filelog.unwrap_or_else(|| Revlog::empty(TAGS, &self.limits));
         let mut reader = filelog.reader();
         let mut texts = Vec::new();
         for node in files {
             let Some(rev) = filelog.rev(node) else { continue };
-            texts.push((node, reader.text(rev)?));
+            match reader.text(rev) {
+                Err(_) if lost(node) => {}
+                text => texts.push((node, text?)),
+            }
         }
         let files = texts.iter().map(|(file_node, text)| TagsFile {
             file_node: *file_node,

@@ -13,6 +13,7 @@ use crate::convert::IdMap;
 use crate::convert::graft::{ExistingCommit, GraftPolicy, Resolution, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
+use crate::convert::placeholder::Placeholders;
 use crate::git::{BareRepository, Reference, destination};
 use crate::hg::Rev;
 
@@ -63,12 +64,12 @@ pub fn adopt(
         Place::Mirror(mirror) => Workspace::cache(&mirror.cache)?,
         Place::Bare { target, .. } => Workspace::bare(target, main_branch)?,
     };
-    read_source(source, options, interrupt, |source| {
-        let run = Run { source, options, target, progress, interrupt };
+    read_source(source, options, interrupt, |attempt| {
+        let run = Run { attempt, options, target, progress, interrupt };
         let git = workspace.open_git(main_branch)?;
         let Base { identity, map, notes } = run.base(&workspace, &git, given)?;
-        let served = source.view().served();
-        let nodes = served.iter().map(|rev| source.changelog().node(rev));
+        let served = attempt.source.view().served();
+        let nodes = served.iter().map(|rev| attempt.source.changelog().node(rev));
         Ok(Adopted {
             commits: nodes.filter_map(|node| Some((node, map.commit(node)?))).collect(),
             changesets: served.count(),
@@ -139,8 +140,8 @@ impl Run<'_> {
         existing: &[ExistingCommit],
         given: &[Record],
     ) -> Result<Resolution, SyncError> {
-        let changelog = self.source.changelog();
-        let served: Vec<Rev> = self.source.view().served().iter().collect();
+        let changelog = self.source().changelog();
+        let served: Vec<Rev> = self.source().view().served().iter().collect();
         // What is told of changesets or commits that are not here is of no use, and does no harm.
         let ids: HashSet<_> = existing.iter().map(|commit| commit.id).collect();
         let given: Vec<_> = given
@@ -148,9 +149,9 @@ impl Run<'_> {
             .filter(|(_, id)| ids.contains(id))
             .filter_map(|(node, id)| Some((changelog.rev(*node)?, *id)))
             .collect();
-        let nothing = IdMap::default();
+        let (nothing, no_placeholders) = (IdMap::default(), Placeholders::default());
         let rules = self.options.rules(choice.for_new_targets());
-        let input = self.input(&rules, &nothing, &served);
+        let input = self.input(&rules, &nothing, &no_placeholders, &served);
         let options = ConvertOptions { identity: choice, ..self.options.clone() };
         Ok(resolve(&input, &options, existing, &given, git)?)
     }

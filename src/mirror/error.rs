@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Interrupted};
-use crate::convert::ConvertError;
 use crate::convert::authors::recorded::RecordedAuthorsError;
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::{IdMapError, Record};
+use crate::convert::placeholder::PlaceholdersError;
+use crate::convert::{ConvertError, VerifyError};
 use crate::git::ObjectId;
 use crate::git::destination::PublishError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
@@ -27,6 +28,12 @@ pub enum SyncError {
         /// What the operating system says.
         #[source]
         source: std::io::Error,
+    },
+    /// There is nothing to verify.
+    #[error("find what was mirrored in {}: the mirror was never synced", path.display())]
+    NeverSynced {
+        /// The cache folder of the mirror.
+        path: PathBuf,
     },
     /// Somebody else works on the same folder.
     #[error("lock {}: another process is at work there", path.display())]
@@ -52,6 +59,9 @@ pub enum SyncError {
     /// The id map cannot be read or written.
     #[error(transparent)]
     Map(#[from] IdMapError),
+    /// The list of placeholders cannot be read or written.
+    #[error(transparent)]
+    Placeholders(#[from] PlaceholdersError),
     /// What is there was made with another identity.
     #[error(transparent)]
     Identity(#[from] RecordedIdentityError),
@@ -91,6 +101,17 @@ pub enum SyncError {
     /// New objects cannot be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// What was converted is not what the source has. It is gone again, and no reference has moved.
+    #[error("verify what was converted: {}", differences.join("; "))]
+    Wrong {
+        /// What differs.
+        differences: Vec<String>,
+        /// Whether some of it is that the source or what was written cannot be read.
+        unreadable: bool,
+    },
+    /// What was converted cannot be verified.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// References cannot be moved.
     #[error(transparent)]
     References(#[from] UpdateRefsError),
@@ -115,18 +136,22 @@ impl SyncError {
             Self::Source(error) => error,
             Self::Names(error) => error,
             Self::Map(error) => error,
+            Self::Placeholders(error) => error,
             Self::Identity(error) => error,
             Self::Authors(error) => error,
             Self::Git(error) => error,
             Self::Convert(error) => error,
             Self::Sink(error) => error,
+            Self::Verify(error) => error,
             Self::References(error) => error,
             Self::Publish(error) => error,
             Self::Interrupted(error) => error,
             Self::Folder { .. }
+            | Self::NeverSynced { .. }
             | Self::Locked { .. }
             | Self::Changing { .. }
             | Self::Refused { .. }
+            | Self::Wrong { .. }
             | Self::Foreign { .. }
             | Self::Lies { .. } => return None,
         })
@@ -138,8 +163,10 @@ impl HasFault for SyncError {
         match self {
             Self::Folder { source, .. } => io_fault(source),
             Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
+            Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
+            Self::Wrong { .. } => Fault::Internal,
             Self::Refused { .. } | Self::Foreign { .. } => Fault::Refused,
-            Self::Lies { .. } => Fault::Config,
+            Self::NeverSynced { .. } | Self::Lies { .. } => Fault::Config,
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
         }
     }
@@ -149,6 +176,11 @@ impl HasFault for SyncError {
             Self::Refused { .. } => Some(
                 "only fast-forwards are published: move or remove these references at the target, \
                  or let `main` follow a branch instead of the tip"
+                    .to_owned(),
+            ),
+            Self::Wrong { .. } => Some(
+                "nothing was published. If it happens again on a sound disk, it is a mistake of \
+                 synchroniser's: please report it; --no-verify does without this check"
                     .to_owned(),
             ),
             Self::Foreign { .. } => Some(

@@ -1,6 +1,7 @@
 //! One mirror, one sync: read the source, convert what is new, publish it. Owns the cache folder.
 
 mod adopt;
+mod check;
 mod error;
 mod options;
 mod plan;
@@ -9,6 +10,7 @@ mod report;
 mod snapshot;
 mod source;
 mod update;
+mod verify;
 mod workspace;
 
 pub use crate::convert::ConvertOptions;
@@ -23,3 +25,4 @@ pub use plan::{
 pub use publish::sync;
 pub use report::{ConvertReport, RefChange, SyncReport};
 pub use update::convert;
+pub use verify::verify;

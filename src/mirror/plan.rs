@@ -124,8 +124,8 @@ pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, 
         Err(SyncError::Publish(error)) => (None, Some(error)),
         Err(error) => return Err(error),
     };
-    let mut plan = read_source(&options.source, &options.convert, interrupt, |source| {
-        Planner { options, snapshot: &snapshot, source }.plan(listed.as_deref())
+    let mut plan = read_source(&options.source, &options.convert, interrupt, |attempt| {
+        Planner { options, snapshot: &snapshot, source: attempt.source }.plan(listed.as_deref())
     })?;
     plan.target_error = unreachable.as_ref().map(ToString::to_string);
     plan.unreachable = unreachable;
@@ -142,7 +142,8 @@ impl Planner<'_> {
     fn plan(&self, target: Option<&[Reference]>) -> Result<SyncPlan, SyncError> {
         let MirrorOptions { name, source, target: to, convert, .. } = self.options;
         let mut table = self.snapshot.branch_table(self.source.changelog());
-        let names = source_refs(self.source, &convert.naming, &mut table)?;
+        let names =
+            source_refs(self.source, &convert.naming, self.snapshot.placeholders(), &mut table)?;
         let view_notes = self.source.view().notes().iter().map(ToString::to_string);
         Ok(SyncPlan {
             name: name.clone(),

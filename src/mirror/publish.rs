@@ -22,8 +22,8 @@ pub fn sync(
     // The lock first: what the source has after it was taken is what this run must see.
     let workspace = Workspace::cache(&options.cache)?;
     let (convert, target) = (&options.convert, Some(&options.target));
-    let updated = read_source(&options.source, convert, interrupt, |source| {
-        Run { source, options: convert, target, progress, interrupt }.update(&workspace)
+    let updated = read_source(&options.source, convert, interrupt, |attempt| {
+        Run { attempt, options: convert, target, progress, interrupt }.update(&workspace)
     })?;
     let mut destination = destination::open(&options.target, workspace.git())?;
     let outcomes = destination::publish(

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::SyncError;
 use super::workspace::parts;
 use crate::convert::identity::recorded;
+use crate::convert::placeholder::Placeholders;
 use crate::convert::{ConvertOptions, IdMap};
 use crate::git::reference::HG_NOTES;
 use crate::git::{BareRepository, ObjectId};
@@ -17,6 +18,7 @@ pub(super) struct Snapshot {
     git: Option<BareRepository>,
     map: Option<IdMap>,
     identity: &'static str,
+    placeholders: Placeholders,
     branches: PathBuf,
     /// Stands in for a repository that is not there yet.
     scratch: tempfile::TempDir,
@@ -28,11 +30,12 @@ impl Snapshot {
         let error = |source| SyncError::Folder { path: std::env::temp_dir(), source };
         let scratch = tempfile::tempdir().map_err(error)?;
         let (git, map, branches) = parts(folder);
+        let placeholders = Placeholders::open(&Placeholders::beside(&map))?;
         let settled = recorded::settled(&map, options.identity)?;
         let git = git.is_dir().then(|| BareRepository::open(&git)).transpose()?;
         let map = IdMap::open(&map, |id| git.as_ref().is_some_and(|git| git.contains(id)))?;
         let identity = settled.map_or_else(|| options.identity.name(), |identity| identity.name());
-        Ok(Self { git, map, identity, branches, scratch })
+        Ok(Self { git, map, identity, placeholders, branches, scratch })
     }
 
     /// A bare repository that a destination can be opened from.
@@ -69,6 +72,11 @@ impl Snapshot {
     /// The commit of the notes.
     pub(super) fn notes(&self) -> Option<ObjectId> {
         self.git.as_ref()?.reference(HG_NOTES).ok().flatten()
+    }
+
+    /// The placeholders that earlier runs have made.
+    pub(super) fn placeholders(&self) -> &Placeholders {
+        &self.placeholders
     }
 
     /// The branches of the changesets that earlier runs have read.

@@ -23,20 +23,39 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(3),
 ];
 
+/// A source that is being read.
+pub(super) struct Attempt<'a> {
+    pub source: &'a Repository,
+    path: &'a Path,
+    limits: &'a Limits,
+    before: &'a State,
+}
+
+impl Attempt<'_> {
+    /// Whether nobody has written to the source since it was opened: only then is what looks damaged
+    /// really so.
+    pub(super) fn is_calm(&self) -> bool {
+        let now = State::of(self.path, self.limits);
+        now == *self.before && !now.is_locked
+    }
+}
+
 /// Opens the repository at `path` and hands it to `read`; again, from the beginning, if it seems to
 /// be damaged and somebody was writing to it.
 pub(super) fn read_source<T>(
     path: &Path,
     options: &ConvertOptions,
     interrupt: &Interrupt,
-    mut read: impl FnMut(&Repository) -> Result<T, SyncError>,
+    mut read: impl FnMut(&Attempt<'_>) -> Result<T, SyncError>,
 ) -> Result<T, SyncError> {
     let limits = &options.limits;
     let mut pauses = PAUSES.into_iter();
     loop {
         let before = State::of(path, limits);
         let opened = Repository::open_with(path, limits, options.phases).map_err(SyncError::from);
-        let error = match opened.and_then(|source| read(&source)) {
+        let error = match opened
+            .and_then(|source| read(&Attempt { source: &source, path, limits, before: &before }))
+        {
             Err(error) if error.fault() == Fault::Corrupt => error,
             other => return other,
         };
@@ -117,10 +136,10 @@ mod tests {
         // A repository that opens, and a reader that finds damage.
         let store = folder.path().join(".hg/store/00changelog.i");
         std::fs::write(&store, []).unwrap();
-        read_source(folder.path(), &options, &Interrupt::default(), |source| {
+        read_source(folder.path(), &options, &Interrupt::default(), |attempt| {
             *count += 1;
             meanwhile(*count);
-            let error = source.changelog().reader().changeset(Rev::new(0)).map(drop);
+            let error = attempt.source.changelog().reader().changeset(Rev::new(0)).map(drop);
             if *count < 3 { error.map_err(SyncError::from) } else { Ok(()) }
         })
     }

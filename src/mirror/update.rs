@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::adopt::Base;
-use super::source::read_source;
+use super::check::Converted;
+use super::source::{Attempt, read_source};
 use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
@@ -13,8 +14,9 @@ use crate::convert::engine::{Conversion, Input};
 use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
 use crate::convert::notes::{Previous, write_notes};
+use crate::convert::placeholder::{Placeholder, Placeholders};
 use crate::convert::refs::WantedRefs;
-use crate::convert::{ConvertError, IdMap, Rules, engine};
+use crate::convert::{ConvertError, IdMap, Rules, Verify, engine};
 use crate::git::destination::Target;
 use crate::git::pack::PackWriter;
 use crate::git::reference::{BRANCHES, HG_NOTES};
@@ -64,12 +66,12 @@ pub fn convert(
     let start = Instant::now();
     // Only a source that opens makes a target.
     let mut workspace = None;
-    let updated = read_source(source, options, interrupt, |source| {
+    let updated = read_source(source, options, interrupt, |attempt| {
         let workspace = match &mut workspace {
             Some(workspace) => workspace,
             none => none.insert(Workspace::bare(target, &options.naming.main_name())?),
         };
-        Run { source, options, target: None, progress, interrupt }.update(workspace)
+        Run { attempt, options, target: None, progress, interrupt }.update(workspace)
     })?;
     let refs = updated.moved();
     Ok(ConvertReport {
@@ -86,7 +88,7 @@ pub fn convert(
 
 /// What one run works with.
 pub(super) struct Run<'r> {
-    pub source: &'r Repository,
+    pub attempt: &'r Attempt<'r>,
     pub options: &'r ConvertOptions,
     /// Where commits go from the bare repository, if they go on from there.
     pub target: Option<&'r Target>,
@@ -94,26 +96,31 @@ pub(super) struct Run<'r> {
     pub interrupt: &'r Interrupt,
 }
 
-impl Run<'_> {
+impl<'r> Run<'r> {
+    pub(super) fn source(&self) -> &'r Repository {
+        self.attempt.source
+    }
+
     /// Converts what is new and moves the references: pack, then map, then references, each
     /// durable before the next begins.
     pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
         let git = workspace.open_git(&self.options.naming.main_name())?;
         let Base { identity, mut map, mut notes } = self.base(workspace, &git, &[])?;
         let rules = &self.options.rules(identity);
-        workspace.settle_authors(rules, self.source, &map)?;
-        let changelog = self.source.changelog();
-        let served: Vec<Rev> = self.source.view().served().iter().collect();
+        workspace.settle_authors(rules, self.source(), &map)?;
+        let changelog = self.source().changelog();
+        let served: Vec<Rev> = self.source().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
-        notes.extend(self.source.view().notes().iter().map(ToString::to_string));
+        notes.extend(self.source().view().notes().iter().map(ToString::to_string));
+        let mut placeholders = workspace.placeholders()?;
         if !new.is_empty() {
-            let conversion = self.convert(&git, rules, &map, &new)?;
-            git.refresh()?;
-            map.append(&conversion.records)?;
+            let conversion =
+                self.convert_new(workspace, &git, rules, (&mut map, &mut placeholders), &new)?;
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
+            notes.extend(conversion.broken.notes());
         }
-        let (named, more) = self.wanted_refs(workspace)?;
+        let (named, more) = self.wanted_refs(workspace, &placeholders)?;
         notes.extend(named.renamed);
         notes.extend(more);
         // Every served changeset has a commit now.
@@ -147,16 +154,48 @@ impl Run<'_> {
         })
     }
 
+    /// Converts the changesets `new`, verifies what came out, and records it: placeholders, then map.
+    fn convert_new(
+        &self,
+        workspace: &Workspace,
+        git: &BareRepository,
+        rules: &Rules,
+        (map, placeholders): (&mut IdMap, &mut Placeholders),
+        new: &[Rev],
+    ) -> Result<Conversion, SyncError> {
+        let packs = git.pack_indexes()?;
+        let conversion = self.convert(git, rules, map, placeholders, new)?;
+        git.refresh()?;
+        let placeholders_grew = placeholders.extend(&conversion.placeholders);
+        if self.options.verify == Verify::New {
+            self.check(&Converted {
+                git,
+                rules,
+                map,
+                placeholders,
+                conversion: &conversion,
+                changesets: new,
+                packs_before: &packs,
+            })?;
+        }
+        if placeholders_grew {
+            workspace.save_placeholders(placeholders)?;
+        }
+        map.append(&conversion.records)?;
+        Ok(conversion)
+    }
+
     /// Converts the changesets `new`. Their objects are on disk when this returns.
-    fn convert(
+    pub(super) fn convert(
         &self,
         git: &BareRepository,
         rules: &Rules,
         map: &IdMap,
+        placeholders: &Placeholders,
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
-        let input = self.input(rules, map, new);
-        keep(git, new.len(), |sink| engine::convert(&input, git, sink))
+        let input = self.input(rules, map, placeholders, new);
+        keep(git, new.len(), |sink| self.certain(engine::convert(&input, git, sink)?))
     }
 
     /// Adds the notes that are missing to those that are there; `new` are those of
@@ -173,8 +212,9 @@ impl Run<'_> {
             None => Vec::new(),
         };
         let previous = old.map(|old| Previous { commit: old.id, contents: &contents });
-        let tip = self.source.view().tip();
-        let newest = tip.map(|tip| self.source.changelog().reader().changeset(tip)).transpose()?;
+        let tip = self.source().view().tip();
+        let newest =
+            tip.map(|tip| self.source().changelog().reader().changeset(tip)).transpose()?;
         let seconds = newest.map_or(0, |changeset| changeset.date.seconds);
         let missing = if old.is_some() { new.len() } else { commits.len() };
         let tip =
@@ -183,19 +223,31 @@ impl Run<'_> {
         Ok(tip.map(|tip| Reference::new(HG_NOTES, tip)))
     }
 
+    /// Refuses placeholders for what may only look damaged, because somebody writes to the source.
+    fn certain(&self, conversion: Conversion) -> Result<Conversion, ConvertError> {
+        let doubtful = conversion.placeholders.iter().any(Placeholder::is_for_damage);
+        match !doubtful || self.attempt.is_calm() {
+            true => Ok(conversion),
+            false => Err(ConvertError::Files(conversion.broken)),
+        }
+    }
+
     /// What a conversion of `changesets` works on.
     pub(super) fn input<'i>(
         &'i self,
         rules: &'i Rules,
         map: &'i IdMap,
+        placeholders: &'i Placeholders,
         changesets: &'i [Rev],
     ) -> Input<'i> {
         Input {
-            changelog: self.source.changelog(),
-            manifests: self.source.manifests(),
-            filelogs: self.source,
+            changelog: self.source().changelog(),
+            manifests: self.source().manifests(),
+            filelogs: self.source(),
             changesets,
             map,
+            placeholders,
+            skip_damaged: self.options.skip_damaged,
             rules,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             progress: self.progress,
@@ -204,10 +256,14 @@ impl Run<'_> {
     }
 
     /// The references that the source asks for, and what a person should know about its names.
-    fn wanted_refs(&self, workspace: &Workspace) -> Result<(WantedRefs, Vec<String>), SyncError> {
-        let changelog = self.source.changelog();
+    fn wanted_refs(
+        &self,
+        workspace: &Workspace,
+        placeholders: &Placeholders,
+    ) -> Result<(WantedRefs, Vec<String>), SyncError> {
+        let changelog = self.source().changelog();
         let mut table = workspace.branch_table(changelog);
-        let refs = source_refs(self.source, &self.options.naming, &mut table)?;
+        let refs = source_refs(self.source(), &self.options.naming, placeholders, &mut table)?;
         if refs.table_grew {
             workspace.save_branch_table(&table, changelog)?;
         }

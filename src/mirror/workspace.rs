@@ -8,6 +8,7 @@ use crate::base::durable::replace_file;
 use crate::convert::authors::recorded as authors;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
+use crate::convert::placeholder::{Placeholders, PlaceholdersError};
 use crate::convert::{AuthorMap, IdMap, Rules};
 use crate::git::BareRepository;
 use crate::hg::{BranchTable, Changelog, Node, Repository};
@@ -74,6 +75,16 @@ impl Workspace {
         Ok(IdMap::create(&self.map, records, grafted)?)
     }
 
+    /// The placeholders that earlier runs have made.
+    pub(super) fn placeholders(&self) -> Result<Placeholders, PlaceholdersError> {
+        Placeholders::open(&Placeholders::beside(&self.map))
+    }
+
+    /// Keeps the placeholders for later runs: before the map, which names commits that have them.
+    pub(super) fn save_placeholders(&self, list: &Placeholders) -> Result<(), PlaceholdersError> {
+        list.save(&Placeholders::beside(&self.map))
+    }
+
     /// Checks that the author map in `rules` makes the same of what is converted as the one that it
     /// was made with, and records it.
     pub(super) fn settle_authors(
@@ -103,6 +114,11 @@ impl Workspace {
     ) -> Result<(), SyncError> {
         replace_file(&self.branches, &table.to_bytes(changelog))
             .map_err(|source| SyncError::Folder { path: self.branches.clone(), source })
+    }
+
+    /// The id map.
+    pub(super) fn map(&self) -> &Path {
+        &self.map
     }
 
     /// The folder of the bare repository.

@@ -1,6 +1,7 @@
 //! Sources that lie, that are damaged, and that are only strange: nothing read from one may panic,
 //! hang, or take more memory than the limits allow, and none becomes a wrong mirror.
 
+mod damage;
 mod history;
 mod revlog;
 mod store;

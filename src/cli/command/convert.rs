@@ -51,7 +51,8 @@ impl HasFault for ConvertCommandError {
 }
 
 pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
-    let options = args.conversion.options()?;
+    let mut options = args.conversion.options()?;
+    args.damage.apply(&mut options);
     let interrupt = interrupted_by_signals()?;
     let done = mirror::convert(&args.source, &args.target, &options, ui, &interrupt).map_err(
         |source| ConvertCommandError::Convert {

@@ -17,7 +17,7 @@ use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::convert::ConvertOptions;
+use crate::convert::{ConvertOptions, VerifySelection};
 use crate::daemon::Daemon;
 use crate::git::BareRepository;
 
@@ -162,7 +162,14 @@ fn show(places: &Places, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> 
         ui.say(&format!("  {} {}", reference.id.short(), reference.name));
     }
     let options = ConvertOptions::default();
-    let report = verify::compare(&places.source, &places.target, &options, ui, interrupt)?;
+    let report = verify::compare(
+        &places.source,
+        &places.target,
+        &VerifySelection::default(),
+        &options,
+        ui,
+        interrupt,
+    )?;
     ui.say(&format!(
         "arrived: {}, {}, {}",
         count(branches as u64, "branch", "branches"),

@@ -3,7 +3,7 @@
 
 use super::{Outcome, config, interrupted_by_signals, report};
 use crate::base::{Fault, HasFault, Interrupt};
-use crate::cli::args::SyncArgs;
+use crate::cli::args::{DamageArgs, SyncArgs};
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
@@ -51,7 +51,7 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
     let mut outcome = exit::OK;
     for mirror in mirrors {
-        if let Err(error) = sync(mirror, ui, &interrupt) {
+        if let Err(error) = sync(&asked(mirror, args.damage), ui, &interrupt) {
             let failure = Failure::from(error);
             ui.error(&failure.text());
             if outcome == exit::OK {
@@ -65,6 +65,13 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     Ok(outcome)
 }
 
+/// The options of a mirror, with what was typed.
+fn asked(mirror: &MirrorOptions, typed: DamageArgs) -> MirrorOptions {
+    let mut options = mirror.clone();
+    typed.apply(&mut options.convert);
+    options
+}
+
 /// The mirrors with these names, or all.
 pub(super) fn select<'a>(
     config: &'a Config,
@@ -73,13 +80,18 @@ pub(super) fn select<'a>(
     if names.is_empty() {
         return Ok(config.mirrors.iter().map(|mirror| &mirror.options).collect());
     }
-    let find = |name: &String| {
-        config.mirror(name).map(|mirror| &mirror.options).ok_or_else(|| SyncCommandError::Unknown {
-            name: name.clone(),
-            known: config.mirrors.iter().map(|mirror| mirror.options.name.clone()).collect(),
-        })
-    };
-    names.iter().map(find).collect()
+    names.iter().map(|name| find(config, name)).collect()
+}
+
+/// The mirror with this name.
+pub(super) fn find<'a>(
+    config: &'a Config,
+    name: &str,
+) -> Result<&'a MirrorOptions, SyncCommandError> {
+    config.mirror(name).map(|mirror| &mirror.options).ok_or_else(|| SyncCommandError::Unknown {
+        name: name.to_owned(),
+        known: config.mirrors.iter().map(|mirror| mirror.options.name.clone()).collect(),
+    })
 }
 
 fn sync(mirror: &MirrorOptions, ui: &Ui, interrupt: &Interrupt) -> Result<(), SyncCommandError> {

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::report::count;
-use super::{Outcome, interrupted_by_signals};
+use super::{Outcome, config, interrupted_by_signals, sync};
 use crate::base::{Fault, HasFault, Interrupt};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::convert::{self, ConvertOptions, VerifyError, VerifyReport};
+use crate::convert::idmap::IN_REPOSITORY;
+use crate::convert::{self, ConvertOptions, Subject, VerifyError, VerifyReport, VerifySelection};
+use crate::mirror::{self, SyncError};
 
 /// Source and target cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +20,25 @@ pub(super) struct VerifyCommandError {
     to: PathBuf,
     #[source]
     source: VerifyError,
+}
+
+/// A mirror cannot be verified.
+#[derive(Debug, thiserror::Error)]
+#[error("verify the mirror {name}")]
+struct VerifyMirrorError {
+    name: String,
+    #[source]
+    source: SyncError,
+}
+
+impl HasFault for VerifyMirrorError {
+    fn fault(&self) -> Fault {
+        self.source.fault()
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.source.hint()
+    }
 }
 
 impl HasFault for VerifyCommandError {
@@ -32,26 +53,39 @@ impl HasFault for VerifyCommandError {
 
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
-    let report = compare(&args.source, &args.target, &args.conversion.options()?, ui, &interrupt)?;
+    let selection =
+        VerifySelection { changesets: args.changeset.clone(), since: args.since.clone() };
+    let report = if let Some(target) = &args.target {
+        compare(&args.source, target, &selection, &args.conversion.options()?, ui, &interrupt)?
+    } else {
+        let config = config::load(&args.config.config)?;
+        let name = args.source.display().to_string();
+        let mirror = sync::find(&config, &name)?;
+        mirror::verify(mirror, &selection, ui, &interrupt)
+            .map_err(|source| VerifyMirrorError { name, source })?
+    };
     for difference in &report.differences {
         ui.result(difference);
+    }
+    for note in &report.notes {
+        ui.say(&format!("  note: {note}"));
     }
     ui.say(&summary(&report));
     Ok(if report.differences.is_empty() { exit::OK } else { exit::DIFFERENCES })
 }
 
-/// Compares everything that `source` serves with what `target`, made with `options`, holds.
+/// Compares what `source` serves with what `target`, made with `options`, holds.
 pub(super) fn compare(
     source: &Path,
     target: &Path,
+    selection: &VerifySelection,
     options: &ConvertOptions,
     ui: &Ui,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyCommandError> {
-    convert::verify(source, target, options, ui, interrupt).map_err(|error| VerifyCommandError {
-        from: source.to_owned(),
-        to: target.to_owned(),
-        source: error,
+    let subject = Subject { source, git: target, map: &target.join(IN_REPOSITORY) };
+    convert::verify(&subject, selection, options, ui, interrupt).map_err(|error| {
+        VerifyCommandError { from: source.to_owned(), to: target.to_owned(), source: error }
     })
 }
 

@@ -9,7 +9,6 @@ use super::files::Blobs;
 use super::target::Sound;
 use super::{Context, Differences, VerifyError};
 use crate::convert::IdMap;
-use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
 use crate::git::ObjectId;
@@ -30,7 +29,7 @@ pub(super) fn compare(
     let identity = context.rules.identity;
     let commits = match identity.names_changesets() {
         true => commits(context, sound, differences)?,
-        false => recorded_commits(context, differences),
+        false => recorded_commits(context),
     };
     let wanted = wanted_refs(context, differences);
     let published = published(context, &wanted);
@@ -88,7 +87,7 @@ pub(super) fn compare(
 /// The references that the source asks for.
 fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<WantedRef> {
     let naming = &context.options.naming;
-    match source_refs(context.source, naming, &mut BranchTable::default()) {
+    match source_refs(context.source, naming, &context.placeholders, &mut BranchTable::default()) {
         Ok(refs) => refs.wanted.refs,
         Err(error) => {
             differences.add_error(&error);
@@ -153,17 +152,9 @@ fn commits(
 
 /// The commits of an identity whose commits do not say what they are of: those in the map that the
 /// conversion left, if there is one. What is missing is computed.
-fn recorded_commits(context: &Context<'_>, differences: &mut Differences) -> Commits {
-    match IdMap::open(&context.target.path().join(IN_REPOSITORY), |_| true) {
-        Ok(map) => {
-            let grafted = context.grafted.iter().map(|(node, id)| (*node, *id));
-            map.iter().flat_map(IdMap::records).chain(grafted).collect()
-        }
-        Err(error) => {
-            differences.add_error(&error);
-            Commits::new()
-        }
-    }
+fn recorded_commits(context: &Context<'_>) -> Commits {
+    let grafted = context.grafted.iter().map(|(node, id)| (*node, *id));
+    context.map.iter().flat_map(IdMap::records).chain(grafted).collect()
 }
 
 /// Looks for commits that references reach and that are of no changeset.
@@ -259,16 +250,11 @@ fn compare_names(
 
 /// Compares the map that a conversion left with what the commits say.
 fn compare_map(context: &Context<'_>, commits: &Commits, differences: &mut Differences) {
-    match IdMap::open(&context.target.path().join(IN_REPOSITORY), |_| true) {
-        Ok(None) => {}
-        Ok(Some(map)) => {
-            let changelog = context.source.changelog();
-            for node in context.source.view().served().iter().map(|rev| changelog.node(rev)) {
-                if map.commit(node) != commits.get(&node).copied() {
-                    differences.add(format!("the id map is wrong about changeset {node}"));
-                }
-            }
+    let Some(map) = &context.map else { return };
+    let changelog = context.source.changelog();
+    for node in context.source.view().served().iter().map(|rev| changelog.node(rev)) {
+        if map.commit(node) != commits.get(&node).copied() {
+            differences.add(format!("the id map is wrong about changeset {node}"));
         }
-        Err(error) => differences.add_error(&error),
     }
 }

@@ -199,7 +199,7 @@ impl<'c> Comparison<'c> {
 }
 
 /// The first lines in which two texts differ.
-fn first_difference<'t>(a: &'t [u8], b: &'t [u8]) -> (&'t bstr::BStr, &'t bstr::BStr) {
+pub(super) fn first_difference<'t>(a: &'t [u8], b: &'t [u8]) -> (&'t bstr::BStr, &'t bstr::BStr) {
     let mut lines = a.lines_with_terminator().zip(b.lines_with_terminator());
     let rest = lines.find(|(a, b)| a != b);
     let (a, b) = rest.unwrap_or_else(|| {

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::target::Sound;
 use super::{Context, Differences, VerifyError};
 use crate::base::{RepoPath, RepoPathBuf};
+use crate::convert::placeholder::{Placeholder, PlaceholderKind, Placeholders};
 use crate::git::tree_name::forbidden_path;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::filelog::{contents, copied_from};
@@ -23,6 +25,8 @@ pub(super) struct Blobs {
     copied_from: HashMap<RepoPathBuf, HashMap<Node, RepoPathBuf>>,
     /// For each changeset, the file revisions that say it introduced them.
     pub introduced: HashMap<Rev, Vec<(RepoPathBuf, Node)>>,
+    /// The placeholders that were met.
+    pub notes: Vec<String>,
 }
 
 impl Blobs {
@@ -53,6 +57,7 @@ struct Revision {
 /// Reads all revisions of the files of all served changesets.
 pub(super) fn blobs(
     context: &Context<'_>,
+    sound: Option<&Sound>,
     differences: &mut Differences,
 ) -> Result<Blobs, VerifyError> {
     let paths: Vec<_> = served_paths(context, differences)?.into_iter().collect();
@@ -88,10 +93,11 @@ pub(super) fn blobs(
         for revision in revisions {
             match revision {
                 Ok(revision) => blobs.add(context, path, &revision, differences),
-                Err(error) => differences.add_error(&error),
+                Err(broken) => blobs.add_broken(context, sound, path, &broken, differences),
             }
         }
     }
+    blobs.add_placeholders(&context.placeholders);
     Ok(blobs)
 }
 
@@ -124,6 +130,58 @@ impl Blobs {
     }
 }
 
+impl Blobs {
+    /// A revision that cannot be read: a placeholder stands for one that was censored, and may stand
+    /// for any other. Those that are written down are added later.
+    fn add_broken(
+        &mut self,
+        context: &Context<'_>,
+        sound: Option<&Sound>,
+        path: &RepoPathBuf,
+        broken: &Broken,
+        differences: &mut Differences,
+    ) {
+        let Broken { node, error } = broken;
+        let has_any = context.placeholders.has_any(path.as_ref());
+        let known = node.map_or(has_any, |n| context.placeholders.kind(path.as_ref(), n).is_some());
+        if known {
+            return;
+        }
+        let placeholder = node.map(|node| Placeholder {
+            path: path.clone(),
+            node,
+            kind: match error.is_censored() {
+                true => PlaceholderKind::Censored,
+                false => PlaceholderKind::Damaged,
+            },
+        });
+        let is_there = |p: &Placeholder| sound.is_some_and(|sound| sound.ids.contains(&p.blob()));
+        match placeholder.filter(|p| !p.is_for_damage() || is_there(p)) {
+            Some(placeholder) => self.add_placeholder(&placeholder),
+            None => differences.add_error(error),
+        }
+    }
+
+    /// What is a placeholder in the target stays one, whatever the source has now.
+    fn add_placeholders(&mut self, placeholders: &Placeholders) {
+        for placeholder in placeholders.sorted() {
+            self.add_placeholder(&placeholder);
+        }
+    }
+
+    fn add_placeholder(&mut self, placeholder: &Placeholder) {
+        let Placeholder { path, node, .. } = placeholder;
+        let blobs = self.ids.entry(path.clone()).or_default();
+        let is_back = blobs.insert(*node, placeholder.blob()).is_some();
+        let again = if is_back {
+            "; the source has it again, and commits keep the placeholder"
+        } else {
+            ""
+        };
+        self.notes.push(format!("{placeholder}: a placeholder stands for it{again}"));
+    }
+}
+
 /// The paths of all files of all served changesets. Damaged changesets and manifests are told by
 /// whoever compares them.
 fn served_paths(
@@ -148,25 +206,31 @@ fn served_paths(
             }
         });
         if let Err(what) = found {
-            differences.add_error(&source.manifests().revlog().malformed(manifest, what));
+            differences.add_error(&source.manifests().malformed(manifest, what));
         }
         last = text;
     }
     Ok(paths)
 }
 
+/// A file revision, or a whole file, that cannot be read.
+struct Broken {
+    node: Option<Node>,
+    error: RevlogError,
+}
+
 /// Reads all revisions of one file. A file without a history has none: whoever needs one will say.
-fn read_file(source: &Repository, path: &RepoPath) -> Vec<Result<Revision, RevlogError>> {
+fn read_file(source: &Repository, path: &RepoPath) -> Vec<Result<Revision, Broken>> {
     match source.filelog(path) {
         Ok(Some(filelog)) => read_revisions(&filelog),
         Ok(None) => Vec::new(),
-        Err(error) => vec![Err(error)],
+        Err(error) => vec![Err(Broken { node: None, error })],
     }
 }
 
-fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, RevlogError>> {
+fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, Broken>> {
     let mut reader = filelog.reader();
-    let mut read = |rev| {
+    let mut read = |rev| -> Result<Revision, RevlogError> {
         let text = reader.text(rev)?;
         let contents = contents(&text)
             .ok_or_else(|| filelog.malformed(rev, "its copy metadata does not end"))?;
@@ -179,6 +243,7 @@ fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, RevlogError>> {
             copied_from: copied_from.map(RepoPathBuf::from),
         })
     };
+    let mut read = |rev| read(rev).map_err(|error| Broken { node: filelog.node(rev).ok(), error });
     filelog.revs().map(&mut read).collect()
 }
 

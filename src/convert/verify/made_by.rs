@@ -7,7 +7,6 @@ use super::{Context, Differences, VerifyError};
 use crate::convert::engine::Input;
 use crate::convert::graft::{ExistingCommit, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
-use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::{ConvertError, IdMap};
 use crate::hg::Rev;
 
@@ -19,10 +18,10 @@ pub(super) fn made_by(
     differences: &mut Differences,
 ) -> Result<(&'static dyn Identity, Commits), VerifyError> {
     let IdentityChoice::Auto = context.options.identity else {
-        return Ok((context.rules.identity, grafted(context, differences)));
+        return Ok((context.rules.identity, grafted(context)));
     };
     if let Some(identity) = settled {
-        return Ok((identity, grafted(context, differences)));
+        return Ok((identity, grafted(context)));
     }
     match find_out(context) {
         Ok(found) => Ok(found),
@@ -35,15 +34,10 @@ pub(super) fn made_by(
 }
 
 /// The commits of another tool that are recorded beside the map of the target.
-fn grafted(context: &Context<'_>, differences: &mut Differences) -> Commits {
-    match IdMap::open(&context.target.path().join(IN_REPOSITORY), |_| true) {
-        Ok(Some(map)) => map.records().filter(|(node, _)| map.is_grafted(*node)).collect(),
-        Ok(None) => Commits::new(),
-        Err(error) => {
-            differences.add_error(&error);
-            Commits::new()
-        }
-    }
+fn grafted(context: &Context<'_>) -> Commits {
+    let map = context.map.as_ref();
+    let records = map.iter().flat_map(|map| map.records().filter(|(n, _)| map.is_grafted(*n)));
+    records.collect()
 }
 
 /// Compares the commits with what identities make, as a conversion does that goes on with them.
@@ -64,6 +58,9 @@ fn find_out(context: &Context<'_>) -> Result<(&'static dyn Identity, Commits), C
         filelogs: context.source,
         changesets: &served,
         map: &IdMap::default(),
+        placeholders: &context.placeholders,
+        // Whatever is damaged is told when files are read.
+        skip_damaged: true,
         rules: context.rules,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         progress: context.progress,

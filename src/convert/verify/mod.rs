@@ -4,28 +4,36 @@
 //! from its whole manifest, every object of the target read back and hashed. What both have in
 //! common is the rules: identities, and what submodules follow from which.
 
+mod chosen;
 mod commits;
 mod comparison;
 mod files;
 mod made_by;
 mod notes;
 mod replay;
+mod selection;
 mod target;
 mod trees;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use commits::Commits;
 
 use super::identity::recorded::{self, RecordedIdentityError};
-use super::idmap::IN_REPOSITORY;
-use super::{ConvertOptions, Rules};
-use crate::base::{Fault, HasFault, Interrupt, Interrupted, Progress};
+use super::idmap::IdMapError;
+use super::placeholder::{Placeholders, PlaceholdersError};
+use super::{ConvertOptions, IdMap, Rules};
+use crate::base::fault::one_line;
+use crate::base::{Fault, HasFault, Interrupt, Interrupted, Limits, Progress};
 use crate::git::BareRepository;
 use crate::git::repository::RepositoryError as GitError;
-use crate::hg::Repository;
 use crate::hg::manifest::Line;
 use crate::hg::repository::RepositoryError as HgError;
+use crate::hg::{Repository, Rev};
+
+pub use chosen::{Chosen, Findings, verify_changesets};
+pub use selection::{Subject, VerifySelection};
 
 /// What was compared, and what differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +44,8 @@ pub struct VerifyReport {
     pub objects: u64,
     /// What differs or is damaged, a line each: the first of them, if there are very many.
     pub differences: Vec<String>,
+    /// What a person should know, and is as it should be: placeholders, one line each.
+    pub notes: Vec<String>,
 }
 
 /// Source and target cannot be compared at all.
@@ -50,6 +60,18 @@ pub enum VerifyError {
     /// The target was made with another identity.
     #[error(transparent)]
     Identity(#[from] RecordedIdentityError),
+    /// The list of placeholders cannot be read.
+    #[error(transparent)]
+    Placeholders(#[from] PlaceholdersError),
+    /// The id map cannot be read.
+    #[error(transparent)]
+    Map(#[from] IdMapError),
+    /// The source serves no such changeset, or more than one.
+    #[error("find the changeset {name:?}: the source serves none of this name, or several")]
+    NoChangeset {
+        /// What was asked for.
+        name: String,
+    },
     /// Somebody asked us to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
@@ -61,6 +83,9 @@ impl HasFault for VerifyError {
             Self::Source(error) => error.fault(),
             Self::Target(error) => error.fault(),
             Self::Identity(error) => error.fault(),
+            Self::Placeholders(error) => error.fault(),
+            Self::Map(error) => error.fault(),
+            Self::NoChangeset { .. } => Fault::Config,
             Self::Interrupted(error) => error.fault(),
         }
     }
@@ -70,6 +95,9 @@ impl HasFault for VerifyError {
             Self::Source(error) => error.hint(),
             Self::Target(error) => error.hint(),
             Self::Identity(error) => error.hint(),
+            Self::Placeholders(error) => error.hint(),
+            Self::Map(error) => error.hint(),
+            Self::NoChangeset { .. } => None,
             Self::Interrupted(error) => error.hint(),
         }
     }
@@ -100,14 +128,7 @@ impl Differences {
 
     /// Adds an error with all its causes, on one line.
     fn add_error(&mut self, error: &dyn std::error::Error) {
-        let mut line = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            line.push_str(": ");
-            line.push_str(&error.to_string());
-            cause = error.source();
-        }
-        self.add(line);
+        self.add(one_line(error));
     }
 }
 
@@ -115,6 +136,9 @@ impl Differences {
 struct Context<'c> {
     source: &'c Repository,
     target: &'c BareRepository,
+    /// The id map of the target, if it has one.
+    map: Option<IdMap>,
+    placeholders: Placeholders,
     /// What was asked for when the target was made.
     options: &'c ConvertOptions,
     /// What decides commits.
@@ -125,27 +149,44 @@ struct Context<'c> {
     interrupt: &'c Interrupt,
 }
 
-/// Compares everything that the Mercurial repository at `source` serves with what the bare Git
-/// repository at `target` holds, which was made with these `options`, and looks for damage in both.
+/// What reading a repository takes.
+#[derive(Clone, Copy)]
+struct Reading<'r> {
+    target: &'r BareRepository,
+    limits: &'r Limits,
+    progress: &'r dyn Progress,
+    interrupt: &'r Interrupt,
+}
+
+/// Compares what the Mercurial repository serves with what the bare Git repository holds, which was
+/// made with these `options`. Unless some changesets are chosen, it is everything, and damage is
+/// looked for in both.
 pub fn verify(
-    source: &Path,
-    target: &Path,
+    subject: &Subject<'_>,
+    selection: &VerifySelection,
     options: &ConvertOptions,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyError> {
-    let source = Repository::open_with(source, &options.limits, options.phases)?;
-    let target = BareRepository::open(target)?;
-    let settled = recorded::settled(&target.path().join(IN_REPOSITORY), options.identity)?;
+    let source = &Repository::open_with(subject.source, &options.limits, options.phases)?;
+    let target = &BareRepository::open(subject.git)?;
+    let settled = recorded::settled(subject.map, options.identity)?;
     let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));
+    let map = IdMap::open(subject.map, |_| true)?;
+    let placeholders = Placeholders::open(&Placeholders::beside(subject.map))?;
     let grafted = Commits::new();
     let context =
-        Context { source: &source, target: &target, options, rules, grafted, progress, interrupt };
+        Context { source, target, map, placeholders, options, rules, grafted, progress, interrupt };
+    if !selection.is_all() {
+        return verify_some(&context, &selection.resolve(source)?);
+    }
     let mut differences = Differences::default();
-    let sound = target::sound_objects(&context, &mut differences)?;
+    let limits = &options.limits;
+    let reading = Reading { target, limits, progress, interrupt };
+    let sound = target::sound_objects(&reading, &mut differences)?;
     let (identity, grafted) = made_by::made_by(&context, settled, &mut differences)?;
     let context = Context { rules: &options.rules(identity), grafted, ..context };
-    let blobs = files::blobs(&context, &mut differences)?;
+    let blobs = files::blobs(&context, sound.as_ref(), &mut differences)?;
     if let Some(sound) = &sound {
         commits::compare(&context, sound, &blobs, &mut differences)?;
     }
@@ -153,5 +194,56 @@ pub fn verify(
         changesets: source.view().served().count() as u64,
         objects: sound.map_or(0, |sound| sound.ids.len()) as u64,
         differences: differences.0,
+        notes: blobs.notes,
     })
+}
+
+/// Compares some changesets with their commits.
+fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport, VerifyError> {
+    let mut told = HashMap::new();
+    if context.map.is_none() && context.rules.identity.names_changesets() {
+        for commit in context.target.commits()? {
+            let (id, contents) = commit?;
+            told.extend(context.rules.identity.node_of(&contents).map(|node| (node, id)));
+        }
+    }
+    let map = context.map.as_ref();
+    // What another tool made is not what our rules make.
+    let is_ours = |rev: &Rev| {
+        let node = context.source.changelog().node(*rev);
+        !map.is_some_and(|map| map.is_grafted(node))
+    };
+    let changesets: Vec<Rev> = changesets.iter().copied().filter(is_ours).collect();
+    let known = context.target.known()?;
+    let findings = verify_changesets(&Chosen {
+        source: context.source,
+        git: context.target,
+        rules: context.rules,
+        commit_of: &|node| {
+            map.and_then(|map| map.commit(node)).or_else(|| told.get(&node).copied())
+        },
+        placeholders: &context.placeholders,
+        changesets: &changesets,
+        trusts_others: false,
+        is_sound: &|id| known.check(id).is_ok(),
+        progress: context.progress,
+        interrupt: context.interrupt,
+    })?;
+    let differences = findings.differences;
+    let changesets = changesets.len() as u64;
+    Ok(VerifyReport { changesets, differences, ..VerifyReport::default() })
+}
+
+/// Reads all objects of a bare repository. Returns how many there are, and what is wrong.
+pub fn verify_objects(
+    path: &Path,
+    limits: &Limits,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<(u64, Vec<String>), VerifyError> {
+    let target = &BareRepository::open(path)?;
+    let mut differences = Differences::default();
+    let reading = Reading { target, limits, progress, interrupt };
+    let sound = target::sound_objects(&reading, &mut differences)?;
+    Ok((sound.map_or(0, |sound| sound.ids.len()) as u64, differences.0))
 }

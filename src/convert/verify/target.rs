@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Context, Differences, VerifyError};
+use super::{Differences, Reading, VerifyError};
 use crate::base::{Interrupt, Progress};
 use crate::git::pack::PackContents;
 use crate::git::repository::{KnownObjects, RepositoryError};
@@ -19,7 +19,7 @@ pub(super) struct Sound {
 /// Reads all objects of the target; `None` if its files are damaged, and nothing in them is to be
 /// trusted: libgit2 does not survive every damaged index.
 pub(super) fn sound_objects(
-    context: &Context<'_>,
+    context: &Reading<'_>,
     differences: &mut Differences,
 ) -> Result<Option<Sound>, VerifyError> {
     let damaged = context.target.damaged_packs()?;
@@ -44,12 +44,12 @@ impl Sound {
 
 /// The objects of the packs, without libgit2; `None` if there is damage.
 fn packed(
-    context: &Context<'_>,
+    context: &Reading<'_>,
     differences: &mut Differences,
 ) -> Result<Option<Sound>, VerifyError> {
     let mut sound = Sound::default();
     let mut whole = true;
-    for pack in context.target.packs(&context.options.limits)? {
+    for pack in context.target.packs(context.limits)? {
         let contents = match pack {
             Ok(pack) => {
                 let count = pack.len() as u64;
@@ -74,7 +74,7 @@ fn packed(
 
 /// Adds the objects that are in no pack of the target's own: loose ones, mostly.
 fn others(
-    context: &Context<'_>,
+    context: &Reading<'_>,
     sound: &mut Sound,
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {

@@ -6,6 +6,7 @@ use super::Differences;
 use super::files::Blobs;
 use crate::base::{RepoPath, RepoPathBuf, sha1};
 use crate::convert::identity::{Identity, Place};
+use crate::convert::placeholder::{Placeholder, PlaceholderKind};
 use crate::convert::submodules::Overlay;
 use crate::git::tree::Mode;
 use crate::git::tree_name::MAX_DEPTH;
@@ -169,11 +170,18 @@ impl<'t> TreeHasher<'t> {
         if !self.has_place(line.path, mode) {
             return None;
         }
-        let id = self.blobs.id(line.path, line.node);
+        let id = self.blobs.id(line.path, line.node).or_else(|| self.placeholder(line));
         if id.is_none() {
             differences.add_missing(line);
         }
         id.map(|id| Entry { name, mode, id })
+    }
+
+    /// The placeholder for a file revision that the source does not have at all, if it is there.
+    fn placeholder(&self, line: Line<'_>) -> Option<ObjectId> {
+        let (path, kind) = (line.path.to_owned(), PlaceholderKind::Damaged);
+        let id = Placeholder { path, node: line.node, kind }.blob();
+        self.sound.is_some_and(|sound| sound.contains(&id)).then_some(id)
     }
 
     /// Whether the identity has a place for this file. One elsewhere than in the manifest does not

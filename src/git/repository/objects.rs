@@ -1,6 +1,6 @@
 //! Objects of a repository, asked for in numbers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use git2::{OdbLookupFlags, Oid};
 
@@ -38,10 +38,27 @@ impl BareRepository {
         &self,
         limits: &'l Limits,
     ) -> Result<impl Iterator<Item = Result<Pack, PackError>> + use<'l>, RepositoryError> {
-        let folder = self.pack_folder();
-        let indexes =
-            indexes(&folder).map_err(|source| RepositoryError::Io { path: folder, source })?;
+        let indexes = self.pack_indexes()?;
         Ok(indexes.into_iter().map(|index| Pack::open(&index, limits)))
+    }
+
+    /// The indexes of the packs of the repository's own folder, sorted.
+    pub fn pack_indexes(&self) -> Result<Vec<PathBuf>, RepositoryError> {
+        let folder = self.pack_folder();
+        indexes(&folder).map_err(|source| RepositoryError::Io { path: folder, source })
+    }
+
+    /// Removes the pack with this index, which nothing in use refers to.
+    pub fn remove_pack(&self, index: &Path) -> Result<(), RepositoryError> {
+        let remove = |path: PathBuf| match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(RepositoryError::Stale { path, source: error })
+            }
+            _ => Ok(()),
+        };
+        // The index first: readers look for that.
+        remove(index.to_owned())?;
+        remove(index.with_extension("pack"))
     }
 }
 

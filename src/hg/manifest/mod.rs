@@ -107,6 +107,11 @@ impl<'m> Manifest<'m> {
         low
     }
 
+    /// The lines whose paths are not less than `path`, in order.
+    pub fn lines_from(self, path: &[u8]) -> impl Iterator<Item = Result<Line<'m>, Malformed>> {
+        Self(self.0.get(self.lower_bound(path)..).unwrap_or_default()).lines()
+    }
+
     /// The first line whose path is not less than `path`.
     fn line_from(self, path: &[u8]) -> Option<&'m [u8]> {
         self.0.get(self.lower_bound(path)..).and_then(first_line)

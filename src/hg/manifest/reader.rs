@@ -1,5 +1,6 @@
 //! The manifests of a repository, flat whichever way it keeps them.
 
+use super::Malformed;
 use super::tree::TreeReader;
 use crate::base::Limits;
 use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
@@ -35,6 +36,11 @@ impl Manifests {
         self.root.rev(node)
     }
 
+    /// The error that the text of the manifest at `rev` is not what a manifest looks like.
+    pub fn malformed(&self, rev: Rev, what: Malformed) -> RevlogError {
+        self.root.malformed(rev, what)
+    }
+
     /// A reader with its own cache of texts. Cheap to make; each thread has its own.
     pub fn reader(&self) -> ManifestReader<'_> {
         let root = self.root.reader();
@@ -63,6 +69,14 @@ enum Kept<'m> {
 }
 
 impl ManifestReader<'_> {
+    /// The same as [`Manifests::rev`].
+    pub fn rev(&self, node: Node) -> Option<Rev> {
+        match &self.0 {
+            Kept::Flat(reader) => reader.revlog().rev(node),
+            Kept::Tree(reader) => reader.rev(node),
+        }
+    }
+
     /// The flat text of the manifest at `rev`, checked against its node.
     pub fn text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
         match &mut self.0 {

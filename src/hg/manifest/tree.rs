@@ -36,6 +36,11 @@ impl<'m> TreeReader<'m> {
         }
     }
 
+    /// The revision with this node.
+    pub(super) fn rev(&self, node: Node) -> Option<Rev> {
+        self.root.revlog().rev(node)
+    }
+
     /// The flat text of the manifest at `rev`, the manifest of each of its directories checked against
     /// its node.
     pub(super) fn text(&mut self, rev: Rev) -> Result<Text, RevlogError> {

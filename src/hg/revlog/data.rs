@@ -14,10 +14,10 @@ pub(super) fn read_index(
     limits: &Limits,
 ) -> Result<Option<Vec<u8>>, RevlogError> {
     let io = |source| RevlogError::Io { path: path.to_owned(), source };
-    let file = match File::open(path) {
+    let file = match open_file(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io(error)),
+        Err(RevlogError::Io { source, .. }) if is_missing(&source) => return Ok(None),
+        Err(error) => return Err(error),
     };
     let (size, limit) = (file.metadata().map_err(io)?.len(), limits.index_bytes);
     if size > limit {
@@ -28,6 +28,21 @@ pub(super) fn read_index(
     // The file may grow while we read; what was there when we looked is enough.
     file.take(size).read_to_end(&mut bytes).map_err(io)?;
     Ok(Some(bytes))
+}
+
+/// Opens a file for reading. A pipe or a device is an error and not waited for.
+fn open_file(path: &Path) -> Result<File, RevlogError> {
+    let io = |source| RevlogError::Io { path: path.to_owned(), source };
+    match std::fs::metadata(path).map_err(io)?.is_file() {
+        true => File::open(path).map_err(io),
+        false => Err(RevlogError::NotAFile { path: path.to_owned() }),
+    }
+}
+
+/// Whether nothing can be at a path: a name in a manifest may be one that no file has.
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
 }
 
 /// The data file of a revlog that is not inline.
@@ -51,7 +66,7 @@ pub(super) struct Window {
 impl DataFile {
     pub(super) fn open(path: &Path) -> Result<Self, RevlogError> {
         let io = |source| RevlogError::Io { path: path.to_owned(), source };
-        let bytes = ReadAt::File(File::open(path).map_err(io)?);
+        let bytes = ReadAt::File(open_file(path)?);
         let size = bytes.size().map_err(io)?;
         Ok(Self { path: path.to_owned(), bytes, size })
     }

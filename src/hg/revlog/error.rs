@@ -20,6 +20,12 @@ pub enum RevlogError {
         #[source]
         source: io::Error,
     },
+    /// A folder, a pipe or a device stands where a file should be.
+    #[error("read {}: it is not a regular file", path.display())]
+    NotAFile {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// The index file as a whole makes no sense.
     #[error("read the index of {file}")]
     Index {
@@ -107,6 +113,12 @@ pub enum Problem {
         /// What is allowed.
         limit: u64,
     },
+    /// A revision that it is a delta against, near or far, was found to be unreadable before.
+    #[error("its delta builds on revision {base}, which cannot be read")]
+    Base {
+        /// The unreadable revision.
+        base: Rev,
+    },
     /// The text is not as long as the index says.
     #[error("its text has {actual} bytes, the index says {declared}")]
     Length {
@@ -148,12 +160,20 @@ pub enum Problem {
 
 use super::delta;
 
+impl RevlogError {
+    /// Whether the index says that the revision was censored.
+    pub fn is_censored(&self) -> bool {
+        matches!(self, Self::Revision { problem: Problem::Censored, .. })
+    }
+}
+
 impl HasFault for RevlogError {
     fn fault(&self) -> Fault {
         match self {
             // An index without its data file: somebody removed a part of the repository.
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Corrupt,
             Self::Io { source, .. } => io_fault(source),
+            Self::NotAFile { .. } => Fault::Corrupt,
             Self::Index { problem, .. } => match problem {
                 IndexProblem::Version(_) | IndexProblem::Flags(_) => Fault::Unsupported,
                 IndexProblem::Truncated(_) | IndexProblem::TooLarge { .. } => Fault::Corrupt,

@@ -1,5 +1,6 @@
 //! Full texts of one revlog, each checked against its node.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::data::Window;
@@ -19,6 +20,9 @@ pub struct RevlogReader<'r> {
     window: Window,
     decompressor: Decompressor,
     cache: TextCache,
+    /// Revisions that cannot be made, each with the one in its chain that is to blame: a long chain
+    /// upon a broken revision is walked once, not once for each revision in it.
+    broken: HashMap<Rev, Rev>,
 }
 
 impl<'r> RevlogReader<'r> {
@@ -33,7 +37,7 @@ impl<'r> RevlogReader<'r> {
         cache: TextCache,
         decompressor: Decompressor,
     ) -> Self {
-        Self { revlog, window: Window::default(), decompressor, cache }
+        Self { revlog, window: Window::default(), decompressor, cache, broken: HashMap::new() }
     }
 
     /// What is worth keeping for a later reader.
@@ -76,8 +80,18 @@ impl<'r> RevlogReader<'r> {
             if let Some(text) = self.cache.get(at) {
                 break text;
             }
-            match self.revlog.entry(at)?.delta_base {
-                None => break self.full_text(at)?,
+            // The culprit itself is read again, to say again what is wrong with it.
+            if let Some(&base) = self.broken.get(&at).filter(|base| **base != rev) {
+                self.blame(base, &links);
+                let problem = Problem::Base { base };
+                return Err(self.revlog.error(rev, problem));
+            }
+            let entry = self.revlog.entry(at).inspect_err(|_| self.blame(at, &links))?;
+            match entry.delta_base {
+                None => match self.full_text(at) {
+                    Ok(text) => break text,
+                    Err(error) => return Err(self.give_up(at, &links, error)),
+                },
                 // A base is always an earlier revision, so this ends.
                 Some(base) => {
                     links.push((at, base));
@@ -86,15 +100,36 @@ impl<'r> RevlogReader<'r> {
             }
         };
         let mut last = None;
-        for (at, base) in links.into_iter().rev() {
-            let delta = self.delta(at)?;
-            let size = delta.result_length(text.len()).map_err(|e| self.bad_delta(at, e))?;
-            self.check_length(at, size)?;
-            let next = delta.apply(&text).map_err(|e| self.bad_delta(at, e))?;
-            text = self.keep(at, next);
-            last = Some((base, delta));
+        while let Some((at, base)) = links.pop() {
+            match self.apply_delta(at, &text) {
+                Ok((next, delta)) => (text, last) = (next, Some((base, delta))),
+                Err(error) => return Err(self.give_up(at, &links, error)),
+            }
         }
         Ok((text, last))
+    }
+
+    /// The text of `rev`, whose delta is against `base`, and that delta.
+    fn apply_delta(&mut self, rev: Rev, base: &[u8]) -> Result<(Text, Delta), RevlogError> {
+        let delta = self.delta(rev)?;
+        let size = delta.result_length(base.len()).map_err(|e| self.bad_delta(rev, e))?;
+        self.check_length(rev, size)?;
+        let text = delta.apply(base).map_err(|e| self.bad_delta(rev, e))?;
+        Ok((self.keep(rev, text), delta))
+    }
+
+    /// Remembers that `culprit`, and what is made from it by `links`, cannot be made. What the
+    /// operating system says is no trait of a revision and may be otherwise the next time.
+    fn give_up(&mut self, culprit: Rev, links: &[(Rev, Rev)], error: RevlogError) -> RevlogError {
+        if matches!(error, RevlogError::Revision { .. }) {
+            self.blame(culprit, links);
+        }
+        error
+    }
+
+    fn blame(&mut self, culprit: Rev, links: &[(Rev, Rev)]) {
+        self.broken.insert(culprit, culprit);
+        self.broken.extend(links.iter().map(|(rev, _)| (*rev, culprit)));
     }
 
     /// How the chunk of `rev` is compressed.

@@ -42,8 +42,9 @@ struct ShownBranch {
 
 pub(super) fn run(args: &InspectRepositoryArgs, ui: &Ui) -> Outcome {
     let repository = open(&args.source)?;
-    let names =
-        repository.names(&mut BranchTable::default(), false).map_err(damaged(&repository))?;
+    let names = repository
+        .names(&mut BranchTable::default(), false, &|_| false)
+        .map_err(damaged(&repository))?;
     Ok(show(ui, &ShownRepository::new(&repository, &names), args.show))
 }
 

@@ -1,0 +1,344 @@
+//! What of a source cannot be read: which file revisions and changesets, and who needs them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::ConvertError;
+use super::engine::Input;
+use super::plan::{Plan, Planned};
+use crate::base::fault::one_line;
+use crate::base::{Fault, HasFault, RepoPathBuf};
+use crate::hg::manifest::diff;
+use crate::hg::revlog::RevlogError;
+use crate::hg::{Node, Rev, RevSet};
+
+/// How many broken revisions are told; more help nobody.
+const MAX_TOLD: usize = 100;
+/// What shows more than we do.
+const HINT: &str = "`hg verify` on the source shows all that is damaged";
+/// How many of the changesets that need a broken revision are told by name.
+const MAX_NAMED: usize = 3;
+
+/// A file revision that cannot be read.
+#[derive(Clone, Debug)]
+pub struct BrokenFile {
+    /// The file.
+    pub path: RepoPathBuf,
+    /// The revision.
+    pub node: Node,
+    /// What is wrong.
+    pub problem: FileProblem,
+    /// Who has it.
+    pub needed_by: NeededBy,
+}
+
+/// What is wrong with a file revision.
+#[derive(Clone, Debug)]
+pub enum FileProblem {
+    /// The source has no such revision.
+    Missing,
+    /// It, or the whole history of its file, is damaged, or in a form that we do not read, or
+    /// censored.
+    Damaged(Arc<RevlogError>),
+    /// An earlier run made a placeholder for it.
+    Kept,
+}
+
+impl FileProblem {
+    /// Whether there is a placeholder for it whatever the options say.
+    pub(super) fn always_stood_for(&self) -> bool {
+        match self {
+            Self::Damaged(error) => error.is_censored(),
+            Self::Kept => true,
+            Self::Missing => false,
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Damaged(error) => error.fault(),
+            Self::Missing | Self::Kept => Fault::Corrupt,
+        }
+    }
+}
+
+/// The changesets of a run that need something.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NeededBy {
+    /// How many there are.
+    pub count: usize,
+    /// The first of them.
+    pub first: Vec<Node>,
+}
+
+impl NeededBy {
+    fn add(&mut self, node: Node) {
+        self.count += 1;
+        if self.first.len() < MAX_NAMED {
+            self.first.push(node);
+        }
+    }
+}
+
+impl fmt::Display for NeededBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.first.iter().map(Node::short).collect();
+        let more = if self.count > names.len() { ", …" } else { "" };
+        let noun = if self.count == 1 { "changeset" } else { "changesets" };
+        write!(f, "{} {noun}: {}{more}", self.count, names.join(", "))
+    }
+}
+
+impl fmt::Display for BrokenFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, node, problem, needed_by } = self;
+        match problem {
+            FileProblem::Damaged(problem) => write!(f, "{}", one_line(problem.as_ref()))?,
+            FileProblem::Missing => write!(
+                f,
+                "find revision {node} of the file {path:?}: the source has no such revision"
+            )?,
+            FileProblem::Kept => write!(
+                f,
+                "revision {node} of the file {path:?}: an earlier run made a placeholder for it"
+            )?,
+        }
+        write!(f, " (needed by {needed_by})")
+    }
+}
+
+/// A changeset whose history or manifest cannot be read.
+#[derive(Debug)]
+pub struct BrokenChangeset {
+    /// The changeset.
+    pub node: Node,
+    /// What is wrong.
+    pub problem: HistoryProblem,
+    /// How many changesets of the run descend from it.
+    pub descendants: usize,
+}
+
+/// What is wrong with a changeset.
+#[derive(Debug)]
+pub enum HistoryProblem {
+    /// It, or its manifest, is damaged.
+    Damaged(RevlogError),
+    /// It names a manifest that is not there.
+    NoManifest(Node),
+}
+
+impl fmt::Display for BrokenChangeset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "changeset {}", self.node.short())?;
+        match self.descendants {
+            0 => {}
+            1 => write!(f, " and 1 descendant")?,
+            n => write!(f, " and {n} descendants")?,
+        }
+        match &self.problem {
+            HistoryProblem::Damaged(error) => write!(f, ": {}", one_line(error)),
+            HistoryProblem::NoManifest(manifest) => {
+                write!(f, ": find manifest {manifest}: the source has no such manifest")
+            }
+        }
+    }
+}
+
+impl HistoryProblem {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Damaged(error) => error.fault(),
+            Self::NoManifest(_) => Fault::Corrupt,
+        }
+    }
+}
+
+/// Things that are broken: the first ones, and how many there are.
+#[derive(Clone, Debug)]
+pub struct Broken<T> {
+    /// The first of them.
+    pub first: Vec<T>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl<T> Default for Broken<T> {
+    fn default() -> Self {
+        Self { first: Vec::new(), count: 0 }
+    }
+}
+
+impl<T> Broken<T> {
+    fn new(mut all: Vec<T>) -> Self {
+        let count = all.len();
+        all.truncate(MAX_TOLD);
+        Self { first: all, count }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Broken<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, broken) in self.first.iter().enumerate() {
+            write!(f, "{}{broken}", if number == 0 { "" } else { "\n     " })?;
+        }
+        match self.count - self.first.len() {
+            0 => Ok(()),
+            more => write!(f, "\n     and {more} more"),
+        }
+    }
+}
+
+impl Broken<BrokenFile> {
+    /// Those in `files`, sorted, with the changesets of the run that need them. The numbers are
+    /// those in [`Plan::files`].
+    pub(super) fn files(
+        input: &Input<'_>,
+        plan: &Plan,
+        mut files: Vec<(u32, FileProblem)>,
+    ) -> Self {
+        let file = |number: u32| plan.files.get(number as usize);
+        let path = |number: u32| file(number).and_then(|file| plan.paths.get(file.path as usize));
+        files.sort_by_key(|(number, _)| (path(*number), *number));
+        let count = files.len();
+        files.truncate(MAX_TOLD);
+        let numbers: Vec<u32> = files.iter().map(|(number, _)| *number).collect();
+        let needed = needed_by(input, plan, &numbers);
+        let broken = files.into_iter().zip(needed).filter_map(|((number, problem), needed_by)| {
+            let (path, node) = (path(number)?.clone(), file(number)?.node);
+            Some(BrokenFile { path, node, problem, needed_by })
+        });
+        Self { first: broken.collect(), count }
+    }
+
+    /// What to say of each, once there is a placeholder for it.
+    pub fn notes(&self) -> impl Iterator<Item = String> {
+        let more = self.count - self.first.len();
+        let more = (more > 0).then(|| format!("and placeholders for {more} more file revisions"));
+        self.first.iter().map(|file| format!("made a placeholder: {file}")).chain(more)
+    }
+
+    /// What a person can do about it.
+    pub(super) fn hint(&self) -> String {
+        let hint = self.first.iter().find_map(|file| match &file.problem {
+            FileProblem::Damaged(error) => error.hint(),
+            FileProblem::Missing | FileProblem::Kept => None,
+        });
+        let hint = hint.unwrap_or_else(|| HINT.to_owned());
+        format!(
+            "{hint}. Put the files back from a clone or a backup, or go on with \
+             --skip-damaged, which leaves a placeholder for each revision"
+        )
+    }
+
+    /// Damage counts more than what we only do not read.
+    pub(super) fn fault(&self) -> Fault {
+        worst(self.first.iter().map(|file| file.problem.fault()))
+    }
+}
+
+fn worst(faults: impl Iterator<Item = Fault>) -> Fault {
+    faults.reduce(|a, b| if b == Fault::Corrupt { b } else { a }).unwrap_or(Fault::Corrupt)
+}
+
+/// The changesets whose trees have each of these files, or that introduced them.
+fn needed_by(input: &Input<'_>, plan: &Plan, numbers: &[u32]) -> Vec<NeededBy> {
+    let chunks = numbers.chunks(64).flat_map(|numbers| needed_by_each(input, plan, numbers));
+    chunks.collect()
+}
+
+/// The same for up to 64 files: one bit for each.
+fn needed_by_each(input: &Input<'_>, plan: &Plan, numbers: &[u32]) -> Vec<NeededBy> {
+    let bits: HashMap<u32, u64> =
+        numbers.iter().zip(0..64).map(|(number, bit)| (*number, 1 << bit)).collect();
+    let bit = |number: &u32| bits.get(number).copied().unwrap_or(0);
+    // The files that an edit of each path puts an end to.
+    let mut at: HashMap<u32, u64> = HashMap::new();
+    for edit in &plan.edits {
+        if let Some((_, Planned::File(file))) = &edit.entry
+            && bit(file) != 0
+        {
+            *at.entry(edit.path).or_default() |= bit(file);
+        }
+    }
+    let mut needed = vec![NeededBy::default(); numbers.len()];
+    let mut has: HashMap<Rev, u64> = HashMap::with_capacity(input.changesets.len());
+    let (mut edits, mut introduced) = (plan.edits.as_slice(), plan.introduced.as_slice());
+    for (rev, tree) in input.changesets.iter().zip(&plan.trees) {
+        let (mine, rest) = edits.split_at(tree.edits.min(edits.len()));
+        edits = rest;
+        let mut held = tree.base.and_then(|base| has.get(&base).copied()).unwrap_or(0);
+        for edit in mine {
+            held &= !at.get(&edit.path).copied().unwrap_or(0);
+            if let Some((_, Planned::File(file))) = &edit.entry {
+                held |= bit(file);
+            }
+        }
+        has.insert(*rev, held);
+        let (mine, rest) = introduced.split_at(tree.introduced.min(introduced.len()));
+        introduced = rest;
+        let needs = mine.iter().fold(held, |needs, file| needs | bit(file));
+        for (place, needed) in needed.iter_mut().enumerate() {
+            if needs & 1 << place != 0 {
+                needed.add(input.changelog.node(*rev));
+            }
+        }
+    }
+    needed
+}
+
+/// Looks at all changesets of `input` and their manifests, when it is known that some cannot be
+/// read, and says which.
+pub(super) fn survey(input: &Input<'_>) -> Result<Broken<BrokenChangeset>, ConvertError> {
+    let mut changesets = input.changelog.reader();
+    let mut manifests = input.manifests.reader();
+    let mut broken = Vec::new();
+    for &rev in input.changesets {
+        input.interrupt.check()?;
+        let read = changesets.changeset(rev).and_then(|changeset| {
+            let Some(manifest) = input.manifests.rev(changeset.manifest) else {
+                return Ok((!changeset.manifest.is_null()).then_some(changeset.manifest));
+            };
+            let text = manifests.text(manifest)?;
+            diff(b"", &text, |_| {}).map_err(|what| input.manifests.malformed(manifest, what))?;
+            Ok(None)
+        });
+        match read {
+            Ok(None) => {}
+            Ok(Some(missing)) => broken.push((rev, HistoryProblem::NoManifest(missing))),
+            Err(error) => broken.push((rev, HistoryProblem::Damaged(error))),
+        }
+    }
+    let mut broken = Broken::new(broken);
+    let first = std::mem::take(&mut broken.first);
+    let tell = |(rev, problem)| BrokenChangeset {
+        node: input.changelog.node(rev),
+        problem,
+        descendants: descendants(input, rev),
+    };
+    Ok(Broken { first: first.into_iter().map(tell).collect(), count: broken.count })
+}
+
+/// How many changesets of the run descend from `rev`.
+fn descendants(input: &Input<'_>, rev: Rev) -> usize {
+    let dag = input.changelog.dag();
+    let mut set = RevSet::empty(dag.len());
+    set.insert(rev);
+    set.extend_to_descendants(dag);
+    input.changesets.iter().filter(|other| **other != rev && set.contains(**other)).count()
+}
+
+/// What a person can do about broken changesets.
+pub(super) fn changesets_hint() -> String {
+    format!(
+        "{HINT}. Put the store back from a clone or a backup: without a changeset or its manifest \
+         nobody knows which files there were, so --skip-damaged does not help here"
+    )
+}
+
+impl Broken<BrokenChangeset> {
+    /// Damage counts more than what we only do not read.
+    pub(super) fn fault(&self) -> Fault {
+        worst(self.first.iter().map(|broken| broken.problem.fault()))
+    }
+}

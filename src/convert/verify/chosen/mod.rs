@@ -1,0 +1,340 @@
+//! Some changesets against their commits, at a cost that grows with what they changed.
+//!
+//! What differs between the manifests of a changeset and its first parent must be what differs
+//! between the trees of their commits. Where the parent's tree is known to be right, so is the
+//! changeset's then; where it is not, its whole manifest is compared with its whole tree.
+
+mod files;
+mod touched;
+mod tree_diff;
+
+use std::collections::{HashMap, HashSet};
+
+use bstr::ByteSlice;
+
+use super::VerifyError;
+use super::comparison::first_difference;
+use crate::base::fault::one_line;
+use crate::base::{Interrupt, Progress, RepoPathBuf};
+use crate::convert::ConvertError;
+use crate::convert::Rules;
+use crate::convert::identity::{CopiedFile, Facts, History};
+use crate::convert::placeholder::Placeholders;
+use crate::convert::submodules::{Earlier, Overlay, SubmoduleHistory};
+use crate::git::{BareRepository, ObjectId, ObjectKind};
+use crate::hg::manifest::ManifestReader;
+use crate::hg::revlog::{RevlogError, Text};
+use crate::hg::{Changeset, Node, Repository, Rev};
+use files::Contents;
+use touched::{Touched, Wanted};
+use tree_diff::{Leaf, Trees};
+
+/// What to verify, and what to believe.
+#[derive(Clone, Copy)]
+pub struct Chosen<'c> {
+    /// The source.
+    pub source: &'c Repository,
+    /// The repository with the commits.
+    pub git: &'c BareRepository,
+    /// What decides commits.
+    pub rules: &'c Rules,
+    /// The commit of each changeset.
+    pub commit_of: &'c dyn Fn(Node) -> Option<ObjectId>,
+    /// The placeholders that it has.
+    pub placeholders: &'c Placeholders,
+    /// The changesets to verify, in revision order.
+    pub changesets: &'c [Rev],
+    /// Whether the trees of all other changesets are known to be right.
+    pub trusts_others: bool,
+    /// Whether a file's blob is there, with contents that hash to its id.
+    pub is_sound: &'c dyn Fn(ObjectId) -> bool,
+    /// Hears how far we are.
+    pub progress: &'c dyn Progress,
+    /// Asks us to stop.
+    pub interrupt: &'c Interrupt,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// What differs, a line each: the first of it, if there is very much.
+    pub differences: Vec<String>,
+    /// Whether some of it is that the source or the repository cannot be read.
+    pub unreadable: bool,
+}
+
+/// How many differences are told; more help nobody.
+const MAX_DIFFERENCES: usize = 100;
+
+impl Findings {
+    fn differs(&mut self, changeset: Node, what: &str) {
+        if self.differences.len() < MAX_DIFFERENCES {
+            self.differences.push(format!("changeset {}: {what}", changeset.short()));
+        }
+    }
+
+    /// Adds that something cannot be read.
+    pub fn unreadable(&mut self, error: &dyn std::error::Error) {
+        self.unreadable = true;
+        self.differences.push(one_line(error));
+    }
+
+    fn cannot_read(&mut self, changeset: Node, error: &dyn std::error::Error) {
+        self.unreadable = true;
+        self.differs(changeset, &one_line(error));
+    }
+}
+
+/// Compares the chosen changesets with their commits.
+pub fn verify_changesets(chosen: &Chosen<'_>) -> Result<Findings, VerifyError> {
+    let mut findings = Findings::default();
+    let count = Some(chosen.changesets.len() as u64);
+    chosen.progress.begin("verifying: reading manifests", count, "changesets");
+    let mut wanted = Wanted::new(chosen);
+    let mut plans = Vec::with_capacity(chosen.changesets.len());
+    for &rev in chosen.changesets {
+        chosen.interrupt.check()?;
+        let touched = wanted.touched(rev);
+        plans.push(touched.map_err(|error| findings.cannot_read(chosen.node(rev), &error)).ok());
+        chosen.progress.advance(1);
+    }
+    chosen.progress.end();
+    let contents = files::read(chosen, &wanted)?;
+    chosen.progress.begin("verifying commits", count, "changesets");
+    let mut verifier = Verifier {
+        chosen,
+        wanted: &wanted,
+        contents,
+        trees: Trees::new(chosen.git),
+        history: History::new(chosen.source.changelog()),
+        sound: HashSet::new(),
+        submodules: SubmoduleHistory::new(chosen.rules.identity, chosen.source),
+        manifests: chosen.source.manifests().reader(),
+        tree_of: HashMap::new(),
+        findings,
+    };
+    for (&rev, touched) in chosen.changesets.iter().zip(&plans) {
+        chosen.interrupt.check()?;
+        if let Some(touched) = touched {
+            verifier.changeset(rev, touched);
+        }
+        chosen.progress.advance(1);
+    }
+    chosen.progress.end();
+    Ok(verifier.findings)
+}
+
+impl Chosen<'_> {
+    fn node(&self, rev: Rev) -> Node {
+        self.source.changelog().node(rev)
+    }
+}
+
+struct Verifier<'v> {
+    chosen: &'v Chosen<'v>,
+    wanted: &'v Wanted<'v>,
+    contents: Vec<Contents>,
+    trees: Trees<'v>,
+    history: History<'v>,
+    /// The blobs that were asked for and are sound.
+    sound: HashSet<ObjectId>,
+    submodules: Option<SubmoduleHistory<'v>>,
+    manifests: ManifestReader<'v>,
+    /// The trees of commits that were looked at.
+    tree_of: HashMap<ObjectId, ObjectId>,
+    findings: Findings,
+}
+
+impl Verifier<'_> {
+    fn changeset(&mut self, rev: Rev, touched: &Touched) {
+        let node = self.chosen.node(rev);
+        let Some(commit) = (self.chosen.commit_of)(node) else {
+            return self.findings.differs(node, "it has no commit");
+        };
+        match self.chosen.git.read(commit) {
+            Ok(Some((ObjectKind::Commit, bytes))) => match tree_in(&bytes) {
+                Some(tree) => {
+                    self.tree_of.insert(commit, tree);
+                    if let Err(error) = self.commit(rev, node, touched, (tree, &bytes)) {
+                        self.findings.cannot_read(node, &error);
+                    }
+                    match self.overlays(rev, touched.base) {
+                        Ok(overlays) => self.tree(node, touched, tree, overlays),
+                        Err(error) => self.findings.cannot_read(node, &error),
+                    }
+                }
+                None => self.findings.differs(node, &format!("commit {commit} has no tree")),
+            },
+            Ok(_) => self.findings.differs(node, &format!("commit {commit} is not there")),
+            Err(error) => self.findings.cannot_read(node, &error),
+        }
+    }
+
+    /// Compares everything in a commit but its tree with what the changeset must become.
+    fn commit(
+        &mut self,
+        rev: Rev,
+        node: Node,
+        touched: &Touched,
+        (tree, bytes): (ObjectId, &[u8]),
+    ) -> Result<(), RevlogError> {
+        let identity = self.chosen.rules.identity;
+        let mut changeset: Changeset = self.history.changeset(rev)?;
+        changeset.user = self.chosen.rules.user(&changeset.user);
+        let mut parents = Vec::new();
+        for parent in identity.parents(rev, &changeset, &mut self.history)? {
+            let parent = self.chosen.node(parent);
+            if let Some(commit) = (self.chosen.commit_of)(parent) {
+                parents.push(commit);
+            } else {
+                let what = format!("its parent {} has no commit", parent.short());
+                self.findings.differs(node, &what);
+            }
+        }
+        let copies: Vec<_> = touched.introduced.iter().filter_map(|f| self.copy(*f)).collect();
+        let facts = Facts { node, changeset: &changeset, tree, parents: &parents, copies: &copies };
+        let expected = identity.commit(&facts).to_bytes();
+        if expected != bytes {
+            let (has, wants) = first_difference(bytes, &expected);
+            self.findings.differs(node, &format!("its commit has {has:?}, not {wants:?}"));
+        }
+        Ok(())
+    }
+
+    fn copy(&self, file: u32) -> Option<CopiedFile> {
+        let from = self.contents.get(file as usize)?.copied_from.clone()?;
+        let to = self.wanted.file_path(file)?.clone();
+        Some(CopiedFile { to, from })
+    }
+
+    /// Compares what differs between two trees with what a changeset touched.
+    fn tree(
+        &mut self,
+        node: Node,
+        touched: &Touched,
+        tree: ObjectId,
+        [before, after]: [Overlay; 2],
+    ) {
+        let base = match touched.base.map(|base| self.base_tree(base)).transpose() {
+            Ok(base) => base,
+            Err(what) => return self.findings.differs(node, &what),
+        };
+        let mut differing = match self.trees.differences(base, tree) {
+            Ok(differing) => differing,
+            Err(what) => {
+                self.findings.unreadable = true;
+                return self.findings.differs(node, &what);
+            }
+        };
+        self.submodules_at(node, tree, &after);
+        let overlaid = |path: &RepoPathBuf| before.contains_key(path) || after.contains_key(path);
+        differing.retain(|path, _| !overlaid(path));
+        for (place, file) in &touched.places {
+            let Some(path) = self.wanted.path(*place).filter(|p| !overlaid(p)) else { continue };
+            let expected = match file.map(|(mode, file)| (mode, self.contents.get(file as usize))) {
+                None => None,
+                Some((mode, Some(Contents { blob: Ok(id), .. }))) => Some(Leaf { mode, id: *id }),
+                Some((_, contents)) => {
+                    let why = contents.and_then(|c| c.blob.as_ref().err());
+                    let why = why.map_or("it was not read", String::as_str);
+                    self.findings.unreadable = true;
+                    self.findings.differs(node, &format!("the file {path:?}: {why}"));
+                    differing.remove(path);
+                    continue;
+                }
+            };
+            let actual = match differing.remove(path) {
+                Some(actual) => actual,
+                None => self.trees.find(tree, path.as_bstr()).unwrap_or(None),
+            };
+            if actual != expected {
+                let (has, wants) = (shown(actual), shown(expected));
+                let what = format!("the file {path:?} is {has} in its commit, not {wants}");
+                self.findings.differs(node, &what);
+            }
+            if let Some(leaf) = expected {
+                self.check_blob(node, path, leaf.id);
+            }
+        }
+        for (path, leaf) in differing {
+            let has = shown(leaf);
+            let what = format!("the file {path:?} is {has} in its commit, and did not change");
+            self.findings.differs(node, &what);
+        }
+    }
+
+    /// Compares what lies over a manifest's files with what is there.
+    fn submodules_at(&mut self, node: Node, tree: ObjectId, overlay: &Overlay) {
+        for (path, expected) in overlay {
+            if self.trees.entry(tree, path.as_bstr()).as_ref() != Ok(expected) {
+                self.findings
+                    .differs(node, &format!("{path:?} is no such submodule as it must be"));
+            }
+        }
+    }
+
+    /// What submodules lay over the files of the base of a changeset, and over its own.
+    fn overlays(&mut self, rev: Rev, base: Option<Rev>) -> Result<[Overlay; 2], ConvertError> {
+        let Some(history) = &mut self.submodules else { return Ok(Default::default()) };
+        let chosen = self.chosen;
+        let earlier = &mut |rev| {
+            let Some(commit) = (chosen.commit_of)(chosen.node(rev)) else { return Ok(None) };
+            let changeset = chosen.source.changelog().reader().changeset(rev)?;
+            let manifest = manifest_text(&mut chosen.source.manifests().reader(), &changeset)?;
+            Ok(Some(Earlier { changeset, manifest, commit, objects: chosen.git }))
+        };
+        let mut overlays = [Overlay::new(), Overlay::new()];
+        if let Some(base) = base {
+            let manifest = manifest_text(&mut self.manifests, &self.history.changeset(base)?)?;
+            overlays[0] = history.overlay(base, &manifest, earlier)?.0;
+        }
+        let changeset = self.history.changeset(rev)?;
+        let manifest = manifest_text(&mut self.manifests, &changeset)?;
+        history.add(rev, &changeset, &manifest, earlier)?;
+        overlays[1] = history.overlay(rev, &manifest, earlier)?.0;
+        Ok(overlays)
+    }
+
+    fn check_blob(&mut self, node: Node, path: &RepoPathBuf, id: ObjectId) {
+        if self.sound.contains(&id) {
+            return;
+        }
+        if (self.chosen.is_sound)(id) {
+            self.sound.insert(id);
+        } else {
+            self.findings.unreadable = true;
+            self.findings.differs(node, &format!("the blob {id} of {path:?} is not there"));
+        }
+    }
+
+    /// The tree of the commit of `base`.
+    fn base_tree(&mut self, base: Rev) -> Result<ObjectId, String> {
+        let node = self.chosen.node(base);
+        let commit = (self.chosen.commit_of)(node)
+            .ok_or_else(|| format!("its parent {} has no commit", node.short()))?;
+        if let Some(tree) = self.tree_of.get(&commit) {
+            return Ok(*tree);
+        }
+        let tree = self.chosen.git.tree_of(commit).map_err(|error| one_line(&error))?;
+        self.tree_of.insert(commit, tree);
+        Ok(tree)
+    }
+}
+
+/// The text of a changeset's manifest, which was checked before.
+fn manifest_text(
+    manifests: &mut ManifestReader<'_>,
+    changeset: &Changeset,
+) -> Result<Text, RevlogError> {
+    let rev = manifests.rev(changeset.manifest);
+    rev.map_or(Ok(Text::default()), |rev| manifests.unchecked_text(rev))
+}
+
+/// The tree that a commit names.
+fn tree_in(commit: &[u8]) -> Option<ObjectId> {
+    ObjectId::from_hex(commit.strip_prefix(b"tree ")?.get(..40)?)
+}
+
+fn shown(leaf: Option<Leaf>) -> String {
+    leaf.map_or_else(|| "not there".to_owned(), |l| format!("{} {}", l.mode.digits(), l.id))
+}

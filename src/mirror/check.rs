@@ -1,0 +1,206 @@
+//! What a run has converted, against the source, before anything names it.
+
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use super::SyncError;
+use super::update::Run;
+use crate::convert::engine::Conversion;
+use crate::convert::placeholder::Placeholders;
+use crate::convert::{Chosen, Findings, IdMap, Rules, verify_changesets};
+use crate::git::BareRepository;
+use crate::git::pack::Pack;
+use crate::git::repository::KnownObjects;
+use crate::hg::{Node, Rev};
+
+/// A conversion whose objects are on disk, and which nothing names yet.
+pub(super) struct Converted<'c> {
+    pub git: &'c BareRepository,
+    pub rules: &'c Rules,
+    pub map: &'c IdMap,
+    pub placeholders: &'c Placeholders,
+    pub conversion: &'c Conversion,
+    pub changesets: &'c [Rev],
+    /// The packs that were there before.
+    pub packs_before: &'c [PathBuf],
+}
+
+impl Run<'_> {
+    /// Compares what was converted with the source. If they differ, the packs of this run go again.
+    pub(super) fn check(&self, converted: &Converted<'_>) -> Result<(), SyncError> {
+        let all = converted.git.pack_indexes()?;
+        let is_new = |pack: &PathBuf| !converted.packs_before.contains(pack);
+        let packs: Vec<_> = all.into_iter().filter(is_new).collect();
+        let Findings { differences, unreadable } = self.findings(converted, &packs)?;
+        if differences.is_empty() {
+            return Ok(());
+        }
+        for pack in &packs {
+            converted.git.remove_pack(pack)?;
+        }
+        Err(SyncError::Wrong { differences, unreadable })
+    }
+
+    fn findings(
+        &self,
+        converted: &Converted<'_>,
+        packs: &[PathBuf],
+    ) -> Result<Findings, SyncError> {
+        let Converted { git, rules, map, placeholders, conversion, changesets, .. } = *converted;
+        let mut findings = Findings::default();
+        let mut written = HashSet::new();
+        for pack in packs {
+            let pack = match Pack::open(pack, &self.options.limits) {
+                Ok(pack) => pack,
+                Err(error) => {
+                    findings.unreadable(&error);
+                    continue;
+                }
+            };
+            let count = Some(pack.len() as u64);
+            self.progress.begin("verifying: reading the new pack", count, "objects");
+            let contents = pack.check(self.progress, self.interrupt);
+            self.interrupt.check()?;
+            self.progress.end();
+            contents.flaws.iter().for_each(|flaw| findings.unreadable(flaw));
+            written.extend(contents.objects.into_iter().map(|(id, _)| id));
+        }
+        if !findings.differences.is_empty() {
+            return Ok(findings);
+        }
+        let new: HashMap<Node, _> = conversion.records.iter().copied().collect();
+        let known: OnceCell<Option<KnownObjects<'_>>> = OnceCell::new();
+        let is_known = |id| {
+            let known = known.get_or_init(|| git.known().ok());
+            known.as_ref().is_some_and(|known| known.contains(id))
+        };
+        Ok(verify_changesets(&Chosen {
+            source: self.attempt.source,
+            git,
+            rules,
+            commit_of: &|node| new.get(&node).copied().or_else(|| map.commit(node)),
+            placeholders,
+            changesets,
+            trusts_others: true,
+            is_sound: &|id| written.contains(&id) || is_known(id),
+            progress: self.progress,
+            interrupt: self.interrupt,
+        })?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::base::progress::NoProgress;
+    use crate::base::sha1;
+    use crate::base::{Fault, HasFault, Interrupt};
+    use crate::convert::{ConvertOptions, IdMap};
+    use crate::mirror::adopt::Base;
+    use crate::mirror::source::read_source;
+    use crate::mirror::workspace::Workspace;
+
+    /// Three changesets without files, one after the other.
+    fn write_source(folder: &Path) {
+        let store = folder.join(".hg/store");
+        std::fs::create_dir_all(&store).unwrap();
+        std::fs::write(folder.join(".hg/requires"), "revlogv1\nstore\n").unwrap();
+        let mut index = Vec::new();
+        let mut parent = [0; 20];
+        for rev in 0..3_i32 {
+            let text = format!("{}\nuser\n{rev} 0\n\nmessage", "0".repeat(40));
+            let length = i32::try_from(text.len()).unwrap();
+            let mut offset = [0; 8];
+            if rev == 0 {
+                offset[1] = 1;
+                offset[3] = 1;
+            } else {
+                offset[2..6].copy_from_slice(&(rev * (length + 1)).to_be_bytes());
+            }
+            index.extend_from_slice(&offset);
+            for number in [length + 1, length, rev, rev, rev - 1, -1] {
+                index.extend_from_slice(&number.to_be_bytes());
+            }
+            parent = sha1::digest(&[&[0; 20], &parent, text.as_bytes()]);
+            index.extend_from_slice(&parent);
+            index.extend_from_slice(&[0; 12]);
+            index.push(b'u');
+            index.extend_from_slice(text.as_bytes());
+        }
+        std::fs::write(store.join("00changelog.i"), index).unwrap();
+    }
+
+    /// Converts a source, lets `spoil` change what was made, and checks it. Returns what the check
+    /// says, and how many packs are left.
+    fn check(spoil: impl Fn(&mut Conversion, &Path)) -> (Result<(), SyncError>, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, target) = (folder.path().join("source"), folder.path().join("target"));
+        write_source(&source);
+        let (options, interrupt) = (ConvertOptions::default(), Interrupt::default());
+        let workspace = Workspace::bare(&target, "master").unwrap();
+        let checked = read_source(&source, &options, &interrupt, |attempt| {
+            let git = workspace.open_git("master")?;
+            let (options, interrupt, progress) = (&options, &interrupt, &NoProgress);
+            let run = Run { attempt, options, target: None, progress, interrupt };
+            let Base { identity, map, .. } = run.base(&workspace, &git, &[])?;
+            let (rules, placeholders) = (&options.rules(identity), &Placeholders::default());
+            let changesets: Vec<Rev> = attempt.source.view().served().iter().collect();
+            let mut conversion = run.convert(&git, rules, &map, placeholders, &changesets)?;
+            spoil(&mut conversion, &git.pack_folder());
+            git.refresh()?;
+            let (map, conversion): (&IdMap, _) = (&map, &conversion);
+            let (git, changesets, packs_before) = (&git, &changesets[..], &[]);
+            Ok(run.check(&Converted {
+                git,
+                rules,
+                map,
+                placeholders,
+                conversion,
+                changesets,
+                packs_before,
+            }))
+        });
+        let packs = std::fs::read_dir(target.join("objects/pack")).unwrap().count();
+        (checked.unwrap(), packs)
+    }
+
+    #[test]
+    fn what_is_right_stays() {
+        let (checked, packs) = check(|_, _| {});
+        checked.unwrap();
+        assert_eq!(packs, 2);
+    }
+
+    #[test]
+    fn a_wrong_commit_is_found_and_its_pack_removed() {
+        let (checked, packs) = check(|conversion, _| {
+            let (first, second) = (conversion.records[1].1, conversion.records[2].1);
+            (conversion.records[1].1, conversion.records[2].1) = (second, first);
+        });
+        let error = checked.unwrap_err();
+        assert_eq!((error.fault(), packs), (Fault::Internal, 0), "{error}");
+        let (checked, _) = check(|conversion, _| conversion.records.clear());
+        assert!(checked.unwrap_err().to_string().contains("it has no commit"));
+    }
+
+    #[test]
+    fn a_disk_that_loses_bits_is_found() {
+        let (checked, packs) = check(|_, packs| {
+            for entry in std::fs::read_dir(packs).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "pack") {
+                    let mut bytes = std::fs::read(&path).unwrap();
+                    let middle = bytes.len() / 2;
+                    bytes[middle] ^= 4;
+                    std::fs::remove_file(&path).unwrap();
+                    std::fs::write(&path, bytes).unwrap();
+                }
+            }
+        });
+        let error = checked.unwrap_err();
+        assert_eq!((error.fault(), packs), (Fault::Corrupt, 0), "{error}");
+    }
+}

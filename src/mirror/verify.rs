@@ -1,0 +1,60 @@
+//! One mirror against its source: its cache, then what its target has.
+
+use std::collections::HashMap;
+
+use super::workspace::Workspace;
+use super::{MirrorOptions, SyncError};
+use crate::base::{Interrupt, Progress};
+use crate::convert::{self, Subject, VerifyReport, VerifySelection, verify_objects};
+use crate::git::BareRepository;
+use crate::git::destination;
+
+/// Compares a mirror's cache with its source, and the references of its target with the cache. A
+/// target that is a bare repository on this machine has its objects read too.
+pub fn verify(
+    options: &MirrorOptions,
+    selection: &VerifySelection,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<VerifyReport, SyncError> {
+    if !options.cache.join("git").exists() {
+        return Err(SyncError::NeverSynced { path: options.cache.clone() });
+    }
+    let workspace = Workspace::cache(&options.cache)?;
+    let subject = Subject { source: &options.source, git: workspace.git(), map: workspace.map() };
+    let mut report = convert::verify(&subject, selection, &options.convert, progress, interrupt)?;
+    if !selection.is_all() {
+        return Ok(report);
+    }
+    compare_references(options, &workspace, &mut report)?;
+    if let Some(path) = options.target.url.local_path() {
+        let limits = &options.convert.limits;
+        let (_, flaws) = verify_objects(path, limits, progress, interrupt)?;
+        let told = flaws.into_iter().map(|flaw| format!("at the target: {flaw}"));
+        report.differences.extend(told);
+    }
+    Ok(report)
+}
+
+/// Compares the references of the target with those of the cache. It may have others.
+fn compare_references(
+    options: &MirrorOptions,
+    workspace: &Workspace,
+    report: &mut VerifyReport,
+) -> Result<(), SyncError> {
+    let wanted = BareRepository::open(workspace.git())?.refs()?;
+    let mut destination = destination::open(&options.target, workspace.git())?;
+    let existing: HashMap<_, _> =
+        destination.references()?.into_iter().map(|r| (r.name, r.id)).collect();
+    for reference in wanted {
+        let name = &reference.name;
+        match existing.get(name) {
+            Some(id) if *id == reference.id => {}
+            Some(id) => report
+                .differences
+                .push(format!("at the target: {name} is at {id}, not at {}", reference.id)),
+            None => report.differences.push(format!("at the target: {name} is not there")),
+        }
+    }
+    Ok(())
+}
