@@ -209,10 +209,8 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
     }
     let map = context.map.as_ref();
     // What another tool made is not what our rules make.
-    let is_ours = |rev: &Rev| {
-        let node = context.source.changelog().node(*rev);
-        !map.is_some_and(|map| map.is_grafted(node))
-    };
+    let is_grafted = |node| map.is_some_and(|map| map.is_grafted(node));
+    let is_ours = |rev: &Rev| !is_grafted(context.source.changelog().node(*rev));
     let changesets: Vec<Rev> = changesets.iter().copied().filter(is_ours).collect();
     let known = context.target.known()?;
     let findings = verify_changesets(&Chosen {
@@ -222,6 +220,7 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
         commit_of: &|node| {
             map.and_then(|map| map.commit(node)).or_else(|| told.get(&node).copied())
         },
+        is_grafted: &is_grafted,
         placeholders: &context.placeholders,
         changesets: &changesets,
         trusts_others: false,

@@ -40,6 +40,9 @@ pub struct Chosen<'c> {
     pub rules: &'c Rules,
     /// The commit of each changeset.
     pub commit_of: &'c dyn Fn(Node) -> Option<ObjectId>,
+    /// Whether the commit of a changeset is another tool's. Nothing is known of its tree, and that
+    /// of a child is judged by itself.
+    pub is_grafted: &'c dyn Fn(Node) -> bool,
     /// The placeholders that it has.
     pub placeholders: &'c Placeholders,
     /// The changesets to verify, in revision order.
