@@ -8,7 +8,6 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use super::conversion::{CommitArgs, ConversionArgs};
 use super::exit;
-use crate::convert::{ConvertOptions, Verify};
 
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
@@ -34,27 +33,6 @@ pub(super) struct OutputArgs {
     /// Log more; twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
-}
-
-/// What is done about a source that cannot be trusted.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct DamageArgs {
-    /// Put a placeholder where a file revision is damaged or missing, and go on
-    #[arg(long)]
-    pub(super) skip_damaged: bool,
-    /// Do not verify what was converted before references move
-    #[arg(long)]
-    pub(super) no_verify: bool,
-}
-
-impl DamageArgs {
-    /// Adds what was typed to `options`.
-    pub(super) fn apply(self, options: &mut ConvertOptions) {
-        options.skip_damaged |= self.skip_damaged;
-        if self.no_verify {
-            options.verify = Verify::Off;
-        }
-    }
 }
 
 /// The commands. One file for each in `cli/command/`.
@@ -105,8 +83,12 @@ pub(super) struct SyncArgs {
     /// Names from the configuration; all mirrors if there are none
     #[arg(value_name = "MIRROR")]
     pub(super) mirrors: Vec<String>,
-    #[command(flatten)]
-    pub(super) damage: DamageArgs,
+    /// Put a placeholder where a file revision is damaged or missing, and go on
+    #[arg(long)]
+    pub(super) skip_damaged: bool,
+    /// Do not verify what was converted before references move
+    #[arg(long)]
+    pub(super) no_verify: bool,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
 }
@@ -137,8 +119,12 @@ pub(super) struct ConvertArgs {
     pub(super) map: Option<PathBuf>,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
-    #[command(flatten)]
-    pub(super) damage: DamageArgs,
+    /// Put a placeholder where a file revision is damaged or missing, and go on
+    #[arg(long)]
+    pub(super) skip_damaged: bool,
+    /// Verify what was converted before references move, as a sync does
+    #[arg(long)]
+    pub(super) verify: bool,
 }
 
 /// `adopt`

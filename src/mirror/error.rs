@@ -180,7 +180,7 @@ impl HasFault for SyncError {
             ),
             Self::Wrong { .. } => Some(
                 "nothing was published. If it happens again on a sound disk, it is a mistake of \
-                 synchroniser's: please report it; --no-verify does without this check"
+                 synchroniser's: please report it"
                     .to_owned(),
             ),
             Self::Foreign { .. } => Some(

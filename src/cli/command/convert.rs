@@ -10,6 +10,7 @@ use crate::base::{Fault, HasFault};
 use crate::cli::args::ConvertArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
+use crate::convert::Verify;
 use crate::git::ObjectId;
 use crate::hg::Node;
 use crate::mirror::{self, SyncError};
@@ -52,7 +53,8 @@ impl HasFault for ConvertCommandError {
 
 pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
     let mut options = args.conversion.options()?;
-    args.damage.apply(&mut options);
+    options.skip_damaged = args.skip_damaged;
+    options.verify = if args.verify { Verify::New } else { Verify::Off };
     let interrupt = interrupted_by_signals()?;
     let done = mirror::convert(&args.source, &args.target, &options, ui, &interrupt).map_err(
         |source| ConvertCommandError::Convert {

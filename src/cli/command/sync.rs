@@ -3,11 +3,12 @@
 
 use super::{Outcome, config, interrupted_by_signals, report};
 use crate::base::{Fault, HasFault, Interrupt};
-use crate::cli::args::{DamageArgs, SyncArgs};
+use crate::cli::args::SyncArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::Config;
+use crate::convert::Verify;
 use crate::mirror::MirrorOptions;
 use crate::mirror::{self, SyncError};
 
@@ -51,7 +52,7 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;
     let mut outcome = exit::OK;
     for mirror in mirrors {
-        if let Err(error) = sync(&asked(mirror, args.damage), ui, &interrupt) {
+        if let Err(error) = sync(&asked(mirror, args), ui, &interrupt) {
             let failure = Failure::from(error);
             ui.error(&failure.text());
             if outcome == exit::OK {
@@ -66,9 +67,12 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
 }
 
 /// The options of a mirror, with what was typed.
-fn asked(mirror: &MirrorOptions, typed: DamageArgs) -> MirrorOptions {
+fn asked(mirror: &MirrorOptions, typed: &SyncArgs) -> MirrorOptions {
     let mut options = mirror.clone();
-    typed.apply(&mut options.convert);
+    options.convert.skip_damaged |= typed.skip_damaged;
+    if typed.no_verify {
+        options.convert.verify = Verify::Off;
+    }
     options
 }
 
