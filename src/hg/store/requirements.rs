@@ -1,7 +1,7 @@
 //! The `requires` files: what a reader must know to read a repository.
 //!
 //! Source: `hg help internals.requirements`, and what `hg init` writes for each format option; what
-//! to do about those that are refused was tried with Mercurial 7.2.
+//! to do about those that Mercurial 7.2 can make was tried with it.
 
 use std::collections::BTreeSet;
 
@@ -14,6 +14,9 @@ const UPGRADE: &str = "`hg debugupgraderepo --run --config storage.all-slow-path
     repository writes it in the default format";
 /// What to do about a clone that has not the whole history.
 const PARTIAL: &str = "it has not the whole history: name the repository that it is a clone of";
+/// What to do about files whose contents are elsewhere.
+const LFS: &str = "`hg --config extensions.lfs= --config extensions.convert= convert REPOSITORY NEW` \
+    makes a repository that has the same changesets and their files, where these can be had";
 /// What to do about a format that is not known at all.
 const UNKNOWN: &str = "a newer synchroniser may read this; otherwise make a repository in the \
     default format with `hg clone --pull`, or upgrade this one with `hg debugupgraderepo`";
@@ -65,6 +68,8 @@ const KNOWN: &[(&str, Option<&str>)] = &[
     ("exp-dirstate-v2", None),
     ("dirstate-tracked-key-v1", None),
     ("exp-sparse", None),
+    // The contents of some files are elsewhere.
+    ("lfs", Some(LFS)),
     // Large files are tracked as small files that name them.
     ("largefiles", None),
 ];
@@ -157,6 +162,7 @@ mod tests {
         }
         assert_eq!(remedy("narrowhg-experimental"), PARTIAL);
         assert_eq!(remedy("exp-revlogv2.2"), UPGRADE);
+        assert_eq!(remedy("lfs"), LFS);
         assert_eq!(remedy("fileindex-v2"), UNKNOWN);
     }
 
