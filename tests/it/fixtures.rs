@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use synchroniser::base::Fault;
 use synchroniser::cli::exit;
 
-use crate::support::{Commits, Converted, Fixture, TestEnv, for_all, same};
+use crate::support::{Commits, Converted, Fixture, TestEnv, files_below, for_all, same};
 
 #[test]
 fn every_fixture_becomes_what_mercurial_says() {
@@ -186,19 +186,6 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         (path, bytes)
     };
     files_below(folder).into_iter().map(read).collect()
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
 }
 
 #[test]

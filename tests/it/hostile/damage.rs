@@ -1,6 +1,6 @@
 //! Broken file revisions, what stands for them, and what must not happen on the way.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use git2::{Oid, Repository};
@@ -8,7 +8,7 @@ use synchroniser::base::hex;
 use synchroniser::cli::exit;
 
 use super::store::{Store, fragment, number, zlib};
-use crate::support::{Converted, Fixture, Ran, TestEnv, for_all, same};
+use crate::support::{Converted, Fixture, Ran, TestEnv, files_below, for_all, same};
 
 /// Runs `convert` with `options`.
 fn convert(env: &TestEnv, source: &Path, target: &Path, options: &[&str]) -> Ran {
@@ -344,19 +344,6 @@ impl Numbers {
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % end.max(1)
     }
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    files
 }
 
 fn mutate(path: &Path, numbers: &mut Numbers) {

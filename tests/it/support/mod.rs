@@ -10,6 +10,8 @@ pub(crate) mod git;
 pub(crate) mod hg;
 pub(crate) mod truth;
 
+use std::path::{Path, PathBuf};
+
 pub(crate) use converted::{Commits, Converted};
 pub(crate) use env::{Ran, TestEnv};
 pub(crate) use fixture::Fixture;
@@ -20,6 +22,20 @@ pub(crate) use truth::Truth;
 pub(crate) fn skip(why: &str) {
     let thread = std::thread::current();
     eprintln!("skipped: {why} ({})", thread.name().unwrap_or("test"));
+}
+
+/// Every file in `folder` and the folders below it, in order.
+pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    files
 }
 
 /// Runs `check` on every item and fails once at the end, with all that went wrong.
