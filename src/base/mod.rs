@@ -13,6 +13,7 @@ pub mod progress;
 pub mod read_at;
 pub mod reader;
 pub mod repo_path;
+pub mod secret;
 pub mod sha1;
 pub mod similar;
 pub mod text;

@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::secret::SecretError;
 use crate::base::{Fault, HasFault};
 use crate::convert::AuthorMapError;
 use crate::convert::identity::UnknownIdentity;
-use crate::git::credential::CredentialError;
 use crate::git::url::UrlError;
 
 /// A configuration that cannot be used.
@@ -225,7 +225,7 @@ pub enum ProblemKind {
     #[error("{}", cannot(source))]
     Secret {
         /// What is wrong with it.
-        source: CredentialError,
+        source: SecretError,
     },
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::error::{ProblemKind, Problems};
 use super::file::{MirrorSection, Section};
 use super::resolve::{Folders, is_plain_name};
+use crate::base::secret::SecretError;
 use crate::git::Credential;
-use crate::git::credential::CredentialError;
 use crate::git::destination::Target;
 use crate::git::url::{PlainHttp, TargetUrl};
 
@@ -155,7 +155,7 @@ impl Files<'_> {
     fn secret(
         &mut self,
         key: &str,
-        credential: Result<Credential, CredentialError>,
+        credential: Result<Credential, SecretError>,
     ) -> Option<Credential> {
         self.noted(key, credential.map_err(|source| ProblemKind::Secret { source }))
     }

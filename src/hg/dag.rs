@@ -100,6 +100,15 @@ impl RevSet {
         self.member.iter().filter(|member| **member).count()
     }
 
+    /// The members without a child among them, in ascending order.
+    pub fn heads(&self, dag: &Dag) -> Vec<Rev> {
+        let mut heads = self.clone();
+        for parent in self.iter().flat_map(|rev| dag.parents(rev)) {
+            heads.remove(parent);
+        }
+        heads.iter().collect()
+    }
+
     /// Adds every descendant of a member, in one pass: children come after their parents.
     pub fn extend_to_descendants(&mut self, dag: &Dag) {
         for rev in dag.revs() {

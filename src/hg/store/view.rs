@@ -206,7 +206,7 @@ impl ServedView {
                 None => dangling_bookmarks.push((name, node)),
             }
         }
-        let heads = topological_heads(dag, &served);
+        let heads = served.heads(dag);
         let bookmarks = on_served;
         Self { served, heads, phases, bookmarks, dangling_bookmarks, publishes, notes }
     }
@@ -271,15 +271,6 @@ fn visible_revs<'a>(
         visible.remove(rev);
     }
     visible
-}
-
-/// The members of `revs` without a child among them, in ascending order.
-fn topological_heads(dag: &Dag, revs: &RevSet) -> Vec<Rev> {
-    let mut heads = revs.clone();
-    for parent in revs.iter().flat_map(|rev| dag.parents(rev)) {
-        heads.remove(parent);
-    }
-    heads.iter().collect()
 }
 
 #[cfg(test)]

@@ -1,0 +1,174 @@
+//! Secrets from files, among them those that systemd makes of `LoadCredential=`.
+//!
+//! Whoever reads one passes it on as a [`SecretString`], which shows itself in no message and no log.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use secrecy::zeroize::Zeroize as _;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::fault::io_fault;
+use super::{Fault, HasFault};
+
+/// No token and no key is longer, in bytes.
+const LONGEST_SECRET: u64 = 64 << 10;
+
+/// Why a secret could not be taken from its file. The message names the file, never its contents.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file cannot be read.
+    #[error("read the secret in {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// Everybody on this machine can read or change the file.
+    #[error("use the secret in {}: other users have access (mode {mode:04o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file does not hold a secret of the expected kind.
+    #[error("use the secret in {}: {problem}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl HasFault for SecretError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Read { source, .. } => io_fault(source),
+            Self::Exposed { .. } | Self::Malformed { .. } => Fault::Config,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Exposed { path, .. } => Some(format!("chmod 600 {}", path.display())),
+            Self::Read { .. } | Self::Malformed { .. } => None,
+        }
+    }
+}
+
+/// Reads a secret of one line.
+pub fn read_line(path: &Path) -> Result<SecretString, SecretError> {
+    let secret = read_secret(path, |text| text.trim_end_matches(['\r', '\n']))?;
+    let problem = match secret.expose_secret() {
+        "" => "it is empty",
+        text if text.contains(['\r', '\n']) => "it has more than one line",
+        text if text.contains(char::is_control) => "it has a control character",
+        _ => return Ok(secret),
+    };
+    Err(SecretError::Malformed { path: path.to_owned(), problem })
+}
+
+/// Reads a file that only its owner and group can read, and takes the part of its text that is the
+/// secret.
+fn read_secret(path: &Path, part: fn(&str) -> &str) -> Result<SecretString, SecretError> {
+    let malformed = |problem| SecretError::Malformed { path: path.to_owned(), problem };
+    let failed = |source| SecretError::Read { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(malformed("it is not a file"));
+    }
+    check_mode(path, &metadata)?;
+    if metadata.len() > LONGEST_SECRET {
+        return Err(malformed("it is larger than 64 KiB"));
+    }
+    // Room for all of it at once, so that growing leaves no copy behind.
+    let mut bytes = Vec::with_capacity(usize::try_from(LONGEST_SECRET).unwrap_or_default() + 1);
+    let read = file.take(LONGEST_SECRET).read_to_end(&mut bytes).map_err(failed);
+    let secret = match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(SecretString::from(part(text))),
+        Err(_) => Err(malformed("it is not text")),
+    };
+    bytes.zeroize();
+    read.and(secret)
+}
+
+/// Refuses a file that everybody can read or write. A group may read it: systemd's credentials are
+/// made that way.
+fn check_mode(path: &Path, metadata: &fs::Metadata) -> Result<(), SecretError> {
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o006 == 0 {
+        return Ok(());
+    }
+    Err(SecretError::Exposed { path: path.to_owned(), mode })
+}
+
+/// Reads a private key, as OpenSSH or PEM text.
+pub fn read_private_key(path: &Path) -> Result<SecretString, SecretError> {
+    let key = read_secret(path, |text| text)?;
+    let text = key.expose_secret();
+    let problem = if !text.trim_start().starts_with("-----BEGIN ") {
+        "it is not a private key"
+    } else if text.contains('\0') {
+        "it has a zero byte"
+    } else {
+        return Ok(key);
+    };
+    Err(SecretError::Malformed { path: path.to_owned(), problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(contents: &[u8], mode: u32) -> tempfile::TempPath {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, contents).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        file.into_temp_path()
+    }
+
+    fn problem(error: &SecretError) -> &'static str {
+        match error {
+            SecretError::Malformed { problem, .. } => problem,
+            _ => panic!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn a_line_loses_its_newline_only() {
+        for contents in ["geheim 1", "geheim 1\n", "geheim 1\r\n"] {
+            let secret = read_line(&file(contents.as_bytes(), 0o440)).unwrap();
+            assert_eq!(secret.expose_secret(), "geheim 1");
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_touch_is_refused() {
+        for mode in [0o604, 0o602, 0o666, 0o644] {
+            let error = read_line(&file(b"geheim", mode)).unwrap_err();
+            assert!(matches!(error, SecretError::Exposed { .. }), "{mode:o}: {error}");
+            assert!(error.hint().unwrap().starts_with("chmod 600 /"));
+            assert!(!format!("{error} {error:?}").contains("geheim"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret() {
+        let line = |contents: &[u8]| problem(&read_line(&file(contents, 0o600)).unwrap_err());
+        assert_eq!(line(b"\n"), "it is empty");
+        assert_eq!(line(b"a\nb\n"), "it has more than one line");
+        assert_eq!(line(b"a\tb"), "it has a control character");
+        assert_eq!(line(b"\xff"), "it is not text");
+        assert_eq!(line("a".repeat(70_000).as_bytes()), "it is larger than 64 KiB");
+        let key = read_private_key(&file(b"ssh-ed25519 AAAA", 0o600));
+        assert_eq!(problem(&key.unwrap_err()), "it is not a private key");
+        assert_eq!(read_line(Path::new("/nowhere/token")).unwrap_err().fault(), Fault::Config);
+    }
+}
