@@ -1,5 +1,6 @@
 //! What a conversion is asked for.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bstr::BString;
@@ -9,7 +10,8 @@ use super::graft::GraftPolicy;
 use super::identity::{Identity, IdentityChoice};
 use super::names::RefNaming;
 use crate::base::Limits;
-use crate::hg::ServedPhases;
+use crate::hg::repository::RepositoryError;
+use crate::hg::{Node, Repository, ServedPhases, Serving};
 
 /// What a sync verifies before references move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -50,6 +52,12 @@ impl ConvertOptions {
     /// What decides commits, once it is settled which identity it is.
     pub fn rules(&self, identity: &'static dyn Identity) -> Rules {
         Rules { identity, authors: self.authors.clone() }
+    }
+
+    /// Opens a source, as one that serves what they say; `heads` are those of the repository that it
+    /// is a copy of.
+    pub fn open(&self, path: &Path, heads: Option<&[Node]>) -> Result<Repository, RepositoryError> {
+        Repository::open_with(path, &self.limits, Serving { phases: self.phases, heads })
     }
 }
 

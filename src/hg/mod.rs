@@ -18,4 +18,4 @@ pub use changelog::{Changelog, Changeset, Date};
 pub use dag::{Dag, RevSet};
 pub use node::{Node, Rev};
 pub use repository::Repository;
-pub use store::view::ServedPhases;
+pub use store::view::{ServedPhases, Serving};

@@ -9,7 +9,7 @@ use super::manifest::{Manifest, Manifests};
 use super::revlog::{Revlog, RevlogError};
 use super::store::branches::{Branch, branches};
 use super::store::tags::{self, Tags, TagsFile};
-use super::store::view::{ServedPhases, ServedView};
+use super::store::view::{ServedView, Serving};
 use super::store::{Layout, OpenError, Phase, ViewError};
 use super::topics::Topics;
 use super::{BranchTable, Changelog, Node, Rev};
@@ -95,21 +95,21 @@ pub struct Names {
 impl Repository {
     /// Opens the repository at `path`, the folder that holds `.hg` or `.hg` itself.
     pub fn open(path: &Path, limits: &Limits) -> Result<Self, RepositoryError> {
-        Self::open_with(path, limits, ServedPhases::Shown)
+        Self::open_with(path, limits, Serving::default())
     }
 
-    /// The same, with `phases` served.
+    /// The same, with what `serving` says served.
     pub fn open_with(
         path: &Path,
         limits: &Limits,
-        phases: ServedPhases,
+        serving: Serving<'_>,
     ) -> Result<Self, RepositoryError> {
         let layout = Layout::open(path, limits)?;
         let revlog = |source| RepositoryError::Revlog { path: path.to_owned(), source };
         let changelog = Changelog::open(&layout, limits).map_err(revlog)?;
         let manifests = Manifests::open(&layout, limits).map_err(revlog)?;
         let lookup = |node: Node| changelog.rev(node);
-        let view = ServedView::read(&layout, limits, changelog.dag(), &lookup, phases)
+        let view = ServedView::read(&layout, limits, changelog.dag(), &lookup, serving)
             .map_err(|source| RepositoryError::View { path: path.to_owned(), source })?;
         Ok(Self {
             path: path.to_owned(),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::error::NAMED;
-use super::source::read_source;
+use super::source::{Readable, read_source};
 use super::update::Run;
 use super::workspace::Workspace;
 use super::{ConvertOptions, MirrorOptions, SyncError};
@@ -64,7 +64,7 @@ pub fn adopt(
         Place::Mirror(mirror) => Workspace::cache(&mirror.cache)?,
         Place::Bare { target, .. } => Workspace::bare(target, main_branch)?,
     };
-    read_source(source, options, interrupt, |attempt| {
+    read_source(&Readable::in_place(source), options, interrupt, |attempt| {
         let run = Run { attempt, options, target, progress, interrupt };
         let git = workspace.open_git(main_branch)?;
         let Base { identity, map, notes } = run.base(&workspace, &git, given)?;

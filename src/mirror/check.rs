@@ -101,7 +101,7 @@ mod tests {
     use crate::base::{Fault, HasFault, Interrupt};
     use crate::convert::{ConvertOptions, IdMap};
     use crate::mirror::adopt::Base;
-    use crate::mirror::source::read_source;
+    use crate::mirror::source::{Readable, read_source};
     use crate::mirror::workspace::Workspace;
 
     /// Three changesets without files, one after the other.
@@ -142,6 +142,7 @@ mod tests {
         write_source(&source);
         let (options, interrupt) = (ConvertOptions::default(), Interrupt::default());
         let workspace = Workspace::bare(&target, "master").unwrap();
+        let source = Readable::in_place(&source);
         let checked = read_source(&source, &options, &interrupt, |attempt| {
             let git = workspace.open_git("master")?;
             let (options, interrupt, progress) = (&options, &interrupt, &NoProgress);

@@ -6,7 +6,7 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::snapshot::Snapshot;
-use super::source::read_source;
+use super::source::{Readable, read_source};
 use super::{MirrorOptions, SyncError};
 use crate::base::Interrupt;
 use crate::base::text::utf8_or_latin1;
@@ -124,7 +124,8 @@ pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, 
         Err(SyncError::Publish(error)) => (None, Some(error)),
         Err(error) => return Err(error),
     };
-    let mut plan = read_source(&options.source, &options.convert, interrupt, |attempt| {
+    let source = Readable::in_place(&options.source);
+    let mut plan = read_source(&source, &options.convert, interrupt, |attempt| {
         Planner { options, snapshot: &snapshot, source: attempt.source }.plan(listed.as_deref())
     })?;
     plan.target_error = unreachable.as_ref().map(ToString::to_string);

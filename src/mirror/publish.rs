@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::source::read_source;
+use super::source::{Readable, read_source};
 use super::update::Run;
 use super::workspace::Workspace;
 use super::{MirrorOptions, RefChange, SyncError, SyncReport};
@@ -22,7 +22,8 @@ pub fn sync(
     // The lock first: what the source has after it was taken is what this run must see.
     let workspace = Workspace::cache(&options.cache)?;
     let (convert, target) = (&options.convert, Some(&options.target));
-    let updated = read_source(&options.source, convert, interrupt, |attempt| {
+    let source = Readable::in_place(&options.source);
+    let updated = read_source(&source, convert, interrupt, |attempt| {
         Run { attempt, options: convert, target, progress, interrupt }.update(&workspace)
     })?;
     let mut destination = destination::open(&options.target, workspace.git())?;

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 use super::SyncError;
 use crate::base::{Fault, HasFault, Interrupt, Limits};
 use crate::convert::ConvertOptions;
-use crate::hg::Repository;
 use crate::hg::store::Layout;
+use crate::hg::{Node, Repository};
 
 /// How long to wait before each further attempt: five seconds in all, longer than a person's commit
 /// takes and shorter than anybody's patience.
@@ -22,6 +22,27 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(1),
     Duration::from_secs(3),
 ];
+
+/// A repository of this machine that is read: a source, or a copy of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Readable {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The heads of what it is a copy of, the newest first.
+    pub heads: Option<Vec<Node>>,
+}
+
+impl Readable {
+    /// The repository at `path`, as it is.
+    pub(super) fn in_place(path: &Path) -> Self {
+        Self { path: path.to_owned(), heads: None }
+    }
+
+    /// Opens it.
+    pub(super) fn open(&self, options: &ConvertOptions) -> Result<Repository, SyncError> {
+        Ok(options.open(&self.path, self.heads.as_deref())?)
+    }
+}
 
 /// A source that is being read.
 pub(super) struct Attempt<'a> {
@@ -40,20 +61,20 @@ impl Attempt<'_> {
     }
 }
 
-/// Opens the repository at `path` and hands it to `read`; again, from the beginning, if it seems to
-/// be damaged and somebody was writing to it.
+/// Opens `readable` and hands it to `read`; again, from the beginning, if it seems to be damaged and
+/// somebody was writing to it.
 pub(super) fn read_source<T>(
-    path: &Path,
+    readable: &Readable,
     options: &ConvertOptions,
     interrupt: &Interrupt,
     mut read: impl FnMut(&Attempt<'_>) -> Result<T, SyncError>,
 ) -> Result<T, SyncError> {
-    let limits = &options.limits;
+    let (path, limits) = (&readable.path, &options.limits);
     let mut pauses = PAUSES.into_iter();
     loop {
         let before = State::of(path, limits);
-        let opened = Repository::open_with(path, limits, options.phases).map_err(SyncError::from);
-        let error = match opened
+        let error = match readable
+            .open(options)
             .and_then(|source| read(&Attempt { source: &source, path, limits, before: &before }))
         {
             Err(error) if error.fault() == Fault::Corrupt => error,
@@ -67,7 +88,7 @@ pub(super) fn read_source<T>(
         match pauses.next() {
             Some(pause) => wait(pause, interrupt)?,
             None => {
-                return Err(SyncError::Changing { path: path.to_owned(), source: Box::new(error) });
+                return Err(SyncError::Changing { path: path.clone(), source: Box::new(error) });
             }
         }
     }
@@ -136,21 +157,28 @@ mod tests {
         // A repository that opens, and a reader that finds damage.
         let store = folder.path().join(".hg/store/00changelog.i");
         std::fs::write(&store, []).unwrap();
-        read_source(folder.path(), &options, &Interrupt::default(), |attempt| {
-            *count += 1;
-            meanwhile(*count);
-            let error = attempt.source.changelog().reader().changeset(Rev::new(0)).map(drop);
-            if *count < 3 { error.map_err(SyncError::from) } else { Ok(()) }
-        })
+        read_source(
+            &Readable::in_place(folder.path()),
+            &options,
+            &Interrupt::default(),
+            |attempt| {
+                *count += 1;
+                meanwhile(*count);
+                let error = attempt.source.changelog().reader().changeset(Rev::new(0)).map(drop);
+                if *count < 3 { error.map_err(SyncError::from) } else { Ok(()) }
+            },
+        )
     }
 
     #[test]
     fn damage_that_nobody_makes_is_reported_at_once() {
         let folder = torn();
-        let opened =
-            read_source(folder.path(), &ConvertOptions::default(), &Interrupt::default(), |_| {
-                Ok(())
-            });
+        let opened = read_source(
+            &Readable::in_place(folder.path()),
+            &ConvertOptions::default(),
+            &Interrupt::default(),
+            |_| Ok(()),
+        );
         assert!(matches!(opened, Err(SyncError::Source(RepositoryError::Revlog { .. }))));
         let mut count = 0;
         let damaged = read(&folder, &mut count, |_| {});
@@ -179,7 +207,12 @@ mod tests {
         std::os::unix::fs::symlink("host:1", folder.path().join(".hg/store/lock")).unwrap();
         let interrupt = Interrupt::default();
         interrupt.raise();
-        let read = read_source(folder.path(), &ConvertOptions::default(), &interrupt, |_| Ok(()));
+        let read = read_source(
+            &Readable::in_place(folder.path()),
+            &ConvertOptions::default(),
+            &interrupt,
+            |_| Ok(()),
+        );
         assert_eq!(read.unwrap_err().fault(), Fault::Interrupted);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::adopt::Base;
 use super::check::Converted;
-use super::source::{Attempt, read_source};
+use super::source::{Attempt, Readable, read_source};
 use super::workspace::Workspace;
 use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
@@ -66,7 +66,7 @@ pub fn convert(
     let start = Instant::now();
     // Only a source that opens makes a target.
     let mut workspace = None;
-    let updated = read_source(source, options, interrupt, |attempt| {
+    let updated = read_source(&Readable::in_place(source), options, interrupt, |attempt| {
         let workspace = match &mut workspace {
             Some(workspace) => workspace,
             none => none.insert(Workspace::bare(target, &options.naming.main_name())?),

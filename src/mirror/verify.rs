@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::source::Readable;
 use super::workspace::Workspace;
 use super::{MirrorOptions, SyncError};
 use crate::base::{Interrupt, Progress};
@@ -21,7 +22,8 @@ pub fn verify(
         return Err(SyncError::NeverSynced { path: options.cache.clone() });
     }
     let workspace = Workspace::cache(&options.cache)?;
-    let subject = Subject { source: &options.source, git: workspace.git(), map: workspace.map() };
+    let source = Readable::in_place(&options.source).open(&options.convert)?;
+    let subject = Subject { source: &source, git: workspace.git(), map: workspace.map() };
     let mut report = convert::verify(&subject, selection, &options.convert, progress, interrupt)?;
     if !selection.is_all() {
         return Ok(report);

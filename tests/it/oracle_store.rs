@@ -13,7 +13,7 @@ use synchroniser::hg::store::branches::{Branches, branches};
 use synchroniser::hg::store::fncache::Fncache;
 use synchroniser::hg::store::tags::{TagsFile, compute};
 use synchroniser::hg::store::{Layout, OpenError, ServedView, hgrc};
-use synchroniser::hg::{Dag, Node, Rev, ServedPhases};
+use synchroniser::hg::{Dag, Node, Rev, Serving};
 
 /// Stock `hg` in a folder of its own.
 struct Hg {
@@ -140,7 +140,7 @@ impl History {
 
     fn view(&self, layout: &Layout) -> ServedView {
         let lookup = |node: Node| self.at.get(&node).copied();
-        ServedView::read(layout, &Limits::default(), &self.dag, &lookup, ServedPhases::Shown)
+        ServedView::read(layout, &Limits::default(), &self.dag, &lookup, Serving::default())
             .unwrap()
     }
 

@@ -5,11 +5,10 @@ use crate::cli::args::AuthorsArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::convert::authors::{template, users};
-use crate::hg::Repository;
 
 pub(super) fn run(args: &AuthorsArgs, ui: &Ui) -> Outcome {
     let options = args.commits.options()?;
-    let source = Repository::open_with(&args.source, &options.limits, options.phases)?;
+    let source = options.open(&args.source, None)?;
     let rules = options.rules(options.identity.for_new_targets());
     ui.result(&format!(
         "# The users of {}, and the authors that they become under the identity {}.",

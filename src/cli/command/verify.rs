@@ -83,9 +83,14 @@ pub(super) fn compare(
     ui: &Ui,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyCommandError> {
-    let subject = Subject { source, git: target, map: &target.join(IN_REPOSITORY) };
-    convert::verify(&subject, selection, options, ui, interrupt).map_err(|error| {
-        VerifyCommandError { from: source.to_owned(), to: target.to_owned(), source: error }
+    let compared = options.open(source, None).map_err(VerifyError::from).and_then(|opened| {
+        let subject = Subject { source: &opened, git: target, map: &target.join(IN_REPOSITORY) };
+        convert::verify(&subject, selection, options, ui, interrupt)
+    });
+    compared.map_err(|error| VerifyCommandError {
+        from: source.to_owned(),
+        to: target.to_owned(),
+        source: error,
     })
 }
 

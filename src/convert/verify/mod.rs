@@ -168,7 +168,7 @@ pub fn verify(
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyError> {
-    let source = &Repository::open_with(subject.source, &options.limits, options.phases)?;
+    let source = subject.source;
     let target = &BareRepository::open(subject.git)?;
     let settled = recorded::settled(subject.map, options.identity)?;
     let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));

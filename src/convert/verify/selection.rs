@@ -64,7 +64,7 @@ fn find(source: &Repository, text: &str) -> Result<Rev, VerifyError> {
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'s> {
     /// The Mercurial repository.
-    pub source: &'s std::path::Path,
+    pub source: &'s Repository,
     /// The bare Git repository.
     pub git: &'s std::path::Path,
     /// The id map; it need not be there. The list of placeholders is beside it.

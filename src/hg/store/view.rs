@@ -4,6 +4,7 @@
 //! is public. Source: `hg help phases`, and what `hg clone` gets from random repositories
 //! (`fixtures/store/views.json`).
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use bstr::BString;
@@ -109,6 +110,17 @@ impl ServedPhases {
     }
 }
 
+/// Which of its changesets a repository is taken to serve.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Serving<'h> {
+    /// Which phases.
+    pub phases: ServedPhases,
+    /// The heads of the repository that this one is a copy of, the newest first. What is not below
+    /// them is not served there any more, and so not here; and their order is that of revisions
+    /// there.
+    pub heads: Option<&'h [Node]>,
+}
+
 /// What the small files of a repository say that decides what it serves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ViewFacts {
@@ -174,19 +186,25 @@ impl ServedView {
         limits: &Limits,
         dag: &Dag,
         lookup: &Lookup<'_>,
-        phases: ServedPhases,
+        serving: Serving<'_>,
     ) -> Result<Self, ViewError> {
         let mut facts = ViewFacts::read(layout, limits)?;
         // What a publishing repository serves is all that is neither secret nor hidden.
-        facts.publishes |= phases == ServedPhases::Draft;
-        Ok(Self::compute(facts, dag, lookup))
+        facts.publishes |= serving.phases == ServedPhases::Draft;
+        let below = serving.heads.map(|heads| heads.iter().filter_map(|head| lookup(*head)));
+        Ok(Self::compute(facts, dag, lookup, below.map(Iterator::collect)))
     }
 
     /// Computes what is served from what the small files say.
     ///
     /// A publishing repository serves what is neither hidden nor at least secret; another one only
-    /// what is public.
-    pub fn compute(facts: ViewFacts, dag: &Dag, lookup: &Lookup<'_>) -> Self {
+    /// what is public; a copy only what is `below` the heads of the other side, the newest first.
+    pub fn compute(
+        facts: ViewFacts,
+        dag: &Dag,
+        lookup: &Lookup<'_>,
+        below: Option<Vec<Rev>>,
+    ) -> Self {
         let ViewFacts { phase_roots, markers, bookmarks, pinned, publishes, mut notes } = facts;
         let (phases, more) = phase_roots.over(dag, lookup);
         notes.extend(more);
@@ -197,6 +215,9 @@ impl ServedView {
         for rev in dag.revs().filter(|rev| phases.of(*rev) > highest) {
             served.remove(rev);
         }
+        if let Some(below) = &below {
+            keep_below(dag, &mut served, below);
+        }
         let mut on_served = Vec::new();
         let mut dangling_bookmarks = Vec::new();
         for (name, node) in bookmarks {
@@ -206,7 +227,12 @@ impl ServedView {
                 None => dangling_bookmarks.push((name, node)),
             }
         }
-        let heads = served.heads(dag);
+        let mut heads = served.heads(dag);
+        if let Some(below) = below {
+            let mut age: HashMap<_, _> = below.into_iter().zip(0_usize..).collect();
+            // What is no head there is older than all that are.
+            heads.sort_by_key(|rev| std::cmp::Reverse(*age.entry(*rev).or_insert(usize::MAX)));
+        }
         let bookmarks = on_served;
         Self { served, heads, phases, bookmarks, dangling_bookmarks, publishes, notes }
     }
@@ -216,7 +242,8 @@ impl ServedView {
         &self.served
     }
 
-    /// The served revisions without served children, in ascending order.
+    /// The served revisions without served children, the newest last: in ascending order, or, of a
+    /// copy, in that of the repository that it is a copy of.
     pub fn heads(&self) -> &[Rev] {
         &self.heads
     }
@@ -250,6 +277,18 @@ impl ServedView {
     /// What was odd in the repository's small files and passed over.
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+}
+
+/// Takes from `served` what is neither one of `heads` nor an ancestor of one.
+fn keep_below(dag: &Dag, served: &mut RevSet, heads: &[Rev]) {
+    let mut below = RevSet::empty(dag.len());
+    for head in heads {
+        below.insert(*head);
+    }
+    below.extend_to_ancestors(dag);
+    for rev in dag.revs().filter(|rev| !below.contains(*rev)) {
+        served.remove(rev);
     }
 }
 

@@ -109,7 +109,7 @@ fuzz_target!(|data: &[u8]| {
         1 => tag_files(&mut input),
         _ => {
             let dag = history();
-            check_view(&ServedView::compute(facts(&mut input), &dag, &look_up), &dag);
+            check_view(&ServedView::compute(facts(&mut input), &dag, &look_up, None), &dag);
         }
     }
 });

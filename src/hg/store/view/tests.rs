@@ -78,7 +78,7 @@ fn check(case: &Case, name: &str) {
     let visible = visible_revs(&dag, &phases, &facts.markers, pinned, &lookup);
     assert_eq!(numbers(&visible), case.visible, "visible, {name}");
     let view =
-        ServedView::read(&layout, &Limits::default(), &dag, &lookup, ServedPhases::Shown).unwrap();
+        ServedView::read(&layout, &Limits::default(), &dag, &lookup, Serving::default()).unwrap();
     assert_eq!(numbers(view.served()), case.served, "served, {name}");
     assert_eq!(view.tip().map(Rev::number), case.served.last().copied(), "tip, {name}");
     let of = |rev: Rev| &case.revs[rev.index()];
@@ -103,7 +103,7 @@ fn check(case: &Case, name: &str) {
     assert_eq!(revs, case.shown_heads, "heads as shown, {name}");
     std::fs::write(layout.dot_hg().join("hgrc"), "[phases]\npublish = no\n").unwrap();
     let view =
-        ServedView::read(&layout, &Limits::default(), &dag, &lookup, ServedPhases::Shown).unwrap();
+        ServedView::read(&layout, &Limits::default(), &dag, &lookup, Serving::default()).unwrap();
     let public = dag.revs().filter(|rev| phases.of(*rev) == Phase::Public);
     assert!(!view.publishes());
     assert!(view.served().iter().eq(public), "public, {name}");
@@ -132,10 +132,30 @@ fn bookmarks_are_those_on_served_changesets() {
         publishes: true,
         ..ViewFacts::default()
     };
-    let view = ServedView::compute(facts, &dag, &lookup);
+    let view = ServedView::compute(facts, &dag, &lookup, None);
     assert_eq!(view.bookmarks(), [("public".into(), Rev::new(1))]);
     assert_eq!(view.heads(), [Rev::new(1)]);
     assert_eq!(view.dangling_bookmarks(), [("gone".into(), node(9))]);
+}
+
+#[test]
+fn a_copy_serves_what_is_served_where_it_comes_from() {
+    // r0 with the children r1, r2 and r3; r4 on r3.
+    let dag = dag([[0, 0], [1, 0], [2, 0], [3, 0], [1, 0]]);
+    let lookup = |n: Node| (0..5).find(|i| node(*i) == n).map(rev);
+    let facts = || ViewFacts {
+        bookmarks: [("gone", 4), ("here", 2)].map(|(name, i)| (name.into(), node(i))).into(),
+        publishes: true,
+        ..ViewFacts::default()
+    };
+    // The newest there is r1, r2 is older, r3 and r4 are stripped, and one we have never seen.
+    let below = vec![rev(1), rev(2)];
+    let view = ServedView::compute(facts(), &dag, &lookup, Some(below));
+    assert_eq!(view.served().iter().collect::<Vec<_>>(), [rev(0), rev(1), rev(2)]);
+    assert_eq!((view.heads(), view.tip()), (&[rev(2), rev(1)][..], Some(rev(1))));
+    assert_eq!(view.bookmarks(), [("here".into(), rev(2))]);
+    let nothing = ServedView::compute(facts(), &dag, &lookup, Some(Vec::new()));
+    assert_eq!((nothing.served().count(), nothing.tip()), (0, None));
 }
 
 #[test]
@@ -191,7 +211,7 @@ proptest! {
             publishes,
             ..ViewFacts::default()
         };
-        let view = ServedView::compute(facts, &dag, &lookup);
+        let view = ServedView::compute(facts, &dag, &lookup, None);
         for rev in view.served().iter() {
             for parent in dag.parents(rev) {
                 prop_assert!(view.served().contains(parent), "{rev} without {parent}");
