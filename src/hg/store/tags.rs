@@ -53,15 +53,22 @@ pub fn compute<'a>(
             }
         }
     }
+    // Two spellings may give one name, of which only the last means anything.
+    let mut named = HashMap::new();
+    for (order, (name, history)) in all.entries.into_iter().enumerate() {
+        let (name, node) = (utf8_or_latin1(&name).into_owned(), history.node());
+        if name != "tip" && node != Some(Node::NULL) {
+            named.insert(name, (order, node));
+        }
+    }
+    let mut named: Vec<_> = named.into_iter().collect();
+    named.sort_unstable_by_key(|(_, (order, _))| *order);
     let mut tags = Tags { notes: notes.finish(), ..Tags::default() };
-    for (name, history) in all.entries {
-        let name = utf8_or_latin1(&name).into_owned();
-        match history.node() {
-            Some(node) if name != "tip" && known(node) => {
-                tags.known.insert(name, node);
-            }
-            Some(node) if name != "tip" && !node.is_null() => tags.unknown.push((name, node)),
-            _ => {}
+    for (name, (_, node)) in named {
+        match node {
+            Some(node) if known(node) => drop(tags.known.insert(name, node)),
+            Some(node) => tags.unknown.push((name, node)),
+            None => {}
         }
     }
     tags
@@ -217,6 +224,20 @@ mod tests {
 
     fn compute_one(text: &[u8]) -> Tags {
         compute([TagsFile { file_node: Node::NULL, text }], &|node| node.as_bytes()[0] == 1)
+    }
+
+    #[test]
+    fn of_two_spellings_of_a_name_the_later_counts() {
+        let (known, unknown) = (Node::from_bytes([1; 20]), Node::from_bytes([9; 20]));
+        let line =
+            |node: Node, name: &[u8]| [node.to_string().as_bytes(), b" ", name, b"\n"].concat();
+        let (utf8, latin1) = (b"caf\xc3\xa9", b"caf\xe9");
+        let gone = compute_one(&[line(known, utf8), line(unknown, latin1)].concat());
+        assert!(gone.known.is_empty());
+        assert_eq!(gone.unknown, [("café".to_owned(), unknown)]);
+        let here = compute_one(&[line(unknown, latin1), line(known, utf8)].concat());
+        assert_eq!(here.known, BTreeMap::from([("café".to_owned(), known)]));
+        assert!(here.unknown.is_empty());
     }
 
     #[test]
