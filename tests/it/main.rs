@@ -32,6 +32,7 @@ mod oracle_packs;
 mod oracle_random;
 mod oracle_store;
 mod oracle_takeover;
+mod recorded;
 mod repository;
 mod support;
 mod takeover;

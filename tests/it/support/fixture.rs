@@ -13,7 +13,8 @@ pub(crate) struct Fixture {
     pub(crate) truth: Truth,
 }
 
-fn folder() -> PathBuf {
+/// The folder with all of them.
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
