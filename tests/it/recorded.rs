@@ -85,7 +85,13 @@ fn check(name: &str, identity: &str, recorded: &[Recorded]) -> Result<(), String
 
 /// The folders with a recording of any identity.
 const RECORDED: [&str; 8] = [
-    "committers", "extras", "flips", "largefiles", "renames", "subrepos", "subrepos-tracked",
+    "committers",
+    "extras",
+    "flips",
+    "largefiles",
+    "renames",
+    "subrepos",
+    "subrepos-tracked",
     "tree-names",
 ];
 
