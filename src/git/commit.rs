@@ -95,22 +95,34 @@ impl ReadCommit {
     /// Reads the contents of a commit object; `None` if a header that each commit has is missing
     /// or makes no sense.
     pub fn parse(commit: &[u8]) -> Option<Self> {
-        let (headers, message) = match commit.find(b"\n\n") {
+        let (_, message) = match commit.find(b"\n\n") {
             Some(end) => commit.split_at(end),
             None => (commit, &b"\n\n"[..]),
         };
-        let parents = headers.lines().filter_map(|line| line.strip_prefix(b"parent "));
         let (author, authored) = person_and_time(header(commit, "author")?)?;
         let (_, committed) = person_and_time(header(commit, "committer")?)?;
         Some(Self {
-            tree: ObjectId::from_hex(header(commit, "tree")?)?,
-            parents: parents.map(ObjectId::from_hex).collect::<Option<_>>()?,
+            tree: tree(commit)?,
+            parents: parents(commit)?,
             author: author.into(),
             authored,
             committed,
             message: message.get(2..)?.into(),
         })
     }
+}
+
+/// The tree in the contents of a commit object, whatever its other headers are: hg-git writes
+/// signatures that libgit2 does not read.
+pub fn tree(commit: &[u8]) -> Option<ObjectId> {
+    ObjectId::from_hex(header(commit, "tree")?)
+}
+
+/// The parents in the contents of a commit object, the first parent first; `None` if one makes no
+/// sense.
+pub fn parents(commit: &[u8]) -> Option<Vec<ObjectId>> {
+    let parents = headers(commit).filter_map(|line| line.strip_prefix(b"parent "));
+    parents.map(ObjectId::from_hex).collect()
 }
 
 /// Splits `Name <address> SECONDS ZONE`.
@@ -122,8 +134,11 @@ fn person_and_time(signature: &[u8]) -> Option<(&[u8], i64)> {
 
 /// The value of the header `key` in the contents of a commit object; the first, if there are more.
 pub fn header<'c>(commit: &'c [u8], key: &str) -> Option<&'c [u8]> {
-    let mut lines = commit.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty());
-    lines.find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b" "))
+    headers(commit).find_map(|line| line.strip_prefix(key.as_bytes())?.strip_prefix(b" "))
+}
+
+fn headers(commit: &[u8]) -> impl Iterator<Item = &[u8]> {
+    commit.split(|&byte| byte == b'\n').take_while(|line| !line.is_empty())
 }
 
 #[cfg(test)]

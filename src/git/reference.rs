@@ -23,12 +23,19 @@ pub struct Reference {
     pub name: String,
     /// What it points at.
     pub id: ObjectId,
+    /// What an annotated tag finally names, where it is one and that is known.
+    pub peeled: Option<ObjectId>,
 }
 
 impl Reference {
     /// The reference `name`, pointing at `id`.
     pub fn new(name: impl Into<String>, id: ObjectId) -> Self {
-        Self { name: name.into(), id }
+        Self { name: name.into(), id, peeled: None }
+    }
+
+    /// Whether it stands for the object `id`: by itself, or as an annotated tag of it.
+    pub fn stands_for(&self, id: ObjectId) -> bool {
+        self.id == id || self.peeled == Some(id)
     }
 
     /// Whether this is a branch.

@@ -4,6 +4,7 @@
 //! `packed-refs` (see [`refs`]): libgit2's transactions hold an open file for each reference, which
 //! ends at the usual limit of 1,024, and a kill in the middle leaves some references moved.
 
+mod history;
 mod lock;
 mod loose;
 mod objects;
@@ -13,7 +14,7 @@ pub mod refs;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, ErrorCode, ObjectType};
+use git2::{ErrorCode, ObjectType};
 
 use super::init::{self, InitError};
 use super::pack::{damaged_files, merge_small};
@@ -22,8 +23,10 @@ use super::sink::SinkError;
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault, fault};
 
+pub use history::Commits;
+pub(super) use history::read_reference;
 pub(super) use loose::{Moved, move_reference, point_head};
-pub use objects::{Commits, KnownObjects};
+pub use objects::KnownObjects;
 pub(super) use open::{Opened, open_any};
 pub(super) use packed_refs::PackedRefs;
 #[cfg(fuzzing)]
@@ -264,26 +267,6 @@ impl BareRepository {
         }
     }
 
-    /// The tree of a commit.
-    pub fn tree_of(&self, commit: ObjectId) -> Result<ObjectId, RepositoryError> {
-        let found = self.repository().find_commit(commit.into());
-        found.map(|found| found.tree_id().into()).map_err(|error| self.object_error(commit, error))
-    }
-
-    /// Whether the commit `ancestor` is `descendant` or one of its ancestors.
-    pub fn is_ancestor(
-        &self,
-        ancestor: ObjectId,
-        descendant: ObjectId,
-    ) -> Result<bool, RepositoryError> {
-        if ancestor == descendant {
-            return Ok(true);
-        }
-        self.repository()
-            .graph_descendant_of(descendant.into(), ancestor.into())
-            .map_err(|error| self.object_error(ancestor, error))
-    }
-
     /// The branches and tags, by name.
     pub fn refs(&self) -> Result<Vec<Reference>, RepositoryError> {
         let wrap = |source| self.references_error(source);
@@ -292,7 +275,7 @@ impl BareRepository {
             let reference = reference.map_err(wrap)?;
             let (Ok(name), Some(target)) = (reference.name(), reference.target()) else { continue };
             if name.starts_with(BRANCHES) || name.starts_with(TAGS) {
-                found.push(Reference::new(name, target.into()));
+                found.push(read_reference(self.repository(), name, target));
             }
         }
         found.sort();
@@ -312,25 +295,6 @@ impl BareRepository {
     pub fn head(&self) -> Option<String> {
         let head = self.repository().find_reference("HEAD").ok()?;
         head.symbolic_target().ok().flatten().map(str::to_owned)
-    }
-
-    /// Every commit that a branch or tag reaches, each with its contents, in no useful order.
-    pub fn commits(&self) -> Result<Commits<'_>, RepositoryError> {
-        self.commits_behind(&self.refs()?)
-    }
-
-    /// Every commit that one of `references` reaches, each with its contents, in no useful order.
-    pub fn commits_behind(&self, references: &[Reference]) -> Result<Commits<'_>, RepositoryError> {
-        let wrap = |source| self.references_error(source);
-        let mut walk = self.repository().revwalk().map_err(wrap)?;
-        for reference in references {
-            match walk.push(reference.id.into()) {
-                // A tag may name a tree or a file, which has no history.
-                Err(error) if error.class() == ErrorClass::Invalid => {}
-                result => result.map_err(|error| self.object_error(reference.id, error))?,
-            }
-        }
-        Ok(Commits { repository: self, walk })
     }
 
     /// Removes locks and half-written files that a killed run left behind, and says how many.

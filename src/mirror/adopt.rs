@@ -14,6 +14,9 @@ use crate::convert::graft::{ExistingCommit, GraftPolicy, Resolution, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
 use crate::convert::placeholder::Placeholders;
+use crate::git::destination::fetched_name;
+use crate::git::reference::HG_NOTES;
+use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, Reference, destination};
 use crate::hg::Rev;
 
@@ -124,13 +127,20 @@ impl Run<'_> {
         Ok(Base { identity: found.identity, map, notes: notes(&found, existing.len()) })
     }
 
-    /// Brings the history of the target here. The target may be this repository itself.
+    /// Brings the history of the target here, and its notes, which ours go on from. The target may be
+    /// this repository itself.
     fn fetch(&self, git: &BareRepository) -> Result<Vec<Reference>, SyncError> {
         let Some(target) = self.target else { return Ok(Vec::new()) };
         let mut target = destination::open(target, git.path())?;
         let fetched = target.fetch(self.progress, self.interrupt)?;
         git.refresh()?;
-        Ok(fetched)
+        let is_notes = |reference: &Reference| reference.name == fetched_name(HG_NOTES);
+        let (notes, history): (Vec<_>, Vec<_>) = fetched.into_iter().partition(is_notes);
+        if self.options.notes && git.reference(HG_NOTES)?.is_none() {
+            let edit = |notes: &Reference| RefEdit { name: HG_NOTES.into(), new: Some(notes.id) };
+            git.update_refs(&notes.iter().map(edit).collect::<Vec<_>>(), None)?;
+        }
+        Ok(history)
     }
 
     fn resolve(

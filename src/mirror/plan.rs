@@ -1,15 +1,17 @@
 //! What a sync would do: everything is read, nothing is written.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use bstr::ByteSlice;
 use serde::Serialize;
 
+use super::adopt::{Place, adopt};
 use super::snapshot::Snapshot;
 use super::source::{Readable, read_source};
 use super::{MirrorOptions, SyncError};
-use crate::base::Interrupt;
 use crate::base::text::utf8_or_latin1;
+use crate::base::{Interrupt, NoProgress};
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
 use crate::git::destination::{self, Ancestry, Decision, PublishError};
@@ -114,23 +116,49 @@ pub struct KeptReference {
 
 /// Plans a sync. Reads the source, what the cache has, and the references of the target; writes
 /// nothing to any of them. A target that cannot be reached is part of the plan, not an error.
+///
+/// A target that has a history and was never synced is fetched into a temporary folder and compared
+/// there, as a sync begins: only that tells what is to be converted and what would move. What a sync
+/// refuses then is the error here, too.
 pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, SyncError> {
-    let snapshot = Snapshot::read(&options.cache, &options.convert)?;
-    let listed = snapshot
-        .git_dir()
-        .and_then(|git| Ok(destination::open(&options.target, &git)?.references()?));
-    let (listed, unreachable) = match listed {
+    let cache = Snapshot::read(&options.cache, &options.convert)?;
+    let listed =
+        cache.git_dir().and_then(|git| Ok(destination::open(&options.target, &git)?.references()?));
+    let (mut listed, unreachable) = match listed {
         Ok(listed) => (Some(listed), None),
         Err(SyncError::Publish(error)) => (None, Some(error)),
         Err(error) => return Err(error),
     };
+    let has_history = listed.as_ref().is_some_and(|listed| !listed.is_empty());
+    let taken_over = match has_history && cache.is_fresh() {
+        true => Some(take_over(options, &cache.scratch_cache(), interrupt)?),
+        false => None,
+    };
+    let (snapshot, adopted) = match &taken_over {
+        Some((snapshot, notes)) => (snapshot, notes.as_slice()),
+        None => (&cache, &[][..]),
+    };
+    snapshot.peel(listed.as_deref_mut().unwrap_or_default());
     let source = Readable::in_place(&options.source);
     let mut plan = read_source(&source, &options.convert, interrupt, |attempt| {
-        Planner { options, snapshot: &snapshot, source: attempt.source }.plan(listed.as_deref())
+        Planner { options, snapshot, source: attempt.source }.plan(listed.as_deref())
     })?;
+    plan.notes.splice(..0, adopted.iter().cloned());
     plan.target_error = unreachable.as_ref().map(ToString::to_string);
     plan.unreachable = unreachable;
     Ok(plan)
+}
+
+/// Takes over the history of the target in the folder `scratch`, which nobody else knows of. What it
+/// holds then, and what a person should know about it.
+fn take_over(
+    options: &MirrorOptions,
+    scratch: &Path,
+    interrupt: &Interrupt,
+) -> Result<(Snapshot, Vec<String>), SyncError> {
+    let mirror = MirrorOptions { cache: scratch.to_owned(), ..options.clone() };
+    let adopted = adopt(Place::Mirror(&mirror), &[], &NoProgress, interrupt)?;
+    Ok((Snapshot::read(scratch, &options.convert)?, adopted.notes))
 }
 
 struct Planner<'p> {

@@ -10,7 +10,7 @@ use crate::convert::identity::recorded;
 use crate::convert::placeholder::Placeholders;
 use crate::convert::{ConvertOptions, IdMap};
 use crate::git::reference::HG_NOTES;
-use crate::git::{BareRepository, ObjectId};
+use crate::git::{BareRepository, ObjectId, Reference};
 use crate::hg::{BranchTable, Changelog, Node, Rev};
 
 /// What a cache holds. Nothing in it is changed, made or locked.
@@ -48,6 +48,16 @@ impl Snapshot {
         Ok(path)
     }
 
+    /// Whether nothing is known of any changeset, so that a sync begins by looking at the target.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.map.as_ref().is_none_or(IdMap::is_empty)
+    }
+
+    /// A folder that stands in for the cache, and goes with this.
+    pub(super) fn scratch_cache(&self) -> PathBuf {
+        self.scratch.path().join("cache")
+    }
+
     /// The identity that is settled, or what is asked for.
     pub(super) fn identity(&self) -> &'static str {
         self.identity
@@ -67,6 +77,13 @@ impl Snapshot {
     /// Whether the cache has this object.
     pub(super) fn contains(&self, id: ObjectId) -> bool {
         self.git.as_ref().is_some_and(|git| git.contains(id))
+    }
+
+    /// Finds out what the annotated tags among `references` finally name.
+    pub(super) fn peel(&self, references: &mut [Reference]) {
+        if let Some(git) = &self.git {
+            git.peel(references);
+        }
     }
 
     /// The commit of the notes.

@@ -148,7 +148,7 @@ impl<'r> Run<'r> {
             changesets: served.len(),
             converted: new.len(),
             wanted,
-            before: before.into_iter().map(|r| (r.name, r.id)).collect(),
+            before: before.into_iter().map(|r| (r.name, r.peeled.unwrap_or(r.id))).collect(),
             notes,
             commits,
         })
@@ -289,7 +289,13 @@ impl<'r> Run<'r> {
         let dropped: Vec<_> =
             gone.iter().filter(|r| ours.contains(&r.id)).map(|r| r.name.clone()).collect();
         let removals = dropped.iter().map(|name| RefEdit { name: name.clone(), new: None });
-        let updates = wanted.iter().map(|r| RefEdit { name: r.name.clone(), new: Some(r.id) });
+        // An annotated tag of the right commit is as good as ours, and says more.
+        let has: HashMap<&str, &Reference> =
+            existing.iter().map(|r| (r.name.as_str(), r)).collect();
+        let is_there =
+            |r: &&Reference| has.get(r.name.as_str()).is_some_and(|h| h.stands_for(r.id));
+        let updates = wanted.iter().filter(|r| !is_there(r));
+        let updates = updates.map(|r| RefEdit { name: r.name.clone(), new: Some(r.id) });
         let edits: Vec<_> = removals.chain(updates).collect();
         let head = format!("{BRANCHES}{}", self.options.naming.main_name());
         git.update_refs(&edits, names.contains(head.as_str()).then_some(&head))?;

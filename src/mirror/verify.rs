@@ -44,17 +44,18 @@ fn compare_references(
     workspace: &Workspace,
     report: &mut VerifyReport,
 ) -> Result<(), SyncError> {
-    let wanted = BareRepository::open(workspace.git())?.refs()?;
-    let mut destination = destination::open(&options.target, workspace.git())?;
-    let existing: HashMap<_, _> =
-        destination.references()?.into_iter().map(|r| (r.name, r.id)).collect();
+    let git = BareRepository::open(workspace.git())?;
+    let wanted = git.refs()?;
+    let mut existing = destination::open(&options.target, workspace.git())?.references()?;
+    git.peel(&mut existing);
+    let existing: HashMap<_, _> = existing.iter().map(|r| (r.name.as_str(), r)).collect();
     for reference in wanted {
         let name = &reference.name;
-        match existing.get(name) {
-            Some(id) if *id == reference.id => {}
-            Some(id) => report
+        match existing.get(name.as_str()) {
+            Some(there) if there.stands_for(reference.id) => {}
+            Some(there) => report
                 .differences
-                .push(format!("at the target: {name} is at {id}, not at {}", reference.id)),
+                .push(format!("at the target: {name} is at {}, not at {}", there.id, reference.id)),
             None => report.differences.push(format!("at the target: {name} is not there")),
         }
     }

@@ -287,3 +287,145 @@ fn a_map_of_another_tool_is_adopted_unless_it_lies() {
     written.sort();
     assert_eq!(written, lines);
 }
+
+/// Runs another command on the mirror that [`sync`] has configured.
+fn on_mirror(env: &TestEnv, command: &str) -> Ran {
+    env.synchronise(["-q", command, "--config", "synchroniser.toml", "it"])
+}
+
+/// hg-git writes committers that libgit2 does not read. The target has them all the same.
+#[test]
+fn commits_that_libgit2_does_not_read_are_published() {
+    let env = TestEnv::new();
+    let source = Fixture::named("committers").unpack(&env);
+    let made = Converted::make_as(&env, &source, &env.path("whole.git"), "hg-git").unwrap();
+    let target = env.path("target.git");
+    Repository::init_bare(&target).unwrap();
+    let keys = "identity = \"hg-git\"";
+    sync(&env, &source, &target, keys).ok().unwrap();
+    // Branches that end with what cannot be read go on from there.
+    for lost in [false, true] {
+        let repository = Repository::open(&target).unwrap();
+        let before = refs(&target)["refs/heads/before"];
+        for name in ["refs/heads/master", "refs/heads/default"] {
+            repository.reference(name, before, true, "").unwrap();
+        }
+        if lost {
+            lose_cache(&env);
+        }
+        sync(&env, &source, &target, keys).ok().unwrap();
+        on_mirror(&env, "verify").ok().unwrap();
+        let published = refs(&target).into_iter().map(|(name, id)| (name, id.to_string()));
+        assert_eq!(published.collect::<BTreeMap<_, _>>(), made.refs(), "lost: {lost}");
+    }
+}
+
+/// Notes that the target has go on, whoever has lost what was made of them.
+#[test]
+fn notes_go_on_after_a_lost_cache() {
+    let env = TestEnv::new();
+    let target = env.path("target.git");
+    Repository::init_bare(&target).unwrap();
+    let half = Fixture::named("halves-first").unpack(&env);
+    let keys = "notes = true";
+    sync(&env, &half, &target, keys).ok().unwrap();
+    let first = refs(&target);
+    lose_cache(&env);
+    let said = sync(&env, &half, &target, keys).ok().unwrap();
+    assert!(said.contains(", 0 new; "), "{said}");
+    assert_eq!(refs(&target), first);
+    lose_cache(&env);
+    let whole = Fixture::named("halves-whole").unpack(&env);
+    sync(&env, &whole, &target, keys).ok().unwrap();
+    let notes = |refs: &BTreeMap<String, Oid>| refs["refs/notes/hg"];
+    let repository = Repository::open(&target).unwrap();
+    let now = repository.find_commit(notes(&refs(&target))).unwrap();
+    assert_eq!(now.parent_ids().collect::<Vec<_>>(), [notes(&first)]);
+    on_mirror(&env, "verify").ok().unwrap();
+}
+
+/// What people put in the place of our tags says the same, and more.
+#[test]
+fn annotated_tags_of_the_right_commits_stay() {
+    for at_takeover in [true, false] {
+        let env = TestEnv::new();
+        let target = old_mirror(&env, "halves-first", "hg-git");
+        let source = Fixture::named("halves-whole").unpack(&env);
+        if !at_takeover {
+            sync(&env, &source, &target, "").ok().unwrap();
+        }
+        let repository = Repository::open(&target).unwrap();
+        let commit = repository.find_reference("refs/tags/v1").unwrap().peel_to_commit().unwrap();
+        let who = git2::Signature::new("T", "t@t", &git2::Time::new(5, 0)).unwrap();
+        let tag = repository.tag("v1", commit.as_object(), &who, "the first", true).unwrap();
+        let nested = repository.find_object(tag, None).unwrap();
+        let tag = repository.tag("v1", &nested, &who, "and again", true).unwrap();
+        for _ in 0..2 {
+            sync(&env, &source, &target, "").ok().unwrap();
+            assert_eq!(refs(&target)["refs/tags/v1"], tag);
+            on_mirror(&env, "verify").ok().unwrap();
+            let plan = on_mirror(&env, "plan").ok().unwrap();
+            assert!(plan.contains("6 references are as in the source"), "{plan}");
+        }
+        // One of another commit is another tag.
+        let parent = commit.parent(0).unwrap();
+        repository.tag("v1", parent.as_object(), &who, "wrong", true).unwrap();
+        let ran = sync(&env, &source, &target, "").with_code(i32::from(exit::REFUSED)).unwrap();
+        assert!(ran.stderr.contains("refs/tags/v1: the tag exists"), "{}", ran.stderr);
+        on_mirror(&env, "verify").with_code(i32::from(exit::DIFFERENCES)).unwrap();
+    }
+}
+
+/// The same for a bare repository that `convert` goes on with.
+#[test]
+fn annotated_tags_stay_in_a_repository_that_is_converted_into() {
+    let env = TestEnv::new();
+    let target = old_mirror(&env, "halves-first", "native");
+    let repository = Repository::open(&target).unwrap();
+    let commit = repository.find_reference("refs/tags/v1").unwrap().peel_to_commit().unwrap();
+    let who = git2::Signature::new("T", "t@t", &git2::Time::new(5, 0)).unwrap();
+    let tag = repository.tag("v1", commit.as_object(), &who, "the first", true).unwrap();
+    let source = Fixture::named("halves-whole").unpack(&env);
+    for command in ["convert", "verify"] {
+        env.synchronise([Path::new(command), &source, &target]).ok().unwrap();
+        assert_eq!(refs(&target)["refs/tags/v1"], tag);
+    }
+}
+
+/// A plan for a mirror that somebody else has made says what its first sync does.
+#[test]
+fn a_plan_foresees_what_is_taken_over() {
+    for edit in [false, true] {
+        let env = TestEnv::new();
+        let target = old_mirror(&env, "halves-first", "fast-export");
+        if edit {
+            rewrite(&target, edited);
+        }
+        let source = Fixture::named("halves-whole").unpack(&env);
+        // Only the configuration is wanted.
+        sync(&env, &source, &env.path("nowhere"), "").with_code(i32::from(exit::AUTH)).unwrap();
+        lose_cache(&env);
+        let config = env.path("synchroniser.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text.replace("/nowhere", "/target.git")).unwrap();
+        let before = refs(&target);
+        let plan = on_mirror(&env, "plan").ok().unwrap();
+        for words in [
+            "(fast-export)",
+            "19 changesets, 10 to convert",
+            "move refs/heads/master",
+            "goes on from 9 commits that were there",
+        ] {
+            assert!(plan.contains(words), "{words}: {plan}");
+        }
+        assert_eq!(plan.contains("another tool's"), edit, "{plan}");
+        assert!(!plan.contains("refuse"), "{plan}");
+        assert!(!env.path("cache").exists() && env.leftovers().is_empty());
+        assert_eq!(refs(&target), before);
+
+        // A sync would be refused, and the plan says why.
+        foreign_commit(&target);
+        let ran = on_mirror(&env, "plan").with_code(i32::from(exit::REFUSED)).unwrap();
+        assert!(ran.stderr.contains("1 commit is of no changeset"), "{}", ran.stderr);
+    }
+}

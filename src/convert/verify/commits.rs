@@ -227,15 +227,14 @@ fn compare_names(
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {
     let existing = context.target.refs()?;
-    let mut at: HashMap<&str, ObjectId> =
-        existing.iter().map(|r| (r.name.as_str(), r.id)).collect();
+    let mut at: HashMap<_, _> = existing.iter().map(|r| (r.name.as_str(), r)).collect();
     for wanted in wanted {
         let commit = commits.get(&wanted.node).copied();
         match at.remove(wanted.name.as_str()) {
-            Some(id) if Some(id) == commit => {}
-            Some(id) => differences.add(format!(
-                "{} is at {id}, not at the commit of changeset {}",
-                wanted.name, wanted.node
+            Some(there) if commit.is_some_and(|commit| there.stands_for(commit)) => {}
+            Some(there) => differences.add(format!(
+                "{} is at {}, not at the commit of changeset {}",
+                wanted.name, there.id, wanted.node
             )),
             None => differences.add(format!("{} is not there", wanted.name)),
         }

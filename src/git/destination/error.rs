@@ -1,5 +1,8 @@
 //! Why a push did not happen.
 
+use std::path::PathBuf;
+
+use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault, Interrupted};
 use crate::git::init::InitError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
@@ -159,6 +162,24 @@ pub enum PublishError {
         #[source]
         source: UpdateRefsError,
     },
+    /// The target on this machine cannot be read.
+    #[error("read what {target} has")]
+    Read {
+        /// The path.
+        target: String,
+        /// What is wrong with it.
+        #[source]
+        source: RepositoryError,
+    },
+    /// What was read of the target cannot be kept in our own repository.
+    #[error("keep what the target has in {}", path.display())]
+    Keep {
+        /// Our repository.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// The target on this machine cannot be written.
     #[error("write to {target}")]
     Write {
@@ -176,6 +197,8 @@ impl HasFault for PublishError {
             Self::Interrupted(error) => error.fault(),
             Self::Init(error) => error.fault(),
             Self::Cache(error) => error.fault(),
+            Self::Read { source, .. } => source.fault(),
+            Self::Keep { source, .. } => io_fault(source),
             Self::References { source, .. } => source.fault(),
             Self::Missing { .. }
             | Self::Denied { .. }
@@ -202,7 +225,7 @@ impl HasFault for PublishError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Init(error) => return error.hint(),
-            Self::Cache(error) => return error.hint(),
+            Self::Cache(error) | Self::Read { source: error, .. } => return error.hint(),
             Self::References { source, .. } => return source.hint(),
             Self::HostKey { source, .. } => return source.hint(),
             Self::Missing { target, .. } if !target.contains(':') => {

@@ -3,14 +3,19 @@
 use git2::{AutotagOption, FetchOptions, RemoteCallbacks, RemoteRedirect};
 
 use super::PublishError;
-use crate::git::reference::{BRANCHES, Reference, TAGS, is_valid_ref_name};
+use crate::git::reference::{BRANCHES, HG_NOTES, Reference, TAGS, is_mirrored, is_valid_ref_name};
 use crate::git::repository::{BareRepository, RefEdit, RepositoryError};
 
 /// Where the references of a target stand in our repository once they are fetched.
 pub const FETCHED: &str = "refs/synchroniser/target/";
 
-/// Fetches the objects behind all branches and tags at `address` into `ours`, without touching a
-/// reference. Returns what they are there.
+/// Where the reference `name` of a target, a full name, stands in our repository.
+pub fn fetched_name(name: &str) -> String {
+    format!("{FETCHED}{}", name.strip_prefix("refs/").unwrap_or(name))
+}
+
+/// Fetches the objects behind all branches and tags, and the notes of changesets, at `address` into
+/// `ours`, without touching a reference. Returns what they are there.
 pub(super) fn download(
     ours: &BareRepository,
     address: &str,
@@ -21,10 +26,10 @@ pub(super) fn download(
     options.remote_callbacks(callbacks);
     options.follow_redirects(RemoteRedirect::None);
     options.download_tags(AutotagOption::None);
-    let everything = [BRANCHES, TAGS].map(|folder| format!("+{folder}*:{folder}*"));
+    let everything = [&format!("{BRANCHES}*"), &format!("{TAGS}*"), HG_NOTES];
+    let everything = everything.map(|names| format!("+{names}:{names}"));
     remote.download(&everything, Some(&mut options))?;
-    let is_ours = |name: &str| name.starts_with(BRANCHES) || name.starts_with(TAGS);
-    let heads = remote.list()?.iter().filter(|head| is_ours(head.name()));
+    let heads = remote.list()?.iter().filter(|head| is_mirrored(head.name()));
     let found = heads.map(|head| Reference::new(head.name(), head.oid().into())).collect();
     remote.disconnect()?;
     Ok(found)
@@ -38,7 +43,7 @@ pub(super) fn keep(
 ) -> Result<Vec<Reference>, PublishError> {
     ours.refresh()?;
     let kept = found.iter().filter_map(|reference| {
-        let name = format!("{FETCHED}{}", reference.name.strip_prefix("refs/")?);
+        let name = fetched_name(&reference.name);
         let is_sound = is_valid_ref_name(&name) && ours.contains(reference.id);
         is_sound.then(|| Reference::new(name, reference.id))
     });

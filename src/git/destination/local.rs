@@ -20,7 +20,7 @@ use crate::base::{Interrupt, Progress};
 use crate::git::reference::{Reference, is_mirrored};
 use crate::git::repository::{
     BareRepository, Moved, Opened, PackedRefs, RepositoryError, UpdateRefsError, move_reference,
-    open_any, point_head,
+    open_any, point_head, read_reference,
 };
 
 /// A repository on this machine, bare or with a working copy.
@@ -173,7 +173,7 @@ impl Destination for LocalDestination {
             }
             // What another name stands for is listed as what it finally names, as a server does.
             if let Some(id) = reference.resolve().ok().and_then(|resolved| resolved.target()) {
-                found.push(Reference::new(name, id.into()));
+                found.push(read_reference(self.repository(), name, id));
             }
         }
         found.sort();
@@ -199,7 +199,16 @@ impl Destination for LocalDestination {
                 progress,
                 interrupt,
             };
-            transfer.copy()?;
+            // Here the target is what is read, and what is written is ours.
+            transfer.copy().map_err(|error| match error {
+                PublishError::Cache(source) => {
+                    PublishError::Read { target: self.address.clone(), source }
+                }
+                PublishError::Write { source, .. } => {
+                    PublishError::Keep { path: self.source.path().to_owned(), source }
+                }
+                error => error,
+            })?;
         } else {
             let address = path.to_str().unwrap_or(&self.address);
             download(&self.source, address, git2::RemoteCallbacks::new())

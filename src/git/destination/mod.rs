@@ -22,7 +22,7 @@ use crate::base::{Interrupt, Progress};
 
 pub use super::credential::Credential;
 pub use error::{HostKeyError, PublishError, Said};
-pub use fetched::FETCHED;
+pub use fetched::{FETCHED, fetched_name};
 #[cfg(fuzzing)]
 pub use known_hosts::is_known as is_known_host;
 pub use plan::{Ancestry, Decision, plan};

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use git2::Oid;
+use git2::{ErrorClass, Oid};
 
 use super::{PublishError, RefUpdate};
 use crate::base::durable::sync_folder;
@@ -43,8 +43,23 @@ impl Transfer<'_> {
     /// Brings everything that `updates` need to a target that is complete for what it `has`. It is
     /// all on the disk when this returns, and harmless if it stops in the middle.
     pub(super) fn run(&self, updates: &[RefUpdate], has: &[Reference]) -> Result<(), PublishError> {
-        let missing = self.missing(updates, has)?;
         let has_alternates = has_alternates(self.source.path());
+        match self.packed(updates, has, has_alternates) {
+            // libgit2 reads no commit with a committer like `Joe`, which hg-git makes; whole packs
+            // are not looked into.
+            Err(error) if is_malformed(&error) && !has_alternates => self.copy(),
+            result => result,
+        }
+    }
+
+    /// Brings as little as possible, or whole packs if that is much.
+    fn packed(
+        &self,
+        updates: &[RefUpdate],
+        has: &[Reference],
+        has_alternates: bool,
+    ) -> Result<(), PublishError> {
+        let missing = self.missing(updates, has)?;
         if missing.is_empty() {
             Ok(())
         } else if missing.len() <= MANY_COMMITS || has_alternates {
@@ -123,9 +138,8 @@ impl Transfer<'_> {
     fn edges(&self, missing: &HashSet<Oid>) -> Result<HashSet<Oid>, PublishError> {
         let mut edges = HashSet::new();
         for &id in missing {
-            let commit = self.source.repository().find_commit(id);
-            let commit = commit.map_err(|error| self.source.object_error(id.into(), error))?;
-            edges.extend(commit.parent_ids().filter(|parent| !missing.contains(parent)));
+            let parents = self.source.parents_of(id.into())?.into_iter().map(Oid::from);
+            edges.extend(parents.filter(|parent| !missing.contains(parent)));
         }
         Ok(edges)
     }
@@ -262,6 +276,17 @@ impl Transfer<'_> {
     fn unreadable(&self, source: git2::Error) -> PublishError {
         PublishError::Cache(RepositoryError::Open { path: self.source.path().to_owned(), source })
     }
+}
+
+/// Whether libgit2 has met an object that it does not understand.
+fn is_malformed(error: &PublishError) -> bool {
+    let PublishError::Cache(
+        RepositoryError::Open { source, .. } | RepositoryError::Object { source, .. },
+    ) = error
+    else {
+        return false;
+    };
+    source.class() == ErrorClass::Invalid
 }
 
 /// Whether the repository in `folder` borrows objects from another one.

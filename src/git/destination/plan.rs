@@ -8,7 +8,7 @@ use crate::git::ObjectId;
 /// What may happen to one reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The target has it already.
+    /// The target has it already; if it is a tag, perhaps an annotated one of the same commit.
     UpToDate,
     /// The target does not have a reference of that name.
     Create,
@@ -77,15 +77,17 @@ pub fn plan<E>(
     target: &[Reference],
     mut ancestry: impl FnMut(ObjectId, ObjectId) -> Result<Ancestry, E>,
 ) -> Result<Vec<Decision>, E> {
-    let has: HashMap<&str, ObjectId> =
-        target.iter().map(|reference| (reference.name.as_str(), reference.id)).collect();
+    let has: HashMap<&str, &Reference> =
+        target.iter().map(|reference| (reference.name.as_str(), reference)).collect();
     wanted
         .iter()
         .map(|reference| match has.get(reference.name.as_str()) {
             None => Ok(Decision::Create),
-            Some(&old) if old == reference.id => Ok(Decision::UpToDate),
-            Some(&old) if reference.is_tag() => Ok(Decision::TagDiffers { old }),
-            Some(&old) => Ok(match ancestry(old, reference.id)? {
+            Some(there) if there.stands_for(reference.id) => Ok(Decision::UpToDate),
+            Some(&&Reference { id: old, .. }) if reference.is_tag() => {
+                Ok(Decision::TagDiffers { old })
+            }
+            Some(&&Reference { id: old, .. }) => Ok(match ancestry(old, reference.id)? {
                 Ancestry::Ancestor => Decision::FastForward { old },
                 Ancestry::NotAncestor => Decision::NotFastForward { old, known: true },
                 Ancestry::Unknown => Decision::NotFastForward { old, known: false },

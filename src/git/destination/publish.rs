@@ -30,9 +30,10 @@ pub fn publish(
 ) -> Result<Vec<RefOutcome>, PublishError> {
     interrupt.check()?;
     progress.begin("listing the target", None, "references");
-    let target = destination.references()?;
+    let mut target = destination.references()?;
     progress.end();
     let source = BareRepository::open(git_dir)?;
+    source.peel(&mut target);
     let decisions = plan(wanted, &target, |old, new| ancestry(&source, old, new))?;
     let updates: Vec<RefUpdate> = wanted
         .iter()

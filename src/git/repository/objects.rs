@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{OdbLookupFlags, Oid};
+use git2::OdbLookupFlags;
 
 use super::{BareRepository, RepositoryError, kind_of};
 use crate::base::Limits;
@@ -59,37 +59,5 @@ impl BareRepository {
         // The index first: readers look for that.
         remove(index.to_owned())?;
         remove(index.with_extension("pack"))
-    }
-}
-
-/// An iterator over commits and their contents, made by [`BareRepository::commits`].
-pub struct Commits<'a> {
-    pub(super) repository: &'a BareRepository,
-    pub(super) walk: git2::Revwalk<'a>,
-}
-
-impl std::fmt::Debug for Commits<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Commits").field(&self.repository.path).finish()
-    }
-}
-
-impl Commits<'_> {
-    fn contents(&self, oid: Oid) -> Result<(ObjectId, Vec<u8>), RepositoryError> {
-        let id = ObjectId::from(oid);
-        let odb = self.repository.odb()?;
-        let object = odb.read(oid).map_err(|error| self.repository.object_error(id, error))?;
-        Ok((id, object.data().to_vec()))
-    }
-}
-
-impl Iterator for Commits<'_> {
-    type Item = Result<(ObjectId, Vec<u8>), RepositoryError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.walk.next()? {
-            Ok(oid) => Some(self.contents(oid)),
-            Err(source) => Some(Err(self.repository.references_error(source))),
-        }
     }
 }
