@@ -1,5 +1,7 @@
 //! References: what they may be called, and what they point at.
 
+use std::collections::HashMap;
+
 use super::ObjectId;
 
 /// Where branches live.
@@ -33,6 +35,11 @@ impl Reference {
         Self { name: name.into(), id, peeled: None }
     }
 
+    /// What it finally names, as far as that is known.
+    pub fn finally(&self) -> ObjectId {
+        self.peeled.unwrap_or(self.id)
+    }
+
     /// Whether it stands for the object `id`: by itself, or as an annotated tag of it.
     pub fn stands_for(&self, id: ObjectId) -> bool {
         self.id == id || self.peeled == Some(id)
@@ -47,6 +54,11 @@ impl Reference {
     pub fn is_tag(&self) -> bool {
         self.name.starts_with(TAGS)
     }
+}
+
+/// These references, to be found by their names.
+pub fn by_name(references: &[Reference]) -> HashMap<&str, &Reference> {
+    references.iter().map(|reference| (reference.name.as_str(), reference)).collect()
 }
 
 /// Whether Git accepts `name` as the full name of a reference: the rules of

@@ -19,7 +19,7 @@ use crate::convert::refs::WantedRefs;
 use crate::convert::{ConvertError, IdMap, Rules, Verify, engine};
 use crate::git::destination::Target;
 use crate::git::pack::PackWriter;
-use crate::git::reference::{BRANCHES, HG_NOTES};
+use crate::git::reference::{BRANCHES, HG_NOTES, by_name};
 use crate::git::repository::RefEdit;
 use crate::git::sink::ObjectSink;
 use crate::git::staging::Staging;
@@ -148,7 +148,7 @@ impl<'r> Run<'r> {
             changesets: served.len(),
             converted: new.len(),
             wanted,
-            before: before.into_iter().map(|r| (r.name, r.peeled.unwrap_or(r.id))).collect(),
+            before: before.iter().map(|r| (r.name.clone(), r.finally())).collect(),
             notes,
             commits,
         })
@@ -290,8 +290,7 @@ impl<'r> Run<'r> {
             gone.iter().filter(|r| ours.contains(&r.id)).map(|r| r.name.clone()).collect();
         let removals = dropped.iter().map(|name| RefEdit { name: name.clone(), new: None });
         // An annotated tag of the right commit is as good as ours, and says more.
-        let has: HashMap<&str, &Reference> =
-            existing.iter().map(|r| (r.name.as_str(), r)).collect();
+        let has = by_name(existing);
         let is_there =
             |r: &&Reference| has.get(r.name.as_str()).is_some_and(|h| h.stands_for(r.id));
         let updates = wanted.iter().filter(|r| !is_there(r));

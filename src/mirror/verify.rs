@@ -1,7 +1,5 @@
 //! One mirror against its source: its cache, then what its target has.
 
-use std::collections::HashMap;
-
 use super::source::Readable;
 use super::workspace::Workspace;
 use super::{MirrorOptions, SyncError};
@@ -9,6 +7,7 @@ use crate::base::{Interrupt, Progress};
 use crate::convert::{self, Subject, VerifyReport, VerifySelection, verify_objects};
 use crate::git::BareRepository;
 use crate::git::destination;
+use crate::git::reference::by_name;
 
 /// Compares a mirror's cache with its source, and the references of its target with the cache. A
 /// target that is a bare repository on this machine has its objects read too.
@@ -48,7 +47,7 @@ fn compare_references(
     let wanted = git.refs()?;
     let mut existing = destination::open(&options.target, workspace.git())?.references()?;
     git.peel(&mut existing);
-    let existing: HashMap<_, _> = existing.iter().map(|r| (r.name.as_str(), r)).collect();
+    let existing = by_name(&existing);
     for reference in wanted {
         let name = &reference.name;
         match existing.get(name.as_str()) {

@@ -12,6 +12,7 @@ use crate::convert::IdMap;
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
 use crate::git::ObjectId;
+use crate::git::reference::by_name;
 use crate::hg::manifest::Manifest;
 use crate::hg::revlog::Text;
 use crate::hg::{BranchTable, Changeset, Node, Rev, RevSet};
@@ -227,7 +228,7 @@ fn compare_names(
     differences: &mut Differences,
 ) -> Result<(), VerifyError> {
     let existing = context.target.refs()?;
-    let mut at: HashMap<_, _> = existing.iter().map(|r| (r.name.as_str(), r)).collect();
+    let mut at = by_name(&existing);
     for wanted in wanted {
         let commit = commits.get(&wanted.node).copied();
         match at.remove(wanted.name.as_str()) {

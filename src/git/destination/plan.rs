@@ -1,9 +1,7 @@
 //! What may happen to each reference of the target. Pure: no repository, no network.
 
-use std::collections::HashMap;
-
-use super::super::reference::Reference;
 use crate::git::ObjectId;
+use crate::git::reference::{Reference, by_name};
 
 /// What may happen to one reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +75,7 @@ pub fn plan<E>(
     target: &[Reference],
     mut ancestry: impl FnMut(ObjectId, ObjectId) -> Result<Ancestry, E>,
 ) -> Result<Vec<Decision>, E> {
-    let has: HashMap<&str, &Reference> =
-        target.iter().map(|reference| (reference.name.as_str(), reference)).collect();
+    let has = by_name(target);
     wanted
         .iter()
         .map(|reference| match has.get(reference.name.as_str()) {

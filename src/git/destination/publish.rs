@@ -7,7 +7,7 @@ use super::plan::{Ancestry, Decision, plan};
 use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate};
 use crate::base::{Interrupt, Progress};
 use crate::git::ObjectId;
-use crate::git::reference::{BRANCHES, Reference};
+use crate::git::reference::{BRANCHES, Reference, by_name};
 use crate::git::repository::{BareRepository, RepositoryError};
 
 /// How many references one push moves at most. Servers run a hook for each of them before they
@@ -89,12 +89,11 @@ fn batches(updates: &[RefUpdate], is_empty: bool) -> impl Iterator<Item = &[RefU
 
 /// Turns an outcome into a refusal where the target does not have what it said it took.
 fn verify(pushed: &mut [RefOutcome], target: &[Reference]) {
-    let has: HashMap<&str, _> =
-        target.iter().map(|reference| (reference.name.as_str(), reference.id)).collect();
+    let has = by_name(target);
     for outcome in pushed.iter_mut().filter(|outcome| outcome.is_there()) {
         let reason = match has.get(outcome.name.as_str()) {
-            Some(id) if *id == outcome.new => continue,
-            Some(id) => format!("the target took the push, but is at {id}"),
+            Some(there) if there.id == outcome.new => continue,
+            Some(there) => format!("the target took the push, but is at {}", there.id),
             None => "the target took the push, but does not have the reference".to_owned(),
         };
         outcome.result = RefResult::Refused { reason };

@@ -132,7 +132,7 @@ impl<'a> Commits<'a> {
         repository: &'a BareRepository,
         references: &[Reference],
     ) -> Result<Self, RepositoryError> {
-        let ids = references.iter().map(|reference| reference.peeled.unwrap_or(reference.id));
+        let ids = references.iter().map(Reference::finally);
         let next = ids.map(Oid::from).collect();
         Ok(Self { repository, odb: repository.odb()?, next, seen: HashSet::new() })
     }
