@@ -4,6 +4,7 @@
 //! is public. Source: `hg help phases`, and what `hg clone` gets from random repositories
 //! (`fixtures/store/views.json`).
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -229,9 +230,9 @@ impl ServedView {
         }
         let mut heads = served.heads(dag);
         if let Some(below) = below {
-            let mut age: HashMap<_, _> = below.into_iter().zip(0_usize..).collect();
+            let places: HashMap<_, _> = below.into_iter().zip(0_usize..).collect();
             // What is no head there is older than all that are.
-            heads.sort_by_key(|rev| std::cmp::Reverse(*age.entry(*rev).or_insert(usize::MAX)));
+            heads.sort_by_key(|rev| Reverse(places.get(rev).copied().unwrap_or(usize::MAX)));
         }
         let bookmarks = on_served;
         Self { served, heads, phases, bookmarks, dangling_bookmarks, publishes, notes }
