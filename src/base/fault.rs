@@ -72,13 +72,67 @@ pub fn one_line(error: &dyn std::error::Error) -> String {
     line
 }
 
-/// The fault of an I/O error on a local file that should be there.
+/// An error of our own on its way through an interface that knows only those of the system.
+#[derive(Debug)]
+pub struct Carried(Box<dyn HasFault + Send + Sync>);
+
+impl Carried {
+    /// Wraps `error` for a [`std::io::Read`].
+    pub fn wrap(error: impl HasFault + Send + Sync + 'static) -> std::io::Error {
+        std::io::Error::other(Self(Box::new(error)))
+    }
+
+    /// The error that is in `error`, if one of ours is.
+    pub fn of(error: &std::io::Error) -> Option<&(dyn HasFault + Send + Sync)> {
+        error.get_ref()?.downcast_ref::<Self>().map(|carried| &*carried.0)
+    }
+}
+
+impl std::fmt::Display for Carried {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Carried {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// The fault of an I/O error on a local file that should be there, or of the error it carries.
 pub fn io_fault(error: &std::io::Error) -> Fault {
     use std::io::ErrorKind;
+    if let Some(carried) = Carried::of(error) {
+        return carried.fault();
+    }
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
             Fault::Config
         }
         _ => Fault::Unavailable,
+    }
+}
+
+/// What can be done about the error that an I/O error carries.
+pub fn io_hint(error: &std::io::Error) -> Option<String> {
+    Carried::of(error).and_then(HasFault::hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::interrupt::Interrupted;
+
+    #[test]
+    fn a_carried_error_keeps_its_fault() {
+        let error = Carried::wrap(Interrupted);
+        assert_eq!(
+            (io_fault(&error), error.to_string().as_str()),
+            (Fault::Interrupted, "interrupted")
+        );
+        let other = std::io::Error::other("interrupted");
+        assert_eq!(io_fault(&other), Fault::Unavailable);
+        assert!(Carried::of(&other).is_none());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::{Fault, HasFault};
 
@@ -23,6 +24,18 @@ impl Interrupt {
     /// An error once somebody has asked to stop.
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.is_raised() { Err(Interrupted) } else { Ok(()) }
+    }
+
+    /// Waits, unless somebody asks to stop.
+    pub fn pause(&self, pause: Duration) -> Result<(), Interrupted> {
+        const STEP: Duration = Duration::from_millis(50);
+        let mut left = pause;
+        while !left.is_zero() {
+            self.check()?;
+            std::thread::sleep(left.min(STEP));
+            left = left.saturating_sub(STEP);
+        }
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ pub mod sha1;
 pub mod similar;
 pub mod text;
 
-pub use fault::{Fault, HasFault};
+pub use fault::{Carried, Fault, HasFault};
 pub use interrupt::{Interrupt, Interrupted};
 pub use limits::Limits;
 pub use progress::{NoProgress, Progress};

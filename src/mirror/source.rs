@@ -86,7 +86,7 @@ pub(super) fn read_source<T>(
         }
         tracing::debug!(%error, source = %path.display(), "the source was written to: reading again");
         match pauses.next() {
-            Some(pause) => wait(pause, interrupt)?,
+            Some(pause) => interrupt.pause(pause)?,
             None => {
                 return Err(SyncError::Changing { path: path.clone(), source: Box::new(error) });
             }
@@ -118,18 +118,6 @@ impl State {
         let is_locked = std::fs::symlink_metadata(lock).is_ok();
         Self { is_locked, files: files.iter().map(stamp).collect() }
     }
-}
-
-/// Sleeps, unless somebody asks us to stop.
-fn wait(pause: Duration, interrupt: &Interrupt) -> Result<(), SyncError> {
-    const STEP: Duration = Duration::from_millis(50);
-    let mut left = pause;
-    while !left.is_zero() {
-        interrupt.check()?;
-        std::thread::sleep(left.min(STEP));
-        left = left.saturating_sub(STEP);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Bundles that Mercurial made, whole and damaged.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use insta::assert_snapshot;
@@ -85,14 +86,50 @@ fn small_parts() {
     let bytes = read("stream2");
     let mut bundle = Bundle::open(&bytes[..], &Limits::default()).unwrap();
     let mut part = bundle.next_part().unwrap().unwrap();
-    let Content::Stream { requirements, files, bytes } = part.content().unwrap() else {
-        panic!("{:?}", part.header())
-    };
+    let content = part.content().unwrap();
+    let Content::Stream { requirements, files, bytes, .. } = content else { panic!("no stream") };
     assert_eq!(
         requirements,
         ["generaldelta", "revlog-compression-zstd", "revlogv1", "sparserevlog"]
     );
     assert_eq!((files, bytes), (Some(13), Some(3359)));
+}
+
+/// The files that a stream bundle holds.
+fn streamed(name: &str) -> Vec<(String, u64, Vec<u8>)> {
+    let bytes = read(name);
+    let mut bundle = Bundle::open(&bytes[..], &Limits::default()).unwrap();
+    let mut files = Vec::new();
+    while let Some(mut part) = bundle.next_part().unwrap() {
+        let Content::Stream { mut stream, .. } = part.content().unwrap() else { continue };
+        while let Some(file) = stream.next_file().unwrap() {
+            let mut contents = Vec::new();
+            stream.read_to_end(&mut contents).unwrap();
+            files.push((format!("{:?} {}", file.area, file.name), file.size, contents));
+        }
+    }
+    bundle.finish().unwrap();
+    files
+}
+
+#[test]
+fn both_layouts_of_streams_hold_the_same_files() {
+    let (second, third) = (streamed("stream2"), streamed("stream3"));
+    assert_eq!(second.len(), 13);
+    assert_eq!(second.iter().map(|(.., contents)| contents.len()).sum::<usize>(), 3359);
+    for (name, size, contents) in &second {
+        assert_eq!(*size, contents.len() as u64, "{name}");
+    }
+    let store = |files: Vec<(String, u64, Vec<u8>)>| {
+        let mut files: Vec<_> =
+            files.into_iter().filter(|file| file.0.starts_with("Store")).collect();
+        files.sort();
+        files
+    };
+    let (second, third) = (store(second), store(third));
+    let names: Vec<_> = second.iter().map(|file| &file.0).collect();
+    assert!(names.iter().any(|name| *name == "Store 00changelog.i"), "{names:?}");
+    assert_eq!(second, third);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::base::fault::io_fault;
+use crate::base::fault::{io_fault, io_hint};
 use crate::base::{Fault, HasFault, ShortRead};
 use crate::hg::revlog::delta::DeltaError;
 use crate::hg::store::obsolete::ObsstoreError;
@@ -155,6 +155,7 @@ impl HasFault for BundleError {
                 Some("`hg bundle --type v2` writes one that is known".to_owned())
             }
             Self::Aborted { hint, .. } => hint.clone(),
+            Self::Io { source } => io_hint(source),
             _ => None,
         }
     }

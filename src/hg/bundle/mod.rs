@@ -11,6 +11,7 @@ mod part;
 mod payload;
 mod records;
 mod source;
+mod stream;
 
 use std::io::{Cursor, Read};
 
@@ -28,6 +29,7 @@ pub use changegroup::{Changegroup, DeltaRevision, Group, Item, Version};
 pub use error::{BundleError, Damage, Unsupported};
 pub use part::{PartHeader, PartParam};
 pub use records::BookmarkList;
+pub use stream::{Area, Stream, StreamedFile};
 
 /// What a bundle begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +88,12 @@ pub enum Content<'b, 'r> {
     /// The keys of a namespace.
     ListKeys(Vec<(BString, BString)>),
     /// Obsolescence markers.
-    ObsMarkers(Vec<Marker>),
+    ObsMarkers {
+        /// What they say.
+        markers: Vec<Marker>,
+        /// The same in the form of an obsstore.
+        bytes: Vec<u8>,
+    },
     /// Changesets and the revision of `.hgtags` that each has.
     TagsFileNodes(Vec<(Node, Node)>),
     /// The files of a store. What is told is not exact.
@@ -97,6 +104,8 @@ pub enum Content<'b, 'r> {
         files: Option<u64>,
         /// How many bytes they have together.
         bytes: Option<u64>,
+        /// They themselves.
+        stream: Stream<'b, 'r>,
     },
     /// Something that may be passed over.
     Opaque,
@@ -195,14 +204,33 @@ impl<'r> Part<'_, 'r> {
             "phase-heads" => Content::PhaseHeads(records::phase_heads(&all()?).map_err(wrong)?),
             "bookmarks" => Content::Bookmarks(records::bookmarks(&all()?).map_err(wrong)?),
             "listkeys" => Content::ListKeys(records::keys(&all()?).map_err(wrong)?),
-            "obsmarkers" => Content::ObsMarkers(
-                parse_markers(&all()?).map_err(|source| wrong(Damage::Markers(source)))?,
-            ),
+            "obsmarkers" => {
+                let bytes = all()?;
+                let markers = parse_markers(&bytes);
+                let markers = markers.map_err(|source| wrong(Damage::Markers(source)))?;
+                Content::ObsMarkers { markers, bytes }
+            }
             "hgtagsfnodes" => {
                 Content::TagsFileNodes(records::tags_file_nodes(&all()?).map_err(wrong)?)
             }
-            "stream2" | "stream3-exp" => stream(&self.header).map_err(wrong)?,
+            "stream2" => self.stream(stream::Layout::V2)?,
+            "stream3-exp" => self.stream(stream::Layout::V3)?,
             _ => Content::Opaque,
+        })
+    }
+
+    fn stream(&mut self, layout: stream::Layout) -> Result<Content<'_, 'r>, BundleError> {
+        let requirements = self.header.param("requirements").and_then(unquoted);
+        let requirements = requirements.ok_or_else(|| BundleError::Part {
+            part: self.header.kind.clone(),
+            damage: Damage::Parameter { key: "requirements" },
+        })?;
+        let names = requirements.split(',').filter(|name| !name.is_empty());
+        Ok(Content::Stream {
+            requirements: names.map(str::to_owned).collect(),
+            files: self.header.number("filecount"),
+            bytes: self.header.number("bytecount"),
+            stream: Stream::new(self.payload.reborrow(), layout),
         })
     }
 
@@ -210,17 +238,6 @@ impl<'r> Part<'_, 'r> {
     pub fn skip(&mut self) -> Result<u64, BundleError> {
         self.payload.skip()
     }
-}
-
-fn stream<'b, 'r>(header: &PartHeader) -> Result<Content<'b, 'r>, Damage> {
-    let requirements = header.param("requirements").and_then(unquoted);
-    let requirements = requirements.ok_or(Damage::Parameter { key: "requirements" })?;
-    let names = requirements.split(',').filter(|name| !name.is_empty());
-    Ok(Content::Stream {
-        requirements: names.map(str::to_owned).collect(),
-        files: header.number("filecount"),
-        bytes: header.number("bytecount"),
-    })
 }
 
 /// The compression that two letters name.

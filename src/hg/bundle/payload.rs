@@ -37,7 +37,7 @@ impl<'b, 'r> Payload<'b, 'r> {
     }
 
     /// Fills a part of `bytes`, and says how much; nothing at the end.
-    fn some(&mut self, bytes: &mut [u8]) -> Result<usize, BundleError> {
+    pub(super) fn some(&mut self, bytes: &mut [u8]) -> Result<usize, BundleError> {
         loop {
             match *self.framing {
                 Framing::Whole => return self.source.some(bytes),
@@ -76,6 +76,13 @@ impl<'b, 'r> Payload<'b, 'r> {
             }
         }
         Ok(filled)
+    }
+
+    /// The next byte; `None` at the end.
+    pub(super) fn byte(&mut self) -> Result<Option<u8>, BundleError> {
+        let mut byte = [0];
+        let read = self.some(&mut byte)?;
+        Ok(byte.first().copied().filter(|_| read > 0))
     }
 
     /// The next `N` bytes.

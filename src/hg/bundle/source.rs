@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::error::{BundleError, Damage};
+use crate::base::Carried;
 
 /// As much is set aside at a time, whatever length is declared.
 const STEP: usize = 64 << 10;
@@ -39,6 +40,7 @@ impl<'r> Source<'r> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.raw_os_error().is_some() => return Err(error.into()),
+                Err(error) if Carried::of(&error).is_some() => return Err(error.into()),
                 // What no operating system says is said by a decompressor.
                 Err(error) => {
                     return Err(self.damaged(Damage::Compressed { problem: error.to_string() }));

@@ -49,10 +49,18 @@ fn content(part: &mut Part<'_, '_>, out: &mut String) -> Result<(), BundleError>
         Content::PhaseHeads(heads) => write!(out, "{heads:?}").expect("a string takes all"),
         Content::Bookmarks(marks) => write!(out, "{marks:?}").expect("a string takes all"),
         Content::ListKeys(keys) => write!(out, "{keys:?}").expect("a string takes all"),
-        Content::ObsMarkers(markers) => write!(out, "{markers:?}").expect("a string takes all"),
+        Content::ObsMarkers { markers, .. } => {
+            write!(out, "{markers:?}").expect("a string takes all")
+        }
         Content::TagsFileNodes(nodes) => write!(out, "{nodes:?}").expect("a string takes all"),
-        Content::Stream { requirements, .. } => {
+        Content::Stream { requirements, mut stream, .. } => {
             assert!(requirements.iter().all(|name| !name.is_empty()));
+            while let Some(file) = stream.next_file()? {
+                let mut start = [0; 16];
+                let read = stream.read(&mut start).unwrap_or_default();
+                assert!(read as u64 <= file.size);
+                write!(out, "{file:?}").expect("a string takes all");
+            }
         }
         Content::Opaque => {
             part.skip()?;

@@ -70,7 +70,7 @@ fn content(out: &mut String, part: &mut Part<'_, '_>, indent: &str) -> Result<()
                 .unwrap();
             }
         }
-        Content::ObsMarkers(markers) => {
+        Content::ObsMarkers { markers, .. } => {
             let line = |marker: Marker| {
                 let nodes = std::iter::once(&marker.precursor).chain(&marker.successors);
                 let nodes: Vec<_> = nodes.map(Node::to_string).collect();

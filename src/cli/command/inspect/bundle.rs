@@ -162,7 +162,7 @@ impl ShownContent {
             Content::ListKeys(keys) => Self::Keys(
                 keys.into_iter().map(|(key, to)| (printable(&key), printable(&to))).collect(),
             ),
-            Content::ObsMarkers(markers) => {
+            Content::ObsMarkers { markers, .. } => {
                 let markers = markers.into_iter().map(|marker| ShownMarker {
                     precursor: node(marker.precursor),
                     successors: marker.successors.into_iter().map(node).collect(),
@@ -173,7 +173,7 @@ impl ShownContent {
             Content::TagsFileNodes(nodes) => Self::TagsFileNodes(
                 nodes.into_iter().map(|(changeset, file)| (node(changeset), node(file))).collect(),
             ),
-            Content::Stream { requirements, files, bytes } => {
+            Content::Stream { requirements, files, bytes, .. } => {
                 let requirements = requirements.iter().map(|name| printable(name.as_bytes()));
                 Self::Stream { requirements: requirements.collect(), files, bytes }
             }
@@ -305,7 +305,7 @@ impl ShownPart {
                     format!("  marker {}: {successors}, flags {}", marker.precursor, marker.flags)
                 }));
             }
-            ShownContent::Stream { requirements, files, bytes } => {
+            ShownContent::Stream { requirements, files, bytes, .. } => {
                 lines.push(format!("  requirements: {}", requirements.join(" ")));
                 let counts = [("files", files), ("bytes", bytes)];
                 let told = counts.iter().filter_map(|(name, count)| Some((name, (**count)?)));
