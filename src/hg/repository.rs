@@ -197,12 +197,14 @@ impl Repository {
         let mut files = Vec::new();
         for head in self.view.heads() {
             let manifest = changesets.changeset(*head)?.manifest;
-            let Some(rev) = self.manifests.rev(manifest) else { continue };
-            let text = manifests.text(rev)?;
-            files.extend(Manifest::new(&text).file(TAGS.into()).map(|line| line.node));
-        }
-        if files.is_empty() {
-            return Ok(Tags::default());
+            if manifest.is_null() {
+                continue;
+            }
+            let rev = self.manifests.rev(manifest);
+            let text =
+                manifests.text(rev.ok_or_else(|| self.manifests.revlog().missing(manifest))?)?;
+            let line = Manifest::new(&text).file(TAGS.into());
+            files.extend(line.map(|line| line.node).filter(|node| !node.is_null()));
         }
         // With its whole history lost there is nothing to read.
         if files.iter().all(|node| lost(*node)) {
@@ -213,8 +215,9 @@ impl Repository {
         let mut reader = filelog.reader();
         let mut texts = Vec::new();
         for node in files {
-            let Some(rev) = filelog.rev(node) else { continue };
-            match reader.text(rev) {
+            // What a served changeset names is there, unless it is damaged or being cut off.
+            let rev = filelog.rev(node).ok_or_else(|| filelog.missing(node));
+            match rev.and_then(|rev| reader.text(rev)) {
                 Err(_) if lost(node) => {}
                 text => texts.push((node, text?)),
             }

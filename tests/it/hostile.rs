@@ -3,5 +3,6 @@
 
 mod damage;
 mod history;
+mod names;
 mod revlog;
 mod store;

@@ -35,6 +35,14 @@ pub enum RevlogError {
         #[source]
         problem: IndexProblem,
     },
+    /// What is known to be there is not.
+    #[error("find revision {node} of {file}: the source has no such revision")]
+    Missing {
+        /// The revlog.
+        file: String,
+        /// The missing revision.
+        node: Node,
+    },
     /// One revision is damaged or of a kind that we do not read.
     #[error("read revision {rev} ({}) of {file}", node.short())]
     Revision {
@@ -173,7 +181,7 @@ impl HasFault for RevlogError {
             // An index without its data file: somebody removed a part of the repository.
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Corrupt,
             Self::Io { source, .. } => io_fault(source),
-            Self::NotAFile { .. } => Fault::Corrupt,
+            Self::NotAFile { .. } | Self::Missing { .. } => Fault::Corrupt,
             Self::Index { problem, .. } => match problem {
                 IndexProblem::Version(_) | IndexProblem::Flags(_) => Fault::Unsupported,
                 IndexProblem::Truncated(_) | IndexProblem::TooLarge { .. } => Fault::Corrupt,

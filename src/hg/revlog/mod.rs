@@ -144,6 +144,11 @@ impl Revlog {
         self.error(rev, Problem::Malformed(what))
     }
 
+    /// The error that there is no revision with this node, which something names.
+    pub fn missing(&self, node: Node) -> RevlogError {
+        RevlogError::Missing { file: self.name.clone(), node }
+    }
+
     /// The error that `problem` is in `rev` of this revlog.
     pub(super) fn error(&self, rev: Rev, problem: Problem) -> RevlogError {
         let node = self.index.node(rev).unwrap_or(Node::NULL);
