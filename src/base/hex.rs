@@ -13,8 +13,8 @@ pub fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The value of one hexadecimal digit of either case.
-fn digit(byte: u8) -> Option<u8> {
+/// The value of one hexadecimal digit of either case; `None` for anything else.
+pub fn digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

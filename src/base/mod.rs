@@ -9,6 +9,7 @@ pub mod fault;
 pub mod hex;
 pub mod interrupt;
 pub mod limits;
+pub mod percent;
 pub mod progress;
 pub mod read_at;
 pub mod reader;

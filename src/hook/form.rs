@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::base::hex;
+
 /// The value of the first field called `name`, decoded; `None` if there is no such field.
 ///
 /// Decoding cannot fail: as the URL standard has it, a `%` that no two hex digits follow stands for
@@ -25,7 +27,7 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
     while let Some((&byte, after)) = rest.split_first() {
         let (byte, after) = match (byte, after) {
             (b'+', _) => (b' ', after),
-            (b'%', [high, low, after @ ..]) => match (hex_digit(*high), hex_digit(*low)) {
+            (b'%', [high, low, after @ ..]) => match (hex::digit(*high), hex::digit(*low)) {
                 (Some(high), Some(low)) => (high << 4 | low, after),
                 _ => (byte, rest.get(1..).unwrap_or_default()),
             },
@@ -35,10 +37,6 @@ fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
         rest = after;
     }
     Cow::Owned(decoded)
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]

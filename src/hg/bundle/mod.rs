@@ -18,11 +18,11 @@ use std::io::{Cursor, Read};
 use bstr::BString;
 
 use super::Node;
+use super::pushkey::parse_keys;
 use super::store::obsolete::{Marker, parse_markers};
-use crate::base::Limits;
+use crate::base::{Limits, percent};
 use crate::base::decompress::{self, Format};
 use payload::{Framing, Payload};
-use records::unquoted;
 use source::Source;
 
 pub use changegroup::{Changegroup, DeltaRevision, Group, Item, Version};
@@ -203,7 +203,11 @@ impl<'r> Part<'_, 'r> {
             }
             "phase-heads" => Content::PhaseHeads(records::phase_heads(&all()?).map_err(wrong)?),
             "bookmarks" => Content::Bookmarks(records::bookmarks(&all()?).map_err(wrong)?),
-            "listkeys" => Content::ListKeys(records::keys(&all()?).map_err(wrong)?),
+            "listkeys" => {
+                let keys = parse_keys(&all()?);
+                let malformed = || wrong(Damage::Malformed { field: "line" });
+                Content::ListKeys(keys.ok_or_else(malformed)?)
+            }
             "obsmarkers" => {
                 let bytes = all()?;
                 let markers = parse_markers(&bytes);
@@ -220,7 +224,7 @@ impl<'r> Part<'_, 'r> {
     }
 
     fn stream(&mut self, layout: stream::Layout) -> Result<Content<'_, 'r>, BundleError> {
-        let requirements = self.header.param("requirements").and_then(unquoted);
+        let requirements = self.header.param("requirements").and_then(percent::decode_text);
         let requirements = requirements.ok_or_else(|| BundleError::Part {
             part: self.header.kind.clone(),
             damage: Damage::Parameter { key: "requirements" },
@@ -280,10 +284,10 @@ fn hg20(source: &mut Source<'_>) -> Result<Header, BundleError> {
     let mut header = Header { container: Container::Hg20, compression: None, params: Vec::new() };
     for param in text.split(' ').filter(|param| !param.is_empty()) {
         let (name, value) = match param.split_once('=') {
-            Some((name, value)) => (name, Some(unquoted(value).ok_or_else(malformed)?)),
+            Some((name, value)) => (name, Some(percent::decode_text(value).ok_or_else(malformed)?)),
             None => (param, None),
         };
-        let name = unquoted(name).ok_or_else(malformed)?;
+        let name = percent::decode_text(name).ok_or_else(malformed)?;
         match (name.as_str(), name.bytes().next()) {
             ("Compression", _) => {
                 header.compression = format(value.as_deref().unwrap_or_default().as_bytes())?;

@@ -1,6 +1,6 @@
 //! Parts that are lists of small records, held as a whole.
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 
 use super::error::Damage;
 use crate::base::Reader;
@@ -43,48 +43,9 @@ pub(super) fn tags_file_nodes(bytes: &[u8]) -> Result<Vec<(Node, Node)>, Damage>
     Ok(nodes)
 }
 
-/// Keys and values with a tab between them, one pair a line.
-pub(super) fn keys(bytes: &[u8]) -> Result<Vec<(BString, BString)>, Damage> {
-    let pairs = bytes.lines().map(|line| {
-        let (key, value) = line.split_once_str("\t").ok_or(Damage::Malformed { field: "line" })?;
-        Ok((key.into(), value.into()))
-    });
-    pairs.collect()
-}
-
-/// `text` with its percent escapes undone; `None` if one of them is none.
-pub(super) fn unquoted(text: &str) -> Option<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut pieces = text.split('%');
-    out.extend_from_slice(pieces.next().unwrap_or_default().as_bytes());
-    for piece in pieces {
-        let (digits, rest) = piece.split_at_checked(2)?;
-        let is_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        out.push(u8::from_str_radix(digits, 16).ok().filter(|_| is_hex)?);
-        out.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(out).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn escapes() {
-        for (text, expected) in [
-            ("", Some("")),
-            ("a%2Cb%20c", Some("a,b c")),
-            ("%c3%a4", Some("ä")),
-            ("%", None),
-            ("%2", None),
-            ("%+1", None),
-            ("%ff", None),
-            ("%\u{e4}", None),
-        ] {
-            assert_eq!(unquoted(text).as_deref(), expected, "{text}");
-        }
-    }
 
     #[test]
     fn records_are_whole() {
@@ -100,10 +61,5 @@ mod tests {
         for end in 1..marks.len() {
             assert_eq!(bookmarks(&marks[..end]).is_ok(), end == 25, "cut at {end}");
         }
-        assert_eq!(
-            keys(b"a\tb\tc\nd\t"),
-            Ok(vec![("a".into(), "b\tc".into()), ("d".into(), "".into())])
-        );
-        assert!(keys(b"a\tb\nc").is_err());
     }
 }
