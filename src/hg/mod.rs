@@ -7,11 +7,14 @@ pub mod dag;
 pub mod filelog;
 pub mod manifest;
 pub mod node;
+pub mod peer;
+pub mod pushkey;
 pub mod repository;
 pub mod revlog;
 pub mod store;
 pub mod subrepo;
 mod topics;
+pub mod wire;
 
 pub use branch_table::BranchTable;
 pub use changelog::{Changelog, Changeset, Date};

@@ -192,6 +192,27 @@ impl Seeds {
         Ok(())
     }
 
+    /// What servers answer and addresses that they have, by the mode that the target reads them in.
+    fn answers(&mut self) -> Done {
+        let node = "1f".repeat(20);
+        let answers = [
+            "batch bundle2=HG20%0Achangegroup%3D01%2C02%0Aphases%3Dheads httpheader=1024 known",
+            &format!("{node} {node}\n"),
+            "0110",
+            &format!("default {node} {node}\nf%C3%A9e%20 {node}"),
+            "b m\t1\nx\t",
+            &format!("1 {node}\n"),
+            "a:sb;;c:c:o:e",
+            "https://host.example/a.hg BUNDLESPEC=zstd-v2%3Bx REQUIRESNI=true\n",
+            "https://u@host.example:8000/a%20b",
+        ];
+        for (mode, answer) in (0..).zip(answers) {
+            self.with_mode("wire", mode, answer.as_bytes())?;
+        }
+        self.with_mode("wire", 5, b"0 unknown revision 'x'\n")?;
+        self.with_mode("wire", 8, b"ssh://hg@[::1]:22//srv/a")
+    }
+
     /// What is written here because no fixture has it.
     fn by_hand(&mut self, fixtures: &Path) -> Done {
         for name in ["refs/heads/master", "refs/heads/a.lock", "refs/tags/@{1}", "refs/heads/.a"] {
@@ -209,6 +230,7 @@ impl Seeds {
             let parts = [&port.to_be_bytes()[..], &joined([&b"example.org"[..], key])];
             self.add("known_hosts", &[&parts.concat()[..], text.as_bytes()].concat())?;
         }
+        self.answers()?;
         for path in files_below(&fixtures.join("bundles"), ".hg")? {
             self.add("bundle", &fs::read(path)?)?;
         }

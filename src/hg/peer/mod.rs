@@ -1,0 +1,39 @@
+//! Talking to a Mercurial server: over HTTP, or with the system's OpenSSH.
+//!
+//! The only place that opens connections for the sake of Mercurial, and the only home of `ureq`.
+//! What is said and what is answered is [`super::wire`]'s; nothing here knows a store.
+
+mod error;
+mod options;
+mod url;
+
+use std::io::Read;
+
+use super::wire::{Capabilities, Command};
+
+pub use error::{PeerError, Said};
+pub use options::{Credential, PeerOptions, Timeouts};
+pub use url::{SourceUrl, SourceUrlError};
+
+/// A server that is being talked to.
+///
+/// Errors while a stream is read come as an [`std::io::Error`] that holds a
+/// [`crate::base::Carried`], which holds the [`PeerError`]: through decompressors too.
+pub trait Peer {
+    /// What the server says it can do; asked once.
+    fn capabilities(&mut self) -> Result<Capabilities, PeerError>;
+
+    /// Uses these, remembered from before, instead of asking: HTTP needs some of them to send arguments.
+    fn remember(&mut self, capabilities: Capabilities);
+
+    /// A short answer, whole, of at most `Limits::metadata_bytes`.
+    fn call(&mut self, command: &Command) -> Result<Vec<u8>, PeerError>;
+
+    /// A long answer, decompressed as the transport says. Over SSH nothing says where it ends but what
+    /// is in it: read no further than that, and all of it before the next command.
+    fn stream(&mut self, command: &Command) -> Result<Box<dyn Read + '_>, PeerError>;
+
+    /// What is at an absolute HTTP address, such as that of a bundle for first fetches. Our
+    /// credential goes to no other server than the one that it is for.
+    fn download(&mut self, url: &str) -> Result<Box<dyn Read + '_>, PeerError>;
+}

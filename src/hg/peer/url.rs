@@ -1,0 +1,332 @@
+//! Where a source is: the address of a server, read strictly.
+//!
+//! Parts of it land in places where a stray character is a command: an SSH server's shell, an
+//! option of a program, a header, a log. So each may hold only what it needs, and a secret is
+//! refused, because addresses are shown.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use crate::base::{Fault, HasFault, percent};
+
+/// Why an address was refused. None of the messages repeats a part that could hold a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceUrlError {
+    /// There is a character in it that no address has.
+    #[error("read a source address: it has a control character or a blank at byte {at}")]
+    Character {
+        /// Where, counted in bytes from 0.
+        at: usize,
+    },
+    /// It is no address, or of a kind that we do not fetch from.
+    #[error("fetch over {scheme:?}: only https, http and ssh are supported")]
+    Scheme {
+        /// What stands before `://`; empty if there is none.
+        scheme: String,
+    },
+    /// There is a password or a token in the address.
+    #[error("use a source address with a secret in it")]
+    Secret,
+    /// The user is empty or has characters that no user name has.
+    #[error("read the user of a source address: only letters, digits and ._-+@ are allowed")]
+    User,
+    /// The host is empty or is not the name or address of one.
+    #[error("read the host of a source address")]
+    Host,
+    /// The port is not a number from 1 to 65535.
+    #[error("read the port of a source address: it must be a number from 1 to 65535")]
+    Port,
+    /// There is no path, or one that could be mistaken for something else.
+    #[error("read the path of a source address: {problem}")]
+    Path {
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+}
+
+impl HasFault for SourceUrlError {
+    fn fault(&self) -> Fault {
+        Fault::Config
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Secret => {
+                "take the secret out of the address, and name a file with it as the token file"
+            }
+            Self::Host => {
+                "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets"
+            }
+            Self::Character { .. } => "in an address such characters are percent-encoded",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// The address of a Mercurial server's repository.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct SourceUrl {
+    pub(super) scheme: Scheme,
+    /// Without escapes.
+    pub(super) user: Option<String>,
+    /// In lower case; an IPv6 address in brackets.
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    /// From its first slash on, as it was written; empty, or without a slash at the end.
+    pub(super) path: String,
+}
+
+/// How a server is talked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scheme {
+    Http,
+    Https,
+    Ssh,
+}
+
+impl Scheme {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::Ssh => "ssh",
+        }
+    }
+
+    pub(super) fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+            Self::Ssh => 22,
+        }
+    }
+}
+
+impl SourceUrl {
+    /// Reads `https://[user@]host[:port]/path`, the same with `http`, or
+    /// `ssh://[user@]host[:port]/path`.
+    ///
+    /// As in Mercurial a path of `ssh` begins in the user's home folder; one that begins with two
+    /// slashes is absolute.
+    pub fn parse(text: &str) -> Result<Self, SourceUrlError> {
+        let stray = |c: char| c.is_control() || c.is_whitespace();
+        if let Some(at) = text.find(stray) {
+            return Err(SourceUrlError::Character { at });
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "https" => Scheme::Https,
+            "http" => Scheme::Http,
+            "ssh" => Scheme::Ssh,
+            other => return Err(SourceUrlError::Scheme { scheme: other.to_owned() }),
+        };
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(parse_user(user)?), host),
+            None => (None, authority),
+        };
+        let (host, port) = parse_host_and_port(host)?;
+        let path = path.trim_end_matches('/').to_owned();
+        let this = Self { scheme, user, host, port, path };
+        this.check_path()?;
+        Ok(this)
+    }
+
+    /// The path on an SSH server: without escapes, and without the slash that ends the host.
+    pub(super) fn ssh_path(&self) -> Option<String> {
+        percent::decode_text(self.path.strip_prefix('/')?)
+    }
+
+    /// The port, whether it was written or not.
+    pub(super) fn real_port(&self) -> u16 {
+        self.port.unwrap_or(self.scheme.default_port())
+    }
+
+    /// Whether `other` is the same server, reached the same way.
+    pub fn is_same_origin(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.host == other.host
+            && self.real_port() == other.real_port()
+    }
+
+    /// The address without user and path.
+    pub fn origin(&self) -> String {
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("{}://{}{port}", self.scheme.name(), self.host)
+    }
+
+    fn check_path(&self) -> Result<(), SourceUrlError> {
+        let problem = |problem| Err(SourceUrlError::Path { problem });
+        if self.path.contains(['?', '#']) {
+            return problem("it must not have a query or a fragment");
+        }
+        if !self.path.is_ascii() {
+            return problem("letters beyond ASCII must be percent-encoded");
+        }
+        let Some(decoded) = percent::decode(self.path.as_bytes()) else {
+            return problem("a percent sign in it escapes nothing");
+        };
+        if decoded.iter().any(u8::is_ascii_control) {
+            return problem("it must not have control characters");
+        }
+        if self.scheme != Scheme::Ssh {
+            return Ok(());
+        }
+        match self.ssh_path() {
+            None if self.path.is_empty() => problem("it is missing"),
+            None => problem("it must be UTF-8"),
+            Some(path) if path.is_empty() => problem("it is missing"),
+            Some(path) if path.starts_with('-') => problem("it must not begin with a hyphen"),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Reads a user name. A colon in it means that a password follows.
+fn parse_user(user: &str) -> Result<String, SourceUrlError> {
+    if user.contains(':') {
+        return Err(SourceUrlError::Secret);
+    }
+    let user = percent::decode_text(user).ok_or(SourceUrlError::User)?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-+@".contains(c);
+    if user.is_empty() || user.starts_with('-') || !user.chars().all(is_name) {
+        return Err(SourceUrlError::User);
+    }
+    Ok(user)
+}
+
+fn parse_host_and_port(text: &str) -> Result<(String, Option<u16>), SourceUrlError> {
+    let end = match text.strip_prefix('[') {
+        Some(_) => text.find(']').ok_or(SourceUrlError::Host)? + 1,
+        None => text.find(':').unwrap_or(text.len()),
+    };
+    let (host, port) = text.split_at(end);
+    let port = match port.strip_prefix(':') {
+        Some(digits) => Some(parse_port(digits)?),
+        None if port.is_empty() => None,
+        None => return Err(SourceUrlError::Host),
+    };
+    Ok((parse_host(host)?, port))
+}
+
+fn parse_port(digits: &str) -> Result<u16, SourceUrlError> {
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let port = digits.parse().ok().filter(|&port| port > 0 && all_digits);
+    port.ok_or(SourceUrlError::Port)
+}
+
+/// Reads the name of a host, an IPv4 address, or an IPv6 address in brackets.
+fn parse_host(host: &str) -> Result<String, SourceUrlError> {
+    if let Some(address) = host.strip_prefix('[') {
+        let address = address.strip_suffix(']').ok_or(SourceUrlError::Host)?;
+        let address: Ipv6Addr = address.parse().map_err(|_| SourceUrlError::Host)?;
+        return Ok(format!("[{address}]"));
+    }
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    };
+    if host.len() > 253 || !host.strip_suffix('.').unwrap_or(host).split('.').all(is_label) {
+        return Err(SourceUrlError::Host);
+    }
+    Ok(host.to_ascii_lowercase())
+}
+
+impl fmt::Display for SourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = self.user.as_deref().map(|user| percent::encode(user.as_bytes()) + "@");
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        let Self { scheme, host, path, .. } = self;
+        write!(f, "{}://{}{host}{port}{path}", scheme.name(), user.unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for SourceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SourceUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<SourceUrl, SourceUrlError> {
+        SourceUrl::parse(text)
+    }
+
+    #[test]
+    fn what_is_read_is_shown_again() {
+        for (text, shown) in [
+            ("https://hg.example/repo", "https://hg.example/repo"),
+            ("HTTP://HG.example:8000/", "http://hg.example:8000"),
+            ("https://u%40x@hg.example/a/b%20c/", "https://u%40x@hg.example/a/b%20c"),
+            ("ssh://hg@hg.example:22//srv/a", "ssh://hg@hg.example:22//srv/a"),
+            ("ssh://[::1]/a", "ssh://[::1]/a"),
+        ] {
+            let url = parse(text).unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert_eq!(parse(shown).unwrap(), url);
+        }
+        let path = |text| parse(text).unwrap().ssh_path().unwrap();
+        assert_eq!(path("ssh://h/a%20b"), "a b");
+        assert_eq!(path("ssh://h//a"), "/a");
+    }
+
+    #[test]
+    fn what_is_refused() {
+        use SourceUrlError as E;
+        let path = |text: &str| matches!(parse(text), Err(E::Path { .. }));
+        for text in ["", "repo", "/srv/repo", "file:///srv", "ext::sh", "static-http://h/"] {
+            assert!(matches!(parse(text), Err(E::Scheme { .. })), "{text}");
+        }
+        for text in ["https://h/a\n", "https://h/a b", "ssh://h\t/a"] {
+            assert!(matches!(parse(text), Err(E::Character { .. })), "{text:?}");
+        }
+        for text in ["https://u:p@h/a", "ssh://u:@h/a"] {
+            assert_eq!(parse(text), Err(E::Secret), "{text}");
+        }
+        for text in ["ssh://-oProxyCommand=x@h/a", "ssh://@h/a", "ssh://a%0a@h/a", "ssh://$x@h/a"] {
+            assert_eq!(parse(text), Err(E::User), "{text}");
+        }
+        for text in [
+            "ssh://-oProxyCommand=x/a",
+            "https:///a",
+            "https://a..b/",
+            "https://[::1/",
+            "https://[x]/",
+        ] {
+            assert_eq!(parse(text), Err(E::Host), "{text}");
+        }
+        for text in ["https://h:/a", "https://h:0/a", "https://h:65536/a", "https://h:+1/a"] {
+            assert_eq!(parse(text), Err(E::Port), "{text}");
+        }
+        for text in [
+            "https://h/a?x",
+            "https://h/a#x",
+            "https://h/ä",
+            "https://h/%",
+            "https://h/%0d",
+            "ssh://h",
+            "ssh://h/",
+            "ssh://h/-a",
+            "ssh://h/%2da",
+            "ssh://h/%00",
+            "ssh://h/%ff",
+        ] {
+            assert!(path(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_the_same_server() {
+        let same = |a, b| parse(a).unwrap().is_same_origin(&parse(b).unwrap());
+        assert!(same("https://h/a", "https://u@H:443/b"));
+        assert!(!same("https://h/a", "http://h:443/a"));
+        assert!(!same("https://h/a", "https://h:444/a"));
+        assert!(!same("https://h/a", "https://h.x/a"));
+    }
+}
