@@ -4,20 +4,20 @@
 //! and Mercurial's delta says what the blob shares with an earlier one.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ConvertError;
-use super::damage::{Broken, FileProblem};
+use super::damage::{Broken, BrokenNumbers};
 use super::engine::Input;
+use super::flaw::{FileProblem, Flaw, check_file};
 use super::placeholder::{Placeholder, PlaceholderKind};
 use super::plan::{Plan, WantedFile};
-use crate::base::{Fault, HasFault, Limits, RepoPath, RepoPathBuf};
+use crate::base::{Limits, RepoPath, RepoPathBuf};
 use crate::git::sink::{Copied, Likeness, NewObject, ObjectSink, ObjectWriter};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
-use crate::hg::filelog::{copied_from, is_tombstone, metadata_length};
-use crate::hg::revlog::{Delta, Revlog, RevlogError, check_node};
+use crate::hg::filelog::copied_from;
+use crate::hg::revlog::{Delta, Revlog, RevlogError};
 
 /// What the wanted file revisions are, by their numbers in [`Plan::files`].
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ pub(super) struct Files {
     /// Those that became placeholders, by path and node.
     pub placeholders: Vec<Placeholder>,
     /// Why they did.
-    pub broken: Vec<(u32, FileProblem)>,
+    pub broken: BrokenNumbers,
 }
 
 /// One file revision, converted.
@@ -44,7 +44,10 @@ struct Done {
 struct Share {
     done: Vec<Done>,
     placeholders: Vec<Placeholder>,
-    broken: Vec<(u32, FileProblem)>,
+    /// What the placeholders stand for.
+    stood_for: BrokenNumbers,
+    /// What is broken, and nothing may stand for it.
+    lost: BrokenNumbers,
 }
 
 /// Writes all blobs of the plan to `sink`. Looks at every file revision before it says that some are
@@ -77,8 +80,9 @@ pub(super) fn convert_files(
         std::iter::once(mine).chain(theirs.collect::<Vec<_>>()).collect()
     });
     let mut files = Files { blobs: vec![ObjectId::NULL; plan.files.len()], ..Files::default() };
+    let mut all_lost = BrokenNumbers::default();
     for share in results {
-        let Share { done, placeholders, broken } = share?;
+        let Share { done, placeholders, stood_for, lost } = share?;
         for Done { number, id, copied_from } in done {
             if let Some(slot) = files.blobs.get_mut(number as usize) {
                 *slot = id;
@@ -86,11 +90,11 @@ pub(super) fn convert_files(
             files.copied_from.extend(copied_from.map(|from| (number, from)));
         }
         files.placeholders.extend(placeholders);
-        files.broken.extend(broken);
+        files.broken.extend(stood_for);
+        all_lost.extend(lost);
     }
-    if files.broken.len() > files.placeholders.len() {
-        files.broken.retain(|(_, problem)| !problem.always_stood_for());
-        return Err(ConvertError::Files(Broken::files(input, plan, files.broken)));
+    if !all_lost.is_empty() {
+        return Err(ConvertError::Files(Broken::files(input, plan, all_lost)));
     }
     files.placeholders.sort_unstable();
     Ok(files)
@@ -130,29 +134,33 @@ fn convert_path(
     let wanted = files.iter().filter_map(|n| Some((*n, plan.files.get(*n as usize)?)));
     let Some((_, first)) = wanted.clone().next() else { return Ok(()) };
     let path: &RepoPath = plan.paths.get(first.path as usize).ok_or(ConvertError::Worker)?.as_ref();
-    let unreadable = |file: &WantedFile, source: RevlogError| match source.fault() {
-        Fault::Corrupt | Fault::Unsupported => Ok(FileProblem::Damaged(Arc::new(source))),
-        _ => Err(ConvertError::File {
+    let flaw = |file: &WantedFile, (kind, error)| {
+        Flaw::of(kind, error).map_err(|source| ConvertError::File {
             path: path.to_owned(),
             changeset: input.changelog.node(file.changeset),
             source,
-        }),
+        })
     };
     let filelog = match input.filelogs.filelog(path) {
-        Ok(filelog) => filelog.ok_or(FileProblem::Missing),
-        Err(error) => Err(unreadable(first, error)?),
+        Ok(filelog) => filelog.ok_or(Flaw::MISSING),
+        Err(error) => Err(flaw(first, (PlaceholderKind::Damaged, error))?),
     };
     let empty = Revlog::empty("", &Limits::default());
     let revlog = filelog.as_ref().unwrap_or(&empty);
     let mut revs = Vec::with_capacity(files.len());
     let mut broken = Vec::new();
     for (number, file) in wanted {
-        let kept = input.placeholders.kind(path, file.node);
-        match (kept, &filelog, revlog.rev(file.node)) {
-            (Some(kind), ..) => broken.push((number, file, kind, FileProblem::Kept)),
-            (None, Err(problem), _) => broken.push((number, file, DAMAGED, problem.clone())),
-            (None, Ok(_), None) => broken.push((number, file, DAMAGED, FileProblem::Missing)),
-            (None, Ok(_), Some(rev)) => revs.push((rev, number, file)),
+        if let Some(kind) = input.placeholders.kind(path, file.node) {
+            broken.push((number, file, Flaw { kind, problem: FileProblem::Kept }));
+        } else if let Some(flaw) = plan.flaws.get(&number) {
+            // Trees were planned without it: it stays lost, even if it can be read now.
+            broken.push((number, file, flaw.clone()));
+        } else {
+            match (&filelog, revlog.rev(file.node)) {
+                (Err(flaw), _) => broken.push((number, file, flaw.clone())),
+                (Ok(_), None) => broken.push((number, file, Flaw::MISSING)),
+                (Ok(_), Some(rev)) => revs.push((rev, number, file)),
+            }
         }
     }
     revs.sort_unstable_by_key(|(rev, ..)| *rev);
@@ -164,25 +172,24 @@ fn convert_path(
             Ok((id, copied_from)) => share.done.push(Done { number, id, copied_from }),
             Err(WalkError::Write(error)) => return Err(error),
             Err(WalkError::Read(kind, error)) => {
-                broken.push((number, file, kind, unreadable(file, error)?));
+                broken.push((number, file, flaw(file, (kind, error))?));
             }
         }
         input.progress.advance(1);
     }
-    for (number, file, kind, problem) in broken {
-        share.broken.push((number, problem.clone()));
-        let is_kept = matches!(problem, FileProblem::Kept);
-        if is_kept || input.skip_damaged || kind == PlaceholderKind::Censored {
-            let placeholder = Placeholder { path: path.to_owned(), node: file.node, kind };
-            let id = walk.place(&placeholder, file.in_tree)?;
-            share.done.push(Done { number, id, copied_from: None });
-            share.placeholders.push(placeholder);
+    for (number, file, flaw) in broken {
+        if !input.skip_damaged && !flaw.is_stood_for() {
+            share.lost.add(path, number, flaw.problem);
+            continue;
         }
+        let placeholder = Placeholder { path: path.to_owned(), node: file.node, kind: flaw.kind };
+        let id = walk.place(&placeholder, file.in_tree)?;
+        share.done.push(Done { number, id, copied_from: None });
+        share.placeholders.push(placeholder);
+        share.stood_for.add(path, number, flaw.problem);
     }
     Ok(())
 }
-
-const DAMAGED: PlaceholderKind = PlaceholderKind::Damaged;
 
 /// An error of one revision, before its file is known, and what a placeholder for it would be.
 enum WalkError {
@@ -192,7 +199,7 @@ enum WalkError {
 
 impl From<RevlogError> for WalkError {
     fn from(error: RevlogError) -> Self {
-        Self::Read(DAMAGED, error)
+        Self::Read(PlaceholderKind::Damaged, error)
     }
 }
 
@@ -214,14 +221,8 @@ impl Walk<'_, '_> {
     ) -> Result<(ObjectId, Option<RepoPathBuf>), WalkError> {
         let revlog: &Revlog = self.reader.revlog();
         let (text, delta) = self.reader.text_and_delta(rev)?;
-        check_node(revlog, rev, &text).map_err(|error| match error.is_censored() {
-            // Not everything with the flag is: a flipped bit makes nothing of a sound revision.
-            true if is_tombstone(&text) => WalkError::Read(PlaceholderKind::Censored, error),
-            true => revlog.malformed(rev, "it is marked as censored, and was not").into(),
-            false => error.into(),
-        })?;
-        let metadata = metadata_length(&text)
-            .ok_or_else(|| revlog.malformed(rev, "its copy metadata does not end"))?;
+        let metadata =
+            check_file(revlog, rev, &text).map_err(|(kind, error)| WalkError::Read(kind, error))?;
         let contents = text.get(metadata..).unwrap_or_default();
         let id = ObjectId::of(ObjectKind::Blob, contents);
         let copied_from =

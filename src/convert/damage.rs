@@ -1,14 +1,14 @@
 //! What of a source cannot be read: which file revisions and changesets, and who needs them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::Arc;
 
 use super::ConvertError;
 use super::engine::Input;
+pub use super::flaw::FileProblem;
 use super::plan::{Plan, Planned};
 use crate::base::fault::one_line;
-use crate::base::{Fault, HasFault, RepoPathBuf};
+use crate::base::{Fault, HasFault, RepoPath, RepoPathBuf};
 use crate::hg::manifest::diff;
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Node, Rev, RevSet};
@@ -31,36 +31,6 @@ pub struct BrokenFile {
     pub problem: FileProblem,
     /// Who has it.
     pub needed_by: NeededBy,
-}
-
-/// What is wrong with a file revision.
-#[derive(Clone, Debug)]
-pub enum FileProblem {
-    /// The source has no such revision.
-    Missing,
-    /// It, or the whole history of its file, is damaged, or in a form that we do not read, or
-    /// censored.
-    Damaged(Arc<RevlogError>),
-    /// An earlier run made a placeholder for it.
-    Kept,
-}
-
-impl FileProblem {
-    /// Whether there is a placeholder for it whatever the options say.
-    pub(super) fn always_stood_for(&self) -> bool {
-        match self {
-            Self::Damaged(error) => error.is_censored(),
-            Self::Kept => true,
-            Self::Missing => false,
-        }
-    }
-
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Damaged(error) => error.fault(),
-            Self::Missing | Self::Kept => Fault::Corrupt,
-        }
-    }
 }
 
 /// The changesets of a run that need something.
@@ -170,10 +140,12 @@ impl<T> Default for Broken<T> {
 }
 
 impl<T> Broken<T> {
-    fn new(mut all: Vec<T>) -> Self {
-        let count = all.len();
-        all.truncate(MAX_TOLD);
-        Self { first: all, count }
+    /// Adds one that comes after all those that are there.
+    fn push(&mut self, broken: T) {
+        self.count += 1;
+        if self.first.len() < MAX_TOLD {
+            self.first.push(broken);
+        }
     }
 }
 
@@ -190,25 +162,16 @@ impl<T: fmt::Display> fmt::Display for Broken<T> {
 }
 
 impl Broken<BrokenFile> {
-    /// Those in `files`, sorted, with the changesets of the run that need them. The numbers are
-    /// those in [`Plan::files`].
-    pub(super) fn files(
-        input: &Input<'_>,
-        plan: &Plan,
-        mut files: Vec<(u32, FileProblem)>,
-    ) -> Self {
-        let file = |number: u32| plan.files.get(number as usize);
-        let path = |number: u32| file(number).and_then(|file| plan.paths.get(file.path as usize));
-        files.sort_by_key(|(number, _)| (path(*number), *number));
-        let count = files.len();
-        files.truncate(MAX_TOLD);
-        let numbers: Vec<u32> = files.iter().map(|(number, _)| *number).collect();
+    /// Those in `files`, with the changesets of the run that need them.
+    pub(super) fn files(input: &Input<'_>, plan: &Plan, files: BrokenNumbers) -> Self {
+        let numbers: Vec<u32> = files.first.keys().map(|(_, number)| *number).collect();
         let needed = needed_by(input, plan, &numbers);
-        let broken = files.into_iter().zip(needed).filter_map(|((number, problem), needed_by)| {
-            let (path, node) = (path(number)?.clone(), file(number)?.node);
+        let told = files.first.into_iter().zip(needed);
+        let broken = told.filter_map(|(((path, number), problem), needed_by)| {
+            let node = plan.files.get(number as usize)?.node;
             Some(BrokenFile { path, node, problem, needed_by })
         });
-        Self { first: broken.collect(), count }
+        Self { first: broken.collect(), count: files.count }
     }
 
     /// What to say of each, once there is a placeholder for it.
@@ -233,12 +196,52 @@ impl Broken<BrokenFile> {
 
     /// Damage counts more than what we only do not read.
     pub(super) fn fault(&self) -> Fault {
-        worst(self.first.iter().map(|file| file.problem.fault()))
+        worst(self.first.iter().map(|file| match &file.problem {
+            FileProblem::Damaged(error) => error.fault(),
+            FileProblem::Missing | FileProblem::Kept => Fault::Corrupt,
+        }))
     }
 }
 
 fn worst(faults: impl Iterator<Item = Fault>) -> Fault {
     faults.reduce(|a, b| if b == Fault::Corrupt { b } else { a }).unwrap_or(Fault::Corrupt)
+}
+
+/// The broken files of a run while it goes on: the first ones by path, and how many there are. A
+/// repository may have millions.
+#[derive(Debug, Default)]
+pub(super) struct BrokenNumbers {
+    /// What is wrong with each, by its path and its number in [`Plan::files`].
+    first: BTreeMap<(RepoPathBuf, u32), FileProblem>,
+    count: usize,
+}
+
+impl BrokenNumbers {
+    /// Adds the file with this number in [`Plan::files`].
+    pub(super) fn add(&mut self, path: &RepoPath, number: u32, problem: FileProblem) {
+        self.count += 1;
+        self.keep((path.to_owned(), number), problem);
+    }
+
+    /// Adds all that are in another one.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.count += other.count;
+        for (key, problem) in other.first {
+            self.keep(key, problem);
+        }
+    }
+
+    fn keep(&mut self, key: (RepoPathBuf, u32), problem: FileProblem) {
+        self.first.insert(key, problem);
+        if self.first.len() > MAX_TOLD {
+            self.first.pop_last();
+        }
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
 }
 
 /// The changesets whose trees have each of these files, or that introduced them.
@@ -292,7 +295,7 @@ fn needed_by_each(input: &Input<'_>, plan: &Plan, numbers: &[u32]) -> Vec<Needed
 pub(super) fn survey(input: &Input<'_>) -> Result<Broken<BrokenChangeset>, ConvertError> {
     let mut changesets = input.changelog.reader();
     let mut manifests = input.manifests.reader();
-    let mut broken = Vec::new();
+    let mut broken = Broken::default();
     for &rev in input.changesets {
         input.interrupt.check()?;
         let read = changesets.changeset(rev).and_then(|changeset| {
@@ -309,14 +312,13 @@ pub(super) fn survey(input: &Input<'_>) -> Result<Broken<BrokenChangeset>, Conve
             Err(error) => broken.push((rev, HistoryProblem::Damaged(error))),
         }
     }
-    let mut broken = Broken::new(broken);
-    let first = std::mem::take(&mut broken.first);
+    let Broken { first, count } = broken;
     let tell = |(rev, problem)| BrokenChangeset {
         node: input.changelog.node(rev),
         problem,
         descendants: descendants(input, rev),
     };
-    Ok(Broken { first: first.into_iter().map(tell).collect(), count: broken.count })
+    Ok(Broken { first: first.into_iter().map(tell).collect(), count })
 }
 
 /// How many changesets of the run descend from `rev`.

@@ -39,17 +39,6 @@ pub enum ConvertError {
         #[source]
         source: RevlogError,
     },
-    /// A manifest names a file revision that is not there, without which it is not known what else
-    /// there is.
-    #[error("find revision {node} of the file {path:?}: the source has no such revision")]
-    NoFile {
-        /// The file.
-        path: RepoPathBuf,
-        /// The missing revision.
-        node: Node,
-        /// The changeset that needs it.
-        changeset: Node,
-    },
     /// A tree cannot be built.
     #[error("build the tree of changeset {changeset}")]
     Tree {
@@ -96,7 +85,7 @@ impl HasFault for ConvertError {
             Self::History(error) => error.fault(),
             Self::File { source, .. } => source.fault(),
             Self::Target { source } => source.fault(),
-            Self::NoManifest { .. } | Self::NoFile { .. } => Fault::Corrupt,
+            Self::NoManifest { .. } => Fault::Corrupt,
             Self::Changesets(broken) => broken.fault(),
             Self::Files(broken) => broken.fault(),
             Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
@@ -115,7 +104,7 @@ impl HasFault for ConvertError {
             Self::Changesets(_) => Some(changesets_hint()),
             Self::Files(broken) => Some(broken.hint()),
             Self::Target { source } => source.hint(),
-            Self::NoManifest { .. } | Self::NoFile { .. } => {
+            Self::NoManifest { .. } => {
                 Some("`hg verify` on the source shows all that is damaged".to_owned())
             }
             Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {

@@ -7,6 +7,7 @@ mod commits;
 pub mod damage;
 pub mod engine;
 mod error;
+mod flaw;
 pub mod graft;
 pub mod identity;
 pub mod idmap;

@@ -1,6 +1,7 @@
 //! Which names of a source become references, and what the main branch follows.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -86,17 +87,26 @@ pub struct SourceRefs {
     pub notes: Vec<String>,
     /// Whether the table of branches is worth saving.
     pub table_grew: bool,
+    /// The revisions of `.hgtags` that cannot be read, and were skipped.
+    pub skipped: Vec<Node>,
 }
 
 /// The references that `source` asks for. Reads the served changesets that `table` does not have. A
-/// placeholder for `.hgtags` has no tags.
+/// placeholder for `.hgtags` has no tags; with `skip_damaged`, neither has what cannot be read.
 pub fn source_refs(
     source: &Repository,
     naming: &RefNaming,
-    placeholders: &Placeholders,
+    (placeholders, skip_damaged): (&Placeholders, bool),
     table: &mut BranchTable,
 ) -> Result<SourceRefs, RevlogError> {
-    let lost = |node| placeholders.kind(TAGS.into(), node).is_some();
+    let skipped = RefCell::new(BTreeSet::new());
+    let lost = |node| {
+        let is_kept = placeholders.kind(TAGS.into(), node).is_some();
+        if skip_damaged && !is_kept {
+            skipped.borrow_mut().insert(node);
+        }
+        is_kept || skip_damaged
+    };
     let names = source.names(table, naming.topics.is_some(), &lost)?;
     let table_grew = names.table_grew;
     let mut notes: Vec<_> = names.tags.notes.iter().map(ToString::to_string).collect();
@@ -105,6 +115,10 @@ pub fn source_refs(
     let unknown = names.tags.unknown.iter().filter(|(tag, _)| selection.has(NameKind::Tag, tag));
     notes.extend(unknown.map(|(tag, node)| {
         format!("left out the tag {tag:?}: its changeset {} is not served", node.short())
+    }));
+    let skipped = skipped.into_inner();
+    notes.extend(skipped.iter().map(|n| {
+        format!("left out the tags in revision {n} of {TAGS:?}: it is damaged or missing")
     }));
     let node = |rev: Rev| source.changelog().node(rev);
     let main = main(source, &names, &naming.main).map(node);
@@ -135,7 +149,8 @@ pub fn source_refs(
         tags: tags.map(|(name, node)| (BString::from(name.as_str()), *node)).collect(),
         closed: closed.collect(),
     };
-    Ok(SourceRefs { wanted: name_refs(&names, naming), notes, table_grew })
+    let wanted = name_refs(&names, naming);
+    Ok(SourceRefs { wanted, notes, table_grew, skipped: skipped.into_iter().collect() })
 }
 
 /// What the main branch follows.

@@ -10,13 +10,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::ConvertError;
 use super::clashes::{Hidden, clashes, may_clash};
 use super::engine::Input;
+use super::flaw::Flaw;
 use super::left_out::Collector;
 use super::places::{Places, Spot, mode};
 use super::submodules::SubmoduleHistory;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::ObjectId;
 use crate::git::tree::{Mode, TreeSource};
-use crate::hg::manifest::{Change, Line, Manifest, ManifestReader, Manifests, diff};
+use crate::hg::manifest::{Change, Manifest, ManifestReader, Manifests, diff};
 use crate::hg::revlog::{RevlogError, Text};
 use crate::hg::{Changeset, Node, Rev};
 
@@ -31,9 +32,12 @@ pub(super) struct Plan {
     pub trees: Vec<TreePlan>,
     /// The edits of all trees, one after the other.
     pub edits: Vec<PlannedEdit>,
-    /// The file revisions, in [`Plan::files`], that each changeset introduced, one changeset after
-    /// the other. Only for identities that record copies.
+    /// The file revisions, in [`Plan::files`], that each changeset needs whether they are in its tree
+    /// or not, one changeset after the other: those that it introduced, for identities that record
+    /// copies, and those that would say which submodules it has, if they could be read.
     pub introduced: Vec<u32>,
+    /// What is wrong with the latter.
+    pub flaws: HashMap<u32, Flaw>,
     /// Further blobs: what was made from several files.
     pub made: Vec<Vec<u8>>,
     /// What has no place in Git.
@@ -141,7 +145,11 @@ impl<'p> Planner<'p> {
             clashing: HashSet::new(),
             looked_at: HashSet::new(),
             existing,
-            submodules: SubmoduleHistory::new(input.rules.identity, input.filelogs),
+            submodules: SubmoduleHistory::new(
+                input.rules.identity,
+                input.filelogs,
+                input.placeholders,
+            ),
         }
     }
 
@@ -202,7 +210,8 @@ impl<'p> Planner<'p> {
         }
         let mut delta = Delta { rev, manifest, old: &old, new: &new };
         let mut changes = self.changes(delta)?;
-        let introduced = self.introduced(&changes, delta, changeset, parents.get(1))?;
+        let first_introduced = self.plan.introduced.len();
+        self.introduced(&changes, delta, changeset, parents.get(1))?;
         if let Some(listed) = self.listed(changeset, base.is_none()) {
             changes.retain(|change| listed.contains(change.path()));
         }
@@ -235,6 +244,7 @@ impl<'p> Planner<'p> {
             self.clashing.insert(changeset.manifest);
         }
         let (base, edits) = (base.map(|(base, _)| base), self.settle(start));
+        let introduced = self.plan.introduced.len() - first_introduced;
         self.plan.trees.push(TreePlan { base, edits, introduced });
         Ok(())
     }
@@ -332,7 +342,7 @@ impl<'p> Planner<'p> {
                 let mode = mode(line.kind);
                 match self.places.spot(path, number, mode) {
                     Spot::At(_) => {
-                        Some((mode, Planned::File(self.file_number(rev, number, line, true))))
+                        Some((mode, Planned::File(self.wanted_file(rev, number, line.node, true))))
                     }
                     Spot::Nowhere => None,
                     Spot::LeftOut(why) => {
@@ -348,10 +358,11 @@ impl<'p> Planner<'p> {
         }
     }
 
-    fn file_number(&mut self, changeset: Rev, path: u32, line: Line<'_>, in_tree: bool) -> u32 {
+    /// The number of a file revision, which is wanted from now on.
+    fn wanted_file(&mut self, changeset: Rev, path: u32, node: Node, in_tree: bool) -> u32 {
         let files = &mut self.plan.files;
-        let number = *self.file_numbers.entry((path, line.node)).or_insert_with(|| {
-            files.push(WantedFile { path, node: line.node, changeset, in_tree });
+        let number = *self.file_numbers.entry((path, node)).or_insert_with(|| {
+            files.push(WantedFile { path, node, changeset, in_tree });
             u32::try_from(files.len() - 1).unwrap_or(u32::MAX)
         });
         if let Some(file) = files.get_mut(number as usize) {

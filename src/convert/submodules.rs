@@ -1,7 +1,11 @@
 //! Submodules along a history: what each changeset's tree has beside the files of its manifest.
 
+mod contents;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+
+use contents::{Contents, Lost, SubrepoFiles};
 
 use super::ConvertError;
 use super::identity::submodules::{
@@ -9,14 +13,14 @@ use super::identity::submodules::{
     SubrepoStep,
 };
 use super::identity::{Identity, Place};
+use super::placeholder::Placeholders;
 use super::places::mode;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree::{Mode, TreeSource};
 use crate::git::tree_path::entry_at;
 use crate::git::{ObjectId, ObjectKind};
-use crate::hg::filelog::contents;
 use crate::hg::manifest::{FileKind, Manifest};
-use crate::hg::revlog::{Revlog, RevlogError, Text};
+use crate::hg::revlog::Text;
 use crate::hg::subrepo::{STATE, SUB, SubrepoError, subrepositories};
 use crate::hg::{Changeset, Node, Repository, Rev};
 
@@ -51,12 +55,19 @@ pub(super) struct Brought {
     pub without: Without,
 }
 
+/// Why the subrepositories of a changeset are not read.
+enum Stop {
+    /// Something that they are said in cannot be read.
+    Lost,
+    Error(ConvertError),
+}
+
 /// The submodules of all changesets so far.
 pub(super) struct SubmoduleHistory<'h> {
     identity: &'static dyn Identity,
     rules: &'static dyn SubmoduleRules,
     source: &'h Repository,
-    filelogs: HashMap<RepoPathBuf, Option<Revlog>>,
+    files: SubrepoFiles<'h>,
     states: HashMap<Rev, Arc<Known>>,
 }
 
@@ -97,9 +108,20 @@ fn change(before: Option<File>, after: Option<File>) -> Option<FileChange> {
 impl<'h> SubmoduleHistory<'h> {
     /// The history of `source` under `identity`, nothing of it looked at yet; `None` if the identity
     /// makes no submodules.
-    pub(super) fn new(identity: &'static dyn Identity, source: &'h Repository) -> Option<Self> {
+    pub(super) fn new(
+        identity: &'static dyn Identity,
+        source: &'h Repository,
+        placeholders: &'h Placeholders,
+    ) -> Option<Self> {
         let rules = identity.submodules()?;
-        Some(Self { identity, rules, source, filelogs: HashMap::new(), states: HashMap::new() })
+        let files = SubrepoFiles::new(source, placeholders);
+        Some(Self { identity, rules, source, files, states: HashMap::new() })
+    }
+
+    /// What could not be read since this was asked the last time. A changeset that needs it has no
+    /// submodules.
+    pub(super) fn take_lost(&mut self) -> Vec<Lost> {
+        self.files.take_lost()
     }
 
     /// Adds a changeset with the manifest of this text. Changesets come in revision order.
@@ -127,7 +149,10 @@ impl<'h> SubmoduleHistory<'h> {
             (subs, brought.without) = self.git_subrepositories(rev, manifest)?;
             contents = match subs.is_empty() {
                 true => None,
-                false => self.contents(rev, manifest, MODULES.into())?,
+                false => match self.contents(rev, manifest, MODULES.into())? {
+                    Some(Contents::Read(text)) => Some(text),
+                    Some(Contents::Placeholder(_)) | None => None,
+                },
             };
             (step.subrepositories, step.contents) = (&subs, contents.as_deref());
         }
@@ -232,8 +257,11 @@ impl<'h> SubmoduleHistory<'h> {
             (None, Some(_)) => Modules::Nothing,
             (Some((there, id)), None) => Modules::Made(there, id),
             (Some((there, id)), Some((_, kind))) => {
-                let text = self.contents(rev, &earlier.manifest, MODULES.into())?;
-                let blob = ObjectId::of(ObjectKind::Blob, &text.unwrap_or_default());
+                let text = match self.contents(rev, &earlier.manifest, MODULES.into())? {
+                    Some(Contents::Read(text) | Contents::Placeholder(text)) => text,
+                    None => Vec::new(),
+                };
+                let blob = ObjectId::of(ObjectKind::Blob, &text);
                 match (blob, mode(kind)) == (id, there) {
                     true => Modules::Tracked,
                     false => Modules::Made(there, id),
@@ -250,14 +278,23 @@ impl<'h> SubmoduleHistory<'h> {
         rev: Rev,
         manifest: &[u8],
     ) -> Result<(Vec<GitSubrepository>, Without), ConvertError> {
-        let read = subrepositories(&mut |path| self.contents(rev, manifest, path));
-        let all = match read {
+        let mut read = |path: &RepoPath| match self.contents(rev, manifest, path) {
+            Ok(Some(Contents::Read(text))) => Ok(Some(text)),
+            Ok(Some(Contents::Placeholder(_))) => Err(Stop::Lost),
+            Ok(None) => Ok(None),
+            Err(error) => Err(Stop::Error(error)),
+        };
+        let without = |why| Ok((Vec::new(), vec![(SUB.into(), why)]));
+        let all = match subrepositories(&mut read) {
             Ok(all) => all,
-            Err(SubrepoError::Read(error)) => return Err(error),
+            Err(SubrepoError::Read(Stop::Error(error))) => return Err(error),
+            Err(SubrepoError::Read(Stop::Lost)) => {
+                return without("names subrepositories, and it or .hgsubstate cannot be read");
+            }
             Err(SubrepoError::Malformed(_)) => {
-                let why =
-                    "names subrepositories, and something in it or in .hgsubstate makes no sense";
-                return Ok((Vec::new(), vec![(SUB.into(), why)]));
+                return without(
+                    "names subrepositories, and something in it or in .hgsubstate makes no sense",
+                );
             }
         };
         let (mut of_git, mut without) = (Vec::new(), Vec::new());
@@ -282,25 +319,11 @@ impl<'h> SubmoduleHistory<'h> {
         rev: Rev,
         manifest: &[u8],
         path: &RepoPath,
-    ) -> Result<Option<Vec<u8>>, ConvertError> {
+    ) -> Result<Option<Contents>, ConvertError> {
         let Some(line) = Manifest::new(manifest).file(path) else { return Ok(None) };
         let changeset = self.node(rev);
-        let damaged =
-            |source: RevlogError| ConvertError::File { path: path.to_owned(), changeset, source };
-        if !self.filelogs.contains_key(path) {
-            let filelog = self.source.filelog(path).map_err(damaged)?;
-            self.filelogs.insert(path.to_owned(), filelog);
-        }
-        let filelog = self.filelogs.get(path).and_then(Option::as_ref);
-        let found = filelog.and_then(|filelog| Some((filelog, filelog.rev(line.node)?)));
-        let (filelog, rev) = found.ok_or_else(|| ConvertError::NoFile {
-            path: path.to_owned(),
-            node: line.node,
-            changeset,
-        })?;
-        let text = filelog.reader().text(rev).map_err(damaged)?;
-        // What is wrong with its metadata is told by whoever converts it.
-        Ok(Some(contents(&text).unwrap_or_default().to_vec()))
+        let error = |source| ConvertError::File { path: path.to_owned(), changeset, source };
+        self.files.contents(path, line.node).map(Some).map_err(error)
     }
 
     fn node(&self, rev: Rev) -> Node {

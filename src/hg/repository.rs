@@ -154,8 +154,8 @@ impl Repository {
     }
 
     /// The names of what it serves. Reads the served changesets that `table` does not have, and the
-    /// tags of every head; with `topics` also all that is draft. Where `lost` says so of a revision of
-    /// `.hgtags`, it may be unreadable, and has no tags.
+    /// tags of every head; with `topics` also all that is draft. A revision of `.hgtags` that cannot be
+    /// read has no tags if `lost` says so, which is asked of no other.
     ///
     /// A draft changeset with a topic is a head of the topic then, and never of its named branch.
     pub fn names(
@@ -206,12 +206,14 @@ impl Repository {
             let line = Manifest::new(&text).file(TAGS.into());
             files.extend(line.map(|line| line.node).filter(|node| !node.is_null()));
         }
-        // With its whole history lost there is nothing to read.
-        if files.iter().all(|node| lost(*node)) {
+        if files.is_empty() {
             return Ok(Tags::default());
         }
-        let filelog = self.filelog(TAGS.into())?;
-        let filelog = filelog.unwrap_or_else(|| Revlog::empty(TAGS, &self.limits));
+        let filelog = match self.filelog(TAGS.into()) {
+            // With its whole history lost there is nothing to read.
+            Err(_) if files.iter().all(|node| lost(*node)) => return Ok(Tags::default()),
+            opened => opened?.unwrap_or_else(|| Revlog::empty(TAGS, &self.limits)),
+        };
         let mut reader = filelog.reader();
         let mut texts = Vec::new();
         for node in files {

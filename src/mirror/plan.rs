@@ -171,8 +171,8 @@ impl Planner<'_> {
     fn plan(&self, target: Option<&[Reference]>) -> Result<SyncPlan, SyncError> {
         let MirrorOptions { name, source, target: to, convert, .. } = self.options;
         let mut table = self.snapshot.branch_table(self.source.changelog());
-        let names =
-            source_refs(self.source, &convert.naming, self.snapshot.placeholders(), &mut table)?;
+        let skipping = (self.snapshot.placeholders(), convert.skip_damaged);
+        let names = source_refs(self.source, &convert.naming, skipping, &mut table)?;
         let view_notes = self.source.view().notes().iter().map(ToString::to_string);
         Ok(SyncPlan {
             name: name.clone(),

@@ -24,6 +24,8 @@ use crate::git::repository::RefEdit;
 use crate::git::sink::ObjectSink;
 use crate::git::staging::Staging;
 use crate::git::{BareRepository, ObjectId, Reference};
+use crate::hg::repository::TAGS;
+use crate::hg::revlog::RevlogError;
 use crate::hg::{Repository, Rev};
 
 /// Up to this many new changesets are staged in memory; more are written to a pack directly.
@@ -263,7 +265,12 @@ impl<'r> Run<'r> {
     ) -> Result<(WantedRefs, Vec<String>), SyncError> {
         let changelog = self.source().changelog();
         let mut table = workspace.branch_table(changelog);
-        let refs = source_refs(self.source(), &self.options.naming, placeholders, &mut table)?;
+        let skipping = (placeholders, self.options.skip_damaged);
+        let refs = source_refs(self.source(), &self.options.naming, skipping, &mut table)?;
+        // What only looks damaged, because somebody writes to the source, is not skipped.
+        if let Some(&node) = refs.skipped.first().filter(|_| !self.attempt.is_calm()) {
+            return Err(RevlogError::Missing { file: TAGS.to_owned(), node }.into());
+        }
         if refs.table_grew {
             workspace.save_branch_table(&table, changelog)?;
         }

@@ -30,9 +30,10 @@ pub fn verify(
     compare_references(options, &workspace, &mut report)?;
     if let Some(path) = options.target.url.local_path() {
         let limits = &options.convert.limits;
-        let (_, flaws) = verify_objects(path, limits, progress, interrupt)?;
-        let told = flaws.into_iter().map(|flaw| format!("at the target: {flaw}"));
+        let there = verify_objects(path, limits, progress, interrupt)?;
+        let told = there.differences.into_iter().map(|flaw| format!("at the target: {flaw}"));
         report.differences.extend(told);
+        report.more += there.more;
     }
     Ok(report)
 }

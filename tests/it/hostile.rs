@@ -6,3 +6,4 @@ mod history;
 mod names;
 mod revlog;
 mod store;
+mod subrepos;

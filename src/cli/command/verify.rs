@@ -67,6 +67,9 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     for difference in &report.differences {
         ui.result(difference);
     }
+    if report.more > 0 {
+        ui.result(&format!("and {} more", report.more));
+    }
     for note in &report.notes {
         ui.say(&format!("  note: {note}"));
     }
@@ -96,7 +99,7 @@ pub(super) fn compare(
 
 /// What was compared, and what came out.
 pub(super) fn summary(report: &VerifyReport) -> String {
-    let found = match report.differences.len() {
+    let found = match report.differences.len() + report.more {
         0 => "no difference".to_owned(),
         n => count(n as u64, "difference", "differences"),
     };

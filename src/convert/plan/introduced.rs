@@ -11,18 +11,17 @@ use crate::hg::{Changeset, Node, Rev};
 
 impl Planner<'_> {
     /// Plans to read what the changeset introduced: the file revisions that it lists and neither
-    /// parent has. Returns how many there are.
+    /// parent has.
     pub(super) fn introduced(
         &mut self,
         changes: &[Change<'_>],
         delta: Delta<'_>,
         changeset: &Changeset,
         second: Option<&(Rev, Node)>,
-    ) -> Result<usize, ConvertError> {
+    ) -> Result<(), ConvertError> {
         if !self.input.rules.identity.records_copies() {
-            return Ok(0);
+            return Ok(());
         }
-        let start = self.plan.introduced.len();
         let other = match second {
             Some((parent, manifest)) => self.manifest_text(*manifest, *parent)?.1,
             None => Text::default(),
@@ -35,10 +34,10 @@ impl Planner<'_> {
             let (Change::Added(line) | Change::Modified(line)) = *change else { continue };
             if listed.contains(line.path) && !has(delta.old, line) && !has(&other, line) {
                 let path = self.places.number(line.path);
-                let file = self.file_number(delta.rev, path, line, false);
+                let file = self.wanted_file(delta.rev, path, line.node, false);
                 self.plan.introduced.push(file);
             }
         }
-        Ok(self.plan.introduced.len() - start)
+        Ok(())
     }
 }

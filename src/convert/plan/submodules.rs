@@ -32,6 +32,12 @@ impl<'p> Planner<'p> {
             None => Overlay::new(),
         };
         let (after, without) = history.overlay(rev, new, earlier)?;
+        for lost in history.take_lost() {
+            let path = self.places.number(lost.path.as_ref());
+            let file = self.wanted_file(rev, path, lost.node, false);
+            self.plan.flaws.insert(file, lost.flaw);
+            self.plan.introduced.push(file);
+        }
         self.submodules = Some(history);
         self.plan.made.extend(brought.made);
         let node = self.input.changelog.node(rev);

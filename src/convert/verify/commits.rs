@@ -14,6 +14,7 @@ use crate::convert::refs::WantedRef;
 use crate::git::ObjectId;
 use crate::git::reference::by_name;
 use crate::hg::manifest::Manifest;
+use crate::hg::repository::TAGS;
 use crate::hg::revlog::Text;
 use crate::hg::{BranchTable, Changeset, Node, Rev, RevSet};
 
@@ -88,8 +89,16 @@ pub(super) fn compare(
 /// The references that the source asks for.
 fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<WantedRef> {
     let naming = &context.options.naming;
-    match source_refs(context.source, naming, &context.placeholders, &mut BranchTable::default()) {
-        Ok(refs) => refs.wanted.refs,
+    // What can be read is compared, whatever else there is.
+    let skipping = (&context.placeholders, true);
+    match source_refs(context.source, naming, skipping, &mut BranchTable::default()) {
+        Ok(refs) => {
+            for node in refs.skipped.iter().filter(|_| !context.options.skip_damaged) {
+                let node = node.short();
+                differences.add(format!("the source has no sound revision {node} of {TAGS:?}"));
+            }
+            refs.wanted.refs
+        }
         Err(error) => {
             differences.add_error(&error);
             Vec::new()

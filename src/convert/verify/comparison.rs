@@ -60,7 +60,11 @@ impl<'c> Comparison<'c> {
             replay: Replay::if_needed(context, blobs)?,
             history: History::new(context.source.changelog()),
             manifests: context.source.manifests().reader(),
-            submodules: SubmoduleHistory::new(context.rules.identity, context.source),
+            submodules: SubmoduleHistory::new(
+                context.rules.identity,
+                context.source,
+                &context.placeholders,
+            ),
         })
     }
 
@@ -158,6 +162,8 @@ impl<'c> Comparison<'c> {
         // All changesets are gone through here: none is of an earlier run.
         let earlier = &mut |_| Ok(None);
         submodules.add(rev, changeset, manifest, earlier)?;
+        // Whoever reads the files says what is wrong with them.
+        drop(submodules.take_lost());
         Ok(submodules.overlay(rev, manifest, earlier)?.0)
     }
 

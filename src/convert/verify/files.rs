@@ -17,6 +17,9 @@ use crate::hg::store::fncache::Fncache;
 use crate::hg::store::read_bounded;
 use crate::hg::{Node, Repository, Rev};
 
+/// How many placeholders are told; more help nobody.
+const MAX_NOTES: usize = 100;
+
 /// What every file revision is in Git.
 #[derive(Debug, Default)]
 pub(super) struct Blobs {
@@ -25,8 +28,9 @@ pub(super) struct Blobs {
     copied_from: HashMap<RepoPathBuf, HashMap<Node, RepoPathBuf>>,
     /// For each changeset, the file revisions that say it introduced them.
     pub introduced: HashMap<Rev, Vec<(RepoPathBuf, Node)>>,
-    /// The placeholders that were met.
-    pub notes: Vec<String>,
+    /// The placeholders that were met: the first of them, and how many more.
+    notes: Vec<String>,
+    more_notes: usize,
 }
 
 impl Blobs {
@@ -38,6 +42,15 @@ impl Blobs {
     /// What a file revision was copied from, if it was.
     pub(super) fn copied_from(&self, path: &RepoPath, node: Node) -> Option<&RepoPathBuf> {
         self.copied_from.get(path)?.get(&node)
+    }
+
+    /// What to say of placeholders.
+    pub(super) fn into_notes(mut self) -> Vec<String> {
+        if self.more_notes > 0 {
+            self.notes
+                .push(format!("placeholders stand for {} more file revisions", self.more_notes));
+        }
+        self.notes
     }
 
     /// All paths that have a history.
@@ -178,7 +191,11 @@ impl Blobs {
         } else {
             ""
         };
-        self.notes.push(format!("{placeholder}: a placeholder stands for it{again}"));
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push(format!("{placeholder}: a placeholder stands for it{again}"));
+        } else {
+            self.more_notes += 1;
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub struct VerifyReport {
     pub objects: u64,
     /// What differs or is damaged, a line each: the first of them, if there are very many.
     pub differences: Vec<String>,
+    /// How many more there are.
+    pub more: usize,
     /// What a person should know, and is as it should be: placeholders, one line each.
     pub notes: Vec<String>,
 }
@@ -106,14 +108,18 @@ impl HasFault for VerifyError {
 /// How many differences are told; more help nobody.
 const MAX_DIFFERENCES: usize = 1000;
 
-/// Collects differences, up to a number.
+/// Collects differences, up to a number, and counts the rest.
 #[derive(Debug, Default)]
-struct Differences(Vec<String>);
+struct Differences {
+    first: Vec<String>,
+    more: usize,
+}
 
 impl Differences {
     fn add(&mut self, difference: String) {
-        if self.0.len() < MAX_DIFFERENCES {
-            self.0.push(difference);
+        match self.first.len() < MAX_DIFFERENCES {
+            true => self.first.push(difference),
+            false => self.more += 1,
         }
     }
 
@@ -193,8 +199,9 @@ pub fn verify(
     Ok(VerifyReport {
         changesets: source.view().served().count() as u64,
         objects: sound.map_or(0, |sound| sound.ids.len()) as u64,
-        differences: differences.0,
-        notes: blobs.notes,
+        differences: differences.first,
+        more: differences.more,
+        notes: blobs.into_notes(),
     })
 }
 
@@ -228,21 +235,23 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
         progress: context.progress,
         interrupt: context.interrupt,
     })?;
-    let differences = findings.differences;
+    let Findings { differences, more, .. } = findings;
     let changesets = changesets.len() as u64;
-    Ok(VerifyReport { changesets, differences, ..VerifyReport::default() })
+    Ok(VerifyReport { changesets, differences, more, ..VerifyReport::default() })
 }
 
-/// Reads all objects of a bare repository. Returns how many there are, and what is wrong.
+/// Reads all objects of a bare repository, and says what is wrong with them.
 pub fn verify_objects(
     path: &Path,
     limits: &Limits,
     progress: &dyn Progress,
     interrupt: &Interrupt,
-) -> Result<(u64, Vec<String>), VerifyError> {
+) -> Result<VerifyReport, VerifyError> {
     let target = &BareRepository::open(path)?;
     let mut differences = Differences::default();
     let reading = Reading { target, limits, progress, interrupt };
     let sound = target::sound_objects(&reading, &mut differences)?;
-    Ok((sound.map_or(0, |sound| sound.ids.len()) as u64, differences.0))
+    let objects = sound.map_or(0, |sound| sound.ids.len()) as u64;
+    let Differences { first, more } = differences;
+    Ok(VerifyReport { objects, differences: first, more, ..VerifyReport::default() })
 }

@@ -11,12 +11,12 @@ use super::store::{Store, fragment, number, zlib};
 use crate::support::{Converted, Fixture, Ran, TestEnv, files_below, for_all, same};
 
 /// Runs `convert` with `options`.
-fn convert(env: &TestEnv, source: &Path, target: &Path, options: &[&str]) -> Ran {
+pub(super) fn convert(env: &TestEnv, source: &Path, target: &Path, options: &[&str]) -> Ran {
     let args = [Path::new("convert"), source, target, Path::new("--map"), &env.path("map")];
     env.synchronise(args.into_iter().chain(options.iter().map(Path::new)))
 }
 
-fn verify(env: &TestEnv, source: &Path, target: &Path, options: &[&str]) -> Ran {
+pub(super) fn verify(env: &TestEnv, source: &Path, target: &Path, options: &[&str]) -> Ran {
     let args = [Path::new("verify"), source, target];
     env.synchronise(args.into_iter().chain(options.iter().map(Path::new)))
 }
@@ -35,7 +35,7 @@ fn file_at(target: &Path, number: usize, name: &str) -> Vec<u8> {
     repository.find_blob(blob).unwrap().content().to_vec()
 }
 
-fn placeholder(store: &Store, name: &str, rev: usize) -> String {
+pub(super) fn placeholder(store: &Store, name: &str, rev: usize) -> String {
     let node = hex::encode(&store.files[name].0[rev].node);
     format!(
         "This is a placeholder, written by synchroniser.\n\nRevision {node}\nof the file {name}\n\
@@ -181,6 +181,32 @@ fn a_chain_upon_a_broken_revision_is_broken_to_its_end() {
         };
         assert_eq!(file_at(&target, i, "f"), expected.as_bytes(), "{i}");
     }
+}
+
+/// A hundred are told, and how many more there are.
+#[test]
+fn of_very_many_broken_revisions_the_first_are_told() {
+    let mut store = Store::default();
+    let name = |i: u8| [b'a' + i / 26, b'a' + i % 26].map(char::from).iter().collect::<String>();
+    let names: Vec<_> = (0..150).map(name).collect();
+    let files: Vec<_> = names.iter().map(|name| (&**name, store.file(name, b"text"))).collect();
+    store.commit([-1, -1], &files);
+    for log in store.files.values_mut() {
+        log.0[0].chunk[1] ^= 1;
+    }
+    let env = TestEnv::new();
+    let (source, target) = (store.write(&env.path("made")), env.path("target.git"));
+    let ran = convert(&env, &source, &target, &[]).with_code(i32::from(exit::CORRUPT)).unwrap();
+    assert_eq!(ran.stderr.matches("its text hashes to").count(), 100, "{}", ran.stderr);
+    assert!(ran.stderr.contains("and 50 more"), "{}", ran.stderr);
+    let told = |name: &String| ran.stderr.contains(&format!(" of {name}: "));
+    assert!(names[..100].iter().all(told) && !names[100..].iter().any(told), "{}", ran.stderr);
+    let said = convert(&env, &source, &target, &["--skip-damaged"]).ok().unwrap();
+    assert_eq!(said.matches("made a placeholder: ").count(), 100, "{said}");
+    assert!(said.contains("and placeholders for 50 more file revisions"), "{said}");
+    let said = verify(&env, &source, &target, &[]).ok().unwrap();
+    assert_eq!(said.matches("a placeholder stands for it").count(), 100, "{said}");
+    assert!(said.contains("placeholders stand for 50 more file revisions"), "{said}");
 }
 
 #[test]

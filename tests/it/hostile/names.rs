@@ -5,6 +5,7 @@ use synchroniser::cli::exit;
 use synchroniser::hg::revlog::RevlogError;
 use synchroniser::hg::{BranchTable, Node, Repository};
 
+use super::damage::convert;
 use super::store::Store;
 use crate::support::TestEnv;
 
@@ -78,7 +79,7 @@ fn a_mirror_keeps_its_tags_when_the_source_cannot_be_read() {
         let env = TestEnv::new();
         let mut store = tagged();
         let (source, target) = (store.write(&env.path("made")), env.path("target.git"));
-        let convert = || env.synchronise(["convert".as_ref(), source.as_path(), &target]);
+        let convert = || convert(&env, &source, &target, &[]);
         convert().ok().unwrap();
         lose(&mut store);
         std::fs::remove_dir_all(&source).unwrap();
@@ -86,5 +87,29 @@ fn a_mirror_keeps_its_tags_when_the_source_cannot_be_read() {
         convert().with_code(i32::from(exit::CORRUPT)).unwrap();
         let repository = git2::Repository::open_bare(&target).unwrap();
         assert!(repository.find_reference("refs/tags/v1").is_ok());
+    }
+}
+
+/// Under fast-export no tree has `.hgtags`, so nothing stands for it.
+#[test]
+fn tags_that_are_damaged_can_be_skipped() {
+    for (identity, said_of) in
+        [("native", "made a placeholder: "), ("fast-export", "left out the tags in ")]
+    {
+        for (_, lose) in LOSSES.into_iter().filter(|(words, _)| words.contains(TAGS)) {
+            let env = TestEnv::new();
+            let mut store = tagged();
+            lose(&mut store);
+            let (source, target) = (store.write(&env.path("made")), env.path("target.git"));
+            let convert = |options: &[&str]| {
+                convert(&env, &source, &target, &[&["--identity", identity], options].concat())
+            };
+            convert(&[]).with_code(i32::from(exit::CORRUPT)).unwrap();
+            let said = convert(&["--skip-damaged"]).ok().unwrap();
+            assert!(said.contains(said_of), "{said}");
+            let repository = git2::Repository::open_bare(&target).unwrap();
+            assert!(repository.find_reference("refs/heads/master").is_ok());
+            assert!(repository.find_reference("refs/tags/v1").is_err());
+        }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub(super) stored_length: Option<i32>,
     pub(super) text_length: i32,
     pub(super) base: i32,
+    /// The changeset that introduced it; `None` for the one with the same number.
+    pub(super) link: Option<i32>,
     pub(super) parents: [i32; 2],
     pub(super) node: Hash,
 }
@@ -76,7 +78,7 @@ impl Revlog {
     ) -> i32 {
         let node = self.hash(text, parents);
         let text_length = number(text.len());
-        let (offset, flags, stored_length) = (None, 0, None);
+        let (offset, flags, stored_length, link) = (None, 0, None, None);
         self.0.push(Entry {
             offset,
             flags,
@@ -84,6 +86,7 @@ impl Revlog {
             stored_length,
             text_length,
             base,
+            link,
             parents,
             node,
         });
@@ -100,7 +103,7 @@ impl Revlog {
             let first = if rev == 0 { offset & 0xffff_ffff | header } else { offset };
             index.extend_from_slice(&first.to_be_bytes());
             let stored_length = entry.stored_length.unwrap_or(number(entry.chunk.len()));
-            let link = number(rev);
+            let link = entry.link.unwrap_or(number(rev));
             let [p1, p2] = entry.parents;
             for number in [stored_length, entry.text_length, entry.base, link, p1, p2] {
                 index.extend_from_slice(&number.to_be_bytes());
@@ -121,7 +124,7 @@ impl Revlog {
     }
 }
 
-/// A repository: names of files are lower-case letters.
+/// A repository: names of files are lower-case letters and dots.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Store {
     pub(super) changelog: Revlog,
@@ -130,21 +133,24 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Adds a revision of a file. Returns its node.
+    /// Adds a revision of a file, for the next changeset. Returns its node.
     pub(super) fn file(&mut self, name: &str, text: &[u8]) -> Hash {
         let log = self.files.entry(name.to_owned()).or_default();
         let rev = log.push(text, [number(log.0.len()) - 1, -1]);
+        log.0.last_mut().unwrap().link = Some(number(self.changelog.0.len()));
         log.node(rev)
     }
 
-    /// Adds a changeset with these files. Returns its number.
+    /// Adds a changeset with these files, all of which it lists. Returns its number.
     pub(super) fn commit(&mut self, parents: [i32; 2], files: &[(&str, Hash)]) -> i32 {
         let line = |(name, node): &(&str, Hash)| format!("{name}\0{}\n", hex::encode(node));
         let manifest: String = files.iter().map(line).collect();
         let manifest = self.manifest.push(manifest.as_bytes(), parents);
         let rev = number(self.changelog.0.len());
         let manifest = hex::encode(&self.manifest.node(manifest));
-        let text = format!("{manifest}\nTest <test@example.org>\n{rev} 0\n\nchangeset {rev}");
+        let list: String = files.iter().flat_map(|(name, _)| [*name, "\n"]).collect();
+        let user = "Test <test@example.org>";
+        let text = format!("{manifest}\n{user}\n{rev} 0\n{list}\nchangeset {rev}");
         self.changelog.push(text.as_bytes(), parents)
     }
 

@@ -62,6 +62,8 @@ pub struct Chosen<'c> {
 pub struct Findings {
     /// What differs, a line each: the first of it, if there is very much.
     pub differences: Vec<String>,
+    /// How much more there is.
+    pub more: usize,
     /// Whether some of it is that the source or the repository cannot be read.
     pub unreadable: bool,
 }
@@ -70,16 +72,21 @@ pub struct Findings {
 const MAX_DIFFERENCES: usize = 100;
 
 impl Findings {
-    fn differs(&mut self, changeset: Node, what: &str) {
-        if self.differences.len() < MAX_DIFFERENCES {
-            self.differences.push(format!("changeset {}: {what}", changeset.short()));
+    fn add(&mut self, difference: String) {
+        match self.differences.len() < MAX_DIFFERENCES {
+            true => self.differences.push(difference),
+            false => self.more += 1,
         }
+    }
+
+    fn differs(&mut self, changeset: Node, what: &str) {
+        self.add(format!("changeset {}: {what}", changeset.short()));
     }
 
     /// Adds that something cannot be read.
     pub fn unreadable(&mut self, error: &dyn std::error::Error) {
         self.unreadable = true;
-        self.differences.push(one_line(error));
+        self.add(one_line(error));
     }
 
     fn cannot_read(&mut self, changeset: Node, error: &dyn std::error::Error) {
@@ -111,7 +118,11 @@ pub fn verify_changesets(chosen: &Chosen<'_>) -> Result<Findings, VerifyError> {
         trees: Trees::new(chosen.git),
         history: History::new(chosen.source.changelog()),
         sound: HashSet::new(),
-        submodules: SubmoduleHistory::new(chosen.rules.identity, chosen.source),
+        submodules: SubmoduleHistory::new(
+            chosen.rules.identity,
+            chosen.source,
+            chosen.placeholders,
+        ),
         manifests: chosen.source.manifests().reader(),
         tree_of: HashMap::new(),
         findings,
@@ -295,6 +306,11 @@ impl Verifier<'_> {
         let manifest = manifest_text(&mut self.manifests, &changeset)?;
         history.add(rev, &changeset, &manifest, earlier)?;
         overlays[1] = history.overlay(rev, &manifest, earlier)?.0;
+        for lost in history.take_lost().iter().filter(|lost| !lost.flaw.is_stood_for()) {
+            self.findings.unreadable = true;
+            let what = format!("the file {:?}: {}", lost.path, lost.flaw.why());
+            self.findings.differs(chosen.node(rev), &what);
+        }
         Ok(overlays)
     }
 

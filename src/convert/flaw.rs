@@ -1,0 +1,80 @@
+//! File revisions that cannot be read: what is wrong with one, and what a placeholder for it is.
+
+use std::sync::Arc;
+
+use super::placeholder::PlaceholderKind;
+use crate::base::fault::one_line;
+use crate::base::{Fault, HasFault};
+use crate::hg::Rev;
+use crate::hg::filelog::{is_tombstone, metadata_length};
+use crate::hg::revlog::{Revlog, RevlogError, check_node};
+
+/// What is wrong with a file revision.
+#[derive(Clone, Debug)]
+pub enum FileProblem {
+    /// The source has no such revision.
+    Missing,
+    /// It, or the whole history of its file, is damaged, or in a form that we do not read, or
+    /// censored.
+    Damaged(Arc<RevlogError>),
+    /// An earlier run made a placeholder for it.
+    Kept,
+}
+
+/// A file revision that cannot be read.
+#[derive(Clone, Debug)]
+pub(super) struct Flaw {
+    /// What a placeholder for it says.
+    pub kind: PlaceholderKind,
+    /// Why.
+    pub problem: FileProblem,
+}
+
+impl Flaw {
+    /// The source has no such revision.
+    pub(super) const MISSING: Self =
+        Self { kind: PlaceholderKind::Damaged, problem: FileProblem::Missing };
+
+    /// The flaw that made reading fail; the error itself if it is none of the repository's, as when
+    /// the operating system does not let us in.
+    pub(super) fn of(kind: PlaceholderKind, error: RevlogError) -> Result<Self, RevlogError> {
+        match error.fault() {
+            Fault::Corrupt | Fault::Unsupported => {
+                Ok(Self { kind, problem: FileProblem::Damaged(Arc::new(error)) })
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// What is wrong, on one line.
+    pub(super) fn why(&self) -> String {
+        match &self.problem {
+            FileProblem::Damaged(error) => one_line(error.as_ref()),
+            FileProblem::Missing => "the source has no such revision".to_owned(),
+            FileProblem::Kept => "an earlier run made a placeholder for it".to_owned(),
+        }
+    }
+
+    /// Whether there is a placeholder for it whatever the options say.
+    pub(super) fn is_stood_for(&self) -> bool {
+        matches!(self.problem, FileProblem::Kept) || self.kind == PlaceholderKind::Censored
+    }
+}
+
+/// Checks the `text` of a file revision against its node. Returns how many bytes of metadata come
+/// before the contents; or what is wrong, and what a placeholder for it would be.
+pub(super) fn check_file(
+    revlog: &Revlog,
+    rev: Rev,
+    text: &[u8],
+) -> Result<usize, (PlaceholderKind, RevlogError)> {
+    let damaged = |error| (PlaceholderKind::Damaged, error);
+    check_node(revlog, rev, text).map_err(|error| match error.is_censored() {
+        // Not everything with the flag is: a flipped bit makes nothing of a sound revision.
+        true if is_tombstone(text) => (PlaceholderKind::Censored, error),
+        true => damaged(revlog.malformed(rev, "it is marked as censored, and was not")),
+        false => damaged(error),
+    })?;
+    let metadata = metadata_length(text);
+    metadata.ok_or_else(|| damaged(revlog.malformed(rev, "its copy metadata does not end")))
+}
