@@ -183,6 +183,27 @@ impl Deflater {
     }
 }
 
+/// A zstd compressor that is made once and used for many small inputs.
+pub struct ZstdCompressor(zstd::bulk::Compressor<'static>);
+
+impl std::fmt::Debug for ZstdCompressor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ZstdCompressor")
+    }
+}
+
+impl ZstdCompressor {
+    /// A compressor of the given level, 1 (fast) to 22 (small).
+    pub fn new(level: i32) -> std::io::Result<Self> {
+        zstd::bulk::Compressor::new(level).map(Self)
+    }
+
+    /// `input` as one frame, which records its size.
+    pub fn frame(&mut self, input: &[u8]) -> std::io::Result<Vec<u8>> {
+        self.0.compress(input)
+    }
+}
+
 /// Up to this many bytes are not worth compressing.
 const STORED: usize = 100;
 

@@ -15,6 +15,7 @@ pub mod store;
 pub mod subrepo;
 mod topics;
 pub mod wire;
+pub mod write;
 
 pub use branch_table::BranchTable;
 pub use changelog::{Changelog, Changeset, Date};

@@ -32,6 +32,7 @@ mod oracle_packs;
 mod oracle_random;
 mod oracle_store;
 mod oracle_takeover;
+mod oracle_write;
 mod recorded;
 mod repository;
 mod support;

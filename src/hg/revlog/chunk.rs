@@ -14,7 +14,7 @@ pub(super) fn compression(chunk: &[u8]) -> &'static str {
 }
 
 /// The plain bytes of a stored chunk, at most `limit` of them.
-pub(super) fn decode(
+pub(in crate::hg) fn decode(
     decompressor: &mut Decompressor,
     chunk: &[u8],
     limit: usize,

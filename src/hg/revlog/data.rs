@@ -77,6 +77,10 @@ impl DataFile {
         Self { path: PathBuf::new(), bytes: ReadAt::Memory(bytes), size }
     }
 
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
     /// `length` bytes at `offset`, by way of `window`; `None` if they are not all in the file, or not
     /// any more: whoever strips a repository cuts its files.
     pub(super) fn read<'w>(

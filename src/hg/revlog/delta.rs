@@ -83,6 +83,11 @@ impl Delta {
         Ok(Self { bytes, end: previous_end, removed, added })
     }
 
+    /// The delta as it is stored and sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The replaced ranges, in order.
     pub fn fragments(&self) -> impl Iterator<Item = Fragment<'_>> {
         let mut reader = Reader::new(&self.bytes);

@@ -1,6 +1,7 @@
 //! The index of a revlog: one fixed-size entry a revision.
 
 use super::error::{IndexProblem, Problem, RevlogError};
+use super::shape::{DELTA_INFO, GENERALDELTA, HAS_META, INLINE, Parts, Shape};
 use crate::base::Reader;
 use crate::base::reader::ShortRead;
 use crate::hg::{Node, Rev};
@@ -9,15 +10,6 @@ use crate::hg::{Node, Rev};
 const ENTRY_V1: usize = 64;
 /// Bytes of one entry in version 0.
 const ENTRY_V0: usize = 76;
-
-/// Feature flags of a version 1 index.
-const INLINE: u16 = 1;
-const GENERALDELTA: u16 = 2;
-
-/// Revisions say by a flag of theirs whether metadata precede the contents.
-const HAS_META: u16 = 4;
-/// Revisions say by flags of theirs what their deltas are like.
-const DELTA_INFO: u16 = 8;
 
 /// Per-revision flags: bits that say how a stored text relates to its node. Those that say nothing
 /// about that are not among them.
@@ -32,11 +24,13 @@ impl Flags {
     /// The text says where the contents are and what they hash to; the node is that of the contents.
     pub const EXTERNAL: u16 = 1 << 13;
     /// The changeset touches copies.
-    const HAS_COPIES_INFO: u16 = 1 << 12;
+    pub(in crate::hg) const HAS_COPIES_INFO: u16 = 1 << 12;
     /// Metadata precede the contents.
-    const HAS_META: u16 = 1 << 11;
+    pub(in crate::hg) const HAS_META: u16 = 1 << 11;
     /// What the delta is like.
     const DELTA_INFO: u16 = 0b1_1111 << 6;
+    /// Of the same: there is none, the text is stored in full.
+    pub(in crate::hg) const IS_FULL: u16 = 1 << 10;
 
     /// The flags in `bits` that matter, in a revlog with the feature flags `features`.
     fn new(bits: u16, features: u16) -> Self {
@@ -168,6 +162,26 @@ impl Index {
     /// How many bytes are held, about.
     pub(super) fn held(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The feature flags of version 1.
+    pub(super) fn shape(&self) -> Option<Shape> {
+        (!matches!(self.layout, Layout::V0 { .. })).then_some(Shape::new(self.features))
+    }
+
+    /// The entries and the data of an inline index.
+    pub(super) fn parts(&self) -> Option<Parts> {
+        let Layout::V1Inline { starts } = &self.layout else { return None };
+        let mut parts = Parts::default();
+        let ends = starts.iter().skip(1).copied().chain([self.bytes.len()]);
+        for (start, end) in starts.iter().zip(ends) {
+            let (entry, data) = self.bytes.get(*start..end)?.split_at_checked(ENTRY_V1)?;
+            parts.entries.extend_from_slice(entry);
+            parts.data.extend_from_slice(data);
+        }
+        let header = self.shape()?.split().header();
+        parts.entries.get_mut(..header.len())?.copy_from_slice(&header);
+        Some(parts)
     }
 
     /// Whether the data lies between the entries.

@@ -4,13 +4,14 @@
 //! data inline or in a separate file, with deltas against the previous revision or against any.
 //! Every offset, length and parent is checked before use, and every text against its node.
 
-mod chunk;
+pub(in crate::hg) mod chunk;
 mod data;
 pub mod delta;
 mod error;
 mod index;
 mod nodes;
 mod reader;
+mod shape;
 mod text_cache;
 
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use delta::{Delta, Fragment};
 pub use error::{Problem, RevlogError};
 pub use index::{Entry, Flags};
 pub use reader::{RevlogReader, Text, check_node};
+pub(in crate::hg) use shape::{Parts, Shape};
 pub(in crate::hg) use text_cache::TextCache;
 
 /// One revlog: its index in memory, its data on disk.
@@ -89,6 +91,21 @@ impl Revlog {
     /// How many bytes the index takes in memory, about.
     pub(in crate::hg) fn index_bytes(&self) -> usize {
         self.index.held()
+    }
+
+    /// How its files are laid out; `None` of a version that has no layouts.
+    pub(in crate::hg) fn shape(&self) -> Option<Shape> {
+        self.index.shape()
+    }
+
+    /// The entries and the data of a revlog whose data are between its entries, each together.
+    pub(in crate::hg) fn parts(&self) -> Option<Parts> {
+        self.index.parts()
+    }
+
+    /// How many bytes the data file has; none if there is none.
+    pub(in crate::hg) fn data_size(&self) -> u64 {
+        self.data.as_ref().map_or(0, DataFile::size)
     }
 
     /// How errors call this revlog.

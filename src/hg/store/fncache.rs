@@ -59,7 +59,12 @@ impl Fncache {
     /// Whether the history of the tracked file at `path` is listed.
     pub fn lists(&self, path: &RepoPath) -> bool {
         let listed = encode_folders(&[b"data/", path.as_bytes(), b".i"].concat());
-        self.paths.contains(listed.as_bstr())
+        self.has(&listed)
+    }
+
+    /// Whether there is such a line.
+    pub(in crate::hg) fn has(&self, line: &[u8]) -> bool {
+        self.paths.contains(line.as_bstr())
     }
 
     /// How many paths are listed; split filelogs have two.

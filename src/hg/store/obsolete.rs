@@ -3,6 +3,8 @@
 //! Source: files of both versions as `hg debugobsolete` writes them, and what `hg log` and `hg
 //! clone` make of them (`fixtures/store/views.json`).
 
+use std::collections::HashSet;
+
 use crate::base::{Fault, HasFault, Reader, ShortRead};
 use crate::hg::{Dag, Node, RevSet};
 
@@ -17,6 +19,14 @@ pub enum ObsstoreError {
     UnknownVersion {
         /// The version.
         version: u8,
+    },
+    /// Markers of one version were to be added to those of another.
+    #[error("add to obsstore: it is of version {there}, and what came is of version {came}")]
+    Versions {
+        /// The version of the file.
+        there: u8,
+        /// The version of what came.
+        came: u8,
     },
     /// A marker uses hashes that are not in use yet.
     #[error("read obsstore: the marker at offset {offset} uses SHA-256")]
@@ -54,7 +64,9 @@ pub enum ObsstoreError {
 impl HasFault for ObsstoreError {
     fn fault(&self) -> Fault {
         match self {
-            Self::UnknownVersion { .. } | Self::Sha256 { .. } => Fault::Unsupported,
+            Self::UnknownVersion { .. } | Self::Versions { .. } | Self::Sha256 { .. } => {
+                Fault::Unsupported
+            }
             Self::Cut { .. } | Self::WrongSize { .. } | Self::NullSuccessor { .. } => {
                 Fault::Corrupt
             }
@@ -80,6 +92,11 @@ const NO_PARENTS: u8 = 3;
 
 /// Parses the contents of `obsstore`, version 0 or 1. A file of less than two bytes is empty.
 pub fn parse_markers(bytes: &[u8]) -> Result<Vec<Marker>, ObsstoreError> {
+    Ok(parse_each(bytes)?.into_iter().map(|(_, marker)| marker).collect())
+}
+
+/// Every marker, with the bytes that it is in.
+fn parse_each(bytes: &[u8]) -> Result<Vec<(&[u8], Marker)>, ObsstoreError> {
     let mut reader = Reader::new(bytes);
     if bytes.len() < 2 {
         return Ok(Vec::new());
@@ -91,14 +108,35 @@ pub fn parse_markers(bytes: &[u8]) -> Result<Vec<Marker>, ObsstoreError> {
     };
     let mut markers = Vec::new();
     while !reader.is_empty() {
-        let offset = reader.offset();
+        let (offset, rest) = (reader.offset(), reader.rest());
         let marker = parse(&mut reader)?;
         if marker.successors.contains(&Node::NULL) {
             return Err(ObsstoreError::NullSuccessor { offset });
         }
-        markers.push(marker);
+        let length = reader.offset() - offset;
+        markers.push((rest.get(..length).unwrap_or_default(), marker));
     }
     Ok(markers)
+}
+
+/// The contents of `obsstore` that has what is in `old`, and then those markers of `new`, which is
+/// laid out alike, that `old` has not.
+pub(in crate::hg) fn merged_markers(old: &[u8], new: &[u8]) -> Result<Vec<u8>, ObsstoreError> {
+    let (there, came) = (parse_each(old)?, parse_each(new)?);
+    let mut merged =
+        if there.is_empty() { new.get(..1) } else { Some(old) }.unwrap_or_default().to_vec();
+    if let [Some(there), Some(came)] = [merged.first().copied(), new.first().copied()]
+        && there != came
+    {
+        return Err(ObsstoreError::Versions { there, came });
+    }
+    let mut known: HashSet<&[u8]> = there.into_iter().map(|(bytes, _)| bytes).collect();
+    for (bytes, _) in came {
+        if known.insert(bytes) {
+            merged.extend_from_slice(bytes);
+        }
+    }
+    Ok(merged)
 }
 
 /// Version 0: numbers of successors and metadata bytes, flags, nodes, metadata.
@@ -226,6 +264,22 @@ mod tests {
             assert_eq!(parse_markers(empty), Ok(vec![]));
         }
         assert_eq!(parse_markers(b"\x02a"), Err(ObsstoreError::UnknownVersion { version: 2 }));
+    }
+
+    #[test]
+    fn markers_are_added_once() {
+        for (bytes, second) in [(v0(), 54), (v1(), 69)] {
+            let (first, version) = (&bytes[..second], &bytes[..1]);
+            let last = [version, &bytes[second..]].concat();
+            assert_eq!(merged_markers(b"", &bytes), Ok(bytes.clone()));
+            assert_eq!(merged_markers(version, &bytes), Ok(bytes.clone()));
+            assert_eq!(merged_markers(&bytes, &bytes), Ok(bytes.clone()));
+            assert_eq!(merged_markers(first, &last), Ok(bytes.clone()));
+            assert_eq!(merged_markers(&last, version), Ok(last.clone()));
+            assert!(merged_markers(first, &bytes[..second + 5]).is_err());
+        }
+        let versions = ObsstoreError::Versions { there: 1, came: 0 };
+        assert_eq!(merged_markers(&v1(), &v0()), Err(versions));
     }
 
     #[test]

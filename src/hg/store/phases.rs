@@ -40,6 +40,17 @@ impl Phase {
         }
     }
 
+    /// Its number in `phaseroots`.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Public => 0,
+            Self::Draft => 1,
+            Self::Secret => 2,
+            Self::Archived => 32,
+            Self::Internal => 96,
+        }
+    }
+
     /// What Mercurial calls it.
     pub fn name(self) -> &'static str {
         match self {
@@ -152,6 +163,13 @@ mod tests {
         assert_eq!(phases(&format!("2 {n1}\n1 {n0}\n")), (vec![D, S, S, S, S], 0));
         assert_eq!(phases(&format!("0 {n0}\n96 {n3}\n")), (vec![P, P, P, I, I], 0));
         assert_eq!(phases(&format!("1 {}\n1 {n3}\n", node(9))), (vec![P, P, P, D, D], 1));
+    }
+
+    #[test]
+    fn numbers_are_those_of_phases() {
+        let known: Vec<_> = (0..200).filter_map(Phase::from_number).collect();
+        assert_eq!(known.len(), 5);
+        assert!(known.iter().all(|phase| Phase::from_number(phase.number()) == Some(*phase)));
     }
 
     #[test]

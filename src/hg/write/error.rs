@@ -1,0 +1,240 @@
+//! Why nothing was written, and where.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::base::fault::io_fault;
+use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
+use crate::hg::Node;
+use crate::hg::bundle::BundleError;
+use crate::hg::revlog::RevlogError;
+use crate::hg::revlog::delta::DeltaError;
+use crate::hg::store::fncache::FncacheError;
+use crate::hg::store::hgrc::HgrcError;
+use crate::hg::store::obsolete::ObsstoreError;
+use crate::hg::store::{OpenError, ReadError, UnsafePath};
+
+/// Why revisions do not come.
+#[derive(Debug, thiserror::Error)]
+pub enum RevisionsError {
+    /// The bundle that they are in cannot be read.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+impl HasFault for RevisionsError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Bundle(error) => error.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Bundle(error) => error.hint(),
+        }
+    }
+}
+
+/// Why a store was not written. Whatever was begun is undone, now or when it is opened again.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// There is no repository, or none that we can read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There is something already where a repository was to be made.
+    #[error("make the repository {}: something is there already", path.display())]
+    Exists {
+        /// Where it was to be.
+        path: PathBuf,
+    },
+    /// The repository is in a format that we read and do not write.
+    #[error("write to {}: it requires {}, which is read and not written", path.display(), requirements.join(", "))]
+    Unsupported {
+        /// The repository.
+        path: PathBuf,
+        /// What it requires, in alphabetical order.
+        requirements: Vec<String>,
+    },
+    /// Somebody else is writing.
+    #[error("write to {}: it is locked by {holder}", path.display())]
+    Locked {
+        /// The repository.
+        path: PathBuf,
+        /// Host and process, as the lock names them.
+        holder: String,
+    },
+    /// What a transaction that was not ended left behind makes no sense.
+    #[error("undo what was begun in {}: {problem}", path.display())]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The operating system refuses.
+    #[error("write {}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it says.
+        #[source]
+        source: io::Error,
+    },
+    /// A small file of the repository cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The list of filelogs is damaged.
+    #[error(transparent)]
+    Fncache(#[from] FncacheError),
+    /// The configuration of the repository is damaged.
+    #[error(transparent)]
+    Hgrc(#[from] HgrcError),
+    /// Obsolescence markers, there or to be added, are damaged.
+    #[error(transparent)]
+    Markers(#[from] ObsstoreError),
+    /// A revlog that is there already cannot be read.
+    #[error(transparent)]
+    Revlog(#[from] RevlogError),
+    /// The name of a file has no place in the store.
+    #[error(transparent)]
+    Path(#[from] UnsafePath),
+    /// The name of a file cannot be in a list of names.
+    #[error("store the history of {path:?}: no file can have this name")]
+    Name {
+        /// The name.
+        path: RepoPathBuf,
+    },
+    /// The revisions do not come.
+    #[error(transparent)]
+    Revisions(#[from] RevisionsError),
+    /// A revision that came is wrong.
+    #[error("add revision {} to {file}", node.short())]
+    Revision {
+        /// The revlog.
+        file: String,
+        /// The revision.
+        node: Node,
+        /// What is wrong with it.
+        #[source]
+        problem: Wrong,
+    },
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+    /// Something went wrong before, all was undone, and now it was to be made to stay.
+    #[error("write to {}: what was begun was undone", path.display())]
+    Undone {
+        /// The repository.
+        path: PathBuf,
+    },
+}
+
+/// What is wrong with a revision that came.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// Neither what came before nor what is there already has its parent.
+    #[error("its parent {0} is not there")]
+    Parent(Node),
+    /// The same of what it is a delta of.
+    #[error("its delta is one of {0}, which is not there")]
+    Base(Node),
+    /// The same of the changeset that it belongs to.
+    #[error("the changeset {0} that it belongs to is not there")]
+    Link(Node),
+    /// The delta does not fit.
+    #[error("its delta is damaged: {0}")]
+    Delta(#[from] DeltaError),
+    /// The text does not hash to the node.
+    #[error("its text hashes to {actual}")]
+    Hash {
+        /// What it hashes to.
+        actual: Node,
+    },
+    /// The text is larger than the limit.
+    #[error("its text has {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// How large it is.
+        size: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// It stands for several that a narrow clone left out.
+    #[error("it stands for revisions that were left out")]
+    Ellipsis,
+    /// Flags that we do not know.
+    #[error("it has the flags {0:#06x}, which are not known")]
+    Flags(u16),
+    /// It is said to be censored, and its text does not say so.
+    #[error("it is said to be censored, and its text does not say so")]
+    NoTombstone,
+    /// Manifests of directories come for a repository that has none.
+    #[error("the repository has no manifests of directories")]
+    NoDirectories,
+    /// There are more revisions, or more bytes of them, than the format can number.
+    #[error("the format has no room for more")]
+    Full,
+}
+
+impl HasFault for WriteError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Open(error) => error.fault(),
+            Self::Exists { .. } => Fault::Config,
+            Self::Unsupported { .. } => Fault::Unsupported,
+            Self::Locked { .. } => Fault::Unavailable,
+            Self::Journal { .. } | Self::Name { .. } => Fault::Corrupt,
+            Self::Io { source, .. } => io_fault(source),
+            Self::Read(error) => error.fault(),
+            Self::Fncache(error) => error.fault(),
+            Self::Hgrc(error) => error.fault(),
+            Self::Markers(error) => error.fault(),
+            Self::Revlog(error) => error.fault(),
+            Self::Path(error) => error.fault(),
+            Self::Undone { .. } => Fault::Internal,
+            Self::Revisions(error) => error.fault(),
+            Self::Revision { problem, .. } => match problem {
+                Wrong::Ellipsis | Wrong::Flags(_) | Wrong::NoDirectories | Wrong::Full => {
+                    Fault::Unsupported
+                }
+                _ => Fault::Corrupt,
+            },
+            Self::Interrupted(error) => error.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Open(error) => error.hint(),
+            Self::Unsupported { .. } => Some("remove it, and have it made anew".to_owned()),
+            Self::Locked { .. } => {
+                Some("wait for it; `hg debuglocks` shows the lock of one that died".to_owned())
+            }
+            Self::Journal { .. } => Some("`hg recover` in the repository may know more".to_owned()),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    Some("make room on the disk; nothing was added".to_owned())
+                }
+                _ => None,
+            },
+            Self::Read(error) => error.hint(),
+            Self::Fncache(error) => error.hint(),
+            Self::Hgrc(error) => error.hint(),
+            Self::Markers(error) => error.hint(),
+            Self::Revlog(error) => error.hint(),
+            Self::Path(error) => error.hint(),
+            Self::Revisions(error) => error.hint(),
+            Self::Revision { problem: Wrong::TooLarge { .. }, .. } => {
+                Some("raise the limit in the configuration if the size is genuine".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl WriteError {
+    /// What the operating system says of `path`.
+    pub(super) fn io(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { path: path.to_owned(), source }
+    }
+}
