@@ -213,6 +213,45 @@ impl Seeds {
         self.with_mode("wire", 8, b"ssh://hg@[::1]:22//srv/a")
     }
 
+    /// Directories, by the numbers of the nodes in them: those of `a/b/` are 0 and 1, of `a/` 2 and 3,
+    /// of `c/d/` 4 and 5, of `c/` 6 and 7.
+    fn directories(&mut self) -> Done {
+        let file = |name: &str, flag: &str| {
+            [name.as_bytes(), b"\0", "1f".repeat(20).as_bytes(), flag.as_bytes(), b"\n"].concat()
+        };
+        let folder = |name: &str, node: u8| [name.as_bytes(), &[0, 0xff, node], b"t\n"].concat();
+        let texts = [
+            file("f", ""),
+            [file("f", ""), file("g", "x")].concat(),
+            [folder("b", 0), file("c", "")].concat(),
+            [folder("b", 1), file("c", "l")].concat(),
+            file("e", ""),
+            Vec::new(),
+            [folder("d", 4), file("d", "")].concat(),
+            folder("d", 5),
+            [folder("a", 2), file("a.b", ""), folder("c", 6)].concat(),
+            [folder("a", 3), file("a.b", ""), folder("c", 6)].concat(),
+            [file("a", ""), folder("a", 2), folder("c", 7)].concat(),
+            folder("x", 0),
+        ];
+        self.add("directories", &joined(texts.iter().map(|text| &text[..])))
+    }
+
+    /// Lists as people and tools write them.
+    fn lists(&mut self) -> Done {
+        let node = "1f".repeat(20);
+        let sub = "s = [git]u://x-y\nh = ../h\n%include more\n[subpaths]\n(x)-y = \\1z\n";
+        let modules = "[submodule \"n\"]\n\tpath = s # c\n\turl = \"a\\\"b\"\n";
+        let state = format!("{node} s\n{node} h\n");
+        let parts = [sub, &state, "m = [svn]u\n", modules].map(str::as_bytes);
+        self.with_mode("lists", 0, &joined(parts))?;
+        let authors = "# c\nA <a@b> = B <b@c>\n\"q\\n\" = \"C <c@d>\"\na@b = D\n";
+        self.with_mode("lists", 1, authors.as_bytes())?;
+        self.with_mode("lists", 2, format!("{node} {node}\n").as_bytes())?;
+        let mapping = joined([format!(":{node} 0\n").as_bytes()]);
+        self.with_mode("lists", 3, &[&mapping[..], format!(":1 {node}\n").as_bytes()].concat())
+    }
+
     /// What is written here because no fixture has it.
     fn by_hand(&mut self, fixtures: &Path) -> Done {
         for name in ["refs/heads/master", "refs/heads/a.lock", "refs/tags/@{1}", "refs/heads/.a"] {
@@ -231,6 +270,8 @@ impl Seeds {
             self.add("known_hosts", &[&parts.concat()[..], text.as_bytes()].concat())?;
         }
         self.answers()?;
+        self.directories()?;
+        self.lists()?;
         for path in files_below(&fixtures.join("bundles"), ".hg")? {
             self.add("bundle", &fs::read(path)?)?;
         }

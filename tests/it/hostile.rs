@@ -2,6 +2,8 @@
 //! hang, or take more memory than the limits allow, and none becomes a wrong mirror.
 
 mod damage;
+mod decoders;
+mod directories;
 mod history;
 mod names;
 mod revlog;

@@ -232,6 +232,28 @@ mod tests {
         }
     }
 
+    /// Whatever was committed, and however it is cut or flipped, the new submodule is in what is written.
+    #[test]
+    fn every_cut_and_every_flip_is_another_file() {
+        let text = b"[submodule \"t\\\"x\"] # c\r\n\tpath = t\n\turl = \"a;\" \\\n  b\\n\n[x]\nq\n";
+        assert!(Config::parse(text).is_some());
+        let look = |text: &[u8]| {
+            let all =
+                [GitSubrepository { path: "z".into(), source: "u".into(), commit: ObjectId::NULL }];
+            let written = gitmodules(Some(text), &all);
+            assert!(written.windows(3).any(|three| three == b"= u"), "{text:?}");
+        };
+        let mut bytes = text.to_vec();
+        (0..bytes.len()).for_each(|end| look(&bytes[..end]));
+        for place in 0..bytes.len() {
+            for by in [1 << (place % 8), 0xff] {
+                bytes[place] ^= by;
+                look(&bytes);
+                bytes[place] ^= by;
+            }
+        }
+    }
+
     #[test]
     fn what_was_committed_is_kept_as_hg_git_keeps_it() {
         let z = "[submodule \"z\"]\n\tpath = z\n\turl = u\n";

@@ -384,6 +384,28 @@ mod tests {
         assert_eq!(look(&format!("github.com ssh-ed25519 {OTHER}"), GITHUB[0]), Verdict::Other);
     }
 
+    /// Whatever is cut or flipped, a sound line beside it is still one.
+    #[test]
+    fn every_cut_and_every_flip_is_another_file() {
+        let hashed = "|1|mTu61vmiYfqzTOIrXHNH058u2IA=|zSDXbD4imwIjHLRobJ3Ha7IVAC4=";
+        let text = format!("@revoked !a,[b]:22,*.c {hashed} ssh-ed25519 {OTHER} # c\n");
+        let sound = format!("\nh ssh-ed25519 {ED25519}\n");
+        let look = |text: &[u8]| {
+            let text = [text, sound.as_bytes()].concat();
+            let host = Host::new("h", None);
+            assert_eq!(look_up(&text, &host, &key(ED25519, "x")), Verdict::Good);
+        };
+        let mut bytes = text.into_bytes();
+        (0..bytes.len()).for_each(|end| look(&bytes[..end]));
+        for place in 0..bytes.len() {
+            for by in [1 << (place % 8), 0xff] {
+                bytes[place] ^= by;
+                look(&bytes);
+                bytes[place] ^= by;
+            }
+        }
+    }
+
     #[test]
     fn an_unknown_host_comes_with_a_way_out() {
         let shown = key(ED25519, "abc");

@@ -219,6 +219,26 @@ mod tests {
         }
     }
 
+    /// What is read after a flip is written as it was read.
+    #[test]
+    fn every_flip_reads_or_fails() {
+        let text = format!("{HEADER}{A} refs/heads/a\n{B} refs/tags/v1\n^{A}\n");
+        let mut bytes = text.into_bytes();
+        let mut read = 0;
+        for place in 0..bytes.len() {
+            for by in [1 << (place % 8), 0xff] {
+                bytes[place] ^= by;
+                if let Ok((packed, _)) = parse(&bytes) {
+                    let again = format(&packed);
+                    assert_eq!(parse(&again).map(|(packed, _)| format(&packed)), Ok(again));
+                    read += 1;
+                }
+                bytes[place] ^= by;
+            }
+        }
+        assert!(read > 50, "{read}");
+    }
+
     #[test]
     fn every_prefix_reads_or_fails() {
         let text = format!("{HEADER}{A} refs/heads/a\n{B} refs/tags/v1\n^{A}\n");

@@ -1,6 +1,7 @@
 //! The manifests of directories: as many revlogs as there are directories, some of them open.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::base::compress::Decompressor;
 use crate::base::{Limits, RepoPath, RepoPathBuf};
@@ -12,9 +13,23 @@ use crate::hg::{Node, Rev};
 /// handle.
 const MOST_OPEN: usize = 64;
 
+/// Where the manifests of directories are.
+pub trait DirectoryManifests: fmt::Debug + Send + Sync {
+    /// The manifests of the directory at `path`, which ends in a slash; `None` if it has none.
+    fn open(&self, path: &RepoPath, limits: &Limits) -> Result<Option<Revlog>, RevlogError>;
+}
+
+impl DirectoryManifests for Layout {
+    fn open(&self, path: &RepoPath, limits: &Limits) -> Result<Option<Revlog>, RevlogError> {
+        // A name that leads out of the store has no history in it.
+        let Ok(files) = self.directory_manifest(path) else { return Ok(None) };
+        Revlog::open(&name(path), &files, limits)
+    }
+}
+
 /// Reads the manifests of directories and keeps those open that were read last.
 pub(super) struct Directories<'m> {
-    layout: &'m Layout,
+    place: &'m dyn DirectoryManifests,
     /// Those of one directory.
     limits: Limits,
     /// How many bytes all that is open may hold.
@@ -44,11 +59,11 @@ pub(super) struct DirectoryText {
 }
 
 impl<'m> Directories<'m> {
-    pub(super) fn new(layout: &'m Layout, limits: &Limits) -> Self {
+    pub(super) fn new(place: &'m dyn DirectoryManifests, limits: &Limits) -> Self {
         let capacity = limits.text_cache_bytes;
         let limits = Limits { text_cache_bytes: capacity / MOST_OPEN, ..limits.clone() };
         let (open, decompressor) = (HashMap::new(), Decompressor::default());
-        Self { layout, limits, capacity, open, decompressor, tick: 0 }
+        Self { place, limits, capacity, open, decompressor, tick: 0 }
     }
 
     /// The manifest `node` of the directory at `path`, which ends in a slash, checked against its
@@ -77,9 +92,7 @@ impl<'m> Directories<'m> {
         if self.open.contains_key(path) {
             return Ok(());
         }
-        // A name that leads out of the store has no history in it.
-        let Ok(files) = self.layout.directory_manifest(path) else { return Ok(()) };
-        if let Some(revlog) = Revlog::open(&name(path), &files, &self.limits)? {
+        if let Some(revlog) = self.place.open(path, &self.limits)? {
             let texts = TextCache::new(self.limits.text_cache_bytes);
             self.open.insert(path.to_owned(), Open { revlog, texts, used: 0 });
         }

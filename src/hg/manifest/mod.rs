@@ -9,6 +9,7 @@ mod reader;
 mod tree;
 
 pub use diff::{Change, diff};
+pub use directories::DirectoryManifests;
 pub use reader::{ManifestReader, Manifests};
 
 use super::Node;

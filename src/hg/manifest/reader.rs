@@ -1,6 +1,7 @@
 //! The manifests of a repository, flat whichever way it keeps them.
 
 use super::Malformed;
+use super::directories::DirectoryManifests;
 use super::tree::TreeReader;
 use crate::base::Limits;
 use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
@@ -12,7 +13,7 @@ use crate::hg::{Node, Rev};
 pub struct Manifests {
     root: Revlog,
     /// Where the manifests of directories are, if there are any.
-    directories: Option<Layout>,
+    directories: Option<Box<dyn DirectoryManifests>>,
     limits: Limits,
 }
 
@@ -22,8 +23,19 @@ impl Manifests {
         const NAME: &str = "00manifest";
         let root = Revlog::open(NAME, &layout.manifest(), limits)?;
         let root = root.unwrap_or_else(|| Revlog::empty(NAME, limits));
-        let directories = layout.requirements().has("treemanifest").then(|| layout.clone());
-        Ok(Self { root, directories, limits: limits.clone() })
+        Ok(match layout.requirements().has("treemanifest") {
+            true => Self::of_directories(root, Box::new(layout.clone()), limits),
+            false => Self { root, directories: None, limits: limits.clone() },
+        })
+    }
+
+    /// Those whose top directories are `root` and whose other directories are in `place`.
+    pub fn of_directories(
+        root: Revlog,
+        place: Box<dyn DirectoryManifests>,
+        limits: &Limits,
+    ) -> Self {
+        Self { root, directories: Some(place), limits: limits.clone() }
     }
 
     /// The revlog that has one revision for each manifest: the manifest itself, or its top directory.
@@ -46,7 +58,7 @@ impl Manifests {
         let root = self.root.reader();
         ManifestReader(match &self.directories {
             None => Kept::Flat(Box::new(root)),
-            Some(layout) => Kept::Tree(Box::new(TreeReader::new(root, layout, &self.limits))),
+            Some(place) => Kept::Tree(Box::new(TreeReader::new(root, &**place, &self.limits))),
         })
     }
 

@@ -6,11 +6,10 @@
 
 use std::cmp::Ordering;
 
-use super::directories::{self, Directories, DirectoryText};
+use super::directories::{self, Directories, DirectoryManifests, DirectoryText};
 use super::{Malformed, Manifest, fields, first_line};
 use crate::base::{Limits, RepoPath};
 use crate::hg::revlog::{Problem, RevlogError, RevlogReader, Text, TextCache};
-use crate::hg::store::Layout;
 use crate::hg::{Node, Rev};
 
 /// Puts flat manifests together. What a directory holds is taken from the manifest that was read
@@ -26,10 +25,14 @@ pub(super) struct TreeReader<'m> {
 }
 
 impl<'m> TreeReader<'m> {
-    pub(super) fn new(root: RevlogReader<'m>, layout: &'m Layout, limits: &Limits) -> Self {
+    pub(super) fn new(
+        root: RevlogReader<'m>,
+        place: &'m dyn DirectoryManifests,
+        limits: &Limits,
+    ) -> Self {
         Self {
             root,
-            directories: Directories::new(layout, limits),
+            directories: Directories::new(place, limits),
             flat: TextCache::new(limits.text_cache_bytes),
             last: None,
             limit: limits.revision_bytes,

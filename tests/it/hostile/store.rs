@@ -93,8 +93,8 @@ impl Revlog {
         number(self.0.len() - 1)
     }
 
-    /// Writes the two files of a revlog called `name`, or three in one where it is `inline`.
-    pub(super) fn write(&self, folder: &Path, name: &str, inline: bool) -> RevlogFiles {
+    /// The index and the data of the revlog, the latter in the former where it is `inline`.
+    pub(super) fn to_bytes(&self, inline: bool) -> (Vec<u8>, Vec<u8>) {
         let (mut index, mut data) = (Vec::new(), Vec::new());
         let mut written: u64 = 0;
         for (rev, entry) in self.0.iter().enumerate() {
@@ -113,6 +113,12 @@ impl Revlog {
             if inline { &mut index } else { &mut data }.extend_from_slice(&entry.chunk);
             written += entry.chunk.len() as u64;
         }
+        (index, data)
+    }
+
+    /// Writes the two files of a revlog called `name`, or one where it is `inline`.
+    pub(super) fn write(&self, folder: &Path, name: &str, inline: bool) -> RevlogFiles {
+        let (index, data) = self.to_bytes(inline);
         let path = |suffix: &str| folder.join(format!("{name}{suffix}"));
         let files = RevlogFiles { index: path(".i"), data: path(".d") };
         std::fs::create_dir_all(files.index.parent().unwrap()).unwrap();
