@@ -86,6 +86,22 @@ impl Carried {
     pub fn of(error: &std::io::Error) -> Option<&(dyn HasFault + Send + Sync)> {
         error.get_ref()?.downcast_ref::<Self>().map(|carried| &*carried.0)
     }
+
+    /// The error of type `E` that is in `error`, taken out; `error` itself if it is another.
+    pub fn take<E: std::error::Error + 'static>(
+        error: std::io::Error,
+    ) -> Result<E, std::io::Error> {
+        let carried = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>());
+        let is_it = |carried: &Self| {
+            let inner: &(dyn std::error::Error + Send + Sync) = &*carried.0;
+            inner.is::<E>()
+        };
+        if !carried.is_some_and(is_it) {
+            return Err(error);
+        }
+        let inner: Box<dyn std::error::Error + Send + Sync> = error.downcast::<Self>()?.0;
+        inner.downcast().map(|error| *error).map_err(std::io::Error::other)
+    }
 }
 
 impl std::fmt::Display for Carried {
@@ -134,5 +150,8 @@ mod tests {
         let other = std::io::Error::other("interrupted");
         assert_eq!(io_fault(&other), Fault::Unavailable);
         assert!(Carried::of(&other).is_none());
+        assert!(Carried::take::<Interrupted>(other).is_err());
+        let error = Carried::take::<std::fmt::Error>(error).unwrap_err();
+        assert_eq!(Carried::take::<Interrupted>(error).unwrap(), Interrupted);
     }
 }

@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::base64;
+use crate::base::base64;
 use crate::base::sha1;
 
 /// The fingerprints of the host keys that GitHub publishes

@@ -1,6 +1,5 @@
 //! Where commits go: one trait, one function from an address to its implementation.
 
-mod base64;
 mod error;
 mod failure;
 mod fetched;

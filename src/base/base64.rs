@@ -1,9 +1,9 @@
-//! Base 64 (RFC 4648), which host keys and their fingerprints are written in.
+//! Base 64 (RFC 4648), which host keys, their fingerprints and passwords of HTTP are written in.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Base 64 without padding, as fingerprints are shown.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
         let mut word = [0; 4];
@@ -17,8 +17,17 @@ pub(super) fn encode(bytes: &[u8]) -> String {
     text
 }
 
+/// Base 64 with padding, as HTTP has it.
+pub fn encode_padded(bytes: &[u8]) -> String {
+    let mut text = encode(bytes);
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    text
+}
+
 /// Base 64 with or without padding; `None` for anything else.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').as_bytes();
     let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
     for chunk in digits.chunks(4) {
@@ -44,6 +53,8 @@ mod tests {
             [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")]
         {
             assert_eq!(encode(bytes.as_bytes()), text);
+            let padded = encode_padded(bytes.as_bytes());
+            assert!(padded.len().is_multiple_of(4) && padded.trim_end_matches('=') == text);
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
             assert_eq!(decode(&format!("{text}==")).unwrap(), bytes.as_bytes());
         }
