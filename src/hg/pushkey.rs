@@ -7,14 +7,15 @@ use bstr::{BString, ByteSlice};
 
 /// Keys and values with a tab between them, one pair a line; `None` if a line has no tab.
 ///
-/// Only the first tab separates. The last line may end as the others do.
+/// The last tab separates: a bookmark can have one in its name, and no value has any. The last line
+/// may end as the others do.
 pub fn parse_keys(bytes: &[u8]) -> Option<Vec<(BString, BString)>> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     if bytes.is_empty() {
         return Some(Vec::new());
     }
     let pairs = bytes.split(|&byte| byte == b'\n').map(|line| {
-        let (key, value) = line.split_once_str("\t")?;
+        let (key, value) = line.rsplit_once_str("\t")?;
         Some((key.into(), value.into()))
     });
     pairs.collect()
@@ -28,7 +29,7 @@ mod tests {
     fn a_pair_a_line() {
         let pair = |key: &str, value: &str| (BString::from(key), BString::from(value));
         assert_eq!(parse_keys(b""), Some(vec![]));
-        let pairs = Some(vec![pair("a", "b\tc\r"), pair("d", "")]);
+        let pairs = Some(vec![pair("a\tb", "c\r"), pair("d", "")]);
         assert_eq!(parse_keys(b"a\tb\tc\r\nd\t"), pairs);
         assert_eq!(parse_keys(b"a\tb\tc\r\nd\t\n"), pairs);
         assert_eq!(parse_keys(b"a\tb\nc"), None);

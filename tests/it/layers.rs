@@ -34,6 +34,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio", "daemon"),
     ("toml", "config"),
     ("tracing_subscriber", "cli"),
+    ("ureq", "hg"),
     ("warp", "daemon"),
     ("zstd", "base"),
 ];

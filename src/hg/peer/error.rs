@@ -161,6 +161,12 @@ pub enum PeerError {
         /// What it says.
         said: Said,
     },
+    /// The address is of a web server without encryption, and that was not allowed.
+    #[error("ask {url}: everybody on the way could read it and change the answer")]
+    PlainHttp {
+        /// The address.
+        url: String,
+    },
     /// The server sends us elsewhere, and we do not follow.
     #[error("ask {url}: it sends us to {target}, {problem}")]
     Moved {
@@ -239,7 +245,10 @@ impl HasFault for PeerError {
             | Self::Busy { .. }
             | Self::Cut { .. } => Fault::Unavailable,
             Self::Denied { .. } => Fault::Auth,
-            Self::Untrusted { .. } | Self::Refused { .. } | Self::Moved { .. } => Fault::Refused,
+            Self::Untrusted { .. }
+            | Self::Refused { .. }
+            | Self::PlainHttp { .. }
+            | Self::Moved { .. } => Fault::Refused,
             Self::Unintelligible { .. } | Self::TooLarge { .. } => Fault::Corrupt,
             Self::Capabilities { source, .. } => source.fault(),
             Self::Unsupported { .. } => Fault::Unsupported,
@@ -256,6 +265,7 @@ impl HasFault for PeerError {
                 "check the address; name a user and a token file (https) or a private key (ssh) that \
                  can read it"
             }
+            Self::PlainHttp { .. } => "use https, or allow plain http for this source explicitly",
             Self::Moved { .. } => "use the new address, if you trust it",
             Self::Unintelligible { .. } => {
                 "check that the address is that of a Mercurial repository"

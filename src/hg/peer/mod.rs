@@ -4,12 +4,21 @@
 //! What is said and what is answered is [`super::wire`]'s; nothing here knows a store.
 
 mod error;
+mod http;
+mod logged;
 mod options;
+mod patience;
+mod ssh;
 mod url;
 
 use std::io::Read;
 
 use super::wire::{Capabilities, Command};
+use crate::base::{Interrupt, Limits};
+use http::HttpPeer;
+use logged::Logged;
+use ssh::SshPeer;
+use url::Scheme;
 
 pub use error::{PeerError, Said};
 pub use options::{Credential, PeerOptions, Timeouts};
@@ -36,4 +45,23 @@ pub trait Peer {
     /// What is at an absolute HTTP address, such as that of a bundle for first fetches. Our
     /// credential goes to no other server than the one that it is for.
     fn download(&mut self, url: &str) -> Result<Box<dyn Read + '_>, PeerError>;
+}
+
+/// Begins to talk to the server of `url`: over SSH logs in, over HTTP sends nothing yet.
+pub fn connect(
+    url: &SourceUrl,
+    options: &PeerOptions,
+    limits: &Limits,
+    interrupt: &Interrupt,
+) -> Result<Box<dyn Peer>, PeerError> {
+    match url.scheme {
+        Scheme::Ssh => {
+            let peer = SshPeer::connect(url, options, limits, interrupt)?;
+            Ok(Box::new(Logged(peer)))
+        }
+        Scheme::Http | Scheme::Https => {
+            let peer = HttpPeer::new(url, options, limits, interrupt)?;
+            Ok(Box::new(Logged(peer)))
+        }
+    }
 }

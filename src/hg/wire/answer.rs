@@ -106,7 +106,8 @@ pub fn known(bytes: &[u8], asked: usize) -> Result<Vec<bool>, AnswerError> {
     bytes.iter().map(is_known).collect()
 }
 
-/// The named branches, and the heads of each.
+/// The named branches, and the heads of each. Servers that answer from their cache have lost the blanks
+/// around a name.
 pub fn branchmap(bytes: &[u8]) -> Result<Vec<(BString, Vec<Node>)>, AnswerError> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     if bytes.is_empty() {

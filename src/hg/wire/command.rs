@@ -69,7 +69,8 @@ impl Command {
         Self { more: Some(Vec::new()), ..command }
     }
 
-    /// Which changeset a name stands for.
+    /// Which changeset a name stands for. Over HTTP a server under Python 3 fails (status 500) where the
+    /// name is not ASCII; `listkeys` and `branchmap` tell of all names.
     pub fn lookup(name: &[u8]) -> Self {
         Self::new("lookup").with("key", name)
     }

@@ -1,0 +1,118 @@
+//! What errors of the HTTP client, and statuses of servers, mean.
+
+use std::io;
+use std::time::Duration;
+
+use ureq::{Error, Timeout};
+
+use super::super::Timeouts;
+use super::super::error::{PeerError, Said};
+use super::address::PrivateAddress;
+use crate::base::Interrupt;
+
+/// What was going on.
+#[derive(Clone, Debug)]
+pub(super) struct Context {
+    pub(super) url: String,
+    pub(super) command: String,
+    pub(super) timeouts: Timeouts,
+    pub(super) interrupt: Interrupt,
+}
+
+impl Context {
+    /// What an error of the client means.
+    pub(super) fn failure(&self, error: Error) -> PeerError {
+        if let Err(error) = self.interrupt.check() {
+            return error.into();
+        }
+        let url = self.url.clone();
+        let unreachable = |text: &str| PeerError::Unreachable {
+            url: self.url.clone(),
+            said: Said::new(text.as_bytes()),
+        };
+        match error {
+            Error::Timeout(reason) => self.timed_out(reason),
+            Error::Io(error) => self.broken(&error),
+            Error::HostNotFound => unreachable("there is no such host"),
+            Error::ConnectionFailed => unreachable("there is no connection"),
+            Error::ConnectProxyFailed(text) => unreachable(&text),
+            Error::Other(error) if error.is::<PrivateAddress>() => PeerError::Refused {
+                url,
+                command: self.command.clone(),
+                said: Said::new(error.to_string().as_bytes()),
+            },
+            Error::NativeTls(error) => {
+                let text = one_line(&error);
+                let said = Said::new(text.as_bytes());
+                let is_about_trust = text.contains("certificate") || text.contains("verify");
+                if is_about_trust { untrusted(url, said) } else { unreachable(&text) }
+            }
+            Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl => {
+                PeerError::Setting { url, problem: error.to_string(), hint: None }
+            }
+            error => self.unintelligible(error.to_string()),
+        }
+    }
+
+    /// The same where it comes while a body is read.
+    pub(super) fn read_failure(&self, error: io::Error) -> PeerError {
+        self.failure(Error::from(error))
+    }
+
+    fn broken(&self, error: &io::Error) -> PeerError {
+        use io::ErrorKind as Kind;
+        let url = self.url.clone();
+        let said = Said::new(error.to_string().as_bytes());
+        match error.kind() {
+            Kind::UnexpectedEof
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::BrokenPipe => PeerError::Cut { url, command: self.command.clone(), said },
+            _ => PeerError::Unreachable { url, said },
+        }
+    }
+
+    pub(super) fn timed_out(&self, reason: Timeout) -> PeerError {
+        let Timeouts { connect, first_byte, idle } = self.timeouts;
+        let (what, after) = match reason {
+            Timeout::Resolve | Timeout::Connect => ("a connection", connect),
+            Timeout::RecvResponse => ("the answer", first_byte),
+            _ => ("the rest of the answer", idle),
+        };
+        PeerError::TimedOut { url: self.url.clone(), what, after, said: Said::default() }
+    }
+
+    pub(super) fn unintelligible(&self, problem: impl Into<String>) -> PeerError {
+        PeerError::Unintelligible {
+            url: self.url.clone(),
+            command: self.command.clone(),
+            problem: problem.into(),
+            said: Said::default(),
+        }
+    }
+
+    /// What a status other than success means, and what the server says about it.
+    pub(super) fn refusal(
+        &self,
+        status: u16,
+        said: Said,
+        retry_after: Option<Duration>,
+    ) -> PeerError {
+        let (url, command) = (self.url.clone(), self.command.clone());
+        match status {
+            401 | 403 | 404 | 410 => PeerError::Denied { url, said },
+            429 | 500..=599 => PeerError::Busy { url, command, said, retry_after },
+            _ => PeerError::Refused { url, command, said },
+        }
+    }
+}
+
+fn untrusted(url: String, said: Said) -> PeerError {
+    let hint = "if the server has a private authority, name the file with its certificate";
+    PeerError::Untrusted { url, said, hint: hint.to_owned() }
+}
+
+/// An error of the encryption, with all its causes.
+fn one_line(error: &dyn std::error::Error) -> String {
+    crate::base::fault::one_line(error)
+}
