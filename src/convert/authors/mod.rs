@@ -232,6 +232,37 @@ mod tests {
         assert_eq!(latin1.find("J\u{f6}hn"), Some("John <j@d>"));
     }
 
+    /// What the rules of hg-fast-export's `-A` make of users: quotes go first, then the map is asked,
+    /// and what it says is fixed up like any user.
+    #[test]
+    fn hg_fast_export_asks_its_map_as_it_does() {
+        let text = "# comment\n\
+            \"John Doe\" = \"J D <j@d>\"\n\
+            \"John\\\" <j@d>\" = \"Quotes inside <j@d>\"\n\
+            \"joe\" = \"Somebody\"\n\
+            \"jim\" = \"x.y@z\"\n\
+            \"kim\" = \"K\\u00e4m <k@m>\"\n\
+            raw user <r@u> = R = U <r@u>\n\
+            \"jane\" = \"First <a@b>\"\n\
+            \"jane\" = \"Last <c@d>\"\n";
+        let identity = *IDENTITIES.iter().find(|one| one.name() == "fast-export").unwrap();
+        let rules = Rules { identity, authors: map(text).into() };
+        for (user, author) in [
+            ("\"John Doe\"", "J D <j@d>"),
+            ("John Doe", "J D <j@d>"),
+            ("John Doe <j@d>", "John Doe <j@d>"),
+            ("\"John\" <j@d>", "Quotes inside <j@d>"),
+            ("joe", "Somebody <devnull@localhost>"),
+            ("jim", "x y <x.y@z>"),
+            ("kim", "K\u{e4}m <k@m>"),
+            ("raw user <r@u>", "R = U <r@u>"),
+            ("jane", "Last <c@d>"),
+            ("Jane", "Jane <devnull@localhost>"),
+        ] {
+            assert_eq!(rules.author(user.as_bytes()), author, "{user:?}");
+        }
+    }
+
     #[test]
     fn a_whole_user_comes_before_an_address() {
         let map = map("a@b = Address <x@y>\nA <a@b> = User <x@y>");
