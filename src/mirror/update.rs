@@ -318,7 +318,8 @@ fn keep<T>(
 ) -> Result<T, SyncError> {
     let (folder, known) = (git.pack_folder(), git.known()?);
     if changesets <= SMALL {
-        let staging = Staging::new(&folder, known)?;
+        let rest = PackWriter::new(&folder, git.known()?)?;
+        let staging = Staging::new(&folder, known, rest)?;
         let written = write(&staging)?;
         staging.save()?;
         return Ok(written);

@@ -5,6 +5,7 @@ mod damage;
 mod decoders;
 mod directories;
 mod history;
+mod memory;
 mod names;
 mod revlog;
 mod store;

@@ -116,6 +116,7 @@ fn entries_of(index: &[u8]) -> Option<Vec<Packed>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::pack::PackWriter;
     use crate::git::sink::{NewObject, ObjectSink};
     use crate::git::staging::Staging;
     use crate::git::{BareRepository, ObjectId, ObjectKind};
@@ -127,7 +128,9 @@ mod tests {
         let texts: Vec<_> = (0..40).map(|i| format!("{i}\n").repeat(100).into_bytes()).collect();
         for text in &texts {
             let known = repository.known().unwrap();
-            let staging = Staging::new(&repository.pack_folder(), known).unwrap();
+            let folder = repository.pack_folder();
+            let rest = PackWriter::new(&folder, repository.known().unwrap()).unwrap();
+            let staging = Staging::new(&folder, known, rest).unwrap();
             let mut writer = staging.writer();
             let id = ObjectId::of(ObjectKind::Blob, text);
             let kind = ObjectKind::Blob;

@@ -1,0 +1,86 @@
+//! How much memory the program takes for large texts, and for small ones that become large.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use synchroniser::cli::exit;
+
+use super::store::{Store, fragment, zlib};
+use crate::support::{TestEnv, git};
+
+const MIB: usize = 1 << 20;
+
+/// Converts `source`; returns the exit code and the most memory that the process had, in MiB.
+fn measure(env: &TestEnv, source: &Path, more: &[&str]) -> (Option<i32>, usize) {
+    let mut command = env.synchroniser();
+    command.arg("convert").arg(source).arg(env.path("target.git")).args(more);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    // A peak never falls, and a process that has ended has none.
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<usize>().ok());
+        most = most.max(kilobytes.unwrap_or(0) / 1024);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    (child.wait().unwrap().code(), most)
+}
+
+/// 300 MB of zeros in a chunk of 300 kB, and the same with a line behind it, as a delta. A text is
+/// held as a whole, for its hash is over all of it, and a delta needs the one that it builds on: two
+/// texts, and nothing else that grows with them.
+#[test]
+fn a_large_file_is_held_twice_at_most() {
+    let size = 300 * 1_000_000;
+    let env = TestEnv::new();
+    let mut store = Store::default();
+    let zeros = vec![0; size];
+    let first = store.file("z", &zeros);
+    store.commit([-1, -1], &[("z", first)]);
+    let (one, _) = measure(&env, &store.write(&env.path("one")), &[]);
+    assert_eq!(one, Some(0));
+    std::fs::remove_dir_all(env.path("target.git")).unwrap();
+    let (_, most) = measure(&env, &env.path("one"), &["--verify"]);
+    eprintln!("one text of 300 MB: {most} MiB");
+    assert!(most > size / MIB && most < size / MIB + 100, "{most} MiB");
+    let end = u32::try_from(size).unwrap();
+    let longer = [&zeros[..], b"a line\n"].concat();
+    let log = store.files.get_mut("z").unwrap();
+    log.push_stored(&longer, [0, -1], zlib(&fragment(end, end, b"a line\n")), 0);
+    log.0[1].link = Some(1);
+    let second = log.0[1].node;
+    drop((zeros, longer));
+    store.commit([0, -1], &[("z", second)]);
+    std::fs::remove_dir_all(env.path("target.git")).unwrap();
+    let (code, most) = measure(&env, &store.write(&env.path("two")), &["--verify"]);
+    eprintln!("two texts of 300 MB: {most} MiB");
+    assert_eq!(code, Some(0));
+    assert!(most < 2 * size / MIB + 100, "{most} MiB");
+    git::fsck(&env, &env.path("target.git")).unwrap();
+}
+
+/// What a chunk becomes is bounded by what the index says of it, and that by the limit.
+#[test]
+fn a_bomb_takes_no_memory() {
+    let inflated = vec![0; 256 * MIB];
+    for (name, chunk) in
+        [("zlib", zlib(&inflated)), ("zstd", zstd::bulk::compress(&inflated, 3).unwrap())]
+    {
+        // Small by what the index says, and larger than the default limit by it.
+        for text_length in [100, i32::MAX] {
+            let env = TestEnv::new();
+            let mut store = Store::default();
+            let node = store.file("z", b"text");
+            let entry = store.files.get_mut("z").unwrap().0.last_mut().unwrap();
+            (entry.chunk, entry.text_length) = (chunk.clone(), text_length);
+            store.commit([-1, -1], &[("z", node)]);
+            let (code, most) = measure(&env, &store.write(&env.path("made")), &[]);
+            eprintln!("a {name} bomb that is said to have {text_length} bytes: {most} MiB");
+            assert_eq!(code, Some(i32::from(exit::CORRUPT)), "{name}");
+            assert!(most < 64, "{name}: {most} MiB");
+        }
+    }
+}
