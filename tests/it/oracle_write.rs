@@ -188,3 +188,81 @@ fn stores_made_of_the_corpus() {
     corpus.for_archives(check);
     corpus.for_bundles(check);
 }
+
+/// Bundles of `source` that hold its changesets bit by bit, `steps` of them.
+fn in_steps(hg: &Hg<'_>, source: &Path, steps: usize) -> Result<Vec<PathBuf>, String> {
+    let count = hg.run(source, &["--hidden", "log", "-T", "."]).ok()?.len();
+    let mut files = Vec::new();
+    let mut before = "null".to_owned();
+    for step in 1..=steps {
+        let Some(last) = (count * step / steps).checked_sub(1) else { continue };
+        let revs = format!("0:{last}");
+        let words = ["-r", revs.as_str(), "--base", before.as_str()];
+        files.extend(bundle(hg, source, &words, &format!("step-{step}.hg"))?);
+        before = revs;
+    }
+    Ok(files)
+}
+
+/// What we add bit by bit to an empty repository that `hg init` made with `config` is what `hg` adds.
+fn check_steps(hg: &Hg<'_>, source: &Path, config: &[&str], steps: usize) -> Result<(), String> {
+    let roots = ["made", "expected"].map(|name| hg.env.path(name));
+    for root in &roots {
+        let mut words: Vec<_> = config.iter().flat_map(|config| ["--config", *config]).collect();
+        words.extend(["init", root.to_str().unwrap()]);
+        hg.run(source, &words).ok()?;
+    }
+    let [made, expected] = &roots;
+    let files = in_steps(hg, source, steps)?;
+    for file in &files {
+        add(made, file).map_err(|error| format!("{}: {}", file.display(), text(&error)))?;
+        hg.run(expected, &["unbundle", "-q", file.to_str().unwrap()]).ok()?;
+        same_contents(made, expected)?;
+    }
+    let added = add(made, files.first().ok_or("nothing to add")?).map_err(|error| text(&error))?;
+    same("changesets that were there", &added.changesets.len(), &0)?;
+    same_contents(made, expected)?;
+    // Mercurial goes on where we have ended, and the other way round.
+    std::fs::write(made.join("new"), "new").unwrap();
+    hg.run(made, &["--config", "ui.username=me", "commit", "-q", "-A", "-m", "new"]).ok()?;
+    verify(hg, made)
+}
+
+/// Stores in every format that we write.
+#[test]
+fn stores_grow_in_every_format() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let formats: [(&str, &[&str]); 9] = [
+        ("default", &[]),
+        ("zlib", &["format.revlog-compression=zlib"]),
+        ("not compressed", &["format.revlog-compression=none"]),
+        ("no general deltas", &["format.usegeneraldelta=no", "format.sparse-revlog=no"]),
+        ("no dotencode", &["format.dotencode=no"]),
+        ("no fncache", &["format.usefncache=no"]),
+        ("no store", &["format.usestore=no"]),
+        ("flags", &["format.use-delta-info-flags=yes"]),
+        ("bookmarks", &["format.bookmarks-in-store=yes", "format.use-persistent-nodemap=yes"]),
+    ];
+    let sources = [Fixture::demo(), Fixture::named("renames")];
+    let cases = formats.into_iter().zip(sources.iter().cycle());
+    for_all(
+        cases.map(|((name, config), source)| (name.to_owned(), (config, source))),
+        |(config, source)| {
+            let env = TestEnv::new();
+            let hg = Hg { env: &env, program: program.clone() };
+            check_steps(&hg, &source.unpack(&env), config, 3)
+        },
+    );
+}
+
+/// Ten steps of real histories.
+#[test]
+fn real_stores_grow_in_steps() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let Some(corpus) = Corpus::find() else { return };
+    for_all(["numexpr", "hotot", "hgtest-issue6528"].map(|name| (name.to_owned(), name)), |name| {
+        let history = corpus.unpack("real", name)?;
+        let hg = Hg { env: &history.env, program: program.clone() };
+        check_steps(&hg, &history.source, &[], 10)
+    });
+}

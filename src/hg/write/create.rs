@@ -16,23 +16,20 @@ pub struct NewStore {
 
 /// What tells a Mercurial of before 2006 that it cannot read this.
 const NOTE: &[u8] = b"\0\0\xff\xff dummy changelog to prevent using the old repo layout";
-/// What `hg init` of today requires of whoever reads the store.
-const STORE: [&str; 7] = [
-    "dotencode",
-    "fncache",
-    "generaldelta",
-    "revlog-compression-zstd",
-    "revlogv1",
-    "sparserevlog",
-    "store",
-];
+/// How files in a new store are named.
+pub(super) const LAYOUT: [&str; 3] = ["dotencode", "fncache", "store"];
+/// How revlogs in a new store are, as those that `hg init` of today makes.
+const REVLOGS: [&str; 4] = ["generaldelta", "revlog-compression-zstd", "revlogv1", "sparserevlog"];
 const TREES: &str = "treemanifest";
 
 impl NewStore {
     /// What the new store requires, in alphabetical order.
     pub(super) fn requirements(self) -> Vec<String> {
         let trees = self.tree_manifests.then_some(TREES);
-        STORE.into_iter().chain(trees).map(str::to_owned).collect()
+        let all = LAYOUT.into_iter().chain(REVLOGS).chain(trees);
+        let mut all: Vec<_> = all.map(str::to_owned).collect();
+        all.sort();
+        all
     }
 }
 
@@ -86,6 +83,11 @@ impl Making {
             sync_folder(&dot_hg.join(folder))?;
         }
         sync_folder(self.beside.path())
+    }
+
+    /// The folder that it is in for now.
+    pub(super) fn path(&self) -> &Path {
+        self.beside.path()
     }
 
     pub(super) fn dot_hg(&self) -> PathBuf {

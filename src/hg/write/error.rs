@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::base::fault::io_fault;
+use crate::base::fault::{io_fault, io_hint};
 use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
 use crate::hg::Node;
 use crate::hg::bundle::BundleError;
@@ -20,18 +20,27 @@ pub enum RevisionsError {
     /// The bundle that they are in cannot be read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The bytes that they are in do not come.
+    #[error("read what comes")]
+    Io {
+        /// What the reader says.
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl HasFault for RevisionsError {
     fn fault(&self) -> Fault {
         match self {
             Self::Bundle(error) => error.fault(),
+            Self::Io { source } => io_fault(source),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Bundle(error) => error.hint(),
+            Self::Io { source } => io_hint(source),
         }
     }
 }

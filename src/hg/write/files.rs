@@ -8,8 +8,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::WriteError;
 
+#[cfg(test)]
+thread_local! {
+    /// What a test does at each moment at which the process could be killed.
+    pub(super) static AT_POINT: std::cell::RefCell<Option<Box<dyn FnMut()>>> = const { std::cell::RefCell::new(None) };
+}
+
+/// A moment at which what is on disk differs from what was there before.
+pub(super) fn point() {
+    #[cfg(test)]
+    AT_POINT.with_borrow_mut(|at_point| {
+        if let Some(at_point) = at_point {
+            at_point();
+        }
+    });
+}
+
 /// Removes the file at `path`, if it is there.
 pub(super) fn remove(path: &Path) -> Result<(), WriteError> {
+    point();
     match fs::remove_file(path) {
         Err(error)
             if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
@@ -20,13 +37,18 @@ pub(super) fn remove(path: &Path) -> Result<(), WriteError> {
     }
 }
 
+/// Where the file that will be at `path` is made.
+pub(super) fn beside(path: &Path) -> PathBuf {
+    let mut beside = OsString::from(path);
+    beside.push(".new");
+    beside.into()
+}
+
 /// Puts a file with `contents` at `path`, at once, in place of the one that may be there: with the
 /// rights that one had, or those that the process gives. Its contents are durable before it is
 /// there; that it is there, only once its folder is made durable.
 pub(super) fn replace(path: &Path, contents: &[&[u8]]) -> io::Result<()> {
-    let mut beside = OsString::from(path);
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
+    let beside = beside(path);
     let made = File::create(&beside).and_then(|mut file| {
         for part in contents {
             file.write_all(part)?;
@@ -35,6 +57,7 @@ pub(super) fn replace(path: &Path, contents: &[&[u8]]) -> io::Result<()> {
             file.set_permissions(old.permissions())?;
         }
         file.sync_all()?;
+        point();
         fs::rename(&beside, path)
     });
     made.inspect_err(|_| drop(fs::remove_file(&beside)))

@@ -16,7 +16,7 @@ use bstr::ByteSlice;
 
 use super::error::WriteError;
 use super::files;
-use crate::base::durable::{replace_file, sync_folder};
+use crate::base::durable::sync_folder;
 use crate::hg::store::Layout;
 use crate::hg::store::files::read_bounded;
 
@@ -24,8 +24,8 @@ const JOURNAL: &str = "journal";
 const BACKUPS: &str = "journal.backupfiles";
 /// The first line of the list of backups.
 const VERSION: &[u8] = b"2\n";
-/// What the names of copies begin and end with.
-const COPY: (&[u8], &[u8]) = (b"journal.backup.", b".bck");
+/// What the names of copies begin and end with. They are at the top of the folder, to be found.
+const COPY: (&str, &str) = ("journal.backup.", ".bck");
 /// What `hg rollback` would go by, and what we do makes wrong.
 const UNDO: [&str; 2] = ["undo", "undo.backupfiles"];
 
@@ -70,8 +70,8 @@ pub(super) struct Journal {
     layout: Layout,
     file: File,
     backups: File,
-    /// The copies, to be removed in the end.
-    copies: Vec<PathBuf>,
+    /// How many copies were made.
+    copies: u32,
 }
 
 impl Journal {
@@ -92,9 +92,10 @@ impl Journal {
         };
         // Without the journal the other one says nothing.
         let backups = create(BACKUPS, VERSION)?;
+        files::point();
         let file = create(JOURNAL, b"")?;
         sync_folder(&store).map_err(WriteError::io(&store))?;
-        Ok(Self { layout: layout.clone(), file, backups, copies: Vec::new() })
+        Ok(Self { layout: layout.clone(), file, backups, copies: 0 })
     }
 
     /// Records how long files in the store were, durably.
@@ -110,28 +111,33 @@ impl Journal {
         if text.is_empty() {
             return Ok(());
         }
+        files::point();
         let path = self.layout.store_dir().join(JOURNAL);
         let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
         written.map_err(WriteError::io(&path))
     }
 
     /// Keeps the file called `name`, which is about to be replaced, durably. Of one that is not there
-    /// it is kept that it was not.
-    pub(super) fn keep(&mut self, folder: Folder, name: &[u8]) -> Result<(), WriteError> {
+    /// it is kept that it was not. If something was appended to it already, it had `size` bytes before.
+    pub(super) fn keep(
+        &mut self,
+        folder: Folder,
+        name: &[u8],
+        size: Option<u64>,
+    ) -> Result<(), WriteError> {
         let outside = || self.wrong("a name leads out of the store");
         let path = folder.path(&self.layout, name).ok_or_else(outside)?;
         let mut copy = Vec::new();
-        if path.exists() {
-            copy = copy_name(name);
+        if path.exists() && size != Some(0) {
+            copy = format!("{}{}{}", COPY.0, self.copies, COPY.1).into_bytes();
             let to = folder.path(&self.layout, &copy).ok_or_else(outside)?;
             files::remove(&to)?;
-            // The file itself is never written to again: another one takes its place.
-            let copied = fs::hard_link(&path, &to)
-                .or_else(|_| fs::copy(&path, &to).and_then(|_| File::open(&to)?.sync_all()));
-            let parent = to.parent().unwrap_or(&to).to_owned();
-            copied.and_then(|()| sync_folder(&parent)).map_err(WriteError::io(&to))?;
-            self.copies.push(to);
+            copy_file(&path, &to, size).map_err(WriteError::io(&to))?;
+            let parent = to.parent().unwrap_or(&to);
+            sync_folder(parent).map_err(WriteError::io(parent))?;
+            self.copies = self.copies.saturating_add(1);
         }
+        files::point();
         let line = [folder.name(), b"\0", name, b"\0", &copy, b"\0", b"0\n"].concat();
         let list = self.layout.store_dir().join(BACKUPS);
         let written = self.backups.write_all(&line).and_then(|()| self.backups.sync_data());
@@ -140,7 +146,7 @@ impl Journal {
 
     /// Ends the transaction: what was written stays.
     pub(super) fn end(self) -> Result<(), WriteError> {
-        end(&self.layout, self.copies)
+        end(&self.layout)
     }
 
     fn wrong(&self, problem: &'static str) -> WriteError {
@@ -148,22 +154,31 @@ impl Journal {
     }
 }
 
-/// What a copy of the file called `name` is called, in the same folder.
-fn copy_name(name: &[u8]) -> Vec<u8> {
-    let (folder, file) = match name.rfind_byte(b'/') {
-        Some(slash) => name.split_at_checked(slash + 1).unwrap_or_default(),
-        None => (&b""[..], name),
-    };
-    [folder, COPY.0, file, COPY.1].concat()
+/// Copies the first `size` bytes of a file, or all of it.
+fn copy_file(from: &Path, to: &Path, size: Option<u64>) -> io::Result<()> {
+    // A file that is replaced is never written to again, so that one with two names will do.
+    if size.is_none() && fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to)?;
+    let copy = File::options().write(true).open(to)?;
+    copy.set_len(size.map_or_else(|| copy.metadata().map(|data| data.len()), Ok)?)?;
+    copy.sync_all()
 }
 
 /// Removes the journal, which is what ends a transaction, and then what belongs to it.
-fn end(layout: &Layout, copies: Vec<PathBuf>) -> Result<(), WriteError> {
+fn end(layout: &Layout) -> Result<(), WriteError> {
     let store = layout.store_dir();
     files::remove(&store.join(JOURNAL))?;
     sync_folder(&store).map_err(WriteError::io(&store))?;
-    for copy in copies {
-        files::remove(&copy)?;
+    for folder in [store.as_path(), layout.dot_hg()] {
+        for entry in fs::read_dir(folder).map_err(WriteError::io(folder))? {
+            let name = entry.map_err(WriteError::io(folder))?.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(COPY.0) && name.ends_with(COPY.1) {
+                files::remove(&folder.join(&*name))?;
+            }
+        }
     }
     files::remove(&store.join(BACKUPS))
 }
@@ -174,9 +189,17 @@ pub(super) fn roll_back(layout: &Layout, limit: u64) -> Result<bool, WriteError>
     let store = layout.store_dir();
     let journal = store.join(JOURNAL);
     let wrong = |problem| WriteError::Journal { path: journal.clone(), problem };
-    let Some(text) = read_bounded(&journal, limit)? else { return Ok(false) };
-    let list = read_bounded(&store.join(BACKUPS), limit)?.unwrap_or_default();
+    let text = read_bounded(&journal, limit)?;
+    let Some(list) = read_bounded(&store.join(BACKUPS), limit)?.or(text.is_some().then(Vec::new))
+    else {
+        return Ok(false);
+    };
+    files::point();
     let backups = Backup::parse_all(&list, layout).map_err(wrong)?;
+    let Some(text) = text else {
+        // It was ended, but for what is of no use any more.
+        return end(layout).map(|()| false);
+    };
     let mut folders = vec![store.clone()];
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         // A last line that was cut was never acted upon.
@@ -203,7 +226,12 @@ pub(super) fn roll_back(layout: &Layout, limit: u64) -> Result<bool, WriteError>
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         sync_folder(folder).map_err(WriteError::io(folder))?;
     }
-    end(layout, backups.into_iter().filter_map(|backup| backup.copy).collect())?;
+    // Copies that others have made may be beside what they are copies of.
+    end(layout)?;
+    backups
+        .iter()
+        .filter_map(|backup| backup.copy.as_ref())
+        .try_for_each(|copy| files::remove(copy))?;
     Ok(true)
 }
 
@@ -214,6 +242,7 @@ fn cut(path: &Path, size: u64) -> Result<bool, WriteError> {
     }
     let cut = File::options().write(true).open(path).and_then(|file| {
         let now = file.metadata()?.len();
+        files::point();
         if now > size {
             file.set_len(size)?;
             file.sync_all()?;
@@ -267,8 +296,9 @@ impl Backup {
     }
 
     fn put_back(&self) -> Result<(), WriteError> {
+        files::remove(&files::beside(&self.path))?;
         let Some(copy) = &self.copy else { return files::remove(&self.path) };
         let old = fs::read(copy).map_err(WriteError::io(copy))?;
-        replace_file(&self.path, &old).map_err(WriteError::io(&self.path))
+        files::replace(&self.path, &[&old]).map_err(WriteError::io(&self.path))
     }
 }

@@ -20,6 +20,7 @@ mod lock;
 mod packer;
 mod receive;
 mod small;
+mod streamed;
 mod transaction;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ use transaction::Transaction;
 
 pub use create::NewStore;
 pub use error::{RevisionsError, WriteError, Wrong};
+pub use streamed::{CheckedStore, StreamedStore};
 
 /// Where revisions come from: groups in the order of a changegroup, the changelog first.
 pub trait Revisions {
@@ -261,3 +263,8 @@ fn refused(layout: &Layout) -> Vec<String> {
     let old = (!requirements.has("revlogv1")).then_some("revlogv0");
     refused.chain(old).map(str::to_owned).collect()
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

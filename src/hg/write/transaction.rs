@@ -1,6 +1,7 @@
 //! Appends to many files, with a journal that was durable before the first of them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -34,8 +35,8 @@ pub(super) struct Transaction {
     queued: usize,
     /// The paths of the queue.
     waiting: HashSet<PathBuf>,
-    /// Files whose size is in the journal.
-    recorded: HashSet<PathBuf>,
+    /// Files whose size is in the journal, with it.
+    recorded: HashMap<PathBuf, u64>,
     /// Files that were kept whole.
     kept: HashSet<PathBuf>,
     /// What is not durable yet.
@@ -50,7 +51,7 @@ impl Transaction {
             queue: Vec::new(),
             queued: 0,
             waiting: HashSet::new(),
-            recorded: HashSet::new(),
+            recorded: HashMap::new(),
             kept: HashSet::new(),
             dirty: BTreeSet::new(),
         })
@@ -78,9 +79,14 @@ impl Transaction {
     /// Writes all that waits.
     pub(super) fn flush(&mut self) -> Result<(), WriteError> {
         let queue = std::mem::take(&mut self.queue);
-        let recorded = &mut self.recorded;
-        let fresh = queue.iter().filter(|append| recorded.insert(append.path.clone()));
-        self.journal.record(fresh.map(|append| (append.name.as_slice(), append.at)))?;
+        let mut fresh = Vec::new();
+        for append in queue.iter().filter(|append| !self.kept.contains(&append.path)) {
+            if let Entry::Vacant(entry) = self.recorded.entry(append.path.clone()) {
+                entry.insert(append.at);
+                fresh.push((append.name.as_slice(), append.at));
+            }
+        }
+        self.journal.record(fresh)?;
         for append in queue {
             self.write(&append).map_err(WriteError::io(&append.path))?;
         }
@@ -100,6 +106,7 @@ impl Transaction {
             other => other?,
         };
         // What lies behind the last revision is what a dead writer left.
+        files::point();
         file.set_len(append.at)?;
         file.write_all_at(&append.bytes, append.at)?;
         self.dirty.insert(append.path.clone());
@@ -128,7 +135,7 @@ impl Transaction {
         contents: &[&[u8]],
     ) -> Result<(), WriteError> {
         if self.kept.insert(path.to_owned()) {
-            self.journal.keep(folder, name)?;
+            self.journal.keep(folder, name, self.recorded.get(path).copied())?;
         }
         files::replace(path, contents).map_err(WriteError::io(path))?;
         self.dirty.extend(path.parent().map(Path::to_owned));
@@ -138,6 +145,7 @@ impl Transaction {
     /// Makes all that was written durable.
     pub(super) fn sync(&mut self) -> Result<(), WriteError> {
         self.flush()?;
+        files::point();
         files::sync_all(std::mem::take(&mut self.dirty).iter())
     }
 
