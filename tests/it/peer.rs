@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use synchroniser::base::compress::Deflater;
 use synchroniser::base::{Carried, Fault, HasFault as _, Interrupt, Limits};
 use synchroniser::hg::peer::{
     Credential, Peer, PeerError, PeerOptions, SourceUrl, Timeouts, connect,
@@ -228,23 +229,31 @@ fn web_servers_that_dawdle() {
     check(&url, &options(), Fault::Unavailable, "", "").unwrap();
 }
 
+/// An error of the connection is that and no damage, whatever decompressor it comes through.
 #[test]
 fn a_stream_that_stops_keeps_its_error() {
-    let head = format!("HTTP/1.1 200 OK\r\n{FRAMED}Content-Length: 5000\r\n\r\n");
-    let web = Web::start(move |stream, _| {
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(b"\x04noneHG20").unwrap();
-        sleep();
-    });
-    let mut peer = peer(&web.url("/repo"), &options()).unwrap();
-    peer.remember(modern());
-    let mut stream = peer.stream(&Command::getbundle(&GetBundle::default())).unwrap();
-    let mut bytes = Vec::new();
-    let error = stream.read_to_end(&mut bytes).unwrap_err();
-    assert_eq!(bytes, b"HG20");
-    assert_eq!(Carried::of(&error).unwrap().fault(), Fault::Unavailable);
-    let error: PeerError = Carried::take(error).unwrap();
-    assert!(matches!(error, PeerError::TimedOut { .. }), "{error:?}");
+    let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_be_bytes).collect();
+    let mut zlib = Vec::new();
+    Deflater::new(6).append(&text, &mut zlib);
+    let zstd = zstd::encode_all(&text[..], 3).unwrap();
+    for (name, bytes) in [("none", text), ("zlib", zlib), ("zstd", zstd)] {
+        let head = format!("HTTP/1.1 200 OK\r\n{FRAMED}Content-Length: 999999\r\n\r\n\x04{name}");
+        let half = bytes[..bytes.len() / 2].to_vec();
+        let web = Web::start(move |stream, _| {
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&half).unwrap();
+            sleep();
+        });
+        let mut peer = peer(&web.url("/repo"), &options()).unwrap();
+        peer.remember(modern());
+        let mut stream = peer.stream(&Command::getbundle(&GetBundle::default())).unwrap();
+        let mut bytes = Vec::new();
+        let error = stream.read_to_end(&mut bytes).unwrap_err();
+        assert!(bytes.starts_with(&[0, 0, 0, 0, 0, 0, 0, 1]), "{name}: {error}");
+        assert_eq!(Carried::of(&error).unwrap().fault(), Fault::Unavailable, "{name}");
+        let error: PeerError = Carried::take(error).unwrap();
+        assert!(matches!(error, PeerError::TimedOut { .. }), "{error:?}");
+    }
 }
 
 #[test]
@@ -372,6 +381,10 @@ fn bundles_from_elsewhere() {
         peer.download(&bundles.url("/")).unwrap();
         assert!(!bundles.requests()[0].to_ascii_lowercase().contains("authorization"));
 
+        for address in ["10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:192.168.0.1]"] {
+            let error = refusing.download(&format!("http://{address}/a.hg")).err().unwrap();
+            assert!(said(&error).contains("of a private network"), "{error}");
+        }
         for bad in ["file:///etc/passwd", "/etc/passwd", "ssh://h/a", "https://u:p@h/", ""] {
             let error = peer.download(bad).err().unwrap();
             let kinds =

@@ -13,7 +13,8 @@ pub struct Command {
     is_stream: bool,
 }
 
-/// What is asked for with `getbundle`.
+/// What is asked for with `getbundle`. What [`super::Bundle2Caps`] of a server does not know need not be
+/// asked for: it is left out, and some servers complain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the protocol has as many, by these names")]
 pub struct GetBundle {
@@ -33,8 +34,8 @@ pub struct GetBundle {
     pub listkeys: Vec<String>,
     /// Whether the files of the store are wanted, in place of `changegroup`.
     pub stream: bool,
-    /// What we can read, as [`super::our_bundle2`] says it; without it the answer is a bare
-    /// changegroup.
+    /// What we can read, as [`super::our_bundle2`] says it. Without it the answer is a bare changegroup
+    /// of `common` and `heads`, and nothing else is asked for.
     pub bundle_caps: Option<String>,
 }
 
@@ -109,16 +110,16 @@ impl Command {
 
     /// A part of its history.
     pub fn getbundle(wanted: &GetBundle) -> Self {
-        let flag = |wanted: bool| Vec::from(if wanted { "1" } else { "0" });
-        let mut more = vec![
-            ("common", spaced(&wanted.common)),
-            ("heads", spaced(&wanted.heads)),
-            ("cg", flag(wanted.changegroup)),
-        ];
+        let mut more = vec![("common", spaced(&wanted.common)), ("heads", spaced(&wanted.heads))];
         more.retain(|(_, value)| !value.is_empty());
-        if let Some(caps) = &wanted.bundle_caps {
-            more.push(("bundlecaps", caps.clone().into()));
-        }
+        let command = Self { is_stream: true, ..Self::new("getbundle") };
+        // Servers abort where anything else is asked of a bare changegroup.
+        let Some(caps) = &wanted.bundle_caps else {
+            return Self { more: Some(more), ..command };
+        };
+        let flag = |wanted: bool| Vec::from(if wanted { "1" } else { "0" });
+        more.push(("bundlecaps", caps.clone().into()));
+        more.push(("cg", flag(wanted.changegroup)));
         let flags = [
             ("phases", wanted.phases),
             ("bookmarks", wanted.bookmarks),
@@ -129,7 +130,7 @@ impl Command {
         if !wanted.listkeys.is_empty() {
             more.push(("listkeys", wanted.listkeys.join(",").into()));
         }
-        Self { more: Some(more), is_stream: true, ..Self::new("getbundle") }
+        Self { more: Some(more), ..command }
     }
 
     /// What it is called.
@@ -251,8 +252,11 @@ mod tests {
     #[test]
     fn what_is_asked_for_in_a_bundle() {
         let nothing = Command::getbundle(&GetBundle::default());
-        assert_eq!(nothing.to_form(), "cg=0");
-        assert_eq!(nothing.to_ssh(), b"getbundle\n* 1\ncg 1\n0");
+        assert_eq!(nothing.to_ssh(), b"getbundle\n* 0\n");
+        let bare = GetBundle { phases: true, heads: vec![node(0x22)], ..GetBundle::default() };
+        assert_eq!(Command::getbundle(&bare).to_form(), format!("heads={}", "22".repeat(20)));
+        let caps = GetBundle { bundle_caps: Some("x".to_owned()), ..GetBundle::default() };
+        assert_eq!(Command::getbundle(&caps).to_form(), "bundlecaps=x&cg=0");
         let all = Command::getbundle(&GetBundle {
             common: vec![node(0x11)],
             heads: vec![node(0x22), node(0x33)],
@@ -266,7 +270,7 @@ mod tests {
         });
         let [one, two, three] = ["11", "22", "33"].map(|byte| byte.repeat(20));
         let form = format!(
-            "common={one}&heads={two}%20{three}&cg=1&bundlecaps=HG20%2Cx&phases=1&bookmarks=1\
+            "common={one}&heads={two}%20{three}&bundlecaps=HG20%2Cx&cg=1&phases=1&bookmarks=1\
              &obsmarkers=1&stream=1&listkeys=a%2Cb%20c"
         );
         assert_eq!(all.to_form(), form);

@@ -36,11 +36,9 @@ impl Context {
             Error::HostNotFound => unreachable("there is no such host"),
             Error::ConnectionFailed => unreachable("there is no connection"),
             Error::ConnectProxyFailed(text) => unreachable(&text),
-            Error::Other(error) if error.is::<PrivateAddress>() => PeerError::Refused {
-                url,
-                command: self.command.clone(),
-                said: Said::new(error.to_string().as_bytes()),
-            },
+            Error::Other(error) if error.is::<PrivateAddress>() => {
+                self.refused(Said::new(error.to_string().as_bytes()))
+            }
             Error::NativeTls(error) => {
                 let text = one_line(&error);
                 let said = Said::new(text.as_bytes());
@@ -91,6 +89,10 @@ impl Context {
         }
     }
 
+    pub(super) fn refused(&self, said: Said) -> PeerError {
+        PeerError::Refused { url: self.url.clone(), command: self.command.clone(), said }
+    }
+
     /// What a status other than success means, and what the server says about it.
     pub(super) fn refusal(
         &self,
@@ -102,7 +104,7 @@ impl Context {
         match status {
             401 | 403 | 404 | 410 => PeerError::Denied { url, said },
             429 | 500..=599 => PeerError::Busy { url, command, said, retry_after },
-            _ => PeerError::Refused { url, command, said },
+            _ => self.refused(said),
         }
     }
 }

@@ -91,8 +91,7 @@ impl HttpPeer {
                 let mut words = Vec::new();
                 // What cannot be read is not shown.
                 let _ = body.take(LONGEST_WORDS).read_to_end(&mut words);
-                let (url, command) = (context.url, context.command);
-                return Err(PeerError::Refused { url, command, said: self.web.said(&words) });
+                return Err(context.refused(self.web.said(&words)));
             }
             None => {
                 let kind = self.web.said(content_type.as_bytes());

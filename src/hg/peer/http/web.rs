@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use super::super::error::{PeerError, Said};
 use super::super::patience::Patience;
 use super::super::url::Scheme;
 use super::super::{PeerOptions, SourceUrl};
-use super::address::PublicOnly;
+use super::address::{PublicOnly, is_public};
 use super::failure::Context;
 use super::target::Target;
 use super::watch::Watch;
@@ -117,6 +118,7 @@ impl Web {
             self.interrupt.check()?;
             let context = self.context(&target, question.command);
             self.check_scheme(&target)?;
+            self.check_address(&target, &context)?;
             let response = self.send(&target, question.headers, question.body, &context)?;
             match response.status().as_u16() {
                 200 => return self.reply(target, response, context),
@@ -157,6 +159,22 @@ impl Web {
         }
     }
 
+    fn is_home(&self, target: &Target) -> bool {
+        self.source.as_ref().is_some_and(|source| source.host == target.place.host)
+    }
+
+    /// Names are looked up later, or by a proxy; an address needs no looking up.
+    fn check_address(&self, target: &Target, context: &Context) -> Result<(), PeerError> {
+        let address = target.place.host.trim_matches(['[', ']']).parse::<IpAddr>();
+        let is_refused = address.is_ok_and(|address| !is_public(address))
+            && !self.options.private_downloads
+            && !self.is_home(target);
+        match is_refused {
+            true => Err(context.refused(Said::new(b"its address is of a private network"))),
+            false => Ok(()),
+        }
+    }
+
     fn send(
         &self,
         target: &Target,
@@ -164,9 +182,7 @@ impl Web {
         body: Option<&str>,
         context: &Context,
     ) -> Result<Response<Body>, PeerError> {
-        let source = self.source.as_ref();
-        let is_home = source.is_some_and(|source| source.host == target.place.host);
-        let agent = if is_home { &self.agent } else { &self.elsewhere };
+        let agent = if self.is_home(target) { &self.agent } else { &self.elsewhere };
         let mut all: Vec<(&str, &str)> = Vec::new();
         all.extend(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let authorization = self.authorization(target);
