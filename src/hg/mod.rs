@@ -8,6 +8,7 @@ pub mod filelog;
 pub mod manifest;
 pub mod node;
 pub mod peer;
+pub mod pull;
 pub mod pushkey;
 pub mod repository;
 pub mod revlog;

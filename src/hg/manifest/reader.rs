@@ -3,7 +3,7 @@
 use super::Malformed;
 use super::directories::DirectoryManifests;
 use super::tree::TreeReader;
-use crate::base::Limits;
+use crate::base::{Limits, RepoPath};
 use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
 use crate::hg::store::Layout;
 use crate::hg::{Node, Rev};
@@ -102,6 +102,19 @@ impl ManifestReader<'_> {
         match &mut self.0 {
             Kept::Flat(reader) => reader.unchecked_text(rev),
             Kept::Tree(reader) => reader.text(rev),
+        }
+    }
+
+    /// Shows the manifests of directories behind the manifest `node`, if directories have their own:
+    /// the path, which ends in a slash, and the node of each. Goes down where `visit` says so.
+    pub fn directories(
+        &mut self,
+        node: Node,
+        visit: &mut dyn FnMut(&RepoPath, Node) -> bool,
+    ) -> Result<(), RevlogError> {
+        match &mut self.0 {
+            Kept::Flat(_) => Ok(()),
+            Kept::Tree(reader) => reader.directories(node, visit),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 use super::directories::{self, Directories, DirectoryManifests, DirectoryText};
 use super::{Malformed, Manifest, fields, first_line};
-use crate::base::{Limits, RepoPath};
+use crate::base::{Limits, RepoPath, RepoPathBuf};
 use crate::hg::revlog::{Problem, RevlogError, RevlogReader, Text, TextCache};
 use crate::hg::{Node, Rev};
 
@@ -53,6 +53,29 @@ impl<'m> TreeReader<'m> {
         };
         self.last = Some(rev);
         Ok(text)
+    }
+
+    /// What [`super::ManifestReader::directories`] says.
+    pub(super) fn directories(
+        &mut self,
+        node: Node,
+        visit: &mut dyn FnMut(&RepoPath, Node) -> bool,
+    ) -> Result<(), RevlogError> {
+        let Some(rev) = self.root.revlog().rev(node) else { return Ok(()) };
+        let mut left = vec![(RepoPathBuf::default(), self.root.text(rev)?)];
+        while let Some((path, text)) = left.pop() {
+            for line in text.split_inclusive(|&byte| byte == b'\n') {
+                // What is no line was refused when the whole was put together.
+                let Ok((name, node, b"t")) = fields(line) else { continue };
+                let below: RepoPathBuf = [&path[..], name, b"/"].concat().into();
+                if visit(below.as_ref(), node)
+                    && let Some(found) = self.directories.text(below.as_ref(), node)?
+                {
+                    left.push((below, found.text));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn make(&mut self, rev: Rev) -> Result<Text, RevlogError> {

@@ -27,6 +27,8 @@ pub struct PeerOptions {
     pub ssh_command: PathBuf,
     /// How long to wait.
     pub timeouts: Timeouts,
+    /// How long to wait before each further attempt, once a connection has broken.
+    pub retries: Vec<Duration>,
 }
 
 /// Who we are to a web server (`Basic`, RFC 7617).
@@ -71,6 +73,7 @@ impl Default for PeerOptions {
             known_hosts: None,
             ssh_command: PathBuf::from("ssh"),
             timeouts: Timeouts::default(),
+            retries: [1, 4, 15].map(Duration::from_secs).to_vec(),
         }
     }
 }

@@ -66,6 +66,14 @@ impl<'d> Fragment<'d> {
 }
 
 impl Delta {
+    /// What makes `text` of nothing. A text of 4 GiB or more, which no revlog holds, is cut.
+    pub fn of_all(text: &[u8]) -> Self {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let text = text.get(..length as usize).unwrap_or(text);
+        let bytes = [&[0; 8][..], &length.to_be_bytes(), text].concat();
+        Self { bytes, end: 0, removed: 0, added: text.len() }
+    }
+
     /// Parses a delta: fragment after fragment.
     pub fn parse(bytes: Vec<u8>) -> Result<Self, DeltaError> {
         let (mut previous_end, mut removed, mut added) = (0, 0, 0);

@@ -94,6 +94,16 @@ impl PhaseRoots {
         Ok(Self { roots: parsed.collect::<Result<_, _>>()? })
     }
 
+    /// Whether these are all the roots, whatever their order.
+    pub fn is(&self, roots: &[(Phase, Node)]) -> bool {
+        let sorted = |roots: &[(Phase, Node)]| {
+            let mut roots = roots.to_vec();
+            roots.sort_unstable();
+            roots
+        };
+        sorted(&self.roots) == sorted(roots)
+    }
+
     /// The phase of every revision of `dag`: of all roots among its ancestors, the highest.
     ///
     /// Roots that are not in the repository are noted and have no effect.

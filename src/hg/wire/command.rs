@@ -59,6 +59,12 @@ impl Command {
         Self::new("heads")
     }
 
+    /// The same, of a server with the `largefiles` extension, which lets nobody else in: whoever asks
+    /// so knows that large files are tracked by small ones that name them.
+    pub fn heads_with_largefiles() -> Self {
+        Self::new("lheads")
+    }
+
     /// The named branches and their heads.
     pub fn branchmap() -> Self {
         Self::new("branchmap")

@@ -20,6 +20,12 @@ pub enum RevisionsError {
     /// The bundle that they are in cannot be read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The repository that they are in is damaged.
+    #[error(transparent)]
+    Revlog(#[from] RevlogError),
+    /// The name of a file there leads out of it.
+    #[error(transparent)]
+    Path(#[from] UnsafePath),
     /// The bytes that they are in do not come.
     #[error("read what comes")]
     Io {
@@ -33,6 +39,8 @@ impl HasFault for RevisionsError {
     fn fault(&self) -> Fault {
         match self {
             Self::Bundle(error) => error.fault(),
+            Self::Revlog(error) => error.fault(),
+            Self::Path(_) => Fault::Corrupt,
             Self::Io { source } => io_fault(source),
         }
     }
@@ -40,6 +48,8 @@ impl HasFault for RevisionsError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Bundle(error) => error.hint(),
+            Self::Revlog(error) => error.hint(),
+            Self::Path(_) => None,
             Self::Io { source } => io_hint(source),
         }
     }

@@ -1,0 +1,105 @@
+//! A copy of a repository on this machine: a plain Mercurial repository without a working copy, and
+//! beside it what its source said last.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::PullError;
+use crate::base::Limits;
+use crate::base::durable::replace_file;
+use crate::hg::store::files::lines;
+use crate::hg::store::{Layout, read_bounded};
+use crate::hg::wire::Capabilities;
+use crate::hg::{Changelog, Node, Repository};
+
+/// The heads that the source has, the newest first, a line each.
+const HEADS: &str = "synchroniser-heads";
+/// The address of the source, and on a line of its own what its server can do.
+const SERVER: &str = "synchroniser-server";
+
+/// A copy, which need not be there yet.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    root: PathBuf,
+    limits: Limits,
+}
+
+impl Copy {
+    /// The copy in the folder `root`.
+    pub fn at(root: &Path, limits: &Limits) -> Self {
+        Self { root: root.to_owned(), limits: limits.clone() }
+    }
+
+    /// Its folder, which holds `.hg`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether there is something.
+    pub fn exists(&self) -> bool {
+        self.root.join(".hg").is_dir()
+    }
+
+    /// The heads that its source had last, the newest first; `None` if that was not a server.
+    pub fn heads(&self) -> Result<Option<Vec<Node>>, PullError> {
+        let Some(text) = self.read(HEADS)? else { return Ok(None) };
+        let nodes: Option<Vec<Node>> = lines(&text).map(Node::from_hex).collect();
+        nodes.map(Some).ok_or_else(|| PullError::Damaged { path: self.file(HEADS) })
+    }
+
+    /// Keeps the heads of its source; `None` if that has none of its own.
+    pub(super) fn set_heads(&self, heads: Option<&[Node]>) -> Result<(), PullError> {
+        let path = self.file(HEADS);
+        let Some(heads) = heads else {
+            return match fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed.map_err(|source| PullError::Folder { path, source }),
+            };
+        };
+        if self.heads().ok().flatten().as_deref() == Some(heads) {
+            return Ok(());
+        }
+        let lines: Vec<_> = heads.iter().map(|head| format!("{head}\n")).collect();
+        let text = lines.concat();
+        replace_file(&path, text.as_bytes()).map_err(|source| PullError::Folder { path, source })
+    }
+
+    /// What the server at `url` said that it can do, if it was asked before.
+    pub(super) fn capabilities(&self, url: &str) -> Option<Capabilities> {
+        // Whatever keeps us from reading it, the server says it again.
+        let text = self.read(SERVER).ok()??;
+        let (of, capabilities) = text.split_at_checked(text.iter().position(|b| *b == b'\n')?)?;
+        let capabilities = capabilities.strip_prefix(b"\n").filter(|_| of == url.as_bytes())?;
+        Capabilities::parse(capabilities, &self.limits).ok()
+    }
+
+    /// Keeps what the server at `url` can do.
+    pub(super) fn remember(&self, url: &str, capabilities: &Capabilities) -> Result<(), PullError> {
+        let text = [url.as_bytes(), b"\n", &capabilities.to_bytes()].concat();
+        if self.read(SERVER)?.as_ref() == Some(&text) {
+            return Ok(());
+        }
+        let path = self.file(SERVER);
+        replace_file(&path, &text).map_err(|source| PullError::Folder { path, source })
+    }
+
+    /// Its changelog.
+    pub(super) fn changelog(&self) -> Result<Changelog, PullError> {
+        let revlog = |source| PullError::Revlog { path: self.root.clone(), source };
+        Changelog::open(&Layout::open(&self.root, &self.limits)?, &self.limits).map_err(revlog)
+    }
+
+    /// The whole of it.
+    pub(super) fn repository(&self) -> Result<Repository, PullError> {
+        Ok(Repository::open(&self.root, &self.limits)?)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.root.join(".hg").join(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, PullError> {
+        Ok(read_bounded(&self.file(name), self.limits.metadata_bytes)?)
+    }
+}

@@ -1,0 +1,53 @@
+//! Pulls from a repository of this machine.
+
+use std::path::Path;
+
+use super::local_revisions::LocalRevisions;
+use super::phases::Told;
+use super::{Copy, Names, PullError, Pulled, Run};
+use crate::hg::store::{Layout, Phase};
+use crate::hg::write::{NewStore, WriteError, Writer};
+use crate::hg::{Node, Repository, Rev};
+
+/// Brings `copy` up to date with what the repository at `path` serves.
+pub(super) fn pull(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, PullError> {
+    let source = Repository::open(path, run.limits)?;
+    if !copy.exists() {
+        let tree_manifests = source.layout().requirements().has("treemanifest");
+        Writer::create(copy.root(), &NewStore { tree_manifests })?;
+    }
+    let before = copy.changelog()?;
+    let (served, changelog) = (source.view().served(), source.changelog());
+    let is_missing = |rev: &Rev| before.rev(changelog.node(*rev)).is_none();
+    let missing: Vec<Rev> = served.iter().filter(is_missing).collect();
+    if missing.len() == served.count() && !missing.is_empty() && !before.dag().is_empty() {
+        let (path, origin) = (copy.root().to_owned(), path.display().to_string());
+        return Err(PullError::Unrelated { path, origin });
+    }
+    let mut pulled = Pulled::default();
+    if !missing.is_empty() {
+        let mut writer = Writer::open(copy.root(), run.limits)?;
+        let layout = Layout::open(copy.root(), run.limits)?;
+        let revisions = LocalRevisions::new(&source, &layout, &missing, run);
+        let mut revisions = revisions.map_err(WriteError::from)?;
+        let added = writer.add(&mut revisions, run.progress, run.interrupt)?;
+        writer.commit()?;
+        pulled.changesets = added.changesets.len() as u64;
+    }
+    let node = |rev: &Rev| changelog.node(*rev);
+    let heads: Vec<Node> = source.view().heads().iter().rev().map(node).collect();
+    let phases = source.view().phases();
+    let drafts = served.iter().filter(|rev| phases.of(*rev) == Phase::Draft);
+    let bookmarks = source.view().bookmarks().iter();
+    Names {
+        bookmarks: Some(bookmarks.map(|(name, rev)| (name.clone(), node(rev))).collect()),
+        phases: Some(Told::DraftRoots(drafts.map(|rev| node(&rev)).collect())),
+        publishes: Some(source.view().publishes()),
+        heads: Some(&heads),
+    }
+    .keep(copy, run)?;
+    let there = before.dag().len() + missing.len();
+    pulled.gone = there.saturating_sub(served.count()) as u64;
+    copy.set_heads(Some(&heads))?;
+    Ok(pulled)
+}

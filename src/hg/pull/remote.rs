@@ -1,0 +1,276 @@
+//! Pulls from a server: what it has, what of ours it has, then what is missing.
+
+use super::content::{After, Unbundled, unbundle};
+use super::discovery::Discovery;
+use super::phases::Told;
+use super::server::{Server, State};
+use super::{Copy, Names, PullError, Pulled, Run, below};
+use crate::base::fault::one_line;
+use crate::base::{Fault, HasFault};
+use crate::hg::peer::{Peer, PeerOptions, SourceUrl, connect};
+use crate::hg::wire::CloneBundle;
+use crate::hg::write::{NewStore, Writer};
+use crate::hg::{Changelog, Node, Rev};
+
+/// So many of our newest heads are asked for along with everything else.
+const FIRST_SAMPLE: usize = 100;
+/// So many changesets are asked for in one of the further rounds.
+const SAMPLE: usize = 200;
+/// So many changesets are named to the server as what we have, or as what we want, at a time: what
+/// it takes in the head of a request is bounded. What it then sends twice is passed over.
+const NAMED: usize = 500;
+/// So often is a server asked again that has something new each time.
+const ROUNDS: usize = 5;
+
+/// Brings `copy` up to date with the server at `url`.
+pub(super) fn pull(
+    url: &SourceUrl,
+    options: &PeerOptions,
+    copy: &Copy,
+    run: &Run<'_>,
+) -> Result<Pulled, PullError> {
+    let remote = Remote { url: url.to_string(), copy, run };
+    let mut pulled = Pulled::default();
+    let mut pauses = options.retries.iter();
+    loop {
+        let mut peer = connect(url, options, run.limits, run.interrupt)?;
+        let error = match remote.attempt(&mut *peer, &mut pulled) {
+            Err(error) if error.fault() == Fault::Unavailable => error,
+            other => return other.map(|()| pulled),
+        };
+        drop(peer);
+        let Some(pause) = pauses.next() else { return Err(error) };
+        tracing::warn!(%error, source = %remote.url, "the fetch broke off: trying again");
+        run.interrupt.pause(*pause)?;
+    }
+}
+
+/// A server and a copy of what it has.
+struct Remote<'r> {
+    url: String,
+    copy: &'r Copy,
+    run: &'r Run<'r>,
+}
+
+impl Remote<'_> {
+    fn attempt(&self, peer: &mut dyn Peer, pulled: &mut Pulled) -> Result<(), PullError> {
+        let remembered = self.copy.capabilities(&self.url);
+        if remembered.is_some() {
+            // What was true then need not be now; then it is asked for again.
+            let mut server = Server::new(peer, remembered)?;
+            match self.update(&mut server, pulled) {
+                Err(PullError::Peer(error)) if error.fault() == Fault::Refused => {
+                    tracing::debug!(%error, "asking the server again what it can do");
+                }
+                Err(PullError::Answer(error)) => {
+                    tracing::debug!(%error, "asking the server again what it can do");
+                }
+                other => return other,
+            }
+        }
+        let mut server = Server::new(peer, None)?;
+        if !self.copy.exists() {
+            self.begin(&mut server, pulled)?;
+        }
+        let updated = self.update(&mut server, pulled);
+        self.copy.remember(&self.url, server.capabilities())?;
+        updated
+    }
+
+    /// Makes the copy in the cheapest way that the server offers, or makes an empty one.
+    fn begin(&self, server: &mut Server<'_>, pulled: &mut Pulled) -> Result<(), PullError> {
+        if server.streams() {
+            let streamed = server.files().and_then(|files| self.unbundle(files));
+            // A connection that breaks is tried again, not replaced by a longer way.
+            if matches!(&streamed, Err(error) if error.fault() == Fault::Unavailable) {
+                return streamed.map(|_| ());
+            }
+            if self.has_begun(streamed, "its files", pulled)? {
+                return Ok(());
+            }
+        }
+        for bundle in server.clone_bundles()?.iter().filter(|bundle| is_readable(bundle)) {
+            let downloaded = server.download(&bundle.url).and_then(|file| self.unbundle(file));
+            if self.has_begun(downloaded, &bundle.url, pulled)? {
+                return Ok(());
+            }
+        }
+        let tree_manifests =
+            server.capabilities().bundle2().is_some_and(|caps| caps.has("treemanifest"));
+        Writer::create(self.copy.root(), &NewStore { tree_manifests })?;
+        Ok(())
+    }
+
+    /// Whether there is a copy now. What goes wrong with a short cut is told, and the long way
+    /// taken.
+    fn has_begun(
+        &self,
+        result: Result<Unbundled, PullError>,
+        from: &str,
+        pulled: &mut Pulled,
+    ) -> Result<bool, PullError> {
+        match result {
+            Ok(found) => {
+                pulled.changesets += found.changesets;
+                Ok(self.copy.exists())
+            }
+            Err(error) if matches!(error.fault(), Fault::Interrupted | Fault::Config) => Err(error),
+            // This machine cannot; another way would not help.
+            Err(error @ PullError::Write(_)) if error.fault() == Fault::Unavailable => Err(error),
+            Err(error) => {
+                let note = format!("not begun with {from}: {}", one_line(&error));
+                tracing::info!(source = %self.url, "{note}");
+                pulled.notes.push(note);
+                Ok(self.copy.exists())
+            }
+        }
+    }
+
+    fn unbundle(&self, from: impl std::io::Read) -> Result<Unbundled, PullError> {
+        unbundle(from, After::Conversation, self.copy, self.run)
+    }
+
+    /// Fetches until nothing is missing.
+    fn update(&self, server: &mut Server<'_>, pulled: &mut Pulled) -> Result<(), PullError> {
+        let mut withheld = None;
+        for _ in 0..ROUNDS {
+            self.run.interrupt.check()?;
+            let changelog = self.copy.changelog()?;
+            let sample = newest_heads(&changelog);
+            let nodes: Vec<Node> = sample.iter().map(|rev| changelog.node(*rev)).collect();
+            let state = server.state(&nodes)?;
+            let named = state.heads.iter().chain(state.bookmarks.iter().map(|(_, node)| node));
+            let is_missing = |node: &&Node| changelog.rev(**node).is_none();
+            if named.clone().find(is_missing).is_none() {
+                return self.settle(state, &changelog, pulled);
+            }
+            let missing: Vec<Node> = state.heads.iter().filter(is_missing).copied().collect();
+            withheld = named.clone().find(is_missing).copied();
+            // A bookmark that came after the heads were told: both are asked for again.
+            if missing.is_empty() {
+                continue;
+            }
+            let common = self.common(server, &changelog, &sample, &state)?;
+            pulled.changesets += self.fetch(server, &changelog, common, &missing)?;
+        }
+        Err(PullError::Withheld { origin: self.url.clone(), node: withheld.unwrap_or(Node::NULL) })
+    }
+
+    /// The heads of what the server has of the copy.
+    fn common(
+        &self,
+        server: &mut Server<'_>,
+        changelog: &Changelog,
+        sample: &[Rev],
+        state: &State,
+    ) -> Result<Vec<Rev>, PullError> {
+        let dag = changelog.dag();
+        let mut discovery = Discovery::new(dag);
+        discovery.add_common(state.heads.iter().filter_map(|head| changelog.rev(*head)));
+        answered(&mut discovery, sample, &state.known);
+        while !discovery.is_done() {
+            self.run.interrupt.check()?;
+            let sample = discovery.sample(SAMPLE);
+            let nodes: Vec<Node> = sample.iter().map(|rev| changelog.node(*rev)).collect();
+            answered(&mut discovery, &sample, &server.known(&nodes)?);
+        }
+        let common = discovery.common().heads(dag);
+        if common.is_empty() && !dag.is_empty() {
+            let path = self.copy.root().to_owned();
+            return Err(PullError::Unrelated { path, origin: self.url.clone() });
+        }
+        Ok(common)
+    }
+
+    /// Fetches what lies below `missing`; says how many changesets that were.
+    fn fetch(
+        &self,
+        server: &mut Server<'_>,
+        changelog: &Changelog,
+        common: Vec<Rev>,
+        missing: &[Node],
+    ) -> Result<u64, PullError> {
+        let mut common: Vec<Node> = common.into_iter().map(|rev| changelog.node(rev)).collect();
+        let mut changesets = 0;
+        for heads in missing.chunks(NAMED) {
+            // The newest are the last.
+            let newest = common.get(common.len().saturating_sub(NAMED)..).unwrap_or_default();
+            let found = self.unbundle(server.changegroup(newest, heads)?)?;
+            changesets += found.changesets;
+            common.extend(heads);
+        }
+        Ok(changesets)
+    }
+
+    /// Nothing is missing: keeps what else the server says.
+    fn settle(
+        &self,
+        state: State,
+        changelog: &Changelog,
+        pulled: &mut Pulled,
+    ) -> Result<(), PullError> {
+        let there = below(changelog, Some(&state.heads));
+        pulled.gone = (changelog.dag().len() - there.count()) as u64;
+        let names = Names {
+            bookmarks: Some(state.bookmarks.into_iter().collect()),
+            phases: Some(Told::DraftRoots(state.draft_roots)),
+            publishes: Some(state.publishes),
+            heads: Some(&state.heads),
+        };
+        names.keep(self.copy, self.run)?;
+        self.copy.set_heads(Some(&state.heads))
+    }
+}
+
+/// What the server has of `sample`.
+fn answered(discovery: &mut Discovery<'_>, sample: &[Rev], known: &[bool]) {
+    let (has, lacks): (Vec<_>, Vec<_>) = sample.iter().zip(known).partition(|(_, known)| **known);
+    discovery.add_common(has.into_iter().map(|(rev, _)| *rev));
+    discovery.add_missing(lacks.into_iter().map(|(rev, _)| *rev));
+}
+
+/// The newest heads of the copy.
+fn newest_heads(changelog: &Changelog) -> Vec<Rev> {
+    let dag = changelog.dag();
+    let heads = crate::hg::RevSet::full(dag.len()).heads(dag);
+    heads.get(heads.len().saturating_sub(FIRST_SAMPLE)..).unwrap_or_default().to_vec()
+}
+
+/// Whether we can read a bundle of this kind, as far as is said about it.
+fn is_readable(bundle: &CloneBundle) -> bool {
+    let Some(spec) = bundle.attribute("BUNDLESPEC") else { return true };
+    let (kind, params) = spec.split_once(';').map_or((spec, ""), |(kind, params)| (kind, params));
+    let (compression, version) = kind.split_once('-').unwrap_or((kind, ""));
+    let known = ["none", "gzip", "bzip2", "zstd"].contains(&compression);
+    let streams = params.split(';').all(|param| {
+        param.split_once('=').is_none_or(|(key, value)| key != "stream" || value == "v2")
+    });
+    known && ["v1", "v2", "streamv2"].contains(&version) && streams
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundles_that_are_worth_fetching() {
+        for (spec, expected) in [
+            ("gzip-v1", true),
+            ("zstd-v2", true),
+            ("bzip2-v2;cg.version=03", true),
+            ("none-v2;stream=v2", true),
+            ("none-v2;stream=v2;requirements%3Dgeneraldelta", true),
+            ("none-streamv2", true),
+            ("none-v2;stream=v3-exp", false),
+            ("none-packed1;requirements%3Drevlogv1", false),
+            ("lzma-v2", false),
+            ("gzip-v3", false),
+            ("", false),
+        ] {
+            let attributes = vec![("BUNDLESPEC".to_owned(), spec.to_owned())];
+            let bundle = CloneBundle { url: String::new(), attributes };
+            assert_eq!(is_readable(&bundle), expected, "{spec}");
+        }
+        assert!(is_readable(&CloneBundle { url: String::new(), attributes: Vec::new() }));
+    }
+}

@@ -1,0 +1,153 @@
+//! A server, asked for what a pull needs to know and to have.
+
+use std::io::Read;
+
+use bstr::BString;
+
+use super::PullError;
+use crate::hg::Node;
+use crate::hg::peer::Peer;
+use crate::hg::wire::{self, Capabilities, CloneBundle, Command, GetBundle, answer};
+
+/// What a server has at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct State {
+    /// The heads of what it serves, the newest first.
+    pub heads: Vec<Node>,
+    /// Its bookmarks.
+    pub bookmarks: Vec<(BString, Node)>,
+    /// Whether all that it serves is public for whoever gets it.
+    pub publishes: bool,
+    /// The roots of its drafts.
+    pub draft_roots: Vec<Node>,
+    /// Which of the nodes that were asked for it has.
+    pub known: Vec<bool>,
+}
+
+/// A server that can be asked.
+pub(super) struct Server<'p> {
+    peer: &'p mut dyn Peer,
+    capabilities: Capabilities,
+}
+
+impl<'p> Server<'p> {
+    /// The server behind `peer`; what it can do is asked for unless it is `remembered`.
+    pub(super) fn new(
+        peer: &'p mut dyn Peer,
+        remembered: Option<Capabilities>,
+    ) -> Result<Self, PullError> {
+        let capabilities = match remembered {
+            Some(capabilities) => {
+                peer.remember(capabilities.clone());
+                capabilities
+            }
+            None => peer.capabilities()?,
+        };
+        Ok(Self { peer, capabilities })
+    }
+
+    /// What it can do.
+    pub(super) fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// What it has, and whether it has `nodes`: one round trip.
+    pub(super) fn state(&mut self, nodes: &[Node]) -> Result<State, PullError> {
+        let heads = match self.capabilities.has("largefiles") {
+            true => Command::heads_with_largefiles(),
+            false => Command::heads(),
+        };
+        let commands = [
+            heads,
+            Command::listkeys("bookmarks"),
+            Command::listkeys("phases"),
+            Command::known(nodes),
+        ];
+        let answers = self.all(&commands)?;
+        let [heads, bookmarks, phases, known] = &answers;
+        let mut state = State {
+            heads: answer::heads(heads)?,
+            known: answer::known(known, nodes.len())?,
+            ..State::default()
+        };
+        for (name, node) in answer::listkeys(bookmarks)? {
+            // What is no node is a bookmark that the server itself cannot use.
+            state.bookmarks.extend(Node::from_hex(&node).map(|node| (name, node)));
+        }
+        for (key, value) in answer::listkeys(phases)? {
+            match Node::from_hex(&key) {
+                Some(root) if value == "1" => state.draft_roots.push(root),
+                None if key == "publishing" => state.publishes = value == "True",
+                _ => {}
+            }
+        }
+        Ok(state)
+    }
+
+    /// Which of `nodes` it has.
+    pub(super) fn known(&mut self, nodes: &[Node]) -> Result<Vec<bool>, PullError> {
+        let known = self.peer.call(&Command::known(nodes))?;
+        Ok(answer::known(&known, nodes.len())?)
+    }
+
+    /// A bundle with what lies below `heads` and not below `common`.
+    pub(super) fn changegroup(
+        &mut self,
+        common: &[Node],
+        heads: &[Node],
+    ) -> Result<Box<dyn Read + '_>, PullError> {
+        let wanted = GetBundle {
+            common: common.to_vec(),
+            heads: heads.to_vec(),
+            changegroup: true,
+            bundle_caps: Some(wire::our_bundle2()),
+            ..GetBundle::default()
+        };
+        Ok(self.peer.stream(&Command::getbundle(&wanted))?)
+    }
+
+    /// Whether it lets its files be copied.
+    pub(super) fn streams(&self) -> bool {
+        let bundle2 = self.capabilities.bundle2();
+        bundle2.is_some_and(|caps| caps.values("stream").any(|version| version == "v2"))
+    }
+
+    /// A bundle with its files.
+    pub(super) fn files(&mut self) -> Result<Box<dyn Read + '_>, PullError> {
+        let wanted = GetBundle {
+            stream: true,
+            bundle_caps: Some(wire::our_bundle2()),
+            ..GetBundle::default()
+        };
+        Ok(self.peer.stream(&Command::getbundle(&wanted))?)
+    }
+
+    /// The bundles that it says a first fetch can begin with, the best first.
+    pub(super) fn clone_bundles(&mut self) -> Result<Vec<CloneBundle>, PullError> {
+        if !self.capabilities.has("clonebundles") {
+            return Ok(Vec::new());
+        }
+        Ok(answer::clone_bundles(&self.peer.call(&Command::clonebundles())?)?)
+    }
+
+    /// What is at an address that it named.
+    pub(super) fn download(&mut self, url: &str) -> Result<Box<dyn Read + '_>, PullError> {
+        Ok(self.peer.download(url)?)
+    }
+
+    /// The answers to several commands, at once if the server can do that.
+    fn all<const N: usize>(&mut self, commands: &[Command; N]) -> Result<[Vec<u8>; N], PullError> {
+        let mut answers = [const { Vec::new() }; N];
+        if self.capabilities.has("batch") {
+            let all = self.peer.call(&Command::batch(commands))?;
+            for (slot, found) in answers.iter_mut().zip(answer::batch(&all, N)?) {
+                *slot = found;
+            }
+            return Ok(answers);
+        }
+        for (slot, command) in answers.iter_mut().zip(commands) {
+            *slot = self.peer.call(command)?;
+        }
+        Ok(answers)
+    }
+}
