@@ -8,6 +8,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use super::conversion::{CommitArgs, ConversionArgs};
 use super::exit;
+use super::source::SourceArgs;
 
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
@@ -46,6 +47,8 @@ pub(super) enum CommandArgs {
     Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or go on where that ended
     Convert(ConvertArgs),
+    /// Fetch a Mercurial repository: a plain clone without a working copy, or what it lacks
+    Fetch(FetchArgs),
     /// Take over a mirror that another tool has made, and publish nothing yet
     Adopt(AdoptArgs),
     /// Compare a Mercurial repository with what was converted from it, bit by bit
@@ -106,10 +109,21 @@ pub(super) struct PlanArgs {
     pub(super) config: ConfigArgs,
 }
 
+/// `fetch`
+#[derive(Debug, clap::Args)]
+pub(super) struct FetchArgs {
+    /// The Mercurial repository: https://, ssh://, a path, or a bundle file
+    pub(super) source: PathBuf,
+    /// The clone; made if it is not there
+    pub(super) directory: PathBuf,
+    #[command(flatten)]
+    pub(super) way: SourceArgs,
+}
+
 /// `convert`
 #[derive(Debug, clap::Args)]
 pub(super) struct ConvertArgs {
-    /// The Mercurial repository
+    /// The Mercurial repository: a path, https://, ssh://, or a bundle file
     pub(super) source: PathBuf,
     /// The bare Git repository; made if it is not there
     #[arg(value_name = "TARGET.git")]
@@ -119,6 +133,8 @@ pub(super) struct ConvertArgs {
     pub(super) map: Option<PathBuf>,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
+    #[command(flatten)]
+    pub(super) way: SourceArgs,
     /// Put a placeholder where a file revision is damaged or missing, and go on
     #[arg(long)]
     pub(super) skip_damaged: bool,
@@ -156,6 +172,8 @@ pub(super) struct AdoptArgs {
     pub(super) config: ConfigArgs,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
+    #[command(flatten)]
+    pub(super) way: SourceArgs,
 }
 
 /// `verify`

@@ -10,6 +10,7 @@ mod conversion;
 mod error;
 pub mod exit;
 mod log;
+mod source;
 mod ui;
 
 use std::ffi::OsString;

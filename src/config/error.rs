@@ -9,6 +9,7 @@ use crate::base::{Fault, HasFault};
 use crate::convert::AuthorMapError;
 use crate::convert::identity::UnknownIdentity;
 use crate::git::url::UrlError;
+use crate::hg::peer::SourceUrlError;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -128,9 +129,21 @@ pub enum ProblemKind {
          and begins with neither \".\" nor \"-\""
     )]
     BadMirrorName,
-    /// A source that is not a local path. The URL is not repeated: it may hold a secret.
-    #[error("a URL; a source is a local path")]
-    SourceNotLocal,
+    /// A source that is no address we can fetch from.
+    #[error("{}", cannot(source))]
+    Source {
+        /// What is wrong with it. Does not repeat it: it may hold a secret.
+        source: SourceUrlError,
+    },
+    /// A source whose history everybody on the way can read and change.
+    #[error(
+        "over http:// anybody on the way reads and changes what is fetched; \
+         set `source_plain_http = true` if that is meant"
+    )]
+    PlainHttp,
+    /// A key that does not fit the source.
+    #[error("of no use for this source")]
+    NotForThisSource,
     /// An identity that there is not.
     #[error("{:?} is not an identity{}", source.name, suggestion(source.similar()))]
     UnknownIdentity {

@@ -59,6 +59,17 @@ pub(super) struct LimitsSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct MirrorSection {
     pub(super) source: Option<String>,
+    pub(super) source_token_user: Option<String>,
+    pub(super) source_token_file: Option<PathBuf>,
+    pub(super) source_token_credential: Option<String>,
+    pub(super) source_ca_file: Option<PathBuf>,
+    pub(super) source_proxy: Option<String>,
+    pub(super) source_plain_http: Option<bool>,
+    pub(super) source_private_downloads: Option<bool>,
+    pub(super) source_key_file: Option<PathBuf>,
+    pub(super) source_key_credential: Option<String>,
+    pub(super) source_known_hosts: Option<PathBuf>,
+    pub(super) source_known_hosts_credential: Option<String>,
     pub(super) target: Option<String>,
     pub(super) plain_http: Option<bool>,
     pub(super) identity: Option<String>,

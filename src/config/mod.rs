@@ -10,6 +10,7 @@ mod keys;
 mod naming;
 mod options;
 mod resolve;
+mod source;
 mod target;
 
 use std::path::{Path, PathBuf};

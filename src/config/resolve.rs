@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::error::{ProblemKind, Problems};
 use super::file::{DaemonSection, File, LimitsSection, MirrorSection, Section};
 use super::naming::naming;
+use super::source::source;
 use super::target::target;
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
@@ -228,22 +229,6 @@ fn mirror(
         convert,
     };
     Some(MirrorConfig { options, selector: selector? })
-}
-
-/// The local path of the source.
-fn source(
-    section: &Section<MirrorSection>,
-    folders: &Folders,
-    problems: &mut Problems,
-) -> Option<PathBuf> {
-    let written = section.value.source.as_deref()?;
-    let kind = match written {
-        "" => ProblemKind::Empty,
-        url if url.contains("://") => ProblemKind::SourceNotLocal,
-        path => return Some(folders.folder.join(path)),
-    };
-    section.wrong("source", kind, problems);
-    None
 }
 
 /// The identity, or the default one where what is written is none.

@@ -90,10 +90,10 @@ fn refuse_other_ways(section: &Section<MirrorSection>, way: Way, problems: &mut 
 }
 
 /// Finds and reads the files that a section names.
-struct Files<'a> {
-    section: &'a Section<MirrorSection>,
-    folders: &'a Folders<'a>,
-    problems: &'a mut Problems,
+pub(super) struct Files<'a> {
+    pub(super) section: &'a Section<MirrorSection>,
+    pub(super) folders: &'a Folders<'a>,
+    pub(super) problems: &'a mut Problems,
 }
 
 impl Files<'_> {
@@ -124,7 +124,12 @@ impl Files<'_> {
         let section = &self.section.value;
         let (file, name) = (&section.known_hosts, &section.known_hosts_credential);
         let (key, path) = self.named(("known_hosts", file), ("known_hosts_credential", name))?;
-        // Read when it is used, so that a new host key needs no restart; a wrong name shows now.
+        self.readable(key, path)
+    }
+
+    /// `path`, if it can be read. It is read again when it is used, so that a new host key needs no
+    /// restart; a wrong name shows now.
+    pub(super) fn readable(&mut self, key: &str, path: PathBuf) -> Option<PathBuf> {
         let readable = std::fs::read(&path).map(|_| ());
         let readable =
             readable.map_err(|source| ProblemKind::Unreadable { path: path.clone(), source });
@@ -132,7 +137,7 @@ impl Files<'_> {
     }
 
     /// The file that one of two keys names, and which of them does.
-    fn named(
+    pub(super) fn named(
         &mut self,
         (file_key, file): (&'static str, &Option<PathBuf>),
         (credential_key, credential): (&'static str, &Option<String>),
@@ -160,7 +165,8 @@ impl Files<'_> {
         self.noted(key, credential.map_err(|source| ProblemKind::Secret { source }))
     }
 
-    fn noted<T>(&mut self, key: &str, result: Result<T, ProblemKind>) -> Option<T> {
+    /// What `result` has, or nothing, and its problem noted.
+    pub(super) fn noted<T>(&mut self, key: &str, result: Result<T, ProblemKind>) -> Option<T> {
         result.map_err(|kind| self.section.wrong(key, kind, self.problems)).ok()
     }
 }

@@ -14,11 +14,13 @@ use crate::convert::graft::{ExistingCommit, GraftPolicy, Resolution, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
 use crate::convert::placeholder::Placeholders;
+use crate::git::destination::Target;
 use crate::git::destination::fetched_name;
 use crate::git::reference::HG_NOTES;
 use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, Reference, destination};
 use crate::hg::Rev;
+use crate::hg::pull::Source;
 
 /// What is taken over.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,7 @@ pub enum Place<'p> {
     /// A bare repository on this machine, which `convert` goes on with.
     Bare {
         /// The Mercurial repository.
-        source: &'p Path,
+        source: &'p Source,
         /// The bare repository.
         target: &'p Path,
         /// How the one becomes the other.
@@ -60,26 +62,52 @@ pub fn adopt(
 ) -> Result<Adopted, SyncError> {
     let (source, options, target) = match place {
         Place::Mirror(mirror) => (&mirror.source, &mirror.convert, Some(&mirror.target)),
-        Place::Bare { source, options, .. } => (&source.to_owned(), options, None),
+        Place::Bare { source, options, .. } => (source, options, None),
     };
     let main_branch = &options.naming.main_name();
     let workspace = match place {
         Place::Mirror(mirror) => Workspace::cache(&mirror.cache)?,
         Place::Bare { target, .. } => Workspace::bare(target, main_branch)?,
     };
-    read_source(&Readable::in_place(source), options, interrupt, |attempt| {
-        let run = Run { attempt, options, target, progress, interrupt };
-        let git = workspace.open_git(main_branch)?;
-        let Base { identity, map, notes } = run.base(&workspace, &git, given)?;
-        let served = attempt.source.view().served();
-        let nodes = served.iter().map(|rev| attempt.source.changelog().node(rev));
-        Ok(Adopted {
-            commits: nodes.filter_map(|node| Some((node, map.commit(node)?))).collect(),
-            changesets: served.count(),
-            identity: identity.name(),
-            notes,
+    let (limits, copy) = (&options.limits, workspace.copy());
+    let (source, notes) = Readable::fetched(source, &copy, limits, progress, interrupt)?;
+    let taking = Taking { source: &source, workspace: &workspace, options, target, given };
+    let mut adopted = taking.over(progress, interrupt)?;
+    adopted.notes.splice(..0, notes);
+    Ok(adopted)
+}
+
+/// What is taken over, and where it goes.
+pub(super) struct Taking<'t> {
+    pub source: &'t Readable,
+    pub workspace: &'t Workspace,
+    pub options: &'t ConvertOptions,
+    pub target: Option<&'t Target>,
+    pub given: &'t [Record],
+}
+
+impl Taking<'_> {
+    /// Takes over what there is.
+    pub(super) fn over(
+        &self,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Adopted, SyncError> {
+        let Self { source, workspace, options, target, given } = *self;
+        read_source(source, options, interrupt, |attempt| {
+            let run = Run { attempt, options, target, progress, interrupt };
+            let git = workspace.open_git(&options.naming.main_name())?;
+            let Base { identity, map, notes } = run.base(workspace, &git, given)?;
+            let served = attempt.source.view().served();
+            let nodes = served.iter().map(|rev| attempt.source.changelog().node(rev));
+            Ok(Adopted {
+                commits: nodes.filter_map(|node| Some((node, map.commit(node)?))).collect(),
+                changesets: served.count(),
+                identity: identity.name(),
+                notes,
+            })
         })
-    })
+    }
 }
 
 /// What a run goes on from.

@@ -14,6 +14,7 @@ use crate::git::destination::PublishError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
 use crate::git::sink::SinkError;
 use crate::hg::Node;
+use crate::hg::pull::PullError;
 use crate::hg::repository::RepositoryError as HgError;
 use crate::hg::revlog::RevlogError;
 
@@ -40,6 +41,15 @@ pub enum SyncError {
     Locked {
         /// The lock.
         path: PathBuf,
+    },
+    /// The source cannot be fetched.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+    /// There is no copy of the source yet.
+    #[error("read the source {origin}: it was not fetched yet")]
+    NeverFetched {
+        /// The source.
+        origin: String,
     },
     /// The source cannot be opened.
     #[error(transparent)]
@@ -138,6 +148,7 @@ impl SyncError {
             Self::Map(error) => error,
             Self::Placeholders(error) => error,
             Self::Identity(error) => error,
+            Self::Pull(error) => error,
             Self::Authors(error) => error,
             Self::Git(error) => error,
             Self::Convert(error) => error,
@@ -148,6 +159,7 @@ impl SyncError {
             Self::Interrupted(error) => error,
             Self::Folder { .. }
             | Self::NeverSynced { .. }
+            | Self::NeverFetched { .. }
             | Self::Locked { .. }
             | Self::Changing { .. }
             | Self::Refused { .. }
@@ -166,7 +178,9 @@ impl HasFault for SyncError {
             Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
             Self::Wrong { .. } => Fault::Internal,
             Self::Refused { .. } | Self::Foreign { .. } => Fault::Refused,
-            Self::NeverSynced { .. } | Self::Lies { .. } => Fault::Config,
+            Self::NeverSynced { .. } | Self::NeverFetched { .. } | Self::Lies { .. } => {
+                Fault::Config
+            }
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
         }
     }

@@ -25,4 +25,4 @@ pub use plan::{
 pub use publish::sync;
 pub use report::{ConvertReport, RefChange, SyncReport};
 pub use update::convert;
-pub use verify::verify;
+pub use verify::{converted_source, verify};

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 
 use crate::convert::ConvertOptions;
 use crate::git::destination::Target;
+use crate::hg::pull::Source;
 
 /// One mirror: a Mercurial source joined to a Git target.
 #[derive(Clone, Debug)]
 pub struct MirrorOptions {
     /// What people call it; also the name of its cache folder.
     pub name: String,
-    /// The Mercurial repository, as a local path.
-    pub source: PathBuf,
+    /// Where the Mercurial repository is.
+    pub source: Source,
     /// Where commits go.
     pub target: Target,
-    /// The folder that holds this mirror's cache: `git/`, `map`, `grafted`, `identity`, `lock`.
+    /// The folder that holds this mirror's cache: `hg/`, `git/`, `map`, `grafted`, `identity`, `lock`.
     pub cache: PathBuf,
     /// How the one becomes the other.
     pub convert: ConvertOptions,

@@ -6,9 +6,10 @@ use std::path::Path;
 use bstr::ByteSlice;
 use serde::Serialize;
 
-use super::adopt::{Place, adopt};
+use super::adopt::Taking;
 use super::snapshot::Snapshot;
 use super::source::{Readable, read_source};
+use super::workspace::Workspace;
 use super::{MirrorOptions, SyncError};
 use crate::base::text::utf8_or_latin1;
 use crate::base::{Interrupt, NoProgress};
@@ -121,6 +122,7 @@ pub struct KeptReference {
 /// there, as a sync begins: only that tells what is to be converted and what would move. What a sync
 /// refuses then is the error here, too.
 pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, SyncError> {
+    let (source, fetched) = source(options, interrupt)?;
     let cache = Snapshot::read(&options.cache, &options.convert)?;
     let listed =
         cache.git_dir().and_then(|git| Ok(destination::open(&options.target, &git)?.references()?));
@@ -131,7 +133,7 @@ pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, 
     };
     let has_history = listed.as_ref().is_some_and(|listed| !listed.is_empty());
     let taken_over = match has_history && cache.is_fresh() {
-        true => Some(take_over(options, &cache.scratch_cache(), interrupt)?),
+        true => Some(take_over(options, &source, &cache.scratch_cache(), interrupt)?),
         false => None,
     };
     let (snapshot, adopted) = match &taken_over {
@@ -139,25 +141,40 @@ pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, 
         None => (&cache, &[][..]),
     };
     snapshot.peel(listed.as_deref_mut().unwrap_or_default());
-    let source = Readable::in_place(&options.source);
     let mut plan = read_source(&source, &options.convert, interrupt, |attempt| {
         Planner { options, snapshot, source: attempt.source }.plan(listed.as_deref())
     })?;
-    plan.notes.splice(..0, adopted.iter().cloned());
+    plan.notes.splice(..0, fetched.into_iter().chain(adopted.iter().cloned()));
     plan.target_error = unreachable.as_ref().map(ToString::to_string);
     plan.unreachable = unreachable;
     Ok(plan)
+}
+
+/// The source, which is fetched into the cache if it is not on this machine: what it has is seen
+/// there, and what was fetched is not fetched again by the sync.
+fn source(
+    options: &MirrorOptions,
+    interrupt: &Interrupt,
+) -> Result<(Readable, Vec<String>), SyncError> {
+    if let Some(path) = options.source.in_place() {
+        return Ok((Readable::in_place(path), Vec::new()));
+    }
+    let (workspace, limits) = (Workspace::cache(&options.cache)?, &options.convert.limits);
+    Readable::fetched(&options.source, &workspace.copy(), limits, &NoProgress, interrupt)
 }
 
 /// Takes over the history of the target in the folder `scratch`, which nobody else knows of. What it
 /// holds then, and what a person should know about it.
 fn take_over(
     options: &MirrorOptions,
+    source: &Readable,
     scratch: &Path,
     interrupt: &Interrupt,
 ) -> Result<(Snapshot, Vec<String>), SyncError> {
-    let mirror = MirrorOptions { cache: scratch.to_owned(), ..options.clone() };
-    let adopted = adopt(Place::Mirror(&mirror), &[], &NoProgress, interrupt)?;
+    let workspace = &Workspace::cache(scratch)?;
+    let (convert, target) = (&options.convert, Some(&options.target));
+    let taking = Taking { source, workspace, options: convert, target, given: &[] };
+    let adopted = taking.over(&NoProgress, interrupt)?;
     Ok((Snapshot::read(scratch, &options.convert)?, adopted.notes))
 }
 
@@ -176,7 +193,7 @@ impl Planner<'_> {
         let view_notes = self.source.view().notes().iter().map(ToString::to_string);
         Ok(SyncPlan {
             name: name.clone(),
-            source: source.display().to_string(),
+            source: source.to_string(),
             target: to.url.to_string(),
             identity: self.snapshot.identity(),
             changesets: self.changesets()?,

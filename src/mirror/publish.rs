@@ -22,7 +22,13 @@ pub fn sync(
     // The lock first: what the source has after it was taken is what this run must see.
     let workspace = Workspace::cache(&options.cache)?;
     let (convert, target) = (&options.convert, Some(&options.target));
-    let source = Readable::in_place(&options.source);
+    let (source, mut notes) = Readable::fetched(
+        &options.source,
+        &workspace.copy(),
+        &convert.limits,
+        progress,
+        interrupt,
+    )?;
     let updated = read_source(&source, convert, interrupt, |attempt| {
         Run { attempt, options: convert, target, progress, interrupt }.update(&workspace)
     })?;
@@ -38,12 +44,13 @@ pub fn sync(
     if !refused.is_empty() {
         return Err(SyncError::Refused { refused });
     }
+    notes.extend(updated.notes);
     let changes = outcomes.into_iter().map(|o| RefChange { name: o.name, old: o.old, new: o.new });
     Ok(SyncReport {
         changesets: updated.changesets as u64,
         converted: updated.converted as u64,
         refs: changes.collect(),
-        notes: updated.notes,
+        notes,
         elapsed: start.elapsed(),
     })
 }

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::SyncError;
-use crate::base::{Fault, HasFault, Interrupt, Limits};
+use crate::base::{Fault, HasFault, Interrupt, Limits, Progress};
 use crate::convert::ConvertOptions;
+use crate::hg::pull::{Copy, Source, pull};
 use crate::hg::store::Layout;
 use crate::hg::{Node, Repository};
 
@@ -36,6 +37,42 @@ impl Readable {
     /// The repository at `path`, as it is.
     pub(super) fn in_place(path: &Path) -> Self {
         Self { path: path.to_owned(), heads: None }
+    }
+
+    /// The repository that `source` names, as it is, or as it was when `folder` was brought up to
+    /// date with it.
+    pub(super) fn kept(source: &Source, folder: &Path, limits: &Limits) -> Result<Self, SyncError> {
+        if let Some(path) = source.in_place() {
+            return Ok(Self::in_place(path));
+        }
+        let copy = Copy::at(folder, limits);
+        if !copy.exists() {
+            return Err(SyncError::NeverFetched { origin: source.to_string() });
+        }
+        Ok(Self { path: copy.root().to_owned(), heads: copy.heads()? })
+    }
+
+    /// The same once `folder` is up to date with it, and what is worth knowing then.
+    pub(super) fn fetched(
+        source: &Source,
+        folder: &Path,
+        limits: &Limits,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<(Self, Vec<String>), SyncError> {
+        let mut notes = Vec::new();
+        if source.in_place().is_none() {
+            let copy = Copy::at(folder, limits);
+            let pulled = pull(source, &copy, limits, progress, interrupt)?;
+            notes = pulled.notes;
+            if pulled.gone > 0 {
+                notes.push(format!(
+                    "the source does not have {} changesets any more that it once had",
+                    pulled.gone
+                ));
+            }
+        }
+        Ok((Self::kept(source, folder, limits)?, notes))
     }
 
     /// Opens it.

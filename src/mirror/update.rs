@@ -24,6 +24,7 @@ use crate::git::repository::RefEdit;
 use crate::git::sink::ObjectSink;
 use crate::git::staging::Staging;
 use crate::git::{BareRepository, ObjectId, Reference};
+use crate::hg::pull::Source;
 use crate::hg::repository::TAGS;
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Repository, Rev};
@@ -59,29 +60,39 @@ impl Updated {
 /// Converts the repository at `source` into the bare one at `target`, which is made if it is not
 /// there, or goes on with it.
 pub fn convert(
-    source: &Path,
+    source: &Source,
     target: &Path,
     options: &ConvertOptions,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<ConvertReport, SyncError> {
     let start = Instant::now();
-    // Only a source that opens makes a target.
-    let mut workspace = None;
-    let updated = read_source(&Readable::in_place(source), options, interrupt, |attempt| {
+    let main_branch = options.naming.main_name();
+    let (mut workspace, readable, mut notes);
+    if let Some(path) = source.in_place() {
+        (workspace, readable, notes) = (None, Readable::in_place(path), Vec::new());
+    } else {
+        let place = Workspace::bare(target, &main_branch)?;
+        let (copy, limits) = (place.copy(), &options.limits);
+        (readable, notes) = Readable::fetched(source, &copy, limits, progress, interrupt)?;
+        workspace = Some(place);
+    }
+    let updated = read_source(&readable, options, interrupt, |attempt| {
+        // Only a source that opens makes a target.
         let workspace = match &mut workspace {
             Some(workspace) => workspace,
-            none => none.insert(Workspace::bare(target, &options.naming.main_name())?),
+            none => none.insert(Workspace::bare(target, &main_branch)?),
         };
         Run { attempt, options, target: None, progress, interrupt }.update(workspace)
     })?;
     let refs = updated.moved();
+    notes.extend(updated.notes);
     Ok(ConvertReport {
         sync: SyncReport {
             changesets: updated.changesets as u64,
             converted: updated.converted as u64,
             refs,
-            notes: updated.notes,
+            notes,
             elapsed: start.elapsed(),
         },
         commits: updated.commits,

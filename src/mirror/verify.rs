@@ -1,13 +1,18 @@
 //! One mirror against its source: its cache, then what its target has.
 
+use std::path::Path;
+
 use super::source::Readable;
-use super::workspace::Workspace;
-use super::{MirrorOptions, SyncError};
+use super::workspace::{Workspace, copy_beside};
+use super::{ConvertOptions, MirrorOptions, SyncError};
 use crate::base::{Interrupt, Progress};
+use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::{self, Subject, VerifyReport, VerifySelection, verify_objects};
 use crate::git::BareRepository;
 use crate::git::destination;
 use crate::git::reference::by_name;
+use crate::hg::Repository;
+use crate::hg::pull::Source;
 
 /// Compares a mirror's cache with its source, and the references of its target with the cache. A
 /// target that is a bare repository on this machine has its objects read too.
@@ -21,7 +26,9 @@ pub fn verify(
         return Err(SyncError::NeverSynced { path: options.cache.clone() });
     }
     let workspace = Workspace::cache(&options.cache)?;
-    let source = Readable::in_place(&options.source).open(&options.convert)?;
+    let limits = &options.convert.limits;
+    let source = Readable::kept(&options.source, &workspace.copy(), limits)?;
+    let source = source.open(&options.convert)?;
     let subject = Subject { source: &source, git: workspace.git(), map: workspace.map() };
     let mut report = convert::verify(&subject, selection, &options.convert, progress, interrupt)?;
     if !selection.is_all() {
@@ -36,6 +43,17 @@ pub fn verify(
         report.more += there.more;
     }
     Ok(report)
+}
+
+/// The repository that the bare one at `target` was converted from: in place, or as it was when it
+/// was fetched last.
+pub fn converted_source(
+    source: &Source,
+    target: &Path,
+    options: &ConvertOptions,
+) -> Result<Repository, SyncError> {
+    let copy = copy_beside(&target.join(IN_REPOSITORY));
+    Readable::kept(source, &copy, &options.limits)?.open(options)
 }
 
 /// Compares the references of the target with those of the cache. It may have others.

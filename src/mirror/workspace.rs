@@ -116,6 +116,11 @@ impl Workspace {
             .map_err(|source| SyncError::Folder { path: self.branches.clone(), source })
     }
 
+    /// The folder of the copy of a source that is not on this machine.
+    pub(super) fn copy(&self) -> PathBuf {
+        copy_beside(&self.map)
+    }
+
     /// The id map.
     pub(super) fn map(&self) -> &Path {
         &self.map
@@ -130,6 +135,11 @@ impl Workspace {
 /// Where the bare repository, the map and the table of branches of a cache folder are.
 pub(super) fn parts(folder: &Path) -> (PathBuf, PathBuf, PathBuf) {
     (folder.join("git"), folder.join("map"), folder.join("branches"))
+}
+
+/// Where the copy of a source is, beside the id map.
+pub(super) fn copy_beside(map: &Path) -> PathBuf {
+    map.with_file_name("hg")
 }
 
 /// Makes `folder` and takes the lock in it, which ends with the process at the latest.

@@ -22,6 +22,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
       sync     Sync mirrors now: all that are configured, or those named
       plan     Show what a sync would change, and change nothing
       convert  Convert a Mercurial repository into a bare Git repository, or go on where that ended
+      fetch    Fetch a Mercurial repository: a plain clone without a working copy, or what it lacks
       adopt    Take over a mirror that another tool has made, and publish nothing yet
       verify   Compare a Mercurial repository with what was converted from it, bit by bit
       inspect  Show what we read of a Mercurial repository, to find out what is strange about one

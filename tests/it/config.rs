@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use synchroniser::base::HasFault;
 use synchroniser::config::{Config, ConfigError, DEFAULT};
+use synchroniser::hg::peer::Credential;
+use synchroniser::hg::pull::Source;
 use synchroniser::mirror::MainBranch;
 
 /// A folder with a configuration and the files that the samples name.
@@ -105,7 +107,7 @@ fn what_is_written_is_what_is_meant() {
     ");
 
     let path = config.mirror("path").unwrap();
-    assert_eq!(path.options.source, home.0.path().join("hg/path"));
+    assert_eq!(path.options.source, Source::Path(home.0.path().join("hg/path")));
     assert_eq!(path.options.cache, home.0.path().join("cache/path"));
     assert_eq!(path.options.convert.naming.main, MainBranch::Tip);
     assert_eq!(path.options.convert.naming.main_branch, "master");
@@ -113,7 +115,7 @@ fn what_is_written_is_what_is_meant() {
     assert!(path.selector.matches("ada", "path"));
 
     let https = config.mirror("https").unwrap();
-    assert_eq!(https.options.source, Path::new("/srv/hg/rocket"));
+    assert_eq!(https.options.source, Source::Path("/srv/hg/rocket".into()));
     assert_eq!(https.options.convert.naming.main, MainBranch::Branch("default".to_owned()));
     assert_eq!(https.options.convert.naming.main_branch, "main");
     assert!(https.selector.matches("acme", "rocket"));
@@ -122,6 +124,36 @@ fn what_is_written_is_what_is_meant() {
     assert_eq!(ssh.options.convert.naming.main, MainBranch::Branch("stable branch".to_owned()));
     assert!(ssh.selector.matches("acme", "engine"));
     assert!(config.mirror("rocket").is_none());
+}
+
+#[test]
+fn sources_are_paths_or_servers() {
+    let home = Home::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid/sources.toml");
+    let config = home.parse(&fs::read_to_string(sample).unwrap()).unwrap();
+    let source = |name: &str| config.mirror(name).unwrap().options.source.clone();
+    let path = |name: &str| home.0.path().join(name);
+    let server = |name: &str| match source(name) {
+        Source::Server { url, options } => (url.to_string(), *options),
+        Source::Path(path) => panic!("{}", path.display()),
+    };
+    assert_eq!(source("bundle"), Source::Path(path("backup/engine.hg")));
+    let (url, options) = server("https");
+    assert_eq!(url, "https://bot@hg.example.org/acme/rocket");
+    let credential = |user: Option<&str>, token: &str| {
+        Some(Credential { user: user.map(str::to_owned), token_file: path(token) })
+    };
+    assert_eq!(options.credential, credential(None, "secrets/token"));
+    assert_eq!(options.ca_file, Some(path("secrets/known_hosts")));
+    assert_eq!(options.proxy.as_deref(), Some("http://proxy.example.org:3128"));
+    assert!(options.private_downloads && !options.plain_http);
+    let (_, options) = server("http");
+    assert_eq!(options.credential, credential(Some("bot"), "credentials/github-token"));
+    assert!(options.plain_http && !options.private_downloads);
+    let (url, options) = server("ssh");
+    assert_eq!(url, "ssh://hg@hg.example.org:2222//srv/hg/engine");
+    assert_eq!(options.key, Some(path("credentials/deploy-key")));
+    assert_eq!(options.known_hosts, Some(path("secrets/known_hosts")));
 }
 
 #[test]

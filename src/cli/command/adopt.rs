@@ -65,10 +65,11 @@ impl HasFault for AdoptCommandError {
 pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
     let given = given(args)?;
     let interrupt = interrupted_by_signals()?;
-    let (config, options);
+    let (config, options, source);
     let place = if let Some(target) = &args.target {
         options = args.conversion.options()?;
-        Place::Bare { source: Path::new(&args.place), target, options: &options }
+        source = args.way.source(Path::new(&args.place))?;
+        Place::Bare { source: &source, target, options: &options }
     } else {
         config = config::load(&args.config.config)?;
         let found = config.mirror(&args.place);

@@ -26,7 +26,7 @@ fn check(path: &Path, ui: &Ui) -> Outcome {
     ui.say(&format!("{}: {mirrors}", path.display()));
     for mirror in &config.mirrors {
         let MirrorOptions { name, source, target, .. } = &mirror.options;
-        ui.say(&format!("  {name}: from {} to {}", source.display(), target.url));
+        ui.say(&format!("  {name}: from {source} to {}", target.url));
     }
     Ok(exit::OK)
 }

@@ -55,14 +55,16 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
     let mut options = args.conversion.options()?;
     options.skip_damaged = args.skip_damaged;
     options.verify = if args.verify { Verify::New } else { Verify::Off };
+    let source = args.way.source(&args.source)?;
     let interrupt = interrupted_by_signals()?;
-    let done = mirror::convert(&args.source, &args.target, &options, ui, &interrupt).map_err(
-        |source| ConvertCommandError::Convert {
-            from: args.source.clone(),
-            to: args.target.clone(),
-            source,
-        },
-    )?;
+    let done =
+        mirror::convert(&source, &args.target, &options, ui, &interrupt).map_err(|source| {
+            ConvertCommandError::Convert {
+                from: args.source.clone(),
+                to: args.target.clone(),
+                source,
+            }
+        })?;
     if let Some(path) = &args.map {
         write_map(path, &done.commits)
             .map_err(|source| ConvertCommandError::Map { path: path.clone(), source })?;

@@ -5,6 +5,7 @@ mod authors;
 mod config;
 mod convert;
 mod demo;
+mod fetch;
 mod inspect;
 mod plan;
 mod report;
@@ -34,6 +35,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Sync(args) => sync::run(&args, ui),
         CommandArgs::Plan(args) => plan::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
+        CommandArgs::Fetch(args) => fetch::run(&args, ui),
         CommandArgs::Adopt(args) => adopt::run(&args, ui),
         CommandArgs::Verify(args) => verify::run(&args, ui),
         CommandArgs::Inspect(command) => inspect::run(&command, ui),

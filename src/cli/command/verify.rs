@@ -7,9 +7,11 @@ use super::{Outcome, config, interrupted_by_signals, sync};
 use crate::base::{Fault, HasFault, Interrupt};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
+use crate::cli::source::SourceArgs;
 use crate::cli::ui::Ui;
 use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::{self, ConvertOptions, Subject, VerifyError, VerifyReport, VerifySelection};
+use crate::hg::peer::SourceUrlError;
 use crate::mirror::{self, SyncError};
 
 /// Source and target cannot be compared.
@@ -19,7 +21,39 @@ pub(super) struct VerifyCommandError {
     from: PathBuf,
     to: PathBuf,
     #[source]
-    source: VerifyError,
+    source: CompareError,
+}
+
+/// Why they cannot.
+#[derive(Debug, thiserror::Error)]
+enum CompareError {
+    /// The source is not an address.
+    #[error(transparent)]
+    Address(#[from] SourceUrlError),
+    /// The source cannot be opened.
+    #[error(transparent)]
+    Source(#[from] SyncError),
+    /// What they hold cannot be read.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+}
+
+impl HasFault for CompareError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Address(error) => error.fault(),
+            Self::Source(error) => error.fault(),
+            Self::Verify(error) => error.fault(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Address(error) => error.hint(),
+            Self::Source(error) => error.hint(),
+            Self::Verify(error) => error.hint(),
+        }
+    }
 }
 
 /// A mirror cannot be verified.
@@ -86,11 +120,13 @@ pub(super) fn compare(
     ui: &Ui,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyCommandError> {
-    let compared = options.open(source, None).map_err(VerifyError::from).and_then(|opened| {
+    let compared = || {
+        let place = SourceArgs::default().source(source)?;
+        let opened = mirror::converted_source(&place, target, options)?;
         let subject = Subject { source: &opened, git: target, map: &target.join(IN_REPOSITORY) };
-        convert::verify(&subject, selection, options, ui, interrupt)
-    });
-    compared.map_err(|error| VerifyCommandError {
+        Ok(convert::verify(&subject, selection, options, ui, interrupt)?)
+    };
+    compared().map_err(|error| VerifyCommandError {
         from: source.to_owned(),
         to: target.to_owned(),
         source: error,
