@@ -8,6 +8,7 @@ pub(crate) mod env;
 pub(crate) mod fixture;
 pub(crate) mod git;
 pub(crate) mod hg;
+pub(crate) mod hg_server;
 pub(crate) mod serve;
 pub(crate) mod truth;
 

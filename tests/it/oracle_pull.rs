@@ -1,0 +1,307 @@
+//! What is fetched, against what is read from disk: the same commits and the same references over
+//! every way there is, and copies that `hg verify` finds nothing wrong with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::support::corpus::Corpus;
+use crate::support::hg_server::{HgServe, Sshd};
+use crate::support::{Converted, Fixture, Hg, TestEnv, env, for_all, same, skip};
+
+/// A repository, and what it converts to when it is read in place.
+struct Served<'e> {
+    env: &'e TestEnv,
+    program: PathBuf,
+    once: Converted,
+    /// Whether Mercurial finds nothing wrong with it.
+    is_clean: bool,
+}
+
+impl<'e> Served<'e> {
+    fn new(env: &'e TestEnv, program: &Path, source: &Path) -> Result<Self, String> {
+        let once = env.path("once.git");
+        let once = Converted::make(env, source, &once)?;
+        let program = program.to_owned();
+        let hg = Hg { env, program: program.clone() };
+        let is_clean = hg.run(source, &["verify", "-q"]).code == Some(0);
+        Ok(Self { env, program, once, is_clean })
+    }
+
+    fn hg(&self) -> Hg<'e> {
+        Hg { env: self.env, program: self.program.clone() }
+    }
+
+    /// Converts from `source`, and compares with what was read in place.
+    fn check(&self, way: &str, source: &str, options: &[&str]) -> Result<(), String> {
+        let wrong = |error: String| format!("{way}: {error}");
+        let target = self.env.path(format!("{way}.git"));
+        let map = target.with_extension("map");
+        let (to, written) = (target.to_str().unwrap(), map.to_str().unwrap());
+        let arguments = ["convert", source, to, "--map", written];
+        let arguments = arguments.iter().chain(options);
+        self.env.synchronise(arguments).ok().map_err(wrong)?;
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()));
+        let lines = |text: String| {
+            let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        let expected = lines(read(&self.once.path.with_extension("map"))?);
+        same("commits", &lines(read(&map)?), &expected).map_err(wrong)?;
+        same(
+            "references",
+            &references(self.env, &target)?,
+            &references(self.env, &self.once.path)?,
+        )
+        .map_err(wrong)?;
+        let copy = target.join("synchroniser/hg");
+        // What is wrong with the source is wrong with a copy of it.
+        let verified = self.hg().run(&copy, &["verify", "-q"]).ok();
+        if self.is_clean { verified.map(|_| ()).map_err(wrong) } else { Ok(()) }
+    }
+}
+
+/// The references of a bare repository.
+fn references(env: &TestEnv, repository: &Path) -> Result<BTreeMap<String, String>, String> {
+    let text = env.git(repository, &["for-each-ref", "--format=%(refname) %(objectname)"]).ok()?;
+    let pair = |line: &str| line.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
+    Ok(text.lines().filter_map(pair).collect())
+}
+
+/// Every way over HTTP: by files, and by revisions.
+fn over_http(env: &TestEnv, program: &Path, source: &Path) -> Result<(), String> {
+    let expected = Served::new(env, program, source)?;
+    for (way, settings) in [
+        ("stream", &["server.uncompressed=yes", "server.uncompressedallowsecret=yes"][..]),
+        ("pull", &["server.uncompressed=no"]),
+    ] {
+        let server = HgServe::start(env, program, source, settings);
+        expected.check(way, &server.url, &["--source-plain-http"])?;
+    }
+    Ok(())
+}
+
+/// Runs `check` on every repository that converts: ours, and those of the corpus.
+fn for_every(check: impl Fn(&TestEnv, &Path, &Path) -> Result<(), String>) {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    for_all(Fixture::all_that(true), |fixture| {
+        let env = TestEnv::new();
+        let source = fixture.unpack(&env);
+        check(&env, &program, &source)
+    });
+    let Some(corpus) = Corpus::find() else { return };
+    let check = |history: &crate::support::corpus::History| match history.is_damaged() {
+        true => Ok(()),
+        false => check(&history.env, &program, &history.source),
+    };
+    corpus.for_archives(check);
+    corpus.for_bundles(check);
+}
+
+#[test]
+fn over_http_everything_is_as_on_disk() {
+    for_every(over_http);
+}
+
+#[test]
+fn over_ssh_everything_is_as_on_disk() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let place = TestEnv::new();
+    let Some(sshd) = Sshd::start(&place, &program) else { return };
+    let (key, known) = (sshd.key(), sshd.known_hosts());
+    let options = [
+        "--source-key-file",
+        key.to_str().unwrap(),
+        "--source-known-hosts",
+        known.to_str().unwrap(),
+    ];
+    for_every(|env, program, source| {
+        let served = Served::new(env, program, source)?;
+        served.check("ssh", &sshd.url(source), &options)
+    });
+}
+
+/// Every type that `hg bundle` writes, with what it is called.
+const BUNDLES: [(&str, &str); 9] = [
+    ("v1-none", "none-v1"),
+    ("v1-gzip", "gzip-v1"),
+    ("v1-bzip2", "bzip2-v1"),
+    ("v2-none", "none-v2"),
+    ("v2-gzip", "gzip-v2"),
+    ("v2-bzip2", "bzip2-v2"),
+    ("v2-zstd", "zstd-v2"),
+    ("v2-cg3", "none-v2;cg.version=03"),
+    ("v2-stream", "none-v2;stream=v2"),
+];
+
+/// What each type of bundle holds is what `hg unbundle` makes of it.
+///
+/// Each repository is bundled as two of the types, and all types have their turn; all of them with
+/// `SYNCHRONISER_ALL` in the environment.
+#[test]
+fn bundles_of_every_type_are_as_unbundled() {
+    let turn = std::cell::Cell::new(0);
+    let made = std::cell::RefCell::new(BTreeMap::<&str, usize>::new());
+    for_every(|env, program, source| {
+        let hg = Hg { env, program: program.to_owned() };
+        let all = std::env::var_os("SYNCHRONISER_ALL").is_some();
+        for step in 0..if all { BUNDLES.len() } else { 2 } {
+            let (way, kind) = BUNDLES[(turn.get() + step) % BUNDLES.len()];
+            let file = env.path(format!("{way}.hg"));
+            let ran = hg.run(source, &["bundle", "-q", "-a", "-t", kind, file.to_str().unwrap()]);
+            // Nothing to bundle, or not in this type.
+            if ran.code != Some(0) {
+                continue;
+            }
+            let plain = env.path("unbundled");
+            env.run(program, [Path::new("init"), &plain]).ok()?;
+            let unbundled = hg.run(&plain, &["unbundle", "-q", file.to_str().unwrap()]);
+            let clean = hg.run(&plain, &["verify", "-q"]).code == Some(0);
+            // Mercurial itself does not make what it bundled of some repositories.
+            if unbundled.code == Some(0) && clean {
+                let served = Served::new(env, program, &plain)?;
+                served.check(way, file.to_str().unwrap(), &[])?;
+                *made.borrow_mut().entry(way).or_default() += 1;
+                std::fs::remove_dir_all(env.path("once.git")).unwrap();
+            }
+            std::fs::remove_dir_all(&plain).unwrap();
+        }
+        turn.set(turn.get() + 2);
+        Ok(())
+    });
+    if env::hg().is_some() {
+        let made = made.into_inner();
+        assert!(made.len() == BUNDLES.len() && made.values().all(|n| *n > 3), "{made:?}");
+    }
+}
+
+/// What `hg log` and the filelogs say of a repository.
+fn said(hg: &Hg<'_>, repository: &Path) -> Result<String, String> {
+    let template =
+        "{rev}:{node} {p1.node} {p2.node} {phase} {manifest} {bookmarks} {tags} {branch}\n";
+    hg.run(repository, &["log", "--hidden", "-T", template]).ok()
+}
+
+/// A copy that grows in ten steps is what one that was made at once is.
+#[test]
+fn ten_steps_end_where_one_does() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let Some(corpus) = Corpus::find() else { return };
+    for_all(STEPPED.map(|name| (name.to_owned(), name)), |name| {
+        let history = corpus.unpack("real", name)?;
+        let (env, source) = (&history.env, &history.source);
+        let hg = Hg { env, program: program.clone() };
+        let count: usize =
+            hg.run(source, &["log", "-r", "tip", "-T", "{rev}"]).ok()?.parse().unwrap();
+        let grows = env.path("grows");
+        env.run(&program, [Path::new("init"), &grows]).ok()?;
+        for streams in ["yes", "no"] {
+            let copy = env.path(format!("copy-{streams}"));
+            let setting = format!("server.uncompressed={streams}");
+            for step in 0..=10 {
+                let upto = (count * step / 10).to_string();
+                let from = source.to_str().unwrap();
+                hg.run(&grows, &["pull", "-q", "-r", &upto, from]).ok()?;
+                let server = HgServe::start(env, &program, &grows, &[&setting]);
+                let to = copy.to_str().unwrap();
+                env.synchronise(["fetch", "--source-plain-http", &server.url, to]).ok()?;
+                hg.run(&copy, &["verify", "-q"]).ok()?;
+                same("step", &said(&hg, &copy)?, &said(&hg, &grows)?)?;
+            }
+        }
+        let at_once = env.path("at-once");
+        let (from, to) = (grows.to_str().unwrap(), at_once.to_str().unwrap());
+        env.synchronise(["fetch", from, to]).ok()?;
+        hg.run(&at_once, &["verify", "-q"]).ok()?;
+        same("from a path", &said(&hg, &at_once)?, &said(&hg, &grows)?)
+    });
+}
+
+/// One repository of each kind.
+const STEPPED: [&str; 4] = ["et_xmlfile", "six", "swh-example", "x-go-binding"];
+
+/// Adds a file in a changeset of its own; says which.
+fn commit(hg: &Hg<'_>, repository: &Path, name: &str) -> Result<String, String> {
+    std::fs::write(repository.join(name), name).map_err(|error| error.to_string())?;
+    hg.run(repository, &["commit", "-q", "-A", "-u", "ada", "-m", name]).ok()?;
+    hg.run(repository, &["log", "-r", ".", "-T", "{node}"]).ok()
+}
+
+/// What changes at a server without a new changeset is seen: phases, bookmarks, a strip, a rewrite.
+#[test]
+fn what_moves_without_a_changeset_is_seen() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let env = TestEnv::new();
+    let hg = Hg { env: &env, program: program.clone() };
+    let source = env.path("source");
+    env.run(&program, [Path::new("init"), &source]).ok().unwrap();
+    for name in ["a", "b", "c"] {
+        commit(&hg, &source, name).unwrap();
+    }
+    let run = |args: &[&str]| hg.run(&source, args).ok().unwrap();
+    run(&["bookmark", "-r", "0", "moves"]);
+    run(&["bookmark", "-r", "1", "vanishes"]);
+    let target = env.path("target.git");
+    let sync = |settings: &[&str]| {
+        let server = HgServe::start(&env, &program, &source, settings);
+        let to = target.to_str().unwrap();
+        let ran = env.synchronise(["convert", "--source-plain-http", &server.url, to]);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        ran.ok().unwrap();
+        (references(&env, &target).unwrap(), said)
+    };
+    let names = |references: &BTreeMap<String, String>| {
+        references
+            .keys()
+            .map(|name| name.trim_start_matches("refs/heads/").to_owned())
+            .collect::<Vec<_>>()
+    };
+    // A server that does not publish serves its drafts, which are not converted.
+    let (none, _) = sync(&["phases.publish=no"]);
+    assert_eq!(names(&none), [""; 0]);
+    run(&["phase", "-p", "1"]);
+    let (two, _) = sync(&["phases.publish=no"]);
+    assert_eq!(names(&two), ["default", "master", "moves", "vanishes"]);
+    let (three, _) = sync(&[]);
+    assert_eq!(three["refs/heads/moves"], two["refs/heads/moves"]);
+    assert_ne!(three["refs/heads/master"], two["refs/heads/master"]);
+    run(&["bookmark", "-f", "-r", "2", "moves"]);
+    run(&["bookmark", "-d", "vanishes"]);
+    let (moved, _) = sync(&[]);
+    assert_eq!(moved["refs/heads/moves"], moved["refs/heads/master"]);
+    assert!(!names(&moved).contains(&"vanishes".to_owned()), "{moved:?}");
+    run(&["tag", "-r", "0", "-u", "ada", "v1"]);
+    let (tagged, _) = sync(&[]);
+    assert!(tagged.contains_key("refs/tags/v1"), "{tagged:?}");
+    run(&["--config", "extensions.strip=", "strip", "-q", "-r", "2", "--no-backup"]);
+    let (stripped, said) = sync(&[]);
+    assert_eq!(stripped["refs/heads/master"], two["refs/heads/master"], "{said}");
+    assert!(said.contains("does not have 2 changesets any more"), "{said}");
+    run(&["update", "-q", "-C", "tip"]);
+    commit(&hg, &source, "d").unwrap();
+    let (rewritten, _) = sync(&[]);
+    assert_ne!(rewritten["refs/heads/master"], moved["refs/heads/master"]);
+    hg.run(&target.join("synchroniser/hg"), &["verify", "-q"]).ok().unwrap();
+}
+
+/// A repository that has nothing to do with the copy is refused.
+#[test]
+fn another_repository_is_refused() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let env = TestEnv::new();
+    let hg = Hg { env: &env, program: program.clone() };
+    let fetch = |name: &str| {
+        let source = env.path(name);
+        env.run(&program, [Path::new("init"), &source]).ok().unwrap();
+        commit(&hg, &source, name).unwrap();
+        let server = HgServe::start(&env, &program, &source, &[]);
+        let to = env.path("copy");
+        env.synchronise(["fetch", "--source-plain-http", &server.url, to.to_str().unwrap()])
+    };
+    fetch("one").ok().unwrap();
+    let before = said(&hg, &env.path("copy")).unwrap();
+    let other = fetch("other");
+    assert!(other.stderr.contains("no changeset in common"), "{other:?}");
+    assert_eq!(other.code, Some(i32::from(synchroniser::cli::exit::REFUSED)));
+    assert_eq!(said(&hg, &env.path("copy")).unwrap(), before);
+}
