@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::PullError;
 use crate::base::Limits;
 use crate::base::durable::replace_file;
+use crate::hg::revlog::Revlog;
 use crate::hg::store::files::lines;
 use crate::hg::store::{Layout, read_bounded};
 use crate::hg::wire::Capabilities;
@@ -84,9 +85,13 @@ impl Copy {
         replace_file(&path, &text).map_err(|source| PullError::Folder { path, source })
     }
 
-    /// Its changelog.
+    /// Its changelog, which is empty if there is nothing.
     pub(super) fn changelog(&self) -> Result<Changelog, PullError> {
         let revlog = |source| PullError::Revlog { path: self.root.clone(), source };
+        if !self.exists() {
+            let empty = Revlog::empty("00changelog", &self.limits);
+            return Changelog::new(empty).map_err(revlog);
+        }
         Changelog::open(&Layout::open(&self.root, &self.limits)?, &self.limits).map_err(revlog)
     }
 

@@ -18,7 +18,7 @@ const FIRST_SAMPLE: usize = 100;
 const SAMPLE: usize = 200;
 /// So many changesets are named to the server as what we have, or as what we want, at a time: what
 /// it takes in the head of a request is bounded. What it then sends twice is passed over.
-const NAMED: usize = 500;
+const NAMED: usize = 200;
 /// So often is a server asked again that has something new each time.
 const ROUNDS: usize = 5;
 
@@ -29,14 +29,17 @@ pub(super) fn pull(
     copy: &Copy,
     run: &Run<'_>,
 ) -> Result<Pulled, PullError> {
-    let remote = Remote { url: url.to_string(), copy, run };
+    let mut remote = Remote { url: url.to_string(), copy, run, takes_files: true, remembers: true };
     let mut pulled = Pulled::default();
     let mut pauses = options.retries.iter();
     loop {
         let mut peer = connect(url, options, run.limits, run.interrupt)?;
         let error = match remote.attempt(&mut *peer, &mut pulled) {
+            Ok(Step::Done) => return Ok(pulled),
+            // What was left unread of an answer would be taken for the next one.
+            Ok(Step::Reconnect) => continue,
             Err(error) if error.fault() == Fault::Unavailable => error,
-            other => return other.map(|()| pulled),
+            Err(error) => return Err(error),
         };
         drop(peer);
         let Some(pause) = pauses.next() else { return Err(error) };
@@ -45,60 +48,73 @@ pub(super) fn pull(
     }
 }
 
+/// What comes after an attempt that did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing.
+    Done,
+    /// Another one, over a new connection.
+    Reconnect,
+}
+
 /// A server and a copy of what it has.
 struct Remote<'r> {
     url: String,
     copy: &'r Copy,
     run: &'r Run<'r>,
+    /// Whether a first fetch may begin with the server's files.
+    takes_files: bool,
+    /// Whether what the server could do last is taken to be what it can do now.
+    remembers: bool,
 }
 
 impl Remote<'_> {
-    fn attempt(&self, peer: &mut dyn Peer, pulled: &mut Pulled) -> Result<(), PullError> {
-        let remembered = self.copy.capabilities(&self.url);
+    fn attempt(&mut self, peer: &mut dyn Peer, pulled: &mut Pulled) -> Result<Step, PullError> {
+        let remembered = self.copy.capabilities(&self.url).filter(|_| self.remembers);
         if remembered.is_some() {
             // What was true then need not be now; then it is asked for again.
             let mut server = Server::new(peer, remembered)?;
             match self.update(&mut server, pulled) {
-                Err(PullError::Peer(error)) if error.fault() == Fault::Refused => {
+                Err(error) if is_about_what_it_can(&error) => {
                     tracing::debug!(%error, "asking the server again what it can do");
+                    self.remembers = false;
+                    return Ok(Step::Reconnect);
                 }
-                Err(PullError::Answer(error)) => {
-                    tracing::debug!(%error, "asking the server again what it can do");
-                }
-                other => return other,
+                other => return other.map(|()| Step::Done),
             }
         }
         let mut server = Server::new(peer, None)?;
-        if !self.copy.exists() {
-            self.begin(&mut server, pulled)?;
+        if !self.copy.exists() && self.begin(&mut server, pulled)? == Step::Reconnect {
+            return Ok(Step::Reconnect);
         }
         let updated = self.update(&mut server, pulled);
-        self.copy.remember(&self.url, server.capabilities())?;
-        updated
+        if self.copy.exists() {
+            self.copy.remember(&self.url, server.capabilities())?;
+        }
+        updated.map(|()| Step::Done)
     }
 
-    /// Makes the copy in the cheapest way that the server offers, or makes an empty one.
-    fn begin(&self, server: &mut Server<'_>, pulled: &mut Pulled) -> Result<(), PullError> {
-        if server.streams() {
+    /// Begins the copy with one of the short cuts that the server offers, if one is of use.
+    fn begin(&mut self, server: &mut Server<'_>, pulled: &mut Pulled) -> Result<Step, PullError> {
+        if server.streams() && self.takes_files {
             let streamed = server.files().and_then(|files| self.unbundle(files));
             // A connection that breaks is tried again, not replaced by a longer way.
             if matches!(&streamed, Err(error) if error.fault() == Fault::Unavailable) {
-                return streamed.map(|_| ());
+                return streamed.map(|_| Step::Done);
             }
             if self.has_begun(streamed, "its files", pulled)? {
-                return Ok(());
+                return Ok(Step::Done);
             }
+            self.takes_files = false;
+            return Ok(Step::Reconnect);
         }
         for bundle in server.clone_bundles()?.iter().filter(|bundle| is_readable(bundle)) {
             let downloaded = server.download(&bundle.url).and_then(|file| self.unbundle(file));
             if self.has_begun(downloaded, &bundle.url, pulled)? {
-                return Ok(());
+                break;
             }
         }
-        let tree_manifests =
-            server.capabilities().bundle2().is_some_and(|caps| caps.has("treemanifest"));
-        Writer::create(self.copy.root(), &NewStore { tree_manifests })?;
-        Ok(())
+        Ok(Step::Done)
     }
 
     /// Whether there is a copy now. What goes wrong with a short cut is told, and the long way
@@ -209,6 +225,9 @@ impl Remote<'_> {
         changelog: &Changelog,
         pulled: &mut Pulled,
     ) -> Result<(), PullError> {
+        if !self.copy.exists() {
+            Writer::create(self.copy.root(), &NewStore::default())?;
+        }
         let there = below(changelog, Some(&state.heads));
         pulled.gone = (changelog.dag().len() - there.count()) as u64;
         let names = Names {
@@ -219,6 +238,14 @@ impl Remote<'_> {
         };
         names.keep(self.copy, self.run)?;
         self.copy.set_heads(Some(&state.heads))
+    }
+}
+
+/// Whether the reason of an error may be that the server cannot do what it was asked for.
+fn is_about_what_it_can(error: &PullError) -> bool {
+    match error {
+        PullError::Peer(error) => error.fault() == Fault::Refused,
+        error => matches!(error, PullError::Answer(_)),
     }
 }
 
