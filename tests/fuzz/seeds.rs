@@ -273,7 +273,9 @@ impl Seeds {
         self.directories()?;
         self.lists()?;
         for path in files_below(&fixtures.join("bundles"), ".hg")? {
-            self.add("bundle", &fs::read(path)?)?;
+            let bytes = fs::read(path)?;
+            self.add("bundle", &bytes)?;
+            self.with_mode("write", 0, &bytes)?;
         }
         for path in files_below(fixtures, ".toml")? {
             self.add("config", &fs::read(path)?)?;

@@ -4,29 +4,33 @@
 //! in hexadecimal digits, a colon, the number of the process), and what `hg` does with one of a
 //! process that is not there any more.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use super::error::WriteError;
 use super::files;
 
-/// The locks that this process holds: one that names this process and is not here is left over from
-/// an earlier process of the same number.
-static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
 /// How often somebody may be faster.
 const TRIES: usize = 5;
+
+/// What is held while a lock is taken away.
+const GUARD: &str = "lock.break";
+/// How many digits we write the number of our process with: more than anybody else does, which says
+/// whose lock it is.
+const DIGITS: usize = 12;
 
 /// A lock, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     path: PathBuf,
+    /// The folder, which the operating system keeps locked for as long as this process lives: other
+    /// than the link, that tells even of processes that had numbers in a namespace that is gone, as
+    /// those of a container that was started again.
+    _folder: File,
 }
 
 /// A process, as a lock names it.
@@ -36,41 +40,51 @@ impl Lock {
     /// Takes the lock in the folder `store` of the repository at `root`.
     pub(super) fn take(root: &Path, store: &Path) -> Result<Self, WriteError> {
         let path = store.join("lock");
-        let mut holder = None;
+        let folder = File::open(store).map_err(WriteError::io(store))?;
+        let is_alone = match folder.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => return Err(locked(root, &Holder::of(&path)?)),
+            // A file system that cannot: then only the link counts.
+            Err(TryLockError::Error(_)) => false,
+        };
+        let mut holder = Holder(Vec::new());
         for _ in 0..TRIES {
-            match make(&path)? {
-                None => return Ok(Self { path }),
+            let Some(found) = make(&path)? else {
+                let lock = Self { path, _folder: folder };
+                clear(&store.join(GUARD), is_alone)?;
+                return Ok(lock);
+            };
+            holder = found;
+            match () {
                 // It was given back while we looked.
-                Some(found) if found.0.is_empty() => {}
-                Some(found) if found.is_dead(&path) => take_away(&path, store)?,
-                Some(found) => {
-                    holder = Some(found);
-                    break;
-                }
+                () if holder.0.is_empty() => {}
+                () if holder.is_dead(is_alone) => take_away(&path, store, is_alone)?,
+                () => break,
             }
         }
-        let holder = holder
-            .map_or_else(|| "others".to_owned(), |Holder(text)| text.escape_ascii().to_string());
-        Err(WriteError::Locked { path: root.to_owned(), holder })
+        Err(locked(root, &holder))
     }
+}
+
+fn locked(root: &Path, holder: &Holder) -> WriteError {
+    let holder = match holder.0.as_slice() {
+        b"" => "another process".to_owned(),
+        text => text.escape_ascii().to_string(),
+    };
+    WriteError::Locked { path: root.to_owned(), holder }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
         // A lock that cannot be removed is that of a dead process soon.
         drop(fs::remove_file(&self.path));
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.path);
     }
 }
 
 /// Makes the lock at `path`, or says who holds it.
 fn make(path: &Path) -> Result<Option<Holder>, WriteError> {
-    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
     match symlink(OsStr::from_bytes(&Holder::this().0), path) {
-        Ok(()) => {
-            held.insert(path.to_owned());
-            Ok(None)
-        }
+        Ok(()) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Holder::of(path).map(Some),
         Err(error) => Err(WriteError::io(path)(error)),
     }
@@ -78,15 +92,20 @@ fn make(path: &Path) -> Result<Option<Holder>, WriteError> {
 
 /// Takes away the lock of a dead process. Only one may do that at a time, or it could be the lock of
 /// somebody who has just done so.
-fn take_away(path: &Path, store: &Path) -> Result<(), WriteError> {
-    let guard = store.join("lock.break");
+fn take_away(path: &Path, store: &Path, is_alone: bool) -> Result<(), WriteError> {
+    let guard = store.join(GUARD);
     match make(&guard)? {
         None => {}
-        Some(holder) if holder.is_dead(&guard) => return files::remove(&guard),
+        Some(holder) if holder.is_dead(is_alone) => return files::remove(&guard),
         Some(_) => return Ok(()),
     }
-    let _guard = Lock { path: guard };
-    if Holder::of(path)?.is_dead(path) { files::remove(path) } else { Ok(()) }
+    clear(path, is_alone).and(files::remove(&guard))
+}
+
+/// Removes the lock at `path` if it is that of a dead process.
+fn clear(path: &Path, is_alone: bool) -> Result<(), WriteError> {
+    let is_dead = Holder::of(path)?.is_dead(is_alone);
+    if is_dead { files::remove(path) } else { Ok(()) }
 }
 
 impl Holder {
@@ -97,7 +116,7 @@ impl Holder {
         if let Ok(namespace) = fs::metadata("/proc/self/ns/pid") {
             text.extend_from_slice(format!("/{:x}", namespace.ino()).as_bytes());
         }
-        text.extend_from_slice(format!(":{}", std::process::id()).as_bytes());
+        text.extend_from_slice(format!(":{:0DIGITS$}", std::process::id()).as_bytes());
         Self(text)
     }
 
@@ -114,27 +133,37 @@ impl Holder {
         }
     }
 
-    /// The host and the number of the process.
-    fn parts(&self) -> Option<(&[u8], u32)> {
+    /// The host, the namespace of the number, and the number of the process.
+    fn parts(&self) -> Option<(&[u8], &[u8], &[u8])> {
         let colon = self.0.iter().rposition(|&byte| byte == b':')?;
-        let (host, pid) = self.0.split_at_checked(colon)?;
-        let pid = std::str::from_utf8(pid.get(1..)?).ok()?;
-        Some((host, pid.parse().ok()?))
+        let (place, pid) = self.0.split_at_checked(colon)?;
+        let slash = place.iter().rposition(|&byte| byte == b'/').unwrap_or(place.len());
+        let (host, namespace) = place.split_at_checked(slash)?;
+        Some((host, namespace, pid.get(1..)?))
     }
 
     /// Whether it is sure that the process is not there any more. Of other hosts nothing is known.
-    fn is_dead(&self, path: &Path) -> bool {
+    /// `is_alone` says that no other process has the folder locked.
+    fn is_dead(&self, is_alone: bool) -> bool {
         let this = Self::this();
-        let (Some((host, pid)), Some((own_host, own))) = (self.parts(), this.parts()) else {
+        let (Some((host, namespace, pid)), Some((own_host, own_namespace, own))) =
+            (self.parts(), this.parts())
+        else {
             return false;
         };
         if host != own_host {
             return false;
         }
-        if pid == own {
-            return !HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(path);
+        // Ours would have the folder locked, too.
+        if is_alone && pid.len() == DIGITS {
+            return true;
         }
-        Path::new("/proc/self").exists() && !Path::new("/proc").join(pid.to_string()).exists()
+        let number = |pid| std::str::from_utf8(pid).ok()?.parse::<u32>().ok();
+        let Some(pid) = number(pid).filter(|_| namespace == own_namespace) else { return false };
+        // An earlier process may have had our number.
+        let is_own = Some(pid) == number(own);
+        let is_known = Path::new("/proc/self").exists();
+        is_own || is_known && !Path::new("/proc").join(pid.to_string()).exists()
     }
 }
 
@@ -154,7 +183,7 @@ mod tests {
         let lock = take().unwrap();
         let target = fs::read_link(folder.path().join("lock")).unwrap();
         let target = target.to_str().unwrap();
-        assert!(target.ends_with(&format!(":{}", std::process::id())), "{target}");
+        assert!(target.ends_with(&format!(":{:0DIGITS$}", std::process::id())), "{target}");
         assert_eq!(holder(&take().unwrap_err()), target);
         drop(lock);
         drop(take().unwrap());
@@ -170,16 +199,23 @@ mod tests {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let dead = format!("{host}:{}", child.id());
         child.wait().unwrap();
-        // An earlier process may have had our number.
-        for stale in [&dead, &own] {
+        let gone = format!("{}/1:{:0DIGITS$}", host.split_once('/').unwrap().0, 1);
+        let number = std::process::id();
+        // An earlier process may have had our number, and one of another namespace any.
+        for stale in [&dead, &own, &gone, &format!("{host}:{number}")] {
             symlink(stale, &path).unwrap();
+            symlink(&dead, folder.path().join("lock.break")).unwrap();
             drop(Lock::take(folder.path(), folder.path()).unwrap());
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         }
         symlink(&dead, folder.path().join("lock.break")).unwrap();
         symlink(&dead, &path).unwrap();
         drop(Lock::take(folder.path(), folder.path()).unwrap());
         let parent = std::os::unix::process::parent_id();
-        for live in [format!("{host}:{parent}"), "elsewhere:1".to_owned(), "nonsense".to_owned()] {
+        let other_namespace = format!("{}/1:1", host.split_once('/').unwrap().0);
+        let elsewhere = format!("elsewhere:{:0DIGITS$}", 1);
+        for live in [format!("{host}:{parent}"), elsewhere, "nonsense".to_owned(), other_namespace]
+        {
             symlink(&live, &path).unwrap();
             let error = Lock::take(folder.path(), folder.path()).unwrap_err();
             assert_eq!(holder(&error), live);

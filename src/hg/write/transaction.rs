@@ -155,3 +155,39 @@ impl Transaction {
         self.journal.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::super::testing::{add, count, files, history, new_repository};
+    use super::*;
+    use crate::base::{Fault, HasFault};
+
+    /// What the child process is told.
+    const ROOT: &str = "SYNCHRONISER_TEST_ROOT";
+
+    /// A file that must not grow any more is what can be had of a full disk by anybody.
+    #[test]
+    fn when_there_is_no_room_nothing_is_added() {
+        if let Some(root) = std::env::var_os(ROOT) {
+            let error = add(Path::new(&root), &history(5..30, 30)).unwrap_err();
+            assert!(matches!(error, WriteError::Io { .. }), "{error:?}");
+            assert_eq!(error.fault(), Fault::Unavailable);
+            return;
+        }
+        let (_folder, root) = new_repository();
+        add(&root, &history(0..5, 30)).unwrap();
+        let before = files(&root);
+        let mut command = Command::new("sh");
+        let limited = "trap '' XFSZ; ulimit -f 100; exec \"$@\"";
+        command.args(["-c", limited, "sh"]).arg(std::env::current_exe().unwrap()).env(ROOT, &root);
+        let name = "hg::write::transaction::tests::when_there_is_no_room_nothing_is_added";
+        let ran = command.args(["--exact", name]).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+        assert_eq!(files(&root), before);
+        add(&root, &history(5..30, 30)).unwrap();
+        assert_eq!(count(&root), (30, 30, 30));
+    }
+}
