@@ -190,7 +190,11 @@ impl Appender {
                 true => Ok(()),
                 false => Err(self.wrong(node, Wrong::NoTombstone)),
             },
-            () if flags & Flags::EXTERNAL != 0 && is_file => Ok(()),
+            // The contents of nothing else are elsewhere.
+            () if flags & Flags::EXTERNAL != 0 && !is_file => {
+                Err(self.wrong(node, Wrong::Flags(flags)))
+            }
+            () if flags & Flags::EXTERNAL != 0 => Ok(()),
             () => {
                 let (file, parents) = (self.place.shown.clone(), revision.parents);
                 tools.checks.add(Check { file, node, parents, text: text.clone() })

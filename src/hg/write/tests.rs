@@ -173,7 +173,7 @@ type Damage = (&'static str, Fault, fn(&mut Made));
 
 const MISSING: Node = Node::from_bytes([0x77; 20]);
 
-const DAMAGE: [Damage; 11] = [
+const DAMAGE: [Damage; 12] = [
     ("its text hashes to", Fault::Corrupt, |made| {
         revision(made, 0, 2).delta = Delta::default();
     }),
@@ -198,6 +198,9 @@ const DAMAGE: [Damage; 11] = [
     }),
     ("flags 0x0001", Fault::Unsupported, |made| {
         revision(made, 2, 0).flags = Flags(1);
+    }),
+    ("flags 0x2000", Fault::Unsupported, |made| {
+        revision(made, 1, 0).flags = Flags(Flags::EXTERNAL);
     }),
     ("does not say so", Fault::Corrupt, |made| {
         revision(made, 2, 0).flags = Flags(Flags::CENSORED);
