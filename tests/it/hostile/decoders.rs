@@ -158,6 +158,21 @@ const DECODERS: &[Row] = &[
             |b| Capabilities::parse(b, &limits()).is_ok(),
         ),
     ),
+    (
+        "write",
+        "changegroups that are added",
+        Beside("src/hg/write/tests.rs", "what_is_wrong_is_named_and_nothing_is_left_of_it"),
+    ),
+    (
+        "write",
+        "journals",
+        Beside("src/hg/write/tests.rs", "a_damaged_journal_does_no_harm_elsewhere"),
+    ),
+    (
+        "write",
+        "stores that are streamed",
+        Beside("src/hg/write/streamed.rs", "a_damaged_file_is_found_and_nothing_is_left"),
+    ),
 ];
 
 /// The text that others are made of.
