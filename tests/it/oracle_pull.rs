@@ -90,18 +90,29 @@ fn over_http(env: &TestEnv, program: &Path, source: &Path) -> Result<(), String>
     Ok(())
 }
 
-/// Runs `check` on every repository that converts: ours, and those of the corpus.
+/// Runs `check` on every repository that converts: those of the corpus, and ours.
 fn for_every(check: impl Fn(&TestEnv, &Path, &Path) -> Result<(), String>) {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    for_fixtures(&check);
+    for_corpus(&program, check);
+}
+
+/// Runs `check` on every fixture that converts.
+fn for_fixtures(check: impl Fn(&TestEnv, &Path, &Path) -> Result<(), String>) {
     let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
     for_all(Fixture::all_that(true), |fixture| {
         let env = TestEnv::new();
         let source = fixture.unpack(&env);
         check(&env, &program, &source)
     });
+}
+
+/// Runs `check` on every repository of the corpus that is not damaged.
+fn for_corpus(program: &Path, check: impl Fn(&TestEnv, &Path, &Path) -> Result<(), String>) {
     let Some(corpus) = Corpus::find() else { return };
     let check = |history: &crate::support::corpus::History| match history.is_damaged() {
         true => Ok(()),
-        false => check(&history.env, &program, &history.source),
+        false => check(&history.env, program, &history.source),
     };
     corpus.for_archives(check);
     corpus.for_bundles(check);
@@ -124,11 +135,22 @@ fn over_ssh_everything_is_as_on_disk() {
         "--source-known-hosts",
         known.to_str().unwrap(),
     ];
-    for_every(|env, program, source| {
+    // What differs is the transport alone: a repository of each kind, and those of others.
+    let check = |env: &TestEnv, program: &Path, source: &Path| {
         let served = Served::new(env, program, source)?;
         served.check("ssh", &sshd.url(source), &options)
+    };
+    for_all(OVER_SSH.map(|name| (name.to_owned(), name)), |name| {
+        let env = TestEnv::new();
+        let source = Fixture::named(name).unpack(&env);
+        check(&env, &program, &source)
     });
+    for_corpus(&program, check);
 }
+
+/// Fixtures that are fetched over SSH too.
+const OVER_SSH: [&str; 6] =
+    ["graph", "phases", "phases-not-publishing", "treemanifest/store", "largefiles", "empty"];
 
 /// Every type that `hg bundle` writes, with what it is called.
 const BUNDLES: [(&str, &str); 9] = [
