@@ -195,6 +195,10 @@ fn places(length: u64, count: u64) -> impl Iterator<Item = u64> {
     (0..count).map(move |i| length * i / count)
 }
 
+/// In so many places a fetch is cut.
+const CUTS: u64 = 16;
+/// So many bytes are changed, each in a fetch of its own.
+const FLIPS: u64 = 24;
 const WAYS: [(&str, &[&str]); 2] =
     [("files", &["server.uncompressed=yes"]), ("revisions", &["server.uncompressed=no"])];
 
@@ -206,7 +210,7 @@ fn a_connection_that_ends_anywhere() {
         let bench = Bench::new(&env, &program, settings);
         let length = bench.length();
         let mut faults = Vec::new();
-        for at in places(length, 24) {
+        for at in places(length, CUTS) {
             faults.push(bench.survives(Mishap::Ends(at), "ends"));
         }
         assert!(faults.iter().any(Result::is_err), "{way}: nothing was cut");
@@ -221,7 +225,7 @@ fn a_byte_that_is_another_anywhere() {
         let bench = Bench::new(&env, &program, settings);
         let length = bench.length();
         let wrong =
-            places(length, 48).filter(|at| bench.survives(Mishap::Flips(*at), "flips").is_err());
+            places(length, FLIPS).filter(|at| bench.survives(Mishap::Flips(*at), "flips").is_err());
         assert!(wrong.count() > 0);
     }
 }
