@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::SyncError;
+use crate::base::LockedFile;
 use crate::base::durable::replace_file;
 use crate::convert::authors::recorded as authors;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
@@ -20,7 +21,7 @@ pub(super) struct Workspace {
     map: PathBuf,
     /// The branch of each changeset. Made again if it is lost.
     branches: PathBuf,
-    _lock: File,
+    _lock: LockedFile,
 }
 
 impl Workspace {
@@ -143,14 +144,14 @@ pub(super) fn copy_beside(map: &Path) -> PathBuf {
 }
 
 /// Makes `folder` and takes the lock in it, which ends with the process at the latest.
-fn lock(folder: &Path) -> Result<File, SyncError> {
+fn lock(folder: &Path) -> Result<LockedFile, SyncError> {
     let error = |source| SyncError::Folder { path: folder.to_owned(), source };
     fs::create_dir_all(folder).map_err(error)?;
     let path = folder.join("lock");
     let file =
         File::options().create(true).truncate(false).write(true).open(&path).map_err(error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
+    match LockedFile::try_lock(file) {
+        Ok(lock) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(SyncError::Locked { path }),
         Err(TryLockError::Error(source)) => Err(error(source)),
     }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::WriteError;
 use super::files;
+use crate::base::LockedFile;
 
 /// How often somebody may be faster.
 const TRIES: usize = 5;
@@ -30,7 +31,7 @@ pub(super) struct Lock {
     /// The folder, which the operating system keeps locked for as long as this process lives: other
     /// than the link, that tells even of processes that had numbers in a namespace that is gone, as
     /// those of a container that was started again.
-    _folder: File,
+    _folder: Option<LockedFile>,
 }
 
 /// A process, as a lock names it.
@@ -41,16 +42,17 @@ impl Lock {
     pub(super) fn take(root: &Path, store: &Path) -> Result<Self, WriteError> {
         let path = store.join("lock");
         let folder = File::open(store).map_err(WriteError::io(store))?;
-        let is_alone = match folder.try_lock() {
-            Ok(()) => true,
+        let mut folder = match LockedFile::try_lock(folder) {
+            Ok(folder) => Some(folder),
             Err(TryLockError::WouldBlock) => return Err(locked(root, &Holder::of(&path)?)),
             // A file system that cannot: then only the link counts.
-            Err(TryLockError::Error(_)) => false,
+            Err(TryLockError::Error(_)) => None,
         };
+        let is_alone = folder.is_some();
         let mut holder = Holder(Vec::new());
         for _ in 0..TRIES {
             let Some(found) = make(&path)? else {
-                let lock = Self { path, _folder: folder };
+                let lock = Self { path, _folder: folder.take() };
                 clear(&store.join(GUARD), is_alone)?;
                 return Ok(lock);
             };
