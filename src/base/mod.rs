@@ -8,6 +8,7 @@ pub mod decompress;
 pub mod durable;
 pub mod fault;
 pub mod hex;
+pub mod host;
 pub mod interrupt;
 pub mod limits;
 pub mod locked_file;

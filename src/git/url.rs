@@ -5,9 +5,9 @@
 //! a secret in an address is refused, because addresses are shown.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 
+use crate::base::host::{HostError, parse_host, parse_host_and_port};
 use crate::base::{Fault, HasFault};
 
 /// The user that forges expect over SSH when none is given.
@@ -52,6 +52,15 @@ pub enum UrlError {
         /// What is wrong with it.
         problem: &'static str,
     },
+}
+
+impl From<HostError> for UrlError {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Host => Self::Host,
+            HostError::Port => Self::Port,
+        }
+    }
 }
 
 impl HasFault for UrlError {
@@ -265,42 +274,8 @@ fn parse_user(user: &str) -> Result<String, UrlError> {
 
 /// Reads `host[:port]`, in front of `path`.
 fn parse_remote(authority: &str, path: &str) -> Result<Remote, UrlError> {
-    let end_of_host = match authority.strip_prefix('[') {
-        Some(_) => authority.find(']').ok_or(UrlError::Host)? + 1,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (host, port) = authority.split_at(end_of_host);
-    let port = match port.strip_prefix(':') {
-        Some(digits) => Some(parse_port(digits)?),
-        None if port.is_empty() => None,
-        None => return Err(UrlError::Host),
-    };
-    Ok(Remote { host: parse_host(host)?, port, path: path.to_owned() })
-}
-
-/// Reads a port.
-fn parse_port(digits: &str) -> Result<u16, UrlError> {
-    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let port = digits.parse().ok().filter(|&port| port > 0 && all_digits);
-    port.ok_or(UrlError::Port)
-}
-
-/// Reads the name of a host, an IPv4 address, or an IPv6 address in brackets.
-fn parse_host(host: &str) -> Result<String, UrlError> {
-    if let Some(address) = host.strip_prefix('[') {
-        let address = address.strip_suffix(']').ok_or(UrlError::Host)?;
-        let address: Ipv6Addr = address.parse().map_err(|_| UrlError::Host)?;
-        return Ok(format!("[{address}]"));
-    }
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-    };
-    if host.len() > 253 || !host.strip_suffix('.').unwrap_or(host).split('.').all(is_label) {
-        return Err(UrlError::Host);
-    }
-    Ok(host.to_ascii_lowercase())
+    let (host, port) = parse_host_and_port(authority)?;
+    Ok(Remote { host, port, path: path.to_owned() })
 }
 
 /// A web path has nothing that would end it early.

@@ -5,8 +5,8 @@
 //! refused, because addresses are shown.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 
+use crate::base::host::{HostError, parse_host_and_port};
 use crate::base::{Fault, HasFault, percent};
 
 /// Why an address was refused. None of the messages repeats a part that could hold a secret.
@@ -42,6 +42,15 @@ pub enum SourceUrlError {
         /// What is wrong with it.
         problem: &'static str,
     },
+}
+
+impl From<HostError> for SourceUrlError {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Host => Self::Host,
+            HostError::Port => Self::Port,
+        }
+    }
 }
 
 impl HasFault for SourceUrlError {
@@ -195,44 +204,6 @@ fn parse_user(user: &str) -> Result<String, SourceUrlError> {
         return Err(SourceUrlError::User);
     }
     Ok(user)
-}
-
-fn parse_host_and_port(text: &str) -> Result<(String, Option<u16>), SourceUrlError> {
-    let end = match text.strip_prefix('[') {
-        Some(_) => text.find(']').ok_or(SourceUrlError::Host)? + 1,
-        None => text.find(':').unwrap_or(text.len()),
-    };
-    let (host, port) = text.split_at(end);
-    let port = match port.strip_prefix(':') {
-        Some(digits) => Some(parse_port(digits)?),
-        None if port.is_empty() => None,
-        None => return Err(SourceUrlError::Host),
-    };
-    Ok((parse_host(host)?, port))
-}
-
-fn parse_port(digits: &str) -> Result<u16, SourceUrlError> {
-    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    let port = digits.parse().ok().filter(|&port| port > 0 && all_digits);
-    port.ok_or(SourceUrlError::Port)
-}
-
-/// Reads the name of a host, an IPv4 address, or an IPv6 address in brackets.
-fn parse_host(host: &str) -> Result<String, SourceUrlError> {
-    if let Some(address) = host.strip_prefix('[') {
-        let address = address.strip_suffix(']').ok_or(SourceUrlError::Host)?;
-        let address: Ipv6Addr = address.parse().map_err(|_| SourceUrlError::Host)?;
-        return Ok(format!("[{address}]"));
-    }
-    let is_label = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-    };
-    if host.len() > 253 || !host.strip_suffix('.').unwrap_or(host).split('.').all(is_label) {
-        return Err(SourceUrlError::Host);
-    }
-    Ok(host.to_ascii_lowercase())
 }
 
 impl fmt::Display for SourceUrl {

@@ -9,6 +9,7 @@ use super::super::Timeouts;
 use super::super::error::{PeerError, Said};
 use super::address::PrivateAddress;
 use crate::base::Interrupt;
+use crate::base::fault::one_line;
 
 /// What was going on.
 #[derive(Clone, Debug)]
@@ -112,9 +113,4 @@ impl Context {
 fn untrusted(url: String, said: Said) -> PeerError {
     let hint = "if the server has a private authority, name the file with its certificate";
     PeerError::Untrusted { url, said, hint: hint.to_owned() }
-}
-
-/// An error of the encryption, with all its causes.
-fn one_line(error: &dyn std::error::Error) -> String {
-    crate::base::fault::one_line(error)
 }
