@@ -152,9 +152,7 @@ impl Collected {
         let mut manifests = source.manifests().reader();
         run.progress.begin("looking for revisions", Some(wanted.len() as u64), "changesets");
         for rev in wanted {
-            if run.interrupt.is_raised() {
-                break;
-            }
+            run.interrupt.check()?;
             let node = source.changelog().node(*rev);
             found.changesets.insert(node, node);
             let manifest = changesets.changeset(*rev)?.manifest;
@@ -163,7 +161,10 @@ impl Collected {
                 found.add_files(source, &mut manifests, manifest, node)?;
                 manifests.directories(manifest, &mut |path, directory| {
                     let wanted = found.directories.entry(path.to_owned()).or_default();
-                    wanted.insert(directory, node).is_none()
+                    // The first changeset that has a revision brings it.
+                    let is_new = !wanted.contains_key(&directory);
+                    wanted.entry(directory).or_insert(node);
+                    is_new
                 })?;
             }
             run.progress.advance(1);

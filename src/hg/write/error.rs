@@ -26,6 +26,9 @@ pub enum RevisionsError {
     /// The name of a file there leads out of it.
     #[error(transparent)]
     Path(#[from] UnsafePath),
+    /// Somebody asked to stop.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The bytes that they are in do not come.
     #[error("read what comes")]
     Io {
@@ -41,6 +44,7 @@ impl HasFault for RevisionsError {
             Self::Bundle(error) => error.fault(),
             Self::Revlog(error) => error.fault(),
             Self::Path(_) => Fault::Corrupt,
+            Self::Interrupted(error) => error.fault(),
             Self::Io { source } => io_fault(source),
         }
     }
@@ -49,7 +53,7 @@ impl HasFault for RevisionsError {
         match self {
             Self::Bundle(error) => error.hint(),
             Self::Revlog(error) => error.hint(),
-            Self::Path(_) => None,
+            Self::Path(_) | Self::Interrupted(_) => None,
             Self::Io { source } => io_hint(source),
         }
     }
