@@ -68,6 +68,16 @@ impl RevSet {
         Self { member: vec![true; len] }
     }
 
+    /// The set of `heads` and all their ancestors.
+    pub fn below(dag: &Dag, heads: impl IntoIterator<Item = Rev>) -> Self {
+        let mut set = Self::empty(dag.len());
+        for head in heads {
+            set.insert(head);
+        }
+        set.extend_to_ancestors(dag);
+        set
+    }
+
     /// Whether `rev` is in the set; what lies outside the history is not.
     pub fn contains(&self, rev: Rev) -> bool {
         self.member.get(rev.index()).copied().unwrap_or(false)

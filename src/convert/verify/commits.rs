@@ -110,12 +110,8 @@ fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<Want
 /// they were converted into, and not in one that it was pushed to.
 fn published(context: &Context<'_>, wanted: &[WantedRef]) -> RevSet {
     let changelog = context.source.changelog();
-    let mut published = RevSet::empty(changelog.dag().len());
-    for rev in wanted.iter().filter_map(|wanted| changelog.rev(wanted.node)) {
-        published.insert(rev);
-    }
-    published.extend_to_ancestors(changelog.dag());
-    published
+    let revs = wanted.iter().filter_map(|wanted| changelog.rev(wanted.node));
+    RevSet::below(changelog.dag(), revs)
 }
 
 /// Reads all commits: those that the references reach, which must be of the source, and the rest,

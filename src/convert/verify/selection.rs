@@ -27,9 +27,7 @@ impl VerifySelection {
             chosen.insert(find(source, text)?);
         }
         if let Some(since) = &self.since {
-            let mut old = RevSet::empty(dag.len());
-            old.insert(find(source, since)?);
-            old.extend_to_ancestors(dag);
+            let old = RevSet::below(dag, [find(source, since)?]);
             for rev in source.view().served().iter().filter(|rev| !old.contains(*rev)) {
                 chosen.insert(rev);
             }

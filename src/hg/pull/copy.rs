@@ -12,7 +12,7 @@ use crate::hg::revlog::Revlog;
 use crate::hg::store::files::lines;
 use crate::hg::store::{Layout, read_bounded};
 use crate::hg::wire::Capabilities;
-use crate::hg::{Changelog, Node, Repository};
+use crate::hg::{Changelog, Node};
 
 /// The heads that the source has, the newest first, a line each.
 const HEADS: &str = "synchroniser-heads";
@@ -92,12 +92,12 @@ impl Copy {
             let empty = Revlog::empty("00changelog", &self.limits);
             return Changelog::new(empty).map_err(revlog);
         }
-        Changelog::open(&Layout::open(&self.root, &self.limits)?, &self.limits).map_err(revlog)
+        Changelog::open(&self.layout()?, &self.limits).map_err(revlog)
     }
 
-    /// The whole of it.
-    pub(super) fn repository(&self) -> Result<Repository, PullError> {
-        Ok(Repository::open(&self.root, &self.limits)?)
+    /// Where its parts are.
+    pub(super) fn layout(&self) -> Result<Layout, PullError> {
+        Ok(Layout::open(&self.root, &self.limits)?)
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -146,12 +146,7 @@ mod tests {
     }
 
     fn below(dag: &Dag, heads: &[usize]) -> RevSet {
-        let mut set = RevSet::empty(dag.len());
-        for head in heads {
-            set.insert(Rev::new(u32::try_from(*head).unwrap()));
-        }
-        set.extend_to_ancestors(dag);
-        set
+        RevSet::below(dag, heads.iter().map(|head| Rev::new(u32::try_from(*head).unwrap())))
     }
 
     #[test]

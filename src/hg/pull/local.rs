@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::local_revisions::LocalRevisions;
-use super::phases::Told;
-use super::{Copy, Names, PullError, Pulled, Run};
-use crate::hg::store::{Layout, Phase};
+use super::{Copy, PullError, Pulled, Run, State};
+use crate::hg::store::Phase;
 use crate::hg::write::{NewStore, WriteError, Writer};
-use crate::hg::{Node, Repository, Rev};
+use crate::hg::{Repository, Rev};
 
 /// Brings `copy` up to date with what the repository at `path` serves.
 pub(super) fn pull(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, PullError> {
@@ -27,7 +26,7 @@ pub(super) fn pull(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, Pu
     let mut pulled = Pulled::default();
     if !missing.is_empty() {
         let mut writer = Writer::open(copy.root(), run.limits)?;
-        let layout = Layout::open(copy.root(), run.limits)?;
+        let layout = copy.layout()?;
         let revisions = LocalRevisions::new(&source, &layout, &missing, run);
         let mut revisions = revisions.map_err(WriteError::from)?;
         let added = writer.add(&mut revisions, run.progress, run.interrupt)?;
@@ -35,19 +34,15 @@ pub(super) fn pull(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, Pu
         pulled.changesets = added.changesets.len() as u64;
     }
     let node = |rev: &Rev| changelog.node(*rev);
-    let heads: Vec<Node> = source.view().heads().iter().rev().map(node).collect();
     let phases = source.view().phases();
     let drafts = served.iter().filter(|rev| phases.of(*rev) == Phase::Draft);
     let bookmarks = source.view().bookmarks().iter();
-    Names {
-        bookmarks: Some(bookmarks.map(|(name, rev)| (name.clone(), node(rev))).collect()),
-        phases: Some(Told::DraftRoots(drafts.map(|rev| node(&rev)).collect())),
-        publishes: Some(source.view().publishes()),
-        heads: Some(&heads),
-    }
-    .keep(copy, run)?;
-    let there = before.dag().len() + missing.len();
-    pulled.gone = there.saturating_sub(served.count()) as u64;
-    copy.set_heads(Some(&heads))?;
+    let state = State {
+        heads: source.view().heads().iter().rev().map(node).collect(),
+        bookmarks: bookmarks.map(|(name, rev)| (name.clone(), node(rev))).collect(),
+        publishes: source.view().publishes(),
+        draft_roots: drafts.map(|rev| node(&rev)).collect(),
+    };
+    pulled.gone = state.keep(copy, &copy.changelog()?, run)?;
     Ok(pulled)
 }

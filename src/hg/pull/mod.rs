@@ -105,40 +105,67 @@ fn from_bundle(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, PullEr
     let found = unbundle(file, After::Nothing, copy, run)?;
     // What nobody told of is draft.
     let told = found.phases.or(is_new.then(|| Told::Heads(Vec::new())));
+    let changelog = copy.changelog()?;
     let names = Names {
         bookmarks: found.bookmarks.map(|list| list.into_iter().collect()),
-        phases: told,
+        phases: told.map(|told| (told, RevSet::full(changelog.dag().len()))),
         publishes: None,
-        heads: None,
     };
-    names.keep(copy, run)?;
+    names.keep(copy, &changelog, run)?;
     copy.set_heads(None)?;
     Ok(Pulled { changesets: found.changesets, ..Pulled::default() })
 }
 
-/// What a source says of its changesets.
-#[derive(Debug, Default)]
-struct Names<'n> {
-    /// Its bookmarks; `None` to keep those that are there.
-    bookmarks: Option<Bookmarks>,
-    /// Its phases; `None` to keep those that are there.
-    phases: Option<Told>,
-    /// Whether it publishes; `None` to keep what is there.
-    publishes: Option<bool>,
-    /// The heads below which the phases hold; all if there are none.
-    heads: Option<&'n [Node]>,
+/// What a repository shows at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    /// The heads of what it serves, the newest first.
+    heads: Vec<Node>,
+    /// Its bookmarks.
+    bookmarks: Bookmarks,
+    /// Whether all that it serves is public for whoever gets it.
+    publishes: bool,
+    /// The roots of its drafts.
+    draft_roots: Vec<Node>,
 }
 
-impl Names<'_> {
+impl State {
+    /// Makes `copy`, which has all that is shown and whose changelog is `changelog`, say the same.
+    /// Says how many changesets of the copy are not shown.
+    fn keep(self, copy: &Copy, changelog: &Changelog, run: &Run<'_>) -> Result<u64, PullError> {
+        let dag = changelog.dag();
+        let there = RevSet::below(dag, self.heads.iter().filter_map(|head| changelog.rev(*head)));
+        let gone = dag.len().saturating_sub(there.count());
+        let names = Names {
+            bookmarks: Some(self.bookmarks),
+            phases: Some((Told::DraftRoots(self.draft_roots), there)),
+            publishes: Some(self.publishes),
+        };
+        names.keep(copy, changelog, run)?;
+        copy.set_heads(Some(&self.heads))?;
+        Ok(gone as u64)
+    }
+}
+
+/// What a source says of its changesets.
+#[derive(Debug, Default)]
+struct Names {
+    /// Its bookmarks; `None` to keep those that are there.
+    bookmarks: Option<Bookmarks>,
+    /// Its phases, and of which changesets; `None` to keep those that are there.
+    phases: Option<(Told, RevSet)>,
+    /// Whether it publishes; `None` to keep what is there.
+    publishes: Option<bool>,
+}
+
+impl Names {
     /// Writes what differs from what the copy says.
-    fn keep(self, copy: &Copy, run: &Run<'_>) -> Result<(), PullError> {
-        let repository = copy.repository()?;
-        let facts = ViewFacts::read(repository.layout(), run.limits)?;
-        let roots = self.phases.map(|told| {
-            let changelog = repository.changelog();
-            let there = below(changelog, self.heads);
-            let before = |rev| repository.view().phases().of(rev);
-            phases::roots(&told, &there, before, changelog)
+    fn keep(self, copy: &Copy, changelog: &Changelog, run: &Run<'_>) -> Result<(), PullError> {
+        let facts = ViewFacts::read(&copy.layout()?, run.limits)?;
+        let roots = self.phases.map(|(told, there)| {
+            let lookup = |node| changelog.rev(node);
+            let (before, _) = facts.phase_roots.over(changelog.dag(), &lookup);
+            phases::roots(&told, &there, |rev| before.of(rev), changelog)
         });
         let roots = roots.filter(|roots| !facts.phase_roots.is(roots));
         let bookmarks = self.bookmarks.filter(|bookmarks| *bookmarks != facts.bookmarks);
@@ -158,16 +185,4 @@ impl Names<'_> {
         }
         Ok(writer.commit()?)
     }
-}
-
-/// The changesets below `heads`; all if there are no heads to be below of.
-fn below(changelog: &Changelog, heads: Option<&[Node]>) -> RevSet {
-    let dag = changelog.dag();
-    let Some(heads) = heads else { return RevSet::full(dag.len()) };
-    let mut below = RevSet::empty(dag.len());
-    for rev in heads.iter().filter_map(|head| changelog.rev(*head)) {
-        below.insert(rev);
-    }
-    below.extend_to_ancestors(dag);
-    below
 }

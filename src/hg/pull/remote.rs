@@ -2,15 +2,14 @@
 
 use super::content::{After, Unbundled, unbundle};
 use super::discovery::Discovery;
-use super::phases::Told;
-use super::server::{Server, State};
-use super::{Copy, Names, PullError, Pulled, Run, below};
+use super::server::Server;
+use super::{Copy, PullError, Pulled, Run};
 use crate::base::fault::one_line;
 use crate::base::{Fault, HasFault};
 use crate::hg::peer::{Peer, PeerOptions, SourceUrl, connect};
 use crate::hg::wire::CloneBundle;
 use crate::hg::write::{NewStore, Writer};
-use crate::hg::{Changelog, Node, Rev};
+use crate::hg::{Changelog, Node, Rev, RevSet};
 
 /// So many of our newest heads are asked for along with everything else.
 const FIRST_SAMPLE: usize = 100;
@@ -154,36 +153,39 @@ impl Remote<'_> {
             let changelog = self.copy.changelog()?;
             let sample = newest_heads(&changelog);
             let nodes: Vec<Node> = sample.iter().map(|rev| changelog.node(*rev)).collect();
-            let state = server.state(&nodes)?;
-            let named = state.heads.iter().chain(state.bookmarks.iter().map(|(_, node)| node));
+            let (state, known) = server.state(&nodes)?;
             let is_missing = |node: &&Node| changelog.rev(**node).is_none();
-            if named.clone().find(is_missing).is_none() {
-                return self.settle(state, &changelog, pulled);
+            withheld = state.heads.iter().chain(state.bookmarks.values()).find(is_missing).copied();
+            if withheld.is_none() {
+                if !self.copy.exists() {
+                    Writer::create(self.copy.root(), &NewStore::default())?;
+                }
+                pulled.gone = state.keep(self.copy, &changelog, self.run)?;
+                return Ok(());
             }
             let missing: Vec<Node> = state.heads.iter().filter(is_missing).copied().collect();
-            withheld = named.clone().find(is_missing).copied();
             // A bookmark that came after the heads were told: both are asked for again.
             if missing.is_empty() {
                 continue;
             }
-            let common = self.common(server, &changelog, &sample, &state)?;
+            let common = self.common(server, &changelog, &state.heads, (&sample, &known))?;
             pulled.changesets += self.fetch(server, &changelog, common, &missing)?;
         }
         Err(PullError::Withheld { origin: self.url.clone(), node: withheld.unwrap_or(Node::NULL) })
     }
 
-    /// The heads of what the server has of the copy.
+    /// The heads of what the server has of the copy. It has `heads`, and of a sample what is known.
     fn common(
         &self,
         server: &mut Server<'_>,
         changelog: &Changelog,
-        sample: &[Rev],
-        state: &State,
+        heads: &[Node],
+        (sample, known): (&[Rev], &[bool]),
     ) -> Result<Vec<Rev>, PullError> {
         let dag = changelog.dag();
         let mut discovery = Discovery::new(dag);
-        discovery.add_common(state.heads.iter().filter_map(|head| changelog.rev(*head)));
-        answered(&mut discovery, sample, &state.known);
+        discovery.add_common(heads.iter().filter_map(|head| changelog.rev(*head)));
+        answered(&mut discovery, sample, known);
         while !discovery.is_done() {
             self.run.interrupt.check()?;
             let sample = discovery.sample(SAMPLE);
@@ -217,28 +219,6 @@ impl Remote<'_> {
         }
         Ok(changesets)
     }
-
-    /// Nothing is missing: keeps what else the server says.
-    fn settle(
-        &self,
-        state: State,
-        changelog: &Changelog,
-        pulled: &mut Pulled,
-    ) -> Result<(), PullError> {
-        if !self.copy.exists() {
-            Writer::create(self.copy.root(), &NewStore::default())?;
-        }
-        let there = below(changelog, Some(&state.heads));
-        pulled.gone = (changelog.dag().len() - there.count()) as u64;
-        let names = Names {
-            bookmarks: Some(state.bookmarks.into_iter().collect()),
-            phases: Some(Told::DraftRoots(state.draft_roots)),
-            publishes: Some(state.publishes),
-            heads: Some(&state.heads),
-        };
-        names.keep(self.copy, self.run)?;
-        self.copy.set_heads(Some(&state.heads))
-    }
 }
 
 /// Whether the reason of an error may be that the server cannot do what it was asked for.
@@ -259,7 +239,7 @@ fn answered(discovery: &mut Discovery<'_>, sample: &[Rev], known: &[bool]) {
 /// The newest heads of the copy.
 fn newest_heads(changelog: &Changelog) -> Vec<Rev> {
     let dag = changelog.dag();
-    let heads = crate::hg::RevSet::full(dag.len()).heads(dag);
+    let heads = RevSet::full(dag.len()).heads(dag);
     heads.get(heads.len().saturating_sub(FIRST_SAMPLE)..).unwrap_or_default().to_vec()
 }
 

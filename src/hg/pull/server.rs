@@ -2,27 +2,10 @@
 
 use std::io::Read;
 
-use bstr::BString;
-
-use super::PullError;
+use super::{PullError, State};
 use crate::hg::Node;
 use crate::hg::peer::Peer;
 use crate::hg::wire::{self, Capabilities, CloneBundle, Command, GetBundle, answer};
-
-/// What a server has at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct State {
-    /// The heads of what it serves, the newest first.
-    pub heads: Vec<Node>,
-    /// Its bookmarks.
-    pub bookmarks: Vec<(BString, Node)>,
-    /// Whether all that it serves is public for whoever gets it.
-    pub publishes: bool,
-    /// The roots of its drafts.
-    pub draft_roots: Vec<Node>,
-    /// Which of the nodes that were asked for it has.
-    pub known: Vec<bool>,
-}
 
 /// A server that can be asked.
 pub(super) struct Server<'p> {
@@ -51,8 +34,8 @@ impl<'p> Server<'p> {
         &self.capabilities
     }
 
-    /// What it has, and whether it has `nodes`: one round trip.
-    pub(super) fn state(&mut self, nodes: &[Node]) -> Result<State, PullError> {
+    /// What it shows, and which of `nodes` it has: one round trip.
+    pub(super) fn state(&mut self, nodes: &[Node]) -> Result<(State, Vec<bool>), PullError> {
         let heads = match self.capabilities.has("largefiles") {
             true => Command::heads_with_largefiles(),
             false => Command::heads(),
@@ -65,11 +48,7 @@ impl<'p> Server<'p> {
         ];
         let answers = self.all(&commands)?;
         let [heads, bookmarks, phases, known] = &answers;
-        let mut state = State {
-            heads: answer::heads(heads)?,
-            known: answer::known(known, nodes.len())?,
-            ..State::default()
-        };
+        let mut state = State { heads: answer::heads(heads)?, ..State::default() };
         for (name, node) in answer::listkeys(bookmarks)? {
             // What is no node is a bookmark that the server itself cannot use.
             state.bookmarks.extend(Node::from_hex(&node).map(|node| (name, node)));
@@ -81,7 +60,7 @@ impl<'p> Server<'p> {
                 _ => {}
             }
         }
-        Ok(state)
+        Ok((state, answer::known(known, nodes.len())?))
     }
 
     /// Which of `nodes` it has.

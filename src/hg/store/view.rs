@@ -283,11 +283,7 @@ impl ServedView {
 
 /// Takes from `served` what is neither one of `heads` nor an ancestor of one.
 fn keep_below(dag: &Dag, served: &mut RevSet, heads: &[Rev]) {
-    let mut below = RevSet::empty(dag.len());
-    for head in heads {
-        below.insert(*head);
-    }
-    below.extend_to_ancestors(dag);
+    let below = RevSet::below(dag, heads.iter().copied());
     for rev in dag.revs().filter(|rev| !below.contains(*rev)) {
         served.remove(rev);
     }
