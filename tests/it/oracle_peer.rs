@@ -13,7 +13,8 @@ use synchroniser::hg::bundle::{Bundle, BundleError, Content, Group, Item};
 use synchroniser::hg::peer::{Peer, PeerError, PeerOptions, SourceUrl, Timeouts, connect};
 use synchroniser::hg::wire::{Capabilities, Command, GetBundle, Lookup, answer, our_bundle2};
 
-use crate::support::serve::{Server, fake_ssh, free_port};
+use crate::support::hg_server::HgServe;
+use crate::support::serve::{fake_ssh, free_port};
 use crate::support::{Fixture, Hg, TestEnv, env, for_all, same, skip};
 
 /// What has bookmarks, branches, tags, phases, merges.
@@ -34,14 +35,10 @@ fn text(error: impl std::error::Error) -> String {
     synchroniser::base::fault::one_line(&error)
 }
 
-/// `hg serve`, and where.
-fn serve(hg: &Hg<'_>, repository: &Path, words: &[&str]) -> (Server, u16) {
-    let port = free_port();
-    let mut command = hg.env.command(&hg.program);
-    command.arg("-R").arg(repository).args(["serve", "-a", "127.0.0.1", "-p", &port.to_string()]);
-    command.args(["--config", "experimental.evolution=all"]).args(words);
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    (Server::start(&mut command, port), port)
+/// `hg serve` with these settings.
+fn serve(hg: &Hg<'_>, repository: &Path, settings: &[&str]) -> HgServe {
+    let settings = [&["experimental.evolution=all"], settings].concat();
+    HgServe::start(hg.env, &hg.program, repository, &settings)
 }
 
 /// Nodes that `hg log` lists, sorted.
@@ -212,8 +209,8 @@ fn with_repositories(run: impl Fn(&Hg<'_>, &Path) -> Result<(), String>) {
 #[test]
 fn over_http() {
     with_repositories(|hg, repository| {
-        let (_server, port) = serve(hg, repository, &[]);
-        let mut peer = peer(&format!("http://127.0.0.1:{port}"), &options()).map_err(text)?;
+        let server = serve(hg, repository, &[]);
+        let mut peer = peer(&server.url, &options()).map_err(text)?;
         check(hg, repository, &mut *peer)
     });
 }
@@ -257,8 +254,8 @@ fn servers_of_other_versions() {
             let place = if words[0] == "init" { env.path("") } else { repository.clone() };
             hg.run(&place, words).ok()?;
         }
-        let (_server, port) = serve(&hg, &repository, &[]);
-        let mut over_http = peer(&format!("http://127.0.0.1:{port}"), &options()).map_err(text)?;
+        let server = serve(&hg, &repository, &[]);
+        let mut over_http = peer(&server.url, &options()).map_err(text)?;
         check(&hg, &repository, &mut *over_http).map_err(|error| format!("http: {error}"))?;
         let options = PeerOptions { ssh_command: fake_ssh(&env, &hg.program), ..options() };
         let url = format!("ssh://h/{}", repository.display());
@@ -274,21 +271,21 @@ fn over_http_of_every_kind() {
     let env = TestEnv::new();
     let repository = Fixture::named("bookmark-names").unpack(&env);
     let hg = Hg { env: &env, program };
-    for words in [
-        ["--config", "server.compressionengines=zstd"],
-        ["--config", "server.compressionengines=zlib"],
-        ["--config", "server.compressionengines=none"],
-        ["--config", "experimental.httppostargs=true"],
-        ["--config", "server.maxhttpheaderlen=100"],
+    for setting in [
+        "server.compressionengines=zstd",
+        "server.compressionengines=zlib",
+        "server.compressionengines=none",
+        "experimental.httppostargs=true",
+        "server.maxhttpheaderlen=100",
     ] {
-        let (_server, port) = serve(&hg, &repository, &words);
-        let mut peer = peer(&format!("http://127.0.0.1:{port}/"), &options()).unwrap();
+        let server = serve(&hg, &repository, &[setting]);
+        let mut peer = peer(&server.url, &options()).unwrap();
         let found = check(&hg, &repository, &mut *peer);
-        assert_eq!(found, Ok(()), "{words:?}");
+        assert_eq!(found, Ok(()), "{setting}");
     }
-    let (_server, port) = serve(&hg, &repository, &[]);
+    let server = serve(&hg, &repository, &[]);
     for left_out in [&["httpmediatype"][..], &["httpmediatype", "httpheader"]] {
-        let mut peer = peer(&format!("http://127.0.0.1:{port}/"), &options()).unwrap();
+        let mut peer = peer(&server.url, &options()).unwrap();
         let known = String::from_utf8(peer.capabilities().unwrap().to_bytes()).unwrap();
         let words =
             known.split(' ').filter(|word| !left_out.iter().any(|out| word.starts_with(out)));
@@ -304,9 +301,9 @@ fn what_real_servers_say_no_to() {
     let env = TestEnv::new();
     let repository = Fixture::named("bookmark-names").unpack(&env);
     let hg = Hg { env: &env, program };
-    let (_server, port) = serve(&hg, &repository, &[]);
-    let http = |path: &str| peer(&format!("http://127.0.0.1:{port}{path}"), &options()).unwrap();
-    let error = http("/nowhere").capabilities().unwrap_err();
+    let server = serve(&hg, &repository, &[]);
+    let http = |path: &str| peer(&format!("{}{path}", server.url), &options()).unwrap();
+    let error = http("nowhere").capabilities().unwrap_err();
     assert!(matches!(error, PeerError::Denied { .. }), "{error:?}");
 
     let ssh_command = fake_ssh(&env, &hg.program);
@@ -340,8 +337,8 @@ fn clone_bundles_are_listed() {
     let hg = Hg { env: &env, program };
     let manifest = "https://cdn.example/a.hg BUNDLESPEC=zstd-v2 x=y%20z\n";
     std::fs::write(repository.join(".hg/clonebundles.manifest"), manifest).unwrap();
-    let (_server, port) = serve(&hg, &repository, &["--config", "extensions.clonebundles="]);
-    let mut peer = peer(&format!("http://127.0.0.1:{port}"), &options()).unwrap();
+    let server = serve(&hg, &repository, &["extensions.clonebundles="]);
+    let mut peer = peer(&server.url, &options()).unwrap();
     assert!(peer.capabilities().unwrap().has("clonebundles"));
     let listed = answer::clone_bundles(&peer.call(&Command::clonebundles()).unwrap()).unwrap();
     assert_eq!(listed[0].url, "https://cdn.example/a.hg");
@@ -373,8 +370,9 @@ fn over_https() {
     let Some(both) = certificate(&env) else { return };
     let repository = Fixture::named("heads").unpack(&env);
     let hg = Hg { env: &env, program };
-    let (_server, port) = serve(&hg, &repository, &["--certificate", both.to_str().unwrap()]);
-    let url = format!("https://127.0.0.1:{port}");
+    let setting = format!("web.certificate={}", both.display());
+    let server = serve(&hg, &repository, &[&setting]);
+    let url = server.url.replace("http:", "https:");
     let secure = PeerOptions { plain_http: false, ..options() };
     let trusting = PeerOptions { ca_file: Some(env.path("certificate.pem")), ..secure.clone() };
     let mut trusted = peer(&url, &trusting).unwrap();

@@ -145,6 +145,27 @@ fn over_http_the_corpus_is_as_on_disk() {
     for_corpus(|env, program, source| over_http(&turns, env, program, source));
 }
 
+/// A copy that is fetched from a path, tree manifests included.
+#[test]
+fn from_a_path_fixtures_are_as_on_disk() {
+    for_fixtures(|env, program, source| {
+        let expected = Served::new(env, program, source)?;
+        let copy = env.path("copy");
+        let (from, to) = (source.to_str().unwrap(), copy.to_str().unwrap());
+        let ran = env.synchronise(["fetch", from, to]);
+        if !expected.is_clean && ran.code != Some(0) {
+            return Ok(());
+        }
+        ran.ok()?;
+        let verified = expected.hg().run(&copy, &["verify", "-q"]).ok();
+        if expected.is_clean {
+            verified?;
+        }
+        let made = Converted::make(env, &copy, &env.path("copied.git"))?;
+        same("commits", &made.commits, &expected.once.commits)
+    });
+}
+
 #[test]
 fn over_ssh_everything_is_as_on_disk() {
     let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };

@@ -38,11 +38,11 @@ impl HgServe {
     }
 }
 
-/// OpenSSH, with one host key and one user key, whose commands find `hg`.
+/// OpenSSH, with one host key and one user key that is let in, whose commands find `hg`.
 pub(crate) struct Sshd {
     folder: tempfile::TempDir,
-    port: u16,
-    user: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
     #[expect(dead_code, reason = "ends the server when it is dropped")]
     process: Server,
 }
@@ -58,7 +58,7 @@ impl Sshd {
         }
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for name in ["host", "user"] {
+        for name in ["host", "user", "other"] {
             let mut keygen = env.command("ssh-keygen");
             keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(at(name));
             assert!(keygen.status().unwrap().success());
@@ -75,7 +75,7 @@ impl Sshd {
         fs::write(&settings, sections).unwrap();
         let path = format!("{}:/usr/bin:/bin", hg.parent().unwrap().display());
         let set = format!("PATH={path} HGRCPATH={} HGENCODING=utf-8", settings.display());
-        let text = format!(
+        let common = format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\n\
              PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 100\n\
@@ -83,9 +83,17 @@ impl Sshd {
             at("host").display(),
             at("user.pub").display(),
         );
-        fs::write(at("config"), text).unwrap();
         let sshd = ["/usr/sbin/sshd", "/sbin/sshd", "/usr/bin/sshd"].map(Path::new);
         let sshd = sshd.into_iter().find(|path| path.is_file()).unwrap();
+        // Newer versions shut out addresses that fail to log in, which tests do on purpose, and older
+        // ones do not know the option against that.
+        for extra in ["PerSourcePenalties no\n", ""] {
+            fs::write(at("config"), common.clone() + extra).unwrap();
+            let tried = env.command(sshd).args(["-t", "-f"]).arg(at("config")).output();
+            if tried.unwrap().status.success() {
+                break;
+            }
+        }
         let log = fs::File::create(at("log")).unwrap();
         let mut command = env.command(sshd);
         command.args(["-D", "-e", "-f"]).arg(at("config")).stdout(Stdio::null()).stderr(log);
@@ -104,7 +112,8 @@ impl Sshd {
         ssh.arg("-i").arg(self.key()).args(["-p", &self.port.to_string()]);
         let output = ssh.arg(format!("{}@127.0.0.1", self.user)).arg("true").output().unwrap();
         if !output.status.success() {
-            skip(&format!("ssh cannot log in here: {output:?}"));
+            let log = fs::read_to_string(self.at("log")).unwrap_or_default();
+            skip(&format!("ssh cannot log in here: {output:?} {log}"));
         }
         output.status.success()
     }
@@ -114,13 +123,18 @@ impl Sshd {
         format!("ssh://{}@127.0.0.1:{}/{}", self.user, self.port, repository.display())
     }
 
+    /// A file of the server's: the keys `user`, which is let in, `other`, and their public halves.
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// The key that is let in.
     pub(crate) fn key(&self) -> PathBuf {
-        self.folder.path().join("user")
+        self.at("user")
     }
 
     /// The host key.
     pub(crate) fn known_hosts(&self) -> PathBuf {
-        self.folder.path().join("known_hosts")
+        self.at("known_hosts")
     }
 }
