@@ -4,7 +4,14 @@
 //! reads and writes is hashed, twice. It does not look for collision attacks; a server that
 //! receives our objects does (`git index-pack` recomputes every id with detection on).
 
-use sha1::Digest;
+mod lanes;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use lanes::{Message, digests};
+
+/// A hash.
+pub type Digest = [u8; 20];
 
 /// A hash under way.
 #[derive(Clone, Default)]
@@ -18,17 +25,17 @@ impl Sha1 {
 
     /// Adds `bytes`.
     pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        sha1::Digest::update(&mut self.0, bytes);
     }
 
     /// The digest of all that was added.
-    pub fn finish(self) -> [u8; 20] {
-        self.0.finalize().into()
+    pub fn finish(self) -> Digest {
+        sha1::Digest::finalize(self.0).into()
     }
 }
 
 /// The digest of `parts`, one after the other.
-pub fn digest(parts: &[&[u8]]) -> [u8; 20] {
+pub fn digest(parts: &[&[u8]]) -> Digest {
     let mut hash = Sha1::new();
     for part in parts {
         hash.update(part);
