@@ -7,6 +7,19 @@ crate::base::hex::id_type! {
     Node
 }
 
+impl Node {
+    /// What is hashed before the text of a revision with these parents, to get its node by SHA-1: the
+    /// nodes of the parents, the smaller one first.
+    pub fn before_text(mut parents: [Self; 2]) -> [u8; 40] {
+        parents.sort_unstable();
+        let mut bytes = [0; 40];
+        for (place, node) in bytes.as_chunks_mut().0.iter_mut().zip(&parents) {
+            *place = *node.as_bytes();
+        }
+        bytes
+    }
+}
+
 /// A revision number that was checked against the index it belongs to: there is such a revision.
 ///
 /// A number that a file merely claims is an `i32` until then.

@@ -113,7 +113,17 @@ impl Delta {
 
     /// The text that this delta makes of `base`.
     pub fn apply(&self, base: &[u8]) -> Result<Vec<u8>, DeltaError> {
-        let mut text = Vec::with_capacity(self.result_length(base.len())?);
+        self.apply_in(base, Vec::new())
+    }
+
+    /// The same as [`Delta::apply`], made in a buffer that is there already.
+    pub(in crate::hg) fn apply_in(
+        &self,
+        base: &[u8],
+        mut text: Vec<u8>,
+    ) -> Result<Vec<u8>, DeltaError> {
+        text.clear();
+        text.reserve_exact(self.result_length(base.len())?);
         let mut copied = 0;
         for fragment in self.fragments() {
             text.extend_from_slice(base.get(copied..fragment.start).unwrap_or_default());

@@ -15,6 +15,7 @@ mod shape;
 mod text_cache;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use super::{Node, Rev};
 use crate::base::Limits;
@@ -25,7 +26,7 @@ use nodes::NodeTable;
 pub use delta::{Delta, Fragment};
 pub use error::{Problem, RevlogError};
 pub use index::{Entry, Flags};
-pub use reader::{RevlogReader, Text, check_node};
+pub use reader::{RevlogReader, Text, check_digest, check_node, check_nodes};
 pub(in crate::hg) use shape::{Parts, Shape};
 pub(in crate::hg) use text_cache::TextCache;
 
@@ -37,10 +38,18 @@ pub struct Revlog {
     data: Option<DataFile>,
     nodes: NodeTable,
     limits: Limits,
+    /// What a reader keeps of texts, in bytes; found out when the first one is made.
+    kept_bytes: OnceLock<usize>,
 }
 
+/// A reader keeps so many of the longest texts as bases. Who reads from the first revision to the
+/// last needs few, and memory that is soon used again is faster.
+const BASES: usize = 16;
+/// A reader keeps so many bytes of texts in any case.
+const FEW_BYTES: usize = 1 << 20;
+
 /// The two files of a revlog.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RevlogFiles {
     /// The index, which may hold the data too.
     pub index: PathBuf,
@@ -85,12 +94,26 @@ impl Revlog {
 
     fn new(name: &str, index: Index, data: Option<DataFile>, limits: &Limits) -> Self {
         let nodes = NodeTable::new(&index);
-        Self { name: name.to_owned(), index, data, nodes, limits: limits.clone() }
+        let (limits, kept_bytes) = (limits.clone(), OnceLock::new());
+        Self { name: name.to_owned(), index, data, nodes, limits, kept_bytes }
     }
 
     /// How many bytes the index takes in memory, about.
     pub(in crate::hg) fn index_bytes(&self) -> usize {
         self.index.held()
+    }
+
+    /// How many bytes of texts a reader keeps as bases for the next ones.
+    pub(in crate::hg) fn kept_bytes(&self) -> usize {
+        let limit = self.limits.text_cache_bytes;
+        *self.kept_bytes.get_or_init(|| {
+            let length = |rev| Some(self.entry(rev).ok()?.text_length? as usize);
+            // Of some the length is not known before they are made.
+            let longest =
+                self.revs().map(length).try_fold(0, |most, length| Some(most.max(length?)));
+            longest
+                .map_or(limit, |most: usize| most.saturating_mul(BASES).max(FEW_BYTES).min(limit))
+        })
     }
 
     /// How its files are laid out; `None` of a version that has no layouts.

@@ -7,7 +7,7 @@ use super::data::Window;
 use super::text_cache::TextCache;
 use super::{Delta, Entry, Problem, Revlog, RevlogError, chunk};
 use crate::base::compress::Decompressor;
-use crate::base::sha1;
+use crate::base::sha1::{self, Digest, Message};
 use crate::hg::{Node, Rev};
 
 /// A full text, shared with the reader's cache.
@@ -27,11 +27,12 @@ pub struct RevlogReader<'r> {
 
 impl<'r> RevlogReader<'r> {
     pub(super) fn new(revlog: &'r Revlog) -> Self {
-        let texts = TextCache::new(revlog.limits.text_cache_bytes);
+        let texts = TextCache::new(revlog.kept_bytes());
         Self::resume(revlog, texts, Decompressor::default())
     }
 
-    /// A reader that goes on with what an earlier one of the same revlog kept.
+    /// A reader that goes on with what an earlier one of the same revlog kept; one of another revlog
+    /// after [`TextCache::reset`].
     pub(in crate::hg) fn resume(
         revlog: &'r Revlog,
         cache: TextCache,
@@ -114,7 +115,8 @@ impl<'r> RevlogReader<'r> {
         let delta = self.delta(rev)?;
         let size = delta.result_length(base.len()).map_err(|e| self.bad_delta(rev, e))?;
         self.check_length(rev, size)?;
-        let text = delta.apply(base).map_err(|e| self.bad_delta(rev, e))?;
+        let buffer = self.cache.buffer(size);
+        let text = delta.apply_in(base, buffer).map_err(|e| self.bad_delta(rev, e))?;
         Ok((self.keep(rev, text), delta))
     }
 
@@ -223,14 +225,27 @@ fn stored<'s>(
 /// Checks that `text` hashes to the node of `rev`: SHA-1 over the parents' nodes, the smaller one
 /// first, and the text.
 pub fn check_node(revlog: &Revlog, rev: Rev, text: &[u8]) -> Result<(), RevlogError> {
-    let entry = revlog.entry(rev)?;
+    check_nodes(revlog, &[(rev, text)])
+}
+
+/// The same as [`check_node`] for several texts, which takes less time than one after the other.
+/// The first that is wrong is the error.
+pub fn check_nodes(revlog: &Revlog, texts: &[(Rev, &[u8])]) -> Result<(), RevlogError> {
+    let head = |(rev, _): &(Rev, &[u8])| revlog.parent_nodes(*rev).map(Node::before_text);
+    let heads = texts.iter().map(head).collect::<Result<Vec<_>, _>>()?;
+    let messages = heads.iter().zip(texts).map(|(head, (_, text))| Message { head, text });
+    let mut digests = vec![Digest::default(); texts.len()];
+    sha1::digests(&messages.collect::<Vec<_>>(), &mut digests);
+    let mut all = texts.iter().zip(digests);
+    all.try_for_each(|((rev, _), digest)| check_digest(revlog, *rev, digest))
+}
+
+/// Checks that the node of `rev` is `digest`, which is that of [`Node::before_text`] and its text.
+pub fn check_digest(revlog: &Revlog, rev: Rev, digest: Digest) -> Result<(), RevlogError> {
+    let (entry, actual) = (revlog.entry(rev)?, Node::from_bytes(digest));
     if let Some(problem) = entry.flags.problem() {
         return Err(revlog.error(rev, problem));
     }
-    let mut parents = revlog.parent_nodes(rev)?;
-    parents.sort_unstable();
-    let [low, high] = &parents;
-    let actual = Node::from_bytes(sha1::digest(&[low.as_bytes(), high.as_bytes(), text]));
     match actual == entry.node {
         true => Ok(()),
         false => Err(revlog.error(rev, Problem::Hash { actual })),
