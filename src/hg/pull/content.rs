@@ -50,14 +50,15 @@ pub(super) fn unbundle(
                     return Err(PullError::NotEmpty { path: copy.root().to_owned() });
                 }
                 run.progress.begin("copying", bytes, "bytes");
-                let mut store = StreamedStore::create(copy.root(), &requirements, limits)?;
+                let mut store =
+                    StreamedStore::create(copy.root(), &requirements, limits, run.interrupt)?;
                 while let Some(file) = stream.next_file()? {
                     run.interrupt.check()?;
                     store.file(file.area, &file.name, file.size, &mut stream)?;
                     run.progress.advance(file.size);
                 }
                 run.progress.end();
-                store.check(run.progress, run.interrupt)?.finish()?;
+                store.check(run.progress)?.finish()?;
                 found.changesets += copy.changelog()?.dag().len() as u64;
             }
             Content::Changegroup(mut group) => {

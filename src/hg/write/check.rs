@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::error::{WriteError, Wrong};
-use crate::base::{Interrupted, sha1};
+use crate::base::Interrupted;
+use crate::base::sha1::{self, Digest, Message};
 use crate::hg::Node;
 use crate::hg::revlog::Text;
 
@@ -22,23 +23,6 @@ pub(super) struct Check {
     pub(super) node: Node,
     pub(super) parents: [Node; 2],
     pub(super) text: Text,
-}
-
-impl Check {
-    /// An error unless the text hashes to the node: SHA-1 of the parents' nodes, the smaller one
-    /// first, and the text.
-    fn run(&self) -> Result<(), WriteError> {
-        let mut parents = self.parents;
-        parents.sort_unstable();
-        let [low, high] = &parents;
-        let parts = [low.as_bytes(), high.as_bytes(), self.text.as_slice()];
-        let actual = Node::from_bytes(sha1::digest(&parts));
-        if actual == self.node {
-            return Ok(());
-        }
-        let (file, node) = (self.file.to_string(), self.node);
-        Err(WriteError::Revision { file, node, problem: Wrong::Hash { actual } })
-    }
 }
 
 /// Takes texts to be checked.
@@ -68,7 +52,23 @@ pub(super) fn checked<T>(
 }
 
 fn check_all(receiver: &Receiver<Vec<Check>>) -> Result<(), WriteError> {
-    receiver.iter().flatten().try_for_each(|check| check.run())
+    receiver.iter().try_for_each(|batch| check_batch(&batch))
+}
+
+/// An error unless each text hashes to its node.
+fn check_batch(batch: &[Check]) -> Result<(), WriteError> {
+    let heads: Vec<_> = batch.iter().map(|check| Node::before_text(check.parents)).collect();
+    let messages = heads.iter().zip(batch).map(|(head, check)| Message { head, text: &check.text });
+    let mut digests = vec![Digest::default(); batch.len()];
+    sha1::digests(&messages.collect::<Vec<_>>(), &mut digests);
+    for (check, digest) in batch.iter().zip(digests) {
+        let (node, actual) = (check.node, Node::from_bytes(digest));
+        if actual != node {
+            let problem = Wrong::Hash { actual };
+            return Err(WriteError::Revision { file: check.file.to_string(), node, problem });
+        }
+    }
+    Ok(())
 }
 
 impl Checks {

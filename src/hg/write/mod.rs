@@ -9,7 +9,9 @@
 //! these do not say is how `hg` was seen to write.
 
 mod appender;
+mod arrivals;
 mod check;
+mod checker;
 mod create;
 mod entry;
 mod error;

@@ -4,22 +4,20 @@
 //! them is checked before it is there. Only revlogs and obsolescence markers are taken: what else a
 //! server sends can be made of them.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use bstr::ByteSlice;
-
+use super::arrivals::Arrivals;
+use super::checker::{Job, Newest};
 use super::create::{LAYOUT, Making};
 use super::error::{RevisionsError, WriteError};
 use super::files;
 use crate::base::{Interrupt, Limits, Progress};
 use crate::hg::bundle::Area;
-use crate::hg::filelog;
-use crate::hg::revlog::{Flags, Problem, Revlog, RevlogFiles};
+use crate::hg::revlog::{Problem, Revlog, RevlogFiles};
 use crate::hg::store::obsolete::parse_markers;
 use crate::hg::store::path_encode::encode_folders;
 use crate::hg::store::requirements::Requirements;
@@ -39,6 +37,16 @@ const THEIR_OWN: [&str; 8] = [
 
 /// A repository that is being made of the files of another one. Dropped, it is gone.
 pub struct StreamedStore {
+    store: Store,
+    /// The folders that are there.
+    folders: HashSet<PathBuf>,
+    /// Used for one file after the other.
+    block: Vec<u8>,
+    arrivals: Arrivals,
+}
+
+/// What is there of it.
+struct Store {
     making: Making,
     layout: Layout,
     limits: Limits,
@@ -49,8 +57,8 @@ pub struct StreamedStore {
 /// The same once all that is in it was checked.
 pub struct CheckedStore {
     making: Making,
-    /// What must be made durable.
-    files: Vec<PathBuf>,
+    /// The folders, which must be made durable.
+    folders: HashSet<PathBuf>,
 }
 
 impl StreamedStore {
@@ -60,6 +68,7 @@ impl StreamedStore {
         root: &Path,
         requirements: &[String],
         limits: &Limits,
+        interrupt: &Interrupt,
     ) -> Result<Self, WriteError> {
         let lines: Vec<_> = requirements.iter().map(|name| format!("{name}\n")).collect();
         let damaged =
@@ -81,8 +90,10 @@ impl StreamedStore {
         own.dedup();
         let making = Making::begin(root, &own)?;
         let layout = Layout::open(&making.dot_hg(), limits)?;
-        let (limits, names) = (limits.clone(), Vec::new());
-        Ok(Self { making, layout, limits, names })
+        let arrivals = Arrivals::new(limits, interrupt);
+        let store = Store { making, layout, limits: limits.clone(), names: Vec::new() };
+        let folders = HashSet::from([store.layout.store_dir().clone()]);
+        Ok(Self { store, folders, block: vec![0; BLOCK], arrivals })
     }
 
     /// Writes one file: `size` bytes of `contents`. Its `name` is the one that it has in the store
@@ -100,33 +111,72 @@ impl StreamedStore {
             return io::copy(&mut contents, &mut io::sink()).map(drop).map_err(comes);
         }
         let refused = || WriteError::Name { path: name.into() };
-        if !is_revlog(name) && name != OBSSTORE {
+        if stem_of(name).is_none() && name != OBSSTORE {
             return Err(refused());
         }
-        let path = self.path_of(name).ok_or_else(refused)?;
-        let folder = path.parent().unwrap_or(&path);
-        fs::create_dir_all(folder).map_err(WriteError::io(folder))?;
+        let path = self.store.path_of(name).ok_or_else(refused)?;
+        self.make_folder(path.parent().unwrap_or(&path))?;
         let mut file = match File::create_new(&path) {
             // Two names are that of one file.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(refused()),
             other => other.map_err(WriteError::io(&path))?,
         };
-        let mut block = vec![0; BLOCK];
         let mut left = size;
         while left > 0 {
-            let read = match contents.read(&mut block) {
+            let read = match contents.read(&mut self.block) {
                 Ok(0) => return Err(comes(io::ErrorKind::UnexpectedEof.into())),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(comes(error)),
             };
-            file.write_all(block.get(..read).unwrap_or_default()).map_err(WriteError::io(&path))?;
+            let block = self.block.get(..read).unwrap_or_default();
+            file.write_all(block).map_err(WriteError::io(&path))?;
             left = left.saturating_sub(read as u64);
         }
-        self.names.push(name.to_owned());
+        drop(file);
+        self.store.names.push(name.to_owned());
+        if let Some(stem) = stem_of(name) {
+            let (stem, files) = (stem.into(), self.store.revlog_files(stem)?);
+            self.arrivals.add(Job { size, stem, files });
+        }
         Ok(())
     }
 
+    fn make_folder(&mut self, folder: &Path) -> Result<(), WriteError> {
+        if !self.folders.contains(folder) {
+            fs::create_dir_all(folder).map_err(WriteError::io(folder))?;
+            let store = self.store.layout.store_dir();
+            let above = folder.ancestors().take_while(|folder| *folder != store);
+            self.folders.extend(above.map(Path::to_owned));
+        }
+        Ok(())
+    }
+
+    /// Waits until every revision of every revlog is checked against its node.
+    pub fn check(self, progress: &dyn Progress) -> Result<CheckedStore, WriteError> {
+        let Self { mut store, folders, arrivals, .. } = self;
+        store.names.sort();
+        store.check_names()?;
+        let files: Vec<_> = store.names.iter().filter_map(|name| store.path_of(name)).collect();
+        let total = store.names.iter().filter(|name| name.ends_with(b".i")).count();
+        progress.begin("checking what came", Some(total as u64), "files");
+        // While cores check, the disk is free.
+        let latest = std::thread::scope(|scope| {
+            let syncing = scope.spawn(|| files::sync_all(files.iter()));
+            let checked = arrivals.finish(progress);
+            match syncing.join() {
+                Ok(synced) => checked.and_then(|latest| synced.map(|()| latest)),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })?;
+        progress.end();
+        latest.map_or(Ok(()), |latest| store.check_link(&latest))?;
+        store.write_fncache()?;
+        Ok(CheckedStore { making: store.making, folders })
+    }
+}
+
+impl Store {
     /// Where the file called `name` is; `None` if that is outside of the store.
     fn path_of(&self, name: &[u8]) -> Option<PathBuf> {
         let encoded = self.layout.path_encoding().encode(name);
@@ -137,41 +187,28 @@ impl StreamedStore {
         (is_inside && is_line).then(|| self.layout.store_dir().join(name))
     }
 
-    /// Checks every revision of every revlog against its node.
-    pub fn check(
-        mut self,
-        progress: &dyn Progress,
-        interrupt: &Interrupt,
-    ) -> Result<CheckedStore, WriteError> {
-        self.names.sort();
-        let files: Vec<_> = self.names.iter().filter_map(|name| self.path_of(name)).collect();
-        let mut stems = Vec::new();
-        for name in &self.names {
-            match name.strip_suffix(b".i") {
-                Some(stem) => stems.push(stem),
-                // Data without an index.
-                None if name == OBSSTORE => self.check_markers()?,
-                None if !self.has_index(name) => {
-                    return Err(WriteError::Name { path: name.as_slice().into() });
-                }
-                None => {}
-            }
+    /// Each file must belong to a revlog, or be what else is kept.
+    fn check_names(&self) -> Result<(), WriteError> {
+        self.names.iter().try_for_each(|name| match name.as_slice() {
+            OBSSTORE => self.check_markers(),
+            name if name.ends_with(b".i") || self.has_index(name) => Ok(()),
+            // Data without an index.
+            name => Err(WriteError::Name { path: name.into() }),
+        })
+    }
+
+    /// Each revision must belong to a changeset, so the newest of them must.
+    fn check_link(&self, (job, newest): &(Job, Newest)) -> Result<(), WriteError> {
+        let open = |name: &str, files: &RevlogFiles| Revlog::open(name, files, &self.limits);
+        let changelog = "00changelog";
+        let changesets = open(changelog, &self.revlog_files(changelog.as_bytes())?)?;
+        let changesets = changesets.map_or(0, |changelog| changelog.len());
+        if usize::try_from(newest.link).is_ok_and(|link| link < changesets) {
+            return Ok(());
         }
-        // The manifests take longest and are taken first, which is from the end.
-        stems.sort_by_key(|stem| (!stem.starts_with(b"data/"), stem.starts_with(b"00manifest")));
-        let changesets = self.opened(b"00changelog")?.map_or(0, |changelog| changelog.len());
-        let total = stems.len() as u64;
-        progress.begin("checking what came", Some(total), "files");
-        let work = Work {
-            store: &self,
-            changesets,
-            stems: Mutex::new(stems),
-            failed: AtomicBool::new(false),
-        };
-        work.run(progress, interrupt)?;
-        progress.end();
-        self.write_fncache()?;
-        Ok(CheckedStore { making: self.making, files })
+        let Some(revlog) = open(&job.stem.to_string(), &job.files)? else { return Ok(()) };
+        let (field, value) = ("link revision", i64::from(newest.link));
+        Err(revlog.error(newest.rev, Problem::Field { field, value }).into())
     }
 
     fn check_markers(&self) -> Result<(), WriteError> {
@@ -184,14 +221,13 @@ impl StreamedStore {
         self.names.binary_search(&[stem, b".i"].concat()).is_ok()
     }
 
-    /// The revlog whose files are called `stem` and a suffix.
-    fn opened(&self, stem: &[u8]) -> Result<Option<Revlog>, WriteError> {
+    /// The files of the revlog whose names are `stem` and a suffix.
+    fn revlog_files(&self, stem: &[u8]) -> Result<RevlogFiles, WriteError> {
         let file = |suffix: &[u8]| {
             let name = [stem, suffix].concat();
             self.path_of(&name).ok_or_else(|| WriteError::Name { path: name.into() })
         };
-        let files = RevlogFiles { index: file(b".i")?, data: file(b".d")? };
-        Ok(Revlog::open(&stem.as_bstr().to_string(), &files, &self.limits)?)
+        Ok(RevlogFiles { index: file(b".i")?, data: file(b".d")? })
     }
 
     fn write_fncache(&self) -> Result<(), WriteError> {
@@ -219,82 +255,13 @@ fn is_passed_over(name: &[u8]) -> bool {
         || [&b"phaseroots"[..], b"fncache", b"bookmarks"].contains(&name)
 }
 
-/// Whether a file of the store is the index or the data of a revlog.
-fn is_revlog(name: &[u8]) -> bool {
-    let Some(stem) = name.strip_suffix(b".i").or_else(|| name.strip_suffix(b".d")) else {
-        return false;
-    };
-    match stem {
-        b"00changelog" | b"00manifest" => true,
-        _ => {
-            let tree =
-                stem.strip_prefix(b"meta/").is_some_and(|path| path.ends_with(b"/00manifest"));
-            let file = stem.strip_prefix(b"data/").is_some_and(|path| !path.is_empty());
-            tree || file
-        }
-    }
-}
-
-/// What several threads do at once.
-struct Work<'s> {
-    store: &'s StreamedStore,
-    changesets: usize,
-    /// What is still to be checked, the first last.
-    stems: Mutex<Vec<&'s [u8]>>,
-    failed: AtomicBool,
-}
-
-impl Work<'_> {
-    fn run(&self, progress: &dyn Progress, interrupt: &Interrupt) -> Result<(), WriteError> {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            let workers: Vec<_> =
-                (0..workers).map(|_| scope.spawn(|| self.some(progress, interrupt))).collect();
-            workers.into_iter().try_for_each(|worker| match worker.join() {
-                Ok(result) => result,
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-        })
-    }
-
-    /// Checks one revlog after the other, until none is left or one is wrong.
-    fn some(&self, progress: &dyn Progress, interrupt: &Interrupt) -> Result<(), WriteError> {
-        let next = || self.stems.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        while let Some(stem) = next().filter(|_| !self.failed.load(Ordering::Relaxed)) {
-            let checked = self.check(stem, interrupt);
-            if checked.is_err() {
-                self.failed.store(true, Ordering::Relaxed);
-            }
-            checked?;
-            progress.advance(1);
-        }
-        Ok(())
-    }
-
-    fn check(&self, stem: &[u8], interrupt: &Interrupt) -> Result<(), WriteError> {
-        let Some(revlog) = self.store.opened(stem)? else { return Ok(()) };
-        let is_file = stem.starts_with(b"data/");
-        let mut reader = revlog.reader();
-        for rev in revlog.revs() {
-            interrupt.check()?;
-            let entry = revlog.entry(rev)?;
-            if usize::try_from(entry.link).map_or(true, |link| link >= self.changesets) {
-                let (field, value) = ("link revision", i64::from(entry.link));
-                return Err(revlog.error(rev, Problem::Field { field, value }).into());
-            }
-            match entry.flags {
-                Flags(Flags::CENSORED) if is_file => {
-                    if !filelog::is_tombstone(&reader.unchecked_text(rev)?) {
-                        let what = "it does not say that it was censored";
-                        return Err(revlog.malformed(rev, what).into());
-                    }
-                }
-                flags if flags.is_external() && is_file => drop(reader.unchecked_text(rev)?),
-                _ => drop(reader.text(rev)?),
-            }
-        }
-        Ok(())
-    }
+/// What the names of a revlog's files have in common, if `name` is one of them.
+fn stem_of(name: &[u8]) -> Option<&[u8]> {
+    let stem = name.strip_suffix(b".i").or_else(|| name.strip_suffix(b".d"))?;
+    let is_tree = || stem.strip_prefix(b"meta/").is_some_and(|path| path.ends_with(b"/00manifest"));
+    let is_file = || stem.strip_prefix(b"data/").is_some_and(|path| !path.is_empty());
+    let is_revlog = matches!(stem, b"00changelog" | b"00manifest") || is_tree() || is_file();
+    is_revlog.then_some(stem)
 }
 
 impl CheckedStore {
@@ -304,20 +271,9 @@ impl CheckedStore {
         self.making.path()
     }
 
-    /// Makes all of it durable and moves it to where it belongs.
+    /// Moves it to where it belongs.
     pub fn finish(self) -> Result<(), WriteError> {
-        let mut all = self.files;
-        let store = self.making.dot_hg().join("store");
-        let folders: std::collections::BTreeSet<_> = all
-            .iter()
-            .flat_map(|file| {
-                file.ancestors().skip(1).take_while(|folder| folder.starts_with(&store))
-            })
-            .map(Path::to_owned)
-            .collect();
-        all.extend(folders);
-        all.push(store);
-        files::sync_all(all.iter())?;
+        files::sync_all(self.folders.iter())?;
         self.making.finish()
     }
 }
@@ -326,19 +282,27 @@ impl CheckedStore {
 mod tests {
     use std::collections::BTreeMap;
 
+    use bstr::ByteSlice;
+
     use super::super::testing::{add, count, files as files_below, hg, history, new_repository};
     use super::*;
     use crate::base::{Fault, HasFault, NoProgress};
 
     /// The revlogs of a store that was made up, and how names are before they are encoded.
     fn streamed() -> BTreeMap<Vec<u8>, Vec<u8>> {
+        streamed_of(30)
+    }
+
+    /// The same of a history of `count` changesets.
+    fn streamed_of(count: usize) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let (_folder, root) = new_repository();
-        add(&root, &history(0..30, 30)).unwrap();
+        add(&root, &history(0..count, count)).unwrap();
         let name =
             |path: &Path| path.to_str().unwrap().replace("dir.i.hg/_b", "dir.i/B").into_bytes();
         let all = files_below(&root.join(".hg/store")).into_iter();
         let all: BTreeMap<_, _> = all.map(|(path, bytes)| (name(&path), bytes)).collect();
-        let revlogs: BTreeMap<_, _> = all.into_iter().filter(|(name, _)| is_revlog(name)).collect();
+        let revlogs: BTreeMap<_, _> =
+            all.into_iter().filter(|(name, _)| stem_of(name).is_some()).collect();
         assert_eq!(revlogs.len(), 7);
         revlogs
     }
@@ -348,7 +312,7 @@ mod tests {
 
     fn create(root: &Path, requirements: &[&str]) -> Result<StreamedStore, WriteError> {
         let requirements: Vec<_> = requirements.iter().map(|name| (*name).to_owned()).collect();
-        StreamedStore::create(root, &requirements, &Limits::default())
+        StreamedStore::create(root, &requirements, &Limits::default(), &Interrupt::default())
     }
 
     fn file(store: &mut StreamedStore, name: &[u8], mut bytes: &[u8]) -> Result<(), WriteError> {
@@ -360,7 +324,7 @@ mod tests {
         for (name, bytes) in from {
             file(&mut store, name, bytes)?;
         }
-        store.check(&NoProgress, &Interrupt::default())
+        store.check(&NoProgress)
     }
 
     #[test]
@@ -387,6 +351,18 @@ mod tests {
         let empty = folder.path().join("empty");
         make(&empty, &BTreeMap::new()).unwrap().finish().unwrap();
         assert_eq!(count(&empty), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_belongs_to_no_changeset_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut all, fewer) = (streamed(), streamed_of(29));
+        let changelog = b"00changelog.i".as_slice();
+        all.insert(changelog.to_vec(), fewer[changelog].clone());
+        let error = make(&folder.path().join("repository"), &all).map(drop).unwrap_err();
+        let text = crate::base::fault::one_line(&error);
+        assert!(text.contains("link revision"), "{text}");
+        assert_eq!(error.fault(), Fault::Corrupt);
     }
 
     #[test]
