@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::ConvertError;
 use super::damage::{Broken, BrokenNumbers};
 use super::engine::Input;
-use super::flaw::{FileProblem, Flaw, check_file};
+use super::flaw::{FileProblem, Flaw, SoundFile, check_file};
 use super::placeholder::{Placeholder, PlaceholderKind};
 use super::plan::{Plan, WantedFile};
 use crate::base::{Limits, RepoPath, RepoPathBuf};
@@ -221,10 +221,9 @@ impl Walk<'_, '_> {
     ) -> Result<(ObjectId, Option<RepoPathBuf>), WalkError> {
         let revlog: &Revlog = self.reader.revlog();
         let (text, delta) = self.reader.text_and_delta(rev)?;
-        let metadata =
+        let SoundFile { metadata, blob: id } =
             check_file(revlog, rev, &text).map_err(|(kind, error)| WalkError::Read(kind, error))?;
         let contents = text.get(metadata..).unwrap_or_default();
-        let id = ObjectId::of(ObjectKind::Blob, contents);
         let copied_from =
             match self.copies && revlog.entry(rev).is_ok_and(|e| e.parents[0].is_none()) {
                 true => copied_from(&text).map(RepoPathBuf::from),

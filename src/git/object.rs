@@ -28,6 +28,12 @@ impl ObjectKind {
         }
     }
 
+    /// What is hashed before the contents of an object, of which there are `length` bytes, to get its
+    /// id by SHA-1.
+    pub fn header(self, length: usize) -> String {
+        format!("{} {length}\0", self.name())
+    }
+
     /// The number in a pack entry's header.
     pub fn pack_type(self) -> u8 {
         match self {
@@ -41,7 +47,7 @@ impl ObjectKind {
 impl ObjectId {
     /// The id of the object of this kind with these contents.
     pub fn of(kind: ObjectKind, contents: &[u8]) -> Self {
-        let header = format!("{} {}\0", kind.name(), contents.len());
+        let header = kind.header(contents.len());
         Self::from_bytes(sha1::digest(&[header.as_bytes(), contents]))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::base::{RepoPath, RepoPathBuf};
-use crate::convert::flaw::{Flaw, check_file};
+use crate::convert::flaw::{Flaw, SoundFile, check_file};
 use crate::convert::placeholder::{PlaceholderKind, Placeholders};
 use crate::hg::revlog::{Revlog, RevlogError};
 use crate::hg::{Node, Repository};
@@ -87,7 +87,7 @@ impl<'h> SubrepoFiles<'h> {
         let rev = filelog.rev(node).ok_or_else(missing)?;
         let damaged = |error| Unreadable::Error(DAMAGED, error);
         let text = filelog.reader().unchecked_text(rev).map_err(damaged)?;
-        let metadata = check_file(filelog, rev, &text)
+        let SoundFile { metadata, .. } = check_file(filelog, rev, &text)
             .map_err(|(kind, error)| Unreadable::Error(kind, error))?;
         Ok(text.get(metadata..).unwrap_or_default().to_vec())
     }
