@@ -9,7 +9,8 @@ use super::engine::Input;
 use super::identity::{CopiedFile, Facts, History};
 use super::idmap::Record;
 use super::plan::{Plan, Planned, TreePlan};
-use crate::git::sink::{NewObject, ObjectSink};
+use crate::git::beside::beside;
+use crate::git::sink::{NewObject, ObjectSink, ObjectWriter};
 use crate::git::tree::{Directory, Edit, TreeEditor, TreeError, TreeSource};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
@@ -23,7 +24,18 @@ pub(super) fn convert_changesets(
     existing: &dyn TreeSource,
     sink: &dyn ObjectSink,
 ) -> Result<(Vec<Record>, Vec<ObjectId>), ConvertError> {
-    let mut writer = sink.writer();
+    // Each tree needs the one before it, so making them is work for one thread; packing them is as
+    // much.
+    beside(sink, |writer| write_changesets(input, plan, files, existing, writer))
+}
+
+fn write_changesets(
+    input: &Input<'_>,
+    plan: &Plan,
+    files: &Files,
+    existing: &dyn TreeSource,
+    writer: &mut dyn ObjectWriter,
+) -> Result<(Vec<Record>, Vec<ObjectId>), ConvertError> {
     for contents in &plan.made {
         let kind = ObjectKind::Blob;
         let id = ObjectId::of(kind, contents);
@@ -53,7 +65,7 @@ pub(super) fn convert_changesets(
             let entry = |(mode, planned)| Some((mode, id(planned)?));
             Some(Edit { path, file: edit.entry.and_then(entry) })
         }));
-        let mut editor = TreeEditor { source: existing, writer: writer.as_mut() };
+        let mut editor = TreeEditor { source: existing, writer: &mut *writer };
         let tree = trees
             .make(tree_plan, rev, |old| editor.apply(old, &buffer))
             .map_err(|source| ConvertError::Tree { changeset: node, source })?;
@@ -79,7 +91,6 @@ pub(super) fn convert_changesets(
         made.push(tree);
         input.progress.advance(1);
     }
-    writer.finish()?;
     Ok((records, made))
 }
 

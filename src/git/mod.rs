@@ -2,6 +2,7 @@
 //!
 //! Only home of libgit2.
 
+pub mod beside;
 pub mod commit;
 pub mod credential;
 pub mod destination;
