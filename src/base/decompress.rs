@@ -39,7 +39,7 @@ mod tests {
         match format {
             Format::Zlib => {
                 let mut out = Vec::new();
-                crate::base::compress::Deflater::new(6).append(text, &mut out);
+                crate::base::compress::Deflater::default().append(text, &mut out);
                 out
             }
             Format::Bzip2 => {

@@ -50,7 +50,7 @@ impl Seeds {
     fn compressed(&mut self, text: &[u8]) -> Done {
         let limit = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
         let mut zlib = Vec::new();
-        Deflater::new(6).append(text, &mut zlib);
+        Deflater::default().append(text, &mut zlib);
         let known = zstd::bulk::compress(text, 3)?;
         let unknown = zstd::encode_all(text, 3)?;
         for (mode, bytes) in [(0, zlib), (1, known), (1, unknown), (2, text.to_vec())] {

@@ -27,6 +27,7 @@ const HOMES: &[(&str, &str)] = &[
     ("clap", "cli"),
     ("crc32fast", "base"),
     ("flate2", "base"),
+    ("libdeflater", "base"),
     ("git2", "git"),
     ("indicatif", "cli"),
     ("sha1", "base"),

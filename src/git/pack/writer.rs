@@ -19,8 +19,6 @@ use crate::git::{ObjectId, ObjectKind};
 const MAX_DEPTH: u8 = 50;
 /// How much a writer collects before it takes its turn at the file.
 const SEGMENT: usize = 4 << 20;
-/// Zlib's level: the objects are mostly deltas of text, which a higher level hardly makes smaller.
-const LEVEL: u32 = 6;
 /// Pack entry types that are not object kinds.
 const OFFSET_DELTA: u8 = 6;
 const REF_DELTA: u8 = 7;
@@ -198,7 +196,7 @@ impl ObjectSink for PackWriter<'_> {
     fn writer(&self) -> Box<dyn ObjectWriter + '_> {
         Box::new(Segment {
             pack: self,
-            deflater: Deflater::new(LEVEL),
+            deflater: Deflater::default(),
             bytes: Vec::new(),
             objects: Vec::new(),
             offsets: HashMap::new(),

@@ -10,7 +10,6 @@ use crate::hg::store::requirements::Requirements;
 const SHORTEST: usize = 40;
 /// What Mercurial chooses.
 const ZSTD_LEVEL: i32 = 3;
-const ZLIB_LEVEL: u32 = 6;
 
 /// Compresses chunks in the way that a repository requires.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ impl Packer {
         Ok(match () {
             () if has("zstd") => Self::Zstd(ZstdCompressor::new(ZSTD_LEVEL)?),
             () if has("none") => Self::None,
-            () => Self::Zlib(Deflater::new(ZLIB_LEVEL), Vec::new()),
+            () => Self::Zlib(Deflater::default(), Vec::new()),
         })
     }
 

@@ -92,7 +92,7 @@ impl Recipe {
                 self.distance(start - at);
             }
         }
-        Deflater::new(1).append(bytes, &mut self.pack);
+        Deflater::default().append(bytes, &mut self.pack);
         let crc = crc32(&self.pack[start..]);
         self.index.insert(id, (start, crc));
         self.entries.push((start, text));

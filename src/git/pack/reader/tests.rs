@@ -70,7 +70,7 @@ fn entry(kind: u8, reference: &[u8], payload: &[u8]) -> Vec<u8> {
     assert!(payload.len() < 1 << 11, "the header below has two bytes");
     let mut out = vec![kind << 4 | 0x80 | byte(payload.len() & 0x0f), byte(payload.len() >> 4)];
     out.extend_from_slice(reference);
-    Deflater::new(6).append(payload, &mut out);
+    Deflater::default().append(payload, &mut out);
     out
 }
 
