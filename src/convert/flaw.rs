@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::placeholder::PlaceholderKind;
 use crate::base::fault::one_line;
-use crate::base::sha1::{self, Digest, Message};
+use crate::base::sha1::Message;
 use crate::base::{Fault, HasFault};
-use crate::git::{ObjectId, ObjectKind};
+use crate::git::ObjectId;
 use crate::hg::filelog::{is_tombstone, metadata_length};
 use crate::hg::revlog::{Revlog, RevlogError, check_digest};
 use crate::hg::{Node, Rev};
@@ -81,14 +81,8 @@ pub(super) fn check_file(
     let damaged = |error| (PlaceholderKind::Damaged, error);
     let metadata = metadata_length(text);
     let contents = text.get(metadata.unwrap_or_default()..).unwrap_or_default();
-    // What both systems call it is found in one go, which takes little longer than one of them.
     let head = Node::before_text(revlog.parent_nodes(rev).map_err(damaged)?);
-    let header = ObjectKind::Blob.header(contents.len());
-    let messages =
-        [Message { head: &head, text }, Message { head: header.as_bytes(), text: contents }];
-    let mut digests = [Digest::default(); 2];
-    sha1::digests(&messages, &mut digests);
-    let [node, blob] = digests;
+    let (blob, node) = ObjectId::of_blob_beside(contents, Message { head: &head, text });
     check_digest(revlog, rev, node).map_err(|error| match error.is_censored() {
         // Not everything with the flag is: a flipped bit makes nothing of a sound revision.
         true if is_tombstone(text) => (PlaceholderKind::Censored, error),
@@ -96,5 +90,5 @@ pub(super) fn check_file(
         false => damaged(error),
     })?;
     let malformed = || damaged(revlog.malformed(rev, "its copy metadata does not end"));
-    Ok(SoundFile { metadata: metadata.ok_or_else(malformed)?, blob: ObjectId::from_bytes(blob) })
+    Ok(SoundFile { metadata: metadata.ok_or_else(malformed)?, blob })
 }

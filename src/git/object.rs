@@ -1,6 +1,6 @@
 //! Object ids and kinds.
 
-use crate::base::sha1;
+use crate::base::sha1::{self, Digest, Message};
 
 crate::base::hex::id_type! {
     /// The id of a Git object.
@@ -49,6 +49,17 @@ impl ObjectId {
     pub fn of(kind: ObjectKind, contents: &[u8]) -> Self {
         let header = kind.header(contents.len());
         Self::from_bytes(sha1::digest(&[header.as_bytes(), contents]))
+    }
+
+    /// The id of the blob with these contents, and the digest of `other`: both take little longer than
+    /// one of them.
+    pub fn of_blob_beside(contents: &[u8], other: Message<'_>) -> (Self, Digest) {
+        let header = ObjectKind::Blob.header(contents.len());
+        let blob = Message { head: header.as_bytes(), text: contents };
+        let mut digests = [Digest::default(); 2];
+        sha1::digests(&[blob, other], &mut digests);
+        let [blob, other] = digests;
+        (Self::from_bytes(blob), other)
     }
 }
 

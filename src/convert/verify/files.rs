@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::target::Sound;
 use super::{Context, Differences, VerifyError};
+use crate::base::sha1::Message;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::convert::placeholder::{Placeholder, PlaceholderKind, Placeholders};
 use crate::git::tree_name::forbidden_path;
-use crate::git::{ObjectId, ObjectKind};
+use crate::git::ObjectId;
 use crate::hg::filelog::{contents, copied_from};
 use crate::hg::manifest::{Change, diff};
-use crate::hg::revlog::{Revlog, RevlogError, Text};
+use crate::hg::revlog::{Revlog, RevlogError, Text, check_digest};
 use crate::hg::store::fncache::Fncache;
 use crate::hg::store::read_bounded;
 use crate::hg::{Node, Repository, Rev};
@@ -248,14 +249,18 @@ fn read_file(source: &Repository, path: &RepoPath) -> Vec<Result<Revision, Broke
 fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, Broken>> {
     let mut reader = filelog.reader();
     let mut read = |rev| -> Result<Revision, RevlogError> {
-        let text = reader.text(rev)?;
-        let contents = contents(&text)
-            .ok_or_else(|| filelog.malformed(rev, "its copy metadata does not end"))?;
+        let text = reader.unchecked_text(rev)?;
+        let contents = contents(&text);
+        let head = Node::before_text(filelog.parent_nodes(rev)?);
+        let stored = Message { head: &head, text: &text };
+        let (blob, digest) = ObjectId::of_blob_beside(contents.unwrap_or_default(), stored);
+        check_digest(filelog, rev, digest)?;
+        contents.ok_or_else(|| filelog.malformed(rev, "its copy metadata does not end"))?;
         let entry = filelog.entry(rev)?;
         let copied_from = entry.parents[0].is_none().then(|| copied_from(&text)).flatten();
         Ok(Revision {
             node: filelog.node(rev)?,
-            blob: ObjectId::of(ObjectKind::Blob, contents),
+            blob,
             link: entry.link,
             copied_from: copied_from.map(RepoPathBuf::from),
         })
