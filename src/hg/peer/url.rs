@@ -82,7 +82,8 @@ pub struct SourceUrl {
     /// In lower case; an IPv6 address in brackets.
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    /// From its first slash on, as it was written; empty, or without a slash at the end.
+    /// From its first slash on, as it was written, but that a run of slashes at the end is one of
+    /// them, and none with SSH: some web servers have nothing without it, others nothing with it.
     pub(super) path: String,
 }
 
@@ -137,7 +138,9 @@ impl SourceUrl {
             None => (None, authority),
         };
         let (host, port) = parse_host_and_port(host)?;
-        let path = path.trim_end_matches('/').to_owned();
+        let plain = path.trim_end_matches('/');
+        let has_slash = scheme != Scheme::Ssh && path.len() > plain.len();
+        let path = if has_slash { format!("{plain}/") } else { plain.to_owned() };
         let this = Self { scheme, user, host, port, path };
         this.check_path()?;
         Ok(this)
@@ -233,8 +236,10 @@ mod tests {
     fn what_is_read_is_shown_again() {
         for (text, shown) in [
             ("https://hg.example/repo", "https://hg.example/repo"),
-            ("HTTP://HG.example:8000/", "http://hg.example:8000"),
-            ("https://u%40x@hg.example/a/b%20c/", "https://u%40x@hg.example/a/b%20c"),
+            ("HTTP://HG.example:8000/", "http://hg.example:8000/"),
+            ("https://hg.example", "https://hg.example"),
+            ("https://u%40x@hg.example/a/b%20c//", "https://u%40x@hg.example/a/b%20c/"),
+            ("ssh://hg@hg.example/a//", "ssh://hg@hg.example/a"),
             ("ssh://hg@hg.example:22//srv/a", "ssh://hg@hg.example:22//srv/a"),
             ("ssh://[::1]/a", "ssh://[::1]/a"),
         ] {

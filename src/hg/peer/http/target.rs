@@ -37,6 +37,9 @@ impl Target {
         if location.starts_with('/') {
             return Self::parse(&format!("{origin}{location}"));
         }
+        if location.starts_with('?') {
+            return Self::parse(&format!("{origin}{}{location}", self.place.path));
+        }
         let folder = self.place.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         Self::parse(&format!("{origin}{folder}/{location}"))
     }
@@ -59,11 +62,12 @@ mod tests {
         let here = Target::parse("https://u@h:444/a/b?cmd=heads").unwrap();
         assert_eq!(here.to_string(), "https://h:444/a/b?cmd=heads");
         for (location, there) in [
-            ("http://x/y/?z#f", "http://x/y?z"),
+            ("http://x/y/?z#f", "http://x/y/?z"),
             ("//x/y", "https://x/y"),
             ("/c?d", "https://h:444/c?d"),
             ("c", "https://h:444/a/c"),
-            ("?d", "https://h:444/a?d"),
+            ("?d", "https://h:444/a/b?d"),
+            ("/a/b/?cmd=heads", "https://h:444/a/b/?cmd=heads"),
         ] {
             assert_eq!(here.join(location).unwrap().to_string(), there, "{location}");
         }
