@@ -28,17 +28,6 @@ const SIDE: &str = "refs/heads/side";
 /// No part of it may turn up in any message.
 const TOKEN: &str = "ghp_geheimgeheimgeheim";
 
-/// The path of a program, looked for where servers live too.
-fn tool(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
-    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
-    if found.is_none() {
-        eprintln!("skipped: {name} is not installed");
-    }
-    found
-}
-
 /// A command that sees nothing of the host's configuration.
 fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);

@@ -1,5 +1,6 @@
 //! Talking to real Mercurial servers, over HTTP and SSH.
 
+mod nginx;
 mod ssh;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,9 @@ use bstr::BString;
 use synchroniser::base::{Fault, HasFault as _, Interrupt, Limits};
 use synchroniser::hg::Node;
 use synchroniser::hg::bundle::{Bundle, BundleError, Content, Group, Item};
-use synchroniser::hg::peer::{Peer, PeerError, PeerOptions, SourceUrl, Timeouts, connect};
+use synchroniser::hg::peer::{
+    Credential, Peer, PeerError, PeerOptions, SourceUrl, Timeouts, connect,
+};
 use synchroniser::hg::wire::{Capabilities, Command, GetBundle, Lookup, answer, our_bundle2};
 
 use crate::support::hg_server::HgServe;

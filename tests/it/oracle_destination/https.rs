@@ -1,6 +1,8 @@
 //! `git http-backend` behind nginx.
 
 use super::*;
+use crate::support::env::program;
+use crate::support::nginx::Nginx;
 
 /// Runs an ignored test of this module in a process of its own: libgit2's certificates and
 /// timeouts are set once for a process, and other tests need other ones.
@@ -37,48 +39,29 @@ fn does_not_wait_forever() {
 
 /// nginx with TLS and a password, in front of `git http-backend`.
 struct Web {
-    folder: tempfile::TempDir,
     repositories: Repositories,
-    port: u16,
     bridge: Bridge,
-    #[expect(dead_code, reason = "ends the server when it is dropped")]
-    nginx: Server,
+    nginx: Nginx,
 }
 
 impl Web {
     /// Starts one; `None` where that is not possible, after saying why.
     fn start() -> Option<Self> {
-        let (nginx, openssl) = (tool("nginx")?, tool("openssl")?);
-        tool("git")?;
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        run(command(openssl)
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
-            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
-            .arg("-keyout")
-            .arg(at("key.pem"))
-            .arg("-out")
-            .arg(at("cert.pem")));
-        fs::write(at("users"), format!("pusher:{{PLAIN}}{TOKEN}\n")).unwrap();
+        program("git")?;
         let repositories = Repositories::new();
         let bridge = Bridge::start(repositories.folder.path());
-        let port = free_port();
-        fs::write(at("nginx.conf"), configuration(folder.path(), port, bridge.port)).unwrap();
-        let mut start = command(nginx);
-        start.arg("-p").arg(folder.path()).arg("-c").arg(at("nginx.conf"));
-        start.arg("-e").arg(at("error.log"));
-        let nginx = Server::start(&mut start, port);
-        Some(Self { folder, repositories, port, bridge, nginx })
+        let nginx = Nginx::start(("pusher", TOKEN), &locations(bridge.port))?;
+        Some(Self { repositories, bridge, nginx })
     }
 
     /// Sets libgit2 up to trust this server.
     fn trust(&self) {
-        let ca_file = Some(self.folder.path().join("cert.pem"));
+        let ca_file = Some(self.nginx.certificate());
         init::init(&GitSettings { ca_file, ..GitSettings::default() }).unwrap();
     }
 
     fn target(&self, path: &str) -> Target {
-        let url = format!("https://127.0.0.1:{}/{path}", self.port);
+        let url = format!("https://127.0.0.1:{}/{path}", self.nginx.port);
         Target {
             url: TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
             credential: token(TOKEN),
@@ -96,20 +79,9 @@ fn token(token: &str) -> Credential {
     Credential::Token { user: "pusher".to_owned(), token: token.into() }
 }
 
-fn configuration(folder: &Path, port: u16, bridge: u16) -> String {
-    let at = |name: &str| folder.join(name).display().to_string();
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {};\n", at(kind)))
-        .concat();
+fn locations(bridge: u16) -> String {
     format!(
-        "daemon off; master_process off; pid {pid};
-events {{ worker_connections 64; }}
-http {{
-    access_log off; client_max_body_size 0; {temporary}
-    server {{
-        listen 127.0.0.1:{port} ssl; ssl_certificate {cert}; ssl_certificate_key {key};
-        auth_basic git; auth_basic_user_file {users};
-        location /git/ {{
+        "location /git/ {{
             proxy_pass http://127.0.0.1:{bridge}/; proxy_set_header X-User $remote_user;
         }}
         location /small/ {{
@@ -124,14 +96,7 @@ http {{
         location /page/ {{ default_type text/html; return 200 '<html>'; }}
         location /kerberos/ {{
             auth_basic off; add_header WWW-Authenticate Negotiate always; return 401;
-        }}
-    }}
-}}
-",
-        pid = at("pid"),
-        cert = at("cert.pem"),
-        key = at("key.pem"),
-        users = at("users"),
+        }}"
     )
 }
 

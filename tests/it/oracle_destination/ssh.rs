@@ -1,6 +1,7 @@
 //! OpenSSH.
 
 use super::*;
+use crate::support::env::program;
 
 /// An OpenSSH server with one host key and one user key.
 struct Sshd {
@@ -15,8 +16,8 @@ struct Sshd {
 impl Sshd {
     /// Starts one; `None` where that is not possible, after saying why.
     fn start() -> Option<Self> {
-        let (sshd, keygen) = (tool("sshd")?, tool("ssh-keygen")?);
-        tool("git")?;
+        let (sshd, keygen) = (program("sshd")?, program("ssh-keygen")?);
+        program("git")?;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for (name, kind) in
@@ -49,7 +50,7 @@ impl Sshd {
 
     /// Whether the account we run as can log in at all: it may be locked, or have no shell.
     fn lets_stock_ssh_in(&self) -> bool {
-        let Some(ssh) = tool("ssh") else { return false };
+        let Some(ssh) = program("ssh") else { return false };
         let mut ssh = command(ssh);
         ssh.args(["-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"]);
         ssh.args(["-o", &format!("UserKnownHostsFile={}", self.at("known_hosts").display())]);

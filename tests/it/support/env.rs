@@ -133,6 +133,18 @@ pub(crate) fn has(program: &str) -> bool {
     search_path().split(':').any(|folder| Path::new(folder).join(program).is_file())
 }
 
+/// The path of a program, which may be one that only administrators find; `None`, after saying so,
+/// if there is none.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]);
+    let found = folders.map(|folder| folder.join(name)).find(|path| path.is_file());
+    if found.is_none() {
+        super::skip(&format!("{name} is not installed"));
+    }
+    found
+}
+
 /// The Mercurial to ask, if the machine has one.
 pub(crate) fn hg() -> Option<PathBuf> {
     std::env::var_os("SYNCHRONISER_HG").map(PathBuf::from)

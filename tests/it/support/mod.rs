@@ -9,6 +9,7 @@ pub(crate) mod fixture;
 pub(crate) mod git;
 pub(crate) mod hg;
 pub(crate) mod hg_server;
+pub(crate) mod nginx;
 pub(crate) mod serve;
 pub(crate) mod truth;
 
