@@ -11,7 +11,7 @@ pub struct Limits {
     pub index_bytes: u64,
     /// One small metadata file of the store: bookmarks, phase roots, obsolescence markers, fncache.
     pub metadata_bytes: u64,
-    /// Full texts that one revlog reader keeps as delta bases.
+    /// Full texts that one revlog reader keeps as delta bases, at most.
     pub text_cache_bytes: usize,
 }
 
