@@ -1,6 +1,7 @@
 //! Changesets against commits, and names against references.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use bstr::ByteSlice;
 
@@ -8,6 +9,7 @@ use super::comparison::Comparison;
 use super::files::Blobs;
 use super::target::Sound;
 use super::{Context, Differences, VerifyError};
+use crate::base::Interrupted;
 use crate::convert::IdMap;
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
@@ -15,8 +17,8 @@ use crate::git::ObjectId;
 use crate::git::reference::by_name;
 use crate::hg::manifest::Manifest;
 use crate::hg::repository::TAGS;
-use crate::hg::revlog::Text;
-use crate::hg::{BranchTable, Changeset, Node, Rev, RevSet};
+use crate::hg::revlog::{RevlogError, Text};
+use crate::hg::{BranchTable, Changeset, Node, Repository, Rev, RevSet};
 
 /// The commit of each changeset, as the commits themselves say.
 pub(super) type Commits = HashMap<Node, ObjectId>;
@@ -44,38 +46,19 @@ pub(super) fn compare(
             return Ok(());
         }
     };
-    let changelog = context.source.changelog();
-    let mut changesets = changelog.reader();
-    let mut manifests = context.source.manifests().reader();
-    for rev in served.iter() {
-        context.interrupt.check()?;
-        context.progress.advance(1);
-        let node = changelog.node(rev);
-        let mut changeset = match changesets.changeset(rev) {
-            Ok(changeset) => changeset,
-            Err(error) => {
+    let source = context.source;
+    std::thread::scope(|scope| {
+        let (sender, all) = sync_channel(AHEAD);
+        scope.spawn(move || read_ahead(source, &sender));
+        for read in all {
+            context.interrupt.check()?;
+            context.progress.advance(1);
+            if let Err(error) = compare_one(context, read, blobs, &mut comparison, differences) {
                 differences.add_error(&error);
-                continue;
             }
-        };
-        changeset.user = context.rules.user(&changeset.user);
-        check_link(context, rev, &changeset, differences);
-        let manifest = match context.source.manifests().rev(changeset.manifest) {
-            Some(manifest) => manifests.text(manifest),
-            None if changeset.manifest.is_null() => Ok(Text::default()),
-            None => {
-                differences.add(format!("the source has no manifest for changeset {node}"));
-                continue;
-            }
-        };
-        let compared = manifest.and_then(|text| {
-            check_introduced(&text, blobs, rev, node, differences);
-            comparison.changeset(rev, &changeset, &text, differences)
-        });
-        if let Err(error) = compared {
-            differences.add_error(&error);
         }
-    }
+        Ok::<_, Interrupted>(())
+    })?;
     context.progress.end();
     let commits = comparison.commits;
     if !identity.names_changesets() {
@@ -84,6 +67,56 @@ pub(super) fn compare(
     compare_names(context, &wanted, &commits, differences)?;
     compare_map(context, &commits, differences);
     super::notes::compare(context, &commits, differences)
+}
+
+/// So many changesets are read before they are compared.
+const AHEAD: usize = 8;
+
+/// A changeset as it was read.
+struct Read {
+    rev: Rev,
+    changeset: Result<Changeset, RevlogError>,
+    /// The text of its manifest; `None` if the source has none.
+    manifest: Option<Result<Text, RevlogError>>,
+}
+
+/// Reads every served changeset and its manifest, each checked against its node, as long as
+/// somebody takes them.
+fn read_ahead(source: &Repository, sender: &SyncSender<Read>) {
+    let mut changesets = source.changelog().reader();
+    let mut manifests = source.manifests().reader();
+    for rev in source.view().served().iter() {
+        let changeset = changesets.changeset(rev);
+        let manifest = changeset.as_ref().ok().and_then(|changeset| {
+            let rev = source.manifests().rev(changeset.manifest);
+            let none = || changeset.manifest.is_null().then(|| Ok(Text::default()));
+            rev.map(|rev| manifests.text(rev)).or_else(none)
+        });
+        if sender.send(Read { rev, changeset, manifest }).is_err() {
+            return;
+        }
+    }
+}
+
+/// Compares one changeset with its commit.
+fn compare_one(
+    context: &Context<'_>,
+    Read { rev, changeset, manifest }: Read,
+    blobs: &Blobs,
+    comparison: &mut Comparison<'_>,
+    differences: &mut Differences,
+) -> Result<(), RevlogError> {
+    let mut changeset = changeset?;
+    let node = context.source.changelog().node(rev);
+    changeset.user = context.rules.user(&changeset.user);
+    check_link(context, rev, &changeset, differences);
+    let Some(manifest) = manifest else {
+        differences.add(format!("the source has no manifest for changeset {node}"));
+        return Ok(());
+    };
+    let text = manifest?;
+    check_introduced(&text, blobs, rev, node, differences);
+    comparison.changeset(rev, &changeset, &text, differences)
 }
 
 /// The references that the source asks for.
