@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::base::compress::Decompressor;
 use crate::base::{Limits, RepoPath, RepoPathBuf};
-use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, TextCache};
+use crate::hg::revlog::{Revlog, RevlogError, Text, TextCache};
 use crate::hg::store::Layout;
 use crate::hg::{Node, Rev};
 
@@ -77,11 +77,8 @@ impl<'m> Directories<'m> {
         let Some(open) = self.open.get_mut(path) else { return Ok(None) };
         open.used = self.tick;
         let Some(rev) = open.revlog.rev(node) else { return Ok(None) };
-        let decompressor = std::mem::take(&mut self.decompressor);
-        let texts = std::mem::replace(&mut open.texts, TextCache::new(0));
-        let mut reader = RevlogReader::resume(&open.revlog, texts, decompressor);
-        let text = reader.text(rev);
-        (open.texts, self.decompressor) = reader.into_parts();
+        let Open { revlog, texts, .. } = open;
+        let text = revlog.read_on(texts, &mut self.decompressor, |reader| reader.text(rev));
         self.forget(path);
         Ok(Some(DirectoryText { rev, text: text? }))
     }

@@ -11,7 +11,7 @@ use crate::base::RepoPathBuf;
 use crate::base::compress::Decompressor;
 use crate::hg::bundle::{DeltaRevision, Group, Item};
 use crate::hg::manifest::{Change, ManifestReader, diff};
-use crate::hg::revlog::{Delta, Revlog, RevlogReader, TextCache};
+use crate::hg::revlog::{Delta, Revlog, TextCache};
 use crate::hg::store::Layout;
 use crate::hg::write::{Revisions, RevisionsError};
 use crate::hg::{Node, Repository, Rev};
@@ -108,12 +108,9 @@ impl Current {
 
     fn next(&mut self) -> Result<Option<DeltaRevision>, RevisionsError> {
         let Some((rev, link)) = self.left.pop() else { return Ok(None) };
-        let texts = std::mem::replace(&mut self.texts, TextCache::new(0));
-        let decompressor = std::mem::take(&mut self.decompressor);
-        let mut reader = RevlogReader::resume(&self.revlog, texts, decompressor);
+        let Self { revlog, texts, decompressor, .. } = self;
         // Whoever writes it checks it.
-        let read = reader.text_and_delta(rev);
-        (self.texts, self.decompressor) = reader.into_parts();
+        let read = revlog.read_on(texts, decompressor, |reader| reader.text_and_delta(rev));
         let (text, delta) = read?;
         let entry = self.revlog.entry(rev)?;
         let (mut base, mut found) = (Node::NULL, None);

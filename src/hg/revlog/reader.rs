@@ -25,25 +25,30 @@ pub struct RevlogReader<'r> {
     broken: HashMap<Rev, Rev>,
 }
 
+impl Revlog {
+    /// Gives `read` a reader that goes on with what an earlier one of this revlog left in `texts`; after
+    /// [`TextCache::reset`] that may be one of another revlog.
+    pub(in crate::hg) fn read_on<T>(
+        &self,
+        texts: &mut TextCache,
+        decompressor: &mut Decompressor,
+        read: impl FnOnce(&mut RevlogReader<'_>) -> T,
+    ) -> T {
+        let kept = std::mem::replace(texts, TextCache::new(0));
+        let mut reader = RevlogReader::with(self, kept, std::mem::take(decompressor));
+        let made = read(&mut reader);
+        (*texts, *decompressor) = (reader.cache, reader.decompressor);
+        made
+    }
+}
+
 impl<'r> RevlogReader<'r> {
     pub(super) fn new(revlog: &'r Revlog) -> Self {
-        let texts = TextCache::new(revlog.kept_bytes());
-        Self::resume(revlog, texts, Decompressor::default())
+        Self::with(revlog, TextCache::new(revlog.kept_bytes()), Decompressor::default())
     }
 
-    /// A reader that goes on with what an earlier one of the same revlog kept; one of another revlog
-    /// after [`TextCache::reset`].
-    pub(in crate::hg) fn resume(
-        revlog: &'r Revlog,
-        cache: TextCache,
-        decompressor: Decompressor,
-    ) -> Self {
+    fn with(revlog: &'r Revlog, cache: TextCache, decompressor: Decompressor) -> Self {
         Self { revlog, window: Window::default(), decompressor, cache, broken: HashMap::new() }
-    }
-
-    /// What is worth keeping for a later reader.
-    pub(in crate::hg) fn into_parts(self) -> (TextCache, Decompressor) {
-        (self.cache, self.decompressor)
     }
 
     /// The revlog that this reads.
@@ -225,7 +230,8 @@ fn stored<'s>(
 /// Checks that `text` hashes to the node of `rev`: SHA-1 over the parents' nodes, the smaller one
 /// first, and the text.
 pub fn check_node(revlog: &Revlog, rev: Rev, text: &[u8]) -> Result<(), RevlogError> {
-    check_nodes(revlog, &[(rev, text)])
+    let head = Node::before_text(revlog.parent_nodes(rev)?);
+    check_digest(revlog, rev, sha1::digest(&[&head, text]))
 }
 
 /// The same as [`check_node`] for several texts, which takes less time than one after the other.

@@ -164,45 +164,47 @@ impl Worker {
             return Ok(None);
         };
         self.texts.reset(revlog.kept_bytes());
-        let texts = std::mem::replace(&mut self.texts, TextCache::new(0));
-        let decompressor = std::mem::take(&mut self.decompressor);
-        let mut reader = RevlogReader::resume(&revlog, texts, decompressor);
-        let checked = self.check_all(&mut reader, stem.starts_with(b"data/"));
-        (self.texts, self.decompressor) = reader.into_parts();
-        checked
+        let Self { queue, interrupt, texts, decompressor, .. } = self;
+        let go_on = || interrupt.check().and_then(|()| queue.check());
+        let is_file = stem.starts_with(b"data/");
+        revlog.read_on(texts, decompressor, |reader| check_all(reader, is_file, go_on))
     }
+}
 
-    fn check_all(&self, reader: &mut RevlogReader<'_>, is_file: bool) -> Checked {
-        let revlog = reader.revlog();
-        let mut newest = None;
-        let mut texts = Texts::default();
-        for rev in revlog.revs() {
-            self.interrupt.check()?;
-            self.queue.check()?;
-            let entry = revlog.entry(rev)?;
-            let link = entry.link;
-            if newest.is_none_or(|newest: Newest| newest.is_before(link)) {
-                newest = Some(Newest { rev, link });
-            }
-            // What is wrong with a text may be that an earlier one is.
-            let text = match reader.unchecked_text(rev) {
-                Ok(text) => text,
-                Err(error) => return Err(texts.check(revlog).err().unwrap_or(error).into()),
-            };
-            match entry.flags {
-                Flags(Flags::CENSORED) if is_file => {
-                    if !filelog::is_tombstone(&text) {
-                        let what = "it does not say that it was censored";
-                        return Err(revlog.malformed(rev, what).into());
-                    }
-                }
-                flags if flags.is_external() && is_file => {}
-                _ => texts.add(revlog, rev, text)?,
-            }
+/// Checks all revisions, as long as it may go on.
+fn check_all(
+    reader: &mut RevlogReader<'_>,
+    is_file: bool,
+    go_on: impl Fn() -> Result<(), Interrupted>,
+) -> Checked {
+    let revlog = reader.revlog();
+    let mut newest = None;
+    let mut texts = Texts::default();
+    for rev in revlog.revs() {
+        go_on()?;
+        let entry = revlog.entry(rev)?;
+        let link = entry.link;
+        if newest.is_none_or(|newest: Newest| newest.is_before(link)) {
+            newest = Some(Newest { rev, link });
         }
-        texts.check(revlog)?;
-        Ok(newest)
+        // What is wrong with a text may be that an earlier one is.
+        let text = match reader.unchecked_text(rev) {
+            Ok(text) => text,
+            Err(error) => return Err(texts.check(revlog).err().unwrap_or(error).into()),
+        };
+        match entry.flags {
+            Flags(Flags::CENSORED) if is_file => {
+                if !filelog::is_tombstone(&text) {
+                    let what = "it does not say that it was censored";
+                    return Err(revlog.malformed(rev, what).into());
+                }
+            }
+            flags if flags.is_external() && is_file => {}
+            _ => texts.add(revlog, rev, text)?,
+        }
     }
+    texts.check(revlog)?;
+    Ok(newest)
 }
 
 /// Texts of one revlog that are not checked yet.

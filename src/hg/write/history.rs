@@ -9,9 +9,7 @@ use super::entry::{Chain, Fresh};
 use super::error::WriteError;
 use crate::base::compress::Decompressor;
 use crate::base::{Limits, ReadAt};
-use crate::hg::revlog::{
-    Delta, Problem, Revlog, RevlogError, RevlogReader, Text, TextCache, chunk,
-};
+use crate::hg::revlog::{Delta, Problem, Revlog, RevlogError, Text, TextCache, chunk};
 use crate::hg::{Node, Rev};
 
 /// What is known of one revlog.
@@ -27,7 +25,7 @@ pub(super) struct History {
     /// The data file, and where the old data end in it.
     data: PathBuf,
     pub(super) data_end: u64,
-    cache: Option<TextCache>,
+    cache: TextCache,
     decompressor: Decompressor,
     /// Chains of old revisions.
     chains: HashMap<Rev, Chain>,
@@ -54,7 +52,7 @@ impl History {
             written: 0,
             data,
             data_end,
-            cache: Some(TextCache::new(limits.text_cache_bytes)),
+            cache: TextCache::new(limits.text_cache_bytes),
             decompressor: Decompressor::default(),
             chains: HashMap::new(),
         })
@@ -79,9 +77,7 @@ impl History {
     }
 
     fn keep(&mut self, rev: Rev, text: &Text) {
-        if let Some(cache) = &mut self.cache {
-            cache.put(rev, text);
-        }
+        self.cache.put(rev, text);
     }
 
     /// A revision that came.
@@ -128,7 +124,7 @@ impl History {
         let mut links = Vec::new();
         let mut at = rev;
         let mut text = loop {
-            if let Some(text) = self.cache.as_mut().and_then(|cache| cache.get(at)) {
+            if let Some(text) = self.cache.get(at) {
                 break text;
             }
             let Some(&fresh) = self.fresh(at) else { break self.old_text(at)? };
@@ -155,13 +151,8 @@ impl History {
 
     /// The text of a revision that was there before.
     fn old_text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
-        let cache = self.cache.take().unwrap_or_else(|| TextCache::new(0));
-        let decompressor = std::mem::take(&mut self.decompressor);
-        let mut reader = RevlogReader::resume(&self.old, cache, decompressor);
-        let text = reader.unchecked_text(rev);
-        let (cache, decompressor) = reader.into_parts();
-        (self.cache, self.decompressor) = (Some(cache), decompressor);
-        text
+        let Self { old, cache, decompressor, .. } = self;
+        old.read_on(cache, decompressor, |reader| reader.unchecked_text(rev))
     }
 
     /// The chunk of a revision that came, unpacked.
