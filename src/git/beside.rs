@@ -2,42 +2,29 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::IntoIter;
 
 use super::sink::{Copied, Likeness, NewObject, ObjectSink, ObjectWriter, SinkError};
 use super::{ObjectId, ObjectKind};
+use crate::base::beside::{self, Handing, Stopped, Weighs};
 
-/// How many objects are handed over at a time, and how many bytes of them.
-const BATCH: usize = 64;
+/// How many bytes of objects are handed over at a time.
 const BATCH_BYTES: usize = 256 << 10;
-/// How many batches wait.
-const BATCHES: usize = 4;
 
 /// Runs `work` with a writer that leaves the objects to a thread beside it, which writes them to
 /// `sink` in their order. What goes wrong there is the error, whatever came of the work.
-pub fn beside<T, E: From<SinkError>>(
+pub fn beside<T, E: Send + From<SinkError>>(
     sink: &dyn ObjectSink,
     work: impl FnOnce(&mut dyn ObjectWriter) -> Result<T, E>,
 ) -> Result<T, E> {
-    std::thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(BATCHES);
-        let writing = scope.spawn(move || write_all(sink, &receiver));
-        let mut writer = Beside { sender, batch: Vec::new(), bytes: 0 };
-        let made = work(&mut writer).and_then(|made| Ok(writer.hand_over().map(|()| made)?));
-        drop(writer);
-        match writing.join() {
-            Ok(written) => written.map_err(E::from).and(made),
-            Err(panic) => std::panic::resume_unwind(panic),
+    let write = |batches: IntoIter<Vec<Owned>>| {
+        let mut writer = sink.writer();
+        for object in batches.flatten() {
+            writer.write(object.borrowed())?;
         }
-    })
-}
-
-fn write_all(sink: &dyn ObjectSink, batches: &Receiver<Vec<Owned>>) -> Result<(), SinkError> {
-    let mut writer = sink.writer();
-    for object in batches.iter().flatten() {
-        writer.write(object.borrowed())?;
-    }
-    writer.finish()
+        Ok(writer.finish()?)
+    };
+    beside::beside(BATCH_BYTES, write, |handing| work(handing))
 }
 
 /// A [`NewObject`] with its contents.
@@ -69,33 +56,25 @@ impl Owned {
     }
 }
 
-/// Hands objects over.
-struct Beside {
-    sender: SyncSender<Vec<Owned>>,
-    batch: Vec<Owned>,
-    bytes: usize,
-}
-
-impl Beside {
-    /// Nobody takes it if an object could not be written: then that is the error, and not this one.
-    fn hand_over(&mut self) -> Result<(), SinkError> {
-        self.bytes = 0;
-        let gone =
-            |_| SinkError::Io { path: PathBuf::new(), source: io::ErrorKind::BrokenPipe.into() };
-        self.sender.send(std::mem::take(&mut self.batch)).map_err(gone)
+impl Weighs for Owned {
+    fn bytes(&self) -> usize {
+        self.contents.len()
     }
 }
 
-impl ObjectWriter for Beside {
+impl From<Stopped> for SinkError {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Io { path: PathBuf::new(), source: io::ErrorKind::BrokenPipe.into() }
+    }
+}
+
+impl ObjectWriter for Handing<Owned> {
     fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
-        self.bytes = self.bytes.saturating_add(object.contents.len());
-        self.batch.push(Owned::of(&object));
-        let is_full = self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES;
-        if is_full { self.hand_over() } else { Ok(()) }
+        Ok(self.add(Owned::of(&object))?)
     }
 
     fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
-        self.hand_over()
+        Ok(self.hand_over()?)
     }
 }
 

@@ -197,7 +197,7 @@ impl Appender {
             () if flags & Flags::EXTERNAL != 0 => Ok(()),
             () => {
                 let (file, parents) = (self.place.shown.clone(), revision.parents);
-                tools.checks.add(Check { file, node, parents, text: text.clone() })
+                Ok(tools.checks.add(Check { file, node, parents, text: text.clone() })?)
             }
         }
     }

@@ -1,19 +1,16 @@
 //! Checks texts against their nodes, on a thread of its own: it is most of the work.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::error::{WriteError, Wrong};
 use crate::base::Interrupted;
+use crate::base::beside::{Handing, Stopped, Weighs, beside};
 use crate::base::sha1::{self, Digest, Message};
 use crate::hg::Node;
 use crate::hg::revlog::Text;
 
-/// How many texts are handed over at a time, and how many bytes of them.
-const BATCH: usize = 64;
+/// How many bytes of texts are handed over at a time.
 const BATCH_BYTES: usize = 4 << 20;
-/// How many batches wait.
-const BATCHES: usize = 4;
 
 /// One text that is to be checked.
 #[derive(Debug)]
@@ -25,12 +22,19 @@ pub(super) struct Check {
     pub(super) text: Text,
 }
 
+impl Weighs for Check {
+    fn bytes(&self) -> usize {
+        self.text.len()
+    }
+}
+
 /// Takes texts to be checked.
-#[derive(Debug)]
-pub(super) struct Checks {
-    sender: SyncSender<Vec<Check>>,
-    batch: Vec<Check>,
-    bytes: usize,
+pub(super) type Checks = Handing<Check>;
+
+impl From<Stopped> for WriteError {
+    fn from(Stopped: Stopped) -> Self {
+        Interrupted.into()
+    }
 }
 
 /// Runs `work`, while what it hands over is checked beside it. The first text that is wrong makes it
@@ -38,21 +42,7 @@ pub(super) struct Checks {
 pub(super) fn checked<T>(
     work: impl FnOnce(&mut Checks) -> Result<T, WriteError>,
 ) -> Result<T, WriteError> {
-    std::thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(BATCHES);
-        let worker = scope.spawn(move || check_all(&receiver));
-        let mut checks = Checks { sender, batch: Vec::new(), bytes: 0 };
-        let made = work(&mut checks).and_then(|made| checks.hand_over().map(|()| made));
-        drop(checks);
-        match worker.join() {
-            Ok(checked) => checked.and(made),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
-}
-
-fn check_all(receiver: &Receiver<Vec<Check>>) -> Result<(), WriteError> {
-    receiver.iter().try_for_each(|batch| check_batch(&batch))
+    beside(BATCH_BYTES, |mut batches| batches.try_for_each(|batch| check_batch(&batch)), work)
 }
 
 /// An error unless each text hashes to its node.
@@ -69,23 +59,6 @@ fn check_batch(batch: &[Check]) -> Result<(), WriteError> {
         }
     }
     Ok(())
-}
-
-impl Checks {
-    /// Has a text checked, some time.
-    pub(super) fn add(&mut self, check: Check) -> Result<(), WriteError> {
-        self.bytes = self.bytes.saturating_add(check.text.len());
-        self.batch.push(check);
-        let is_full = self.batch.len() >= BATCH || self.bytes >= BATCH_BYTES;
-        if is_full { self.hand_over() } else { Ok(()) }
-    }
-
-    /// Nobody takes it if a text was wrong: then that is the error, and not this one.
-    fn hand_over(&mut self) -> Result<(), WriteError> {
-        self.bytes = 0;
-        let batch = std::mem::take(&mut self.batch);
-        self.sender.send(batch).map_err(|_| Interrupted.into())
-    }
 }
 
 #[cfg(test)]
