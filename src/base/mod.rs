@@ -3,7 +3,6 @@
 //! Only home of the hashing and compression crates. Nothing here knows what Mercurial or Git is.
 
 pub mod base64;
-pub mod beside;
 pub mod compress;
 pub mod decompress;
 pub mod durable;
@@ -14,6 +13,7 @@ pub mod interrupt;
 pub mod limits;
 pub mod locked_file;
 pub mod percent;
+pub mod pipeline;
 pub mod progress;
 pub mod read_at;
 pub mod reader;

@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::base::Limits;
 use crate::config::{is_branch_name, is_prefix};
-use crate::convert::graft::GraftPolicy;
+use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::{AUTO, IdentityChoice, choices};
 use crate::convert::names::RefNaming;
 use crate::convert::selection::{NamePattern, Selection};
@@ -34,8 +34,8 @@ pub(super) struct ConversionArgs {
     #[command(flatten)]
     commits: CommitArgs,
     /// Whether each commit of a target that another tool made must be a changeset of the source
-    #[arg(long, value_name = "exact|partial", default_value = "exact", value_parser = graft_parser())]
-    graft: GraftPolicy,
+    #[arg(long, value_name = "exact|partial", default_value = "exact", value_parser = adoption_parser())]
+    adopt: AdoptionPolicy,
     #[command(flatten, next_help_heading = "References")]
     naming: NamingArgs,
     /// Write a note with the node for each commit, below refs/notes/hg
@@ -81,9 +81,9 @@ fn identity_parser() -> impl TypedValueParser<Value = IdentityChoice> {
     PossibleValuesParser::new(choices()).try_map(|name| IdentityChoice::named(&name))
 }
 
-fn graft_parser() -> impl TypedValueParser<Value = GraftPolicy> {
-    let names = GraftPolicy::ALL.map(|(name, _)| name);
-    PossibleValuesParser::new(names).map(|name| GraftPolicy::named(&name).unwrap_or_default())
+fn adoption_parser() -> impl TypedValueParser<Value = AdoptionPolicy> {
+    let names = AdoptionPolicy::ALL.map(|(name, _)| name);
+    PossibleValuesParser::new(names).map(|name| AdoptionPolicy::named(&name).unwrap_or_default())
 }
 
 fn phases_parser() -> impl TypedValueParser<Value = ServedPhases> {
@@ -124,7 +124,7 @@ impl ConversionArgs {
     /// What they mean.
     pub(super) fn options(&self) -> Result<ConvertOptions, AuthorMapError> {
         Ok(ConvertOptions {
-            graft: self.graft,
+            adopt: self.adopt,
             naming: self.naming.naming(),
             notes: self.notes,
             ..self.commits.options()?

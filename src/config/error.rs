@@ -152,7 +152,7 @@ pub enum ProblemKind {
     },
     /// Not a word for what is done with a history that another tool made.
     #[error("{value:?} is neither \"exact\" nor \"partial\"")]
-    UnknownGraft {
+    UnknownAdoption {
         /// What was written.
         value: String,
     },

@@ -73,7 +73,7 @@ pub(super) struct MirrorSection {
     pub(super) target: Option<String>,
     pub(super) plain_http: Option<bool>,
     pub(super) identity: Option<String>,
-    pub(super) graft: Option<String>,
+    pub(super) adopt: Option<String>,
     pub(super) author_map: Option<PathBuf>,
     pub(super) phases: Option<String>,
     pub(super) main: Option<String>,

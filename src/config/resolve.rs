@@ -15,7 +15,7 @@ use super::target::target;
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
 use crate::convert::AuthorMap;
-use crate::convert::graft::GraftPolicy;
+use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::IdentityChoice;
 use crate::git::url::TargetUrl;
 use crate::hg::ServedPhases;
@@ -210,7 +210,7 @@ fn mirror(
     let source = source(section, folders, problems);
     let convert = ConvertOptions {
         identity: identity(section, problems),
-        graft: graft(section, problems),
+        adopt: adopt(section, problems),
         authors: authors(section, folders, problems).into(),
         phases: phases(section, problems),
         naming: naming(section, problems),
@@ -241,12 +241,12 @@ fn identity(section: &Section<MirrorSection>, problems: &mut Problems) -> Identi
 }
 
 /// What is done with a target whose history is another one.
-fn graft(section: &Section<MirrorSection>, problems: &mut Problems) -> GraftPolicy {
-    let Some(written) = section.value.graft.as_deref() else { return GraftPolicy::default() };
-    GraftPolicy::named(written).unwrap_or_else(|| {
-        let kind = ProblemKind::UnknownGraft { value: written.to_owned() };
-        section.wrong("graft", kind, problems);
-        GraftPolicy::default()
+fn adopt(section: &Section<MirrorSection>, problems: &mut Problems) -> AdoptionPolicy {
+    let Some(written) = section.value.adopt.as_deref() else { return AdoptionPolicy::default() };
+    AdoptionPolicy::named(written).unwrap_or_else(|| {
+        let kind = ProblemKind::UnknownAdoption { value: written.to_owned() };
+        section.wrong("adopt", kind, problems);
+        AdoptionPolicy::default()
     })
 }
 

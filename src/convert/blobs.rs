@@ -13,7 +13,7 @@ use super::flaw::{FileProblem, Flaw, SoundFile, check_file};
 use super::placeholder::{Placeholder, PlaceholderKind};
 use super::plan::{Plan, WantedFile};
 use crate::base::{Limits, RepoPath, RepoPathBuf};
-use crate::git::sink::{Copied, Likeness, NewObject, ObjectSink, ObjectWriter};
+use crate::git::sink::{Copied, DeltaHint, NewObject, ObjectSink, ObjectWriter};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
 use crate::hg::filelog::copied_from;
@@ -234,12 +234,12 @@ impl Walk<'_, '_> {
         }
         let base = delta.and_then(|(base, delta)| Some((self.converted.get(&base)?, delta)));
         let copied = base.as_ref().map(|(base, delta)| copies(base, delta, metadata));
-        let likeness = base.as_ref().zip(copied.as_ref()).map(|((base, _), copied)| Likeness {
+        let delta_hint = base.as_ref().zip(copied.as_ref()).map(|((base, _), copied)| DeltaHint {
             base: base.id,
             base_length: base.length - base.metadata,
             copied,
         });
-        let object = NewObject { id, kind: ObjectKind::Blob, contents, likeness };
+        let object = NewObject { id, kind: ObjectKind::Blob, contents, delta_hint };
         self.writer.write(object).map_err(|error| WalkError::Write(error.into()))?;
         self.converted.insert(rev, Converted { id, metadata, length: text.len() });
         Ok((id, copied_from))
@@ -257,7 +257,7 @@ impl Walk<'_, '_> {
         let id = ObjectId::of(ObjectKind::Blob, &contents);
         if in_tree {
             let kind = ObjectKind::Blob;
-            self.writer.write(NewObject { id, kind, contents: &contents, likeness: None })?;
+            self.writer.write(NewObject { id, kind, contents: &contents, delta_hint: None })?;
         }
         Ok(id)
     }

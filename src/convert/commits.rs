@@ -9,7 +9,7 @@ use super::engine::Input;
 use super::identity::{CopiedFile, Facts, History};
 use super::idmap::Record;
 use super::plan::{Plan, Planned, TreePlan};
-use crate::git::beside::beside;
+use crate::git::pipeline::write_in_background;
 use crate::git::sink::{NewObject, ObjectSink, ObjectWriter};
 use crate::git::tree::{Directory, Edit, TreeEditor, TreeError, TreeSource};
 use crate::git::{ObjectId, ObjectKind};
@@ -26,7 +26,7 @@ pub(super) fn convert_changesets(
 ) -> Result<(Vec<Record>, Vec<ObjectId>), ConvertError> {
     // Each tree needs the one before it, so making them is work for one thread; packing them is as
     // much.
-    beside(sink, |writer| write_changesets(input, plan, files, existing, writer))
+    write_in_background(sink, |writer| write_changesets(input, plan, files, existing, writer))
 }
 
 fn write_changesets(
@@ -39,7 +39,7 @@ fn write_changesets(
     for contents in &plan.made {
         let kind = ObjectKind::Blob;
         let id = ObjectId::of(kind, contents);
-        writer.write(NewObject { id, kind, contents, likeness: None })?;
+        writer.write(NewObject { id, kind, contents, delta_hint: None })?;
     }
     let mut trees = Trees::new(input, plan, existing);
     let mut changesets = input.changelog.reader();
@@ -85,7 +85,7 @@ fn write_changesets(
         let contents = input.rules.identity.commit(&facts).to_bytes();
         let id = ObjectId::of(ObjectKind::Commit, &contents);
         let kind = ObjectKind::Commit;
-        writer.write(NewObject { id, kind, contents: &contents, likeness: None })?;
+        writer.write(NewObject { id, kind, contents: &contents, delta_hint: None })?;
         commits.insert(rev, id);
         records.push((node, id));
         made.push(tree);

@@ -4,7 +4,7 @@
 //! Records are appended after the pack with the commits is durable and before any reference names
 //! them, so a record never lies, and a torn last one is recognised by its length.
 //!
-//! Beside it, in `grafted`, stand the nodes whose commits another tool made, a line each: what they
+//! Beside it, in `adopted`, stand the nodes whose commits another tool made, a line each: what they
 //! say is not what an identity would make them say.
 
 use std::collections::{HashMap, HashSet};
@@ -21,8 +21,8 @@ use crate::hg::Node;
 /// Where the map of a bare repository lies that was converted into by itself, below its folder.
 pub const IN_REPOSITORY: &str = "synchroniser/map";
 
-/// The name of the list of grafted changesets, in the folder of the map.
-const GRAFTED: &str = "grafted";
+/// The name of the list of adopted changesets, in the folder of the map.
+const GRAFTED: &str = "adopted";
 
 /// Bytes of one record.
 const RECORD: usize = 40;
@@ -33,7 +33,7 @@ pub struct IdMap {
     path: PathBuf,
     commits: HashMap<Node, ObjectId>,
     /// The changesets whose commits are not as the identity makes them.
-    grafted: HashSet<Node>,
+    adopted: HashSet<Node>,
     /// Bytes of whole records on disk.
     length: u64,
 }
@@ -71,8 +71,8 @@ impl IdMap {
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(other) => return Err(error(other)),
         };
-        let grafted = read_grafted(&path.with_file_name(GRAFTED))?;
-        let mut map = Self { path: path.to_owned(), commits: HashMap::new(), grafted, length: 0 };
+        let adopted = read_adopted(&path.with_file_name(GRAFTED))?;
+        let mut map = Self { path: path.to_owned(), commits: HashMap::new(), adopted, length: 0 };
         map.commits.reserve(bytes.len() / RECORD);
         let mut records: Vec<_> = bytes.chunks_exact(RECORD).map_while(parse).collect();
         while records.last().is_some_and(|(_, id)| !exists(*id)) {
@@ -83,9 +83,9 @@ impl IdMap {
         Ok(Some(map))
     }
 
-    /// A map at `path` with these records and no others, on disk before this returns. `grafted` are
+    /// A map at `path` with these records and no others, on disk before this returns. `adopted` are
     /// the nodes among them whose commits are not as the identity makes them.
-    pub fn create(path: &Path, records: &[Record], grafted: &[Node]) -> Result<Self, IdMapError> {
+    pub fn create(path: &Path, records: &[Record], adopted: &[Node]) -> Result<Self, IdMapError> {
         let list = path.with_file_name(GRAFTED);
         let write = |path: &Path, bytes: &[u8]| {
             replace_file(path, bytes).map_err(|source| IdMapError {
@@ -94,15 +94,15 @@ impl IdMap {
                 source,
             })
         };
-        if !grafted.is_empty() || list.exists() {
-            let lines: Vec<_> = grafted.iter().map(|node| format!("{node}\n")).collect();
+        if !adopted.is_empty() || list.exists() {
+            let lines: Vec<_> = adopted.iter().map(|node| format!("{node}\n")).collect();
             write(&list, lines.concat().as_bytes())?;
         }
         write(path, &encode(records))?;
         Ok(Self {
             path: path.to_owned(),
             commits: records.iter().copied().collect(),
-            grafted: grafted.iter().copied().collect(),
+            adopted: adopted.iter().copied().collect(),
             length: (records.len() * RECORD) as u64,
         })
     }
@@ -113,8 +113,8 @@ impl IdMap {
     }
 
     /// Whether the commit of a changeset is another tool's.
-    pub fn is_grafted(&self, node: Node) -> bool {
-        self.grafted.contains(&node)
+    pub fn is_adopted(&self, node: Node) -> bool {
+        self.adopted.contains(&node)
     }
 
     /// Every record, in no order.
@@ -157,8 +157,8 @@ impl IdMap {
     }
 }
 
-/// The list of grafted changesets at `path`; empty if there is none.
-fn read_grafted(path: &Path) -> Result<HashSet<Node>, IdMapError> {
+/// The list of adopted changesets at `path`; empty if there is none.
+fn read_adopted(path: &Path) -> Result<HashSet<Node>, IdMapError> {
     let error = |source| IdMapError { doing: "read", path: path.to_owned(), source };
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,
@@ -192,17 +192,17 @@ mod tests {
     }
 
     #[test]
-    fn remembers_what_is_grafted() {
+    fn remembers_what_is_adopted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("map");
         IdMap::create(&path, &[record(1), record(2)], &[record(2).0]).unwrap();
-        let grafted = || {
+        let adopted = || {
             let map = IdMap::open(&path, |_| true).unwrap().unwrap();
-            [1, 2].map(|number| map.is_grafted(record(number).0))
+            [1, 2].map(|number| map.is_adopted(record(number).0))
         };
-        assert_eq!(grafted(), [false, true]);
+        assert_eq!(adopted(), [false, true]);
         IdMap::create(&path, &[record(1), record(2)], &[]).unwrap();
-        assert_eq!(grafted(), [false, false]);
+        assert_eq!(adopted(), [false, false]);
         std::fs::write(folder.path().join(GRAFTED), "0123\n").unwrap();
         assert!(IdMap::open(&path, |_| true).is_err());
     }

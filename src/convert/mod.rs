@@ -1,5 +1,6 @@
 //! Changesets into commits: what a source and an identity make, bit by bit the same everywhere.
 
+pub mod adoption;
 pub mod authors;
 mod blobs;
 mod clashes;
@@ -8,7 +9,6 @@ pub mod damage;
 pub mod engine;
 mod error;
 mod flaw;
-pub mod graft;
 pub mod identity;
 pub mod idmap;
 mod left_out;

@@ -58,7 +58,7 @@ pub fn write_notes(
             id,
             kind: ObjectKind::Blob,
             contents: &contents,
-            likeness: None,
+            delta_hint: None,
         })?;
         edits.push((path(*commit), id));
     }
@@ -96,7 +96,7 @@ pub fn write_notes(
         id,
         kind: ObjectKind::Commit,
         contents: &contents,
-        likeness: None,
+        delta_hint: None,
     })?;
     writer.finish()?;
     Ok(Some(id))

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bstr::BString;
 
+use super::adoption::AdoptionPolicy;
 use super::authors::{self, AuthorMap};
-use super::graft::GraftPolicy;
 use super::identity::{Identity, IdentityChoice};
 use super::names::RefNaming;
 use crate::base::Limits;
@@ -31,7 +31,7 @@ pub struct ConvertOptions {
     /// The rules that decide what a commit is.
     pub identity: IdentityChoice,
     /// What is done with a target whose history is not that of the source in every commit.
-    pub graft: GraftPolicy,
+    pub adopt: AdoptionPolicy,
     /// Who stands in place of which users.
     pub authors: Arc<AuthorMap>,
     /// Which changesets the source is taken to serve.

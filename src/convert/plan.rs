@@ -216,8 +216,8 @@ impl<'p> Planner<'p> {
             changes.retain(|change| listed.contains(change.path()));
         }
         // The tree that another tool made of the parent's manifest is not ours to go on from.
-        let is_grafted = |rev| self.input.map.is_grafted(self.input.changelog.node(rev));
-        let base = base.filter(|(base, _)| !is_grafted(*base));
+        let is_adopted = |rev| self.input.map.is_adopted(self.input.changelog.node(rev));
+        let base = base.filter(|(base, _)| !is_adopted(*base));
         if base.is_none() && !parents.is_empty() {
             delta.old = &[];
             changes = self.changes(delta)?;

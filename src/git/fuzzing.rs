@@ -3,7 +3,7 @@
 
 use super::pack::encode_delta;
 use super::repository::reformatted_packed_refs;
-use super::sink::Likeness;
+use super::sink::DeltaHint;
 
 pub use super::destination::is_known_host;
 
@@ -12,7 +12,7 @@ pub fn packed_refs(text: &[u8]) -> Option<Vec<u8>> {
     reformatted_packed_refs(text)
 }
 
-/// The delta that makes `contents` from the base of `likeness`.
-pub fn delta(likeness: &Likeness<'_>, contents: &[u8]) -> Option<Vec<u8>> {
-    encode_delta(likeness, contents)
+/// The delta that makes `contents` from the base of `delta_hint`.
+pub fn delta(delta_hint: &DeltaHint<'_>, contents: &[u8]) -> Option<Vec<u8>> {
+    encode_delta(delta_hint, contents)
 }

@@ -2,7 +2,6 @@
 //!
 //! Only home of libgit2.
 
-pub mod beside;
 pub mod commit;
 pub mod credential;
 pub mod destination;
@@ -11,6 +10,7 @@ pub mod fuzzing;
 pub mod init;
 pub mod object;
 pub mod pack;
+pub mod pipeline;
 pub mod reference;
 pub mod repository;
 pub mod sink;

@@ -16,9 +16,9 @@ pub struct Copied {
     pub length: usize,
 }
 
-/// What is known of an object's likeness to another one, from which a delta can be made.
+/// A hint: another object that is like this one, from which a delta can be made.
 #[derive(Clone, Copy, Debug)]
-pub struct Likeness<'a> {
+pub struct DeltaHint<'a> {
     /// The other object, of the same kind.
     pub base: ObjectId,
     /// How long the other object is.
@@ -37,7 +37,7 @@ pub struct NewObject<'a> {
     /// Its contents, without header.
     pub contents: &'a [u8],
     /// How it can be told in fewer bytes.
-    pub likeness: Option<Likeness<'a>>,
+    pub delta_hint: Option<DeltaHint<'a>>,
 }
 
 /// A place for new objects that several threads fill at once, each through a writer of its own.

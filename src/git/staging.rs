@@ -1,6 +1,6 @@
 //! A small number of new objects, staged in an in-memory repository and written out once.
 //!
-//! libgit2 finds the deltas among them, so what the caller knows of their likeness is not needed. It
+//! libgit2 finds the deltas among them, so the delta hints of the caller are not needed. It
 //! holds them as they are: when there are many bytes of them, the rest goes into a pack at once.
 
 use std::fs::{self, File};
@@ -156,7 +156,7 @@ mod tests {
         let write = |contents: &Vec<u8>| {
             let id = ObjectId::of(ObjectKind::Blob, contents);
             let kind = ObjectKind::Blob;
-            writer.write(NewObject { id, kind, contents, likeness: None }).unwrap();
+            writer.write(NewObject { id, kind, contents, delta_hint: None }).unwrap();
             id
         };
         let ids = texts.each_ref().map(write);
@@ -176,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let repository = BareRepository::open_or_create(folder.path(), "master").unwrap();
         let id = ObjectId::of(ObjectKind::Blob, b"text");
-        let object = NewObject { id, kind: ObjectKind::Blob, contents: b"text", likeness: None };
+        let object = NewObject { id, kind: ObjectKind::Blob, contents: b"text", delta_hint: None };
         for expected in [1, 0] {
             let staging = staging(&repository);
             let mut writer = staging.writer();

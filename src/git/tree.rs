@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::repository::{BareRepository, RepositoryError};
-use super::sink::{Copied, Likeness, NewObject, ObjectWriter, SinkError};
+use super::sink::{Copied, DeltaHint, NewObject, ObjectWriter, SinkError};
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, HasFault};
 
@@ -315,9 +315,17 @@ impl TreeEditor<'_> {
     ) -> Result<Arc<Directory>, TreeError> {
         let Rebuilt { bytes, copied, children } = rebuilt;
         let id = ObjectId::of(ObjectKind::Tree, &bytes);
-        let likeness =
-            old.map(|old| Likeness { base: old.id, base_length: old.bytes.len(), copied: &copied });
-        self.writer.write(NewObject { id, kind: ObjectKind::Tree, contents: &bytes, likeness })?;
+        let delta_hint = old.map(|old| DeltaHint {
+            base: old.id,
+            base_length: old.bytes.len(),
+            copied: &copied,
+        });
+        self.writer.write(NewObject {
+            id,
+            kind: ObjectKind::Tree,
+            contents: &bytes,
+            delta_hint,
+        })?;
         Ok(Arc::new(Directory { id, bytes, children }))
     }
 }

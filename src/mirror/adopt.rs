@@ -10,7 +10,7 @@ use super::workspace::Workspace;
 use super::{ConvertOptions, MirrorOptions, SyncError};
 use crate::base::{Interrupt, Progress};
 use crate::convert::IdMap;
-use crate::convert::graft::{ExistingCommit, GraftPolicy, Resolution, resolve};
+use crate::convert::adoption::{AdoptionPolicy, ExistingCommit, Resolution, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
 use crate::convert::placeholder::Placeholders;
@@ -149,7 +149,7 @@ impl Run<'_> {
         let map = workspace.create_map(
             found.identity,
             &found.records,
-            &found.grafted,
+            &found.adopted,
             &self.options.authors,
         )?;
         Ok(Base { identity: found.identity, map, notes: notes(&found, existing.len()) })
@@ -196,42 +196,42 @@ impl Run<'_> {
 
     /// Why what was found is not gone on with.
     fn objection(&self, workspace: &Workspace, found: &Resolution) -> Option<SyncError> {
-        let Resolution { strangers, missing, lies, .. } = found;
-        if !lies.is_empty() {
-            return Some(SyncError::Lies { lies: lies.clone() });
+        let Resolution { unmatched_commits, unmatched_changesets, mismatched, .. } = found;
+        if !mismatched.is_empty() {
+            return Some(SyncError::Mismatched { mismatched: mismatched.clone() });
         }
-        if strangers.is_empty() || self.options.graft == GraftPolicy::Partial {
+        if unmatched_commits.is_empty() || self.options.adopt == AdoptionPolicy::Partial {
             return None;
         }
         let place = match self.target {
             Some(target) => target.url.to_string(),
             None => workspace.git().display().to_string(),
         };
-        Some(SyncError::Foreign {
+        Some(SyncError::Unmatched {
             place,
-            strangers: strangers.len(),
-            first_strangers: strangers.iter().take(NAMED).copied().collect(),
-            missing: missing.len(),
-            first_missing: missing.iter().take(NAMED).copied().collect(),
+            unmatched_commits: unmatched_commits.len(),
+            first_unmatched_commits: unmatched_commits.iter().take(NAMED).copied().collect(),
+            unmatched_changesets: unmatched_changesets.len(),
+            first_unmatched_changesets: unmatched_changesets.iter().take(NAMED).copied().collect(),
         })
     }
 }
 
 /// What a person should know about a history that is gone on with.
 fn notes(found: &Resolution, commits: usize) -> Vec<String> {
-    let Resolution { identity, grafted, strangers, .. } = found;
+    let Resolution { identity, adopted, unmatched_commits, .. } = found;
     let mut notes = vec![format!(
         "goes on from {commits} commits that were there, with the identity {}",
         identity.name()
     )];
-    if !grafted.is_empty() {
+    if !adopted.is_empty() {
         notes.push(format!(
             "{} of them are another tool's, taken for what their trees, times and parents say",
-            grafted.len()
+            adopted.len()
         ));
     }
-    if !strangers.is_empty() {
-        notes.push(format!("{} of them are of no changeset, and stay", strangers.len()));
+    if !unmatched_commits.is_empty() {
+        notes.push(format!("{} of them are of no changeset, and stay", unmatched_commits.len()));
     }
     notes
 }

@@ -83,7 +83,7 @@ impl Run<'_> {
             git,
             rules,
             commit_of: &|node| new.get(&node).copied().or_else(|| map.commit(node)),
-            is_grafted: &|node| map.is_grafted(node),
+            is_adopted: &|node| map.is_adopted(node),
             placeholders,
             changesets,
             trusts_others: true,

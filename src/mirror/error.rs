@@ -80,27 +80,27 @@ pub enum SyncError {
     Authors(#[from] RecordedAuthorsError),
     /// There are commits that are of no changeset.
     #[error(
-        "go on with the history in {place}: {}", told(*strangers, first_strangers, *missing, first_missing)
+        "go on with the history in {place}: {}", told(*unmatched_commits, first_unmatched_commits, *unmatched_changesets, first_unmatched_changesets)
     )]
-    Foreign {
+    Unmatched {
         /// Where the history is.
         place: String,
         /// How many commits are of no changeset.
-        strangers: usize,
+        unmatched_commits: usize,
         /// The first of them.
-        first_strangers: Vec<ObjectId>,
+        first_unmatched_commits: Vec<ObjectId>,
         /// How many changesets have no commit.
-        missing: usize,
+        unmatched_changesets: usize,
         /// The first of them.
-        first_missing: Vec<Node>,
+        first_unmatched_changesets: Vec<Node>,
     },
     /// Somebody says of commits that they are of changesets which they are not of.
-    #[error("believe what the map says: {} {} not what {} changeset has ({})", lies.len(),
-        if lies.len() == 1 { "commit has" } else { "commits have" },
-        if lies.len() == 1 { "its" } else { "their" }, few(lies.iter().map(|(node, id)| format!("{id} {node}"))))]
-    Lies {
+    #[error("believe what the map says: {} {} not what {} changeset has ({})", mismatched.len(),
+        if mismatched.len() == 1 { "commit has" } else { "commits have" },
+        if mismatched.len() == 1 { "its" } else { "their" }, few(mismatched.iter().map(|(node, id)| format!("{id} {node}"))))]
+    Mismatched {
         /// The wrong records.
-        lies: Vec<Record>,
+        mismatched: Vec<Record>,
     },
     /// The Git side of the cache cannot be used.
     #[error(transparent)]
@@ -164,8 +164,8 @@ impl SyncError {
             | Self::Changing { .. }
             | Self::Refused { .. }
             | Self::Wrong { .. }
-            | Self::Foreign { .. }
-            | Self::Lies { .. } => return None,
+            | Self::Unmatched { .. }
+            | Self::Mismatched { .. } => return None,
         })
     }
 }
@@ -177,8 +177,8 @@ impl HasFault for SyncError {
             Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
             Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
             Self::Wrong { .. } => Fault::Internal,
-            Self::Refused { .. } | Self::Foreign { .. } => Fault::Refused,
-            Self::NeverSynced { .. } | Self::NeverFetched { .. } | Self::Lies { .. } => {
+            Self::Refused { .. } | Self::Unmatched { .. } => Fault::Refused,
+            Self::NeverSynced { .. } | Self::NeverFetched { .. } | Self::Mismatched { .. } => {
                 Fault::Config
             }
             _ => self.inner().map_or(Fault::Internal, HasFault::fault),
@@ -197,12 +197,12 @@ impl HasFault for SyncError {
                  synchroniser's: please report it"
                     .to_owned(),
             ),
-            Self::Foreign { .. } => Some(
-                "check that source and target belong together; \"partial\" as `graft` leaves these \
+            Self::Unmatched { .. } => Some(
+                "check that source and target belong together; \"partial\" as `adopt` leaves these \
                  commits where they are, and converts anew what has none"
                     .to_owned(),
             ),
-            Self::Lies { .. } => Some("make the map again, or go without it".to_owned()),
+            Self::Mismatched { .. } => Some("make the map again, or go without it".to_owned()),
             Self::Locked { .. } | Self::Changing { .. } => {
                 Some("wait until it is done, and try again".to_owned())
             }
@@ -222,22 +222,26 @@ fn few(all: impl ExactSizeIterator<Item = String>) -> String {
 
 /// What is unmatched on both sides.
 fn told(
-    strangers: usize,
-    first_strangers: &[ObjectId],
-    missing: usize,
-    first_missing: &[Node],
+    unmatched_commits: usize,
+    first_unmatched_commits: &[ObjectId],
+    unmatched_changesets: usize,
+    first_unmatched_changesets: &[Node],
 ) -> String {
     let listed = |count: usize, first: Vec<String>| {
         let more = if count > first.len() { ", …" } else { "" };
         format!("({}{more})", first.join(", "))
     };
-    let are = if strangers == 1 { "commit is" } else { "commits are" };
-    let first = first_strangers.iter().map(ToString::to_string).collect();
-    let mut text = format!("{strangers} {are} of no changeset {}", listed(strangers, first));
-    if missing > 0 {
-        let have = if missing == 1 { "changeset has" } else { "changesets have" };
-        let first = first_missing.iter().map(ToString::to_string).collect();
-        text.push_str(&format!("; {missing} {have} no commit {}", listed(missing, first)));
+    let are = if unmatched_commits == 1 { "commit is" } else { "commits are" };
+    let first = first_unmatched_commits.iter().map(ToString::to_string).collect();
+    let mut text =
+        format!("{unmatched_commits} {are} of no changeset {}", listed(unmatched_commits, first));
+    if unmatched_changesets > 0 {
+        let have = if unmatched_changesets == 1 { "changeset has" } else { "changesets have" };
+        let first = first_unmatched_changesets.iter().map(ToString::to_string).collect();
+        text.push_str(&format!(
+            "; {unmatched_changesets} {have} no commit {}",
+            listed(unmatched_changesets, first)
+        ));
     }
     text
 }

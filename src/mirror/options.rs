@@ -15,7 +15,7 @@ pub struct MirrorOptions {
     pub source: Source,
     /// Where commits go.
     pub target: Target,
-    /// The folder that holds this mirror's cache: `hg/`, `git/`, `map`, `grafted`, `identity`, `lock`.
+    /// The folder that holds this mirror's cache: `hg/`, `git/`, `map`, `adopted`, `identity`, `lock`.
     pub cache: PathBuf,
     /// How the one becomes the other.
     pub convert: ConvertOptions,

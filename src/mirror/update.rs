@@ -302,7 +302,7 @@ impl<'r> Run<'r> {
         let ours: HashSet<_> = if gone.is_empty() {
             HashSet::new()
         } else {
-            map.records().filter(|(node, _)| !map.is_grafted(*node)).map(|(_, id)| id).collect()
+            map.records().filter(|(node, _)| !map.is_adopted(*node)).map(|(_, id)| id).collect()
         };
         let dropped: Vec<_> =
             gone.iter().filter(|r| ours.contains(&r.id)).map(|r| r.name.clone()).collect();

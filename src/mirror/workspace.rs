@@ -67,13 +67,13 @@ impl Workspace {
         &self,
         identity: &dyn Identity,
         records: &[Record],
-        grafted: &[Node],
+        adopted: &[Node],
         authors: &AuthorMap,
     ) -> Result<IdMap, SyncError> {
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.map, identity)?;
         authors::write(&self.map, authors)?;
-        Ok(IdMap::create(&self.map, records, grafted)?)
+        Ok(IdMap::create(&self.map, records, adopted)?)
     }
 
     /// The placeholders that earlier runs have made.

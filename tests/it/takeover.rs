@@ -147,7 +147,7 @@ fn a_mirror_goes_on_under_the_identity_that_made_it() {
 }
 
 #[test]
-fn a_mirror_with_edited_messages_is_grafted() {
+fn a_mirror_with_edited_messages_is_adopted() {
     for_all(names().map(|name| (name.to_owned(), name)), |identity| {
         let env = TestEnv::new();
         let target = old_mirror(&env, "halves-first", identity);
@@ -159,13 +159,13 @@ fn a_mirror_with_edited_messages_is_grafted() {
 }
 
 #[test]
-fn plain_commits_are_grafted_and_verified() {
+fn plain_commits_are_adopted_and_verified() {
     let env = TestEnv::new();
     let target = old_mirror(&env, "halves-first", "native");
     rewrite(&target, plain);
     let said = goes_on(&env, &target, "").unwrap();
     assert!(said.contains("another tool's"), "{said}");
-    // The same in place, where `verify` finds what was grafted beside the map.
+    // The same in place, where `verify` finds what was adopted beside the map.
     let target = env.path("in-place.git");
     std::fs::rename(env.path("target.git"), &target).unwrap();
     let source = Fixture::named("halves-whole").unpack(&env);
@@ -233,7 +233,7 @@ fn an_unrelated_history_is_refused_and_stays() {
 
     // It is refused again, and not by what the first try has left.
     sync(&env, &source, &target, "").with_code(i32::from(exit::REFUSED)).unwrap();
-    sync(&env, &source, &target, "graft = \"partial\"").ok().unwrap();
+    sync(&env, &source, &target, "adopt = \"partial\"").ok().unwrap();
     let after = refs(&target);
     assert_eq!(after["refs/heads/theirs"], theirs);
     assert!(after.contains_key("refs/heads/master"));

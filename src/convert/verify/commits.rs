@@ -155,8 +155,8 @@ fn commits(
     differences: &mut Differences,
 ) -> Result<Commits, VerifyError> {
     let identity = context.rules.identity;
-    let mut commits = context.grafted.clone();
-    let grafted: HashSet<_> = commits.values().copied().collect();
+    let mut commits = context.adopted.clone();
+    let adopted: HashSet<_> = commits.values().copied().collect();
     let known = |node| context.source.changelog().rev(node);
     for commit in context.target.commits()? {
         let (id, contents) = match commit {
@@ -167,7 +167,7 @@ fn commits(
             }
         };
         match identity.node_of(&contents) {
-            None if grafted.contains(&id) => {}
+            None if adopted.contains(&id) => {}
             None => differences.add(format!("commit {id} names no changeset")),
             Some(node) if known(node).is_none() => {
                 differences.add(format!("commit {id} is of changeset {node}: the source has none"));
@@ -192,8 +192,8 @@ fn commits(
 /// The commits of an identity whose commits do not say what they are of: those in the map that the
 /// conversion left, if there is one. What is missing is computed.
 fn recorded_commits(context: &Context<'_>) -> Commits {
-    let grafted = context.grafted.iter().map(|(node, id)| (*node, *id));
-    context.map.iter().flat_map(IdMap::records).chain(grafted).collect()
+    let adopted = context.adopted.iter().map(|(node, id)| (*node, *id));
+    context.map.iter().flat_map(IdMap::records).chain(adopted).collect()
 }
 
 /// Looks for commits that references reach and that are of no changeset.

@@ -1,6 +1,6 @@
 //! One changeset against its commit.
 
-mod grafted;
+mod adopted;
 
 use bstr::ByteSlice;
 
@@ -12,7 +12,7 @@ use super::trees::TreeHasher;
 use super::{Context, Differences};
 use crate::base::RepoPath;
 use crate::convert::ConvertError;
-use crate::convert::graft::content::{Content, ContentTrees};
+use crate::convert::adoption::content::{Content, ContentTrees};
 use crate::convert::identity::{CopiedFile, Facts, History};
 use crate::convert::submodules::{Overlay, SubmoduleHistory};
 use crate::git::{ObjectId, ObjectKind};
@@ -78,8 +78,8 @@ impl<'c> Comparison<'c> {
     ) -> Result<(), RevlogError> {
         let identity = self.context.rules.identity;
         let node = self.context.source.changelog().node(rev);
-        if let Some(id) = self.context.grafted.get(&node) {
-            return self.grafted(rev, changeset, manifest, *id, differences);
+        if let Some(id) = self.context.adopted.get(&node) {
+            return self.adopted(rev, changeset, manifest, *id, differences);
         }
         let tree = self.tree(rev, changeset, manifest, differences)?;
         let told = self.commits.get(&node).copied();

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::commits::Commits;
 use super::{Context, Differences, VerifyError};
+use crate::convert::adoption::{ExistingCommit, resolve};
 use crate::convert::engine::Input;
-use crate::convert::graft::{ExistingCommit, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::{ConvertError, IdMap};
 use crate::hg::Rev;
@@ -18,10 +18,10 @@ pub(super) fn made_by(
     differences: &mut Differences,
 ) -> Result<(&'static dyn Identity, Commits), VerifyError> {
     let IdentityChoice::Auto = context.options.identity else {
-        return Ok((context.rules.identity, grafted(context)));
+        return Ok((context.rules.identity, adopted(context)));
     };
     if let Some(identity) = settled {
-        return Ok((identity, grafted(context)));
+        return Ok((identity, adopted(context)));
     }
     match find_out(context) {
         Ok(found) => Ok(found),
@@ -34,9 +34,9 @@ pub(super) fn made_by(
 }
 
 /// The commits of another tool that are recorded beside the map of the target.
-fn grafted(context: &Context<'_>) -> Commits {
+fn adopted(context: &Context<'_>) -> Commits {
     let map = context.map.as_ref();
-    let records = map.iter().flat_map(|map| map.records().filter(|(n, _)| map.is_grafted(*n)));
+    let records = map.iter().flat_map(|map| map.records().filter(|(n, _)| map.is_adopted(*n)));
     records.collect()
 }
 
@@ -67,7 +67,7 @@ fn find_out(context: &Context<'_>) -> Result<(&'static dyn Identity, Commits), C
         interrupt: context.interrupt,
     };
     let found = resolve(&input, context.options, &existing, &[], context.target)?;
-    let grafted: HashSet<_> = found.grafted.into_iter().collect();
-    let records = found.records.into_iter().filter(|(node, _)| grafted.contains(node));
+    let adopted: HashSet<_> = found.adopted.into_iter().collect();
+    let records = found.records.into_iter().filter(|(node, _)| adopted.contains(node));
     Ok((found.identity, records.collect()))
 }

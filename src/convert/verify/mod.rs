@@ -150,7 +150,7 @@ struct Context<'c> {
     /// What decides commits.
     rules: &'c Rules,
     /// The commits that another tool made, by their changesets.
-    grafted: Commits,
+    adopted: Commits,
     progress: &'c dyn Progress,
     interrupt: &'c Interrupt,
 }
@@ -180,9 +180,9 @@ pub fn verify(
     let rules = &options.rules(settled.unwrap_or_else(|| options.identity.for_new_targets()));
     let map = IdMap::open(subject.map, |_| true)?;
     let placeholders = Placeholders::open(&Placeholders::beside(subject.map))?;
-    let grafted = Commits::new();
+    let adopted = Commits::new();
     let context =
-        Context { source, target, map, placeholders, options, rules, grafted, progress, interrupt };
+        Context { source, target, map, placeholders, options, rules, adopted, progress, interrupt };
     if !selection.is_all() {
         return verify_some(&context, &selection.resolve(source)?);
     }
@@ -190,8 +190,8 @@ pub fn verify(
     let limits = &options.limits;
     let reading = Reading { target, limits, progress, interrupt };
     let sound = target::sound_objects(&reading, &mut differences)?;
-    let (identity, grafted) = made_by::made_by(&context, settled, &mut differences)?;
-    let context = Context { rules: &options.rules(identity), grafted, ..context };
+    let (identity, adopted) = made_by::made_by(&context, settled, &mut differences)?;
+    let context = Context { rules: &options.rules(identity), adopted, ..context };
     let blobs = files::blobs(&context, sound.as_ref(), &mut differences)?;
     if let Some(sound) = &sound {
         commits::compare(&context, sound, &blobs, &mut differences)?;
@@ -216,8 +216,8 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
     }
     let map = context.map.as_ref();
     // What another tool made is not what our rules make.
-    let is_grafted = |node| map.is_some_and(|map| map.is_grafted(node));
-    let is_ours = |rev: &Rev| !is_grafted(context.source.changelog().node(*rev));
+    let is_adopted = |node| map.is_some_and(|map| map.is_adopted(node));
+    let is_ours = |rev: &Rev| !is_adopted(context.source.changelog().node(*rev));
     let changesets: Vec<Rev> = changesets.iter().copied().filter(is_ours).collect();
     let known = context.target.known()?;
     let findings = verify_changesets(&Chosen {
@@ -227,7 +227,7 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
         commit_of: &|node| {
             map.and_then(|map| map.commit(node)).or_else(|| told.get(&node).copied())
         },
-        is_grafted: &is_grafted,
+        is_adopted: &is_adopted,
         placeholders: &context.placeholders,
         changesets: &changesets,
         trusts_others: false,

@@ -1,7 +1,7 @@
 //! Git's delta format, written: the two lengths, then copies from the base and inserted bytes.
 
 use super::reader;
-use crate::git::sink::Likeness;
+use crate::git::sink::DeltaHint;
 
 /// The longest copy that one instruction can name.
 const MAX_COPY: usize = 0x00ff_ffff;
@@ -10,17 +10,17 @@ const MAX_INSERT: usize = 127;
 /// A copy shorter than this costs more than the bytes it saves.
 const MIN_COPY: usize = 12;
 
-/// The delta that makes `contents` from the base of `likeness`; `None` if the base is too long for
+/// The delta that makes `contents` from the base of `delta_hint`; `None` if the base is too long for
 /// the format or the ranges do not fit the contents.
-pub(in crate::git) fn encode(likeness: &Likeness<'_>, contents: &[u8]) -> Option<Vec<u8>> {
-    u32::try_from(likeness.base_length).ok()?;
+pub(in crate::git) fn encode(delta_hint: &DeltaHint<'_>, contents: &[u8]) -> Option<Vec<u8>> {
+    u32::try_from(delta_hint.base_length).ok()?;
     let mut out = Vec::with_capacity(64);
-    append_size(&mut out, likeness.base_length);
+    append_size(&mut out, delta_hint.base_length);
     append_size(&mut out, contents.len());
     let mut done = 0;
-    for copied in likeness.copied.iter().filter(|copied| copied.length >= MIN_COPY) {
+    for copied in delta_hint.copied.iter().filter(|copied| copied.length >= MIN_COPY) {
         append_insert(&mut out, contents.get(done..copied.to)?);
-        let within = copied.from.checked_add(copied.length)? <= likeness.base_length;
+        let within = copied.from.checked_add(copied.length)? <= delta_hint.base_length;
         done =
             copied.to.checked_add(copied.length).filter(|end| within && *end <= contents.len())?;
         append_copy(&mut out, copied.from, copied.length);
@@ -88,8 +88,8 @@ mod tests {
 
     const LIMIT: usize = 1 << 20;
 
-    fn like(base_length: usize, copied: &[Copied]) -> Likeness<'_> {
-        Likeness { base: ObjectId::NULL, base_length, copied }
+    fn like(base_length: usize, copied: &[Copied]) -> DeltaHint<'_> {
+        DeltaHint { base: ObjectId::NULL, base_length, copied }
     }
 
     #[test]

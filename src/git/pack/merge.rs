@@ -134,7 +134,7 @@ mod tests {
             let mut writer = staging.writer();
             let id = ObjectId::of(ObjectKind::Blob, text);
             let kind = ObjectKind::Blob;
-            writer.write(NewObject { id, kind, contents: text, likeness: None }).unwrap();
+            writer.write(NewObject { id, kind, contents: text, delta_hint: None }).unwrap();
             writer.finish().unwrap();
             staging.save().unwrap();
         }

@@ -221,14 +221,14 @@ impl Segment<'_> {
     /// A base must be claimed before the object that needs it, so no two objects can end up as
     /// deltas of each other.
     fn delta(&self, object: &NewObject<'_>) -> Option<(ObjectId, u8, Vec<u8>)> {
-        let likeness = object.likeness.as_ref()?;
-        let depth = self.pack.depth(&likeness.base)?.checked_add(1)?;
+        let delta_hint = object.delta_hint.as_ref()?;
+        let depth = self.pack.depth(&delta_hint.base)?.checked_add(1)?;
         if depth > MAX_DEPTH {
             return None;
         }
-        let delta = delta::encode(likeness, object.contents)?;
+        let delta = delta::encode(delta_hint, object.contents)?;
         let worth = delta.len() < object.contents.len() / 2;
-        worth.then_some((likeness.base, depth, delta))
+        worth.then_some((delta_hint.base, depth, delta))
     }
 
     /// Appends an entry: its header, the reference to its base, and what is left deflated.
@@ -315,7 +315,7 @@ fn append_distance(out: &mut Vec<u8>, mut distance: usize) {
 mod tests {
     use super::*;
     use crate::git::BareRepository;
-    use crate::git::sink::{Copied, Likeness};
+    use crate::git::sink::{Copied, DeltaHint};
 
     /// Two threads write the same hundred objects, each a delta of the one before; libgit2 finds
     /// every one of them whole.
@@ -349,13 +349,13 @@ mod tests {
         for text in texts {
             let length = before.map_or(0, Vec::len);
             let copied = [Copied { from: 0, to: 0, length }];
-            let likeness = before.map(|before| Likeness {
+            let delta_hint = before.map(|before| DeltaHint {
                 base: ObjectId::of(ObjectKind::Blob, before),
                 base_length: length,
                 copied: &copied,
             });
             let id = ObjectId::of(ObjectKind::Blob, text);
-            let object = NewObject { id, kind: ObjectKind::Blob, contents: text, likeness };
+            let object = NewObject { id, kind: ObjectKind::Blob, contents: text, delta_hint };
             writer.write(object).unwrap();
             before = Some(text);
         }

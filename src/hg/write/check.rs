@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::{WriteError, Wrong};
 use crate::base::Interrupted;
-use crate::base::beside::{Handing, Stopped, Weighs, beside};
+use crate::base::pipeline::{Batches, Stopped, Weight, run_pipeline};
 use crate::base::sha1::{self, Digest, Message};
 use crate::hg::Node;
 use crate::hg::revlog::Text;
@@ -22,14 +22,14 @@ pub(super) struct Check {
     pub(super) text: Text,
 }
 
-impl Weighs for Check {
+impl Weight for Check {
     fn bytes(&self) -> usize {
         self.text.len()
     }
 }
 
 /// Takes texts to be checked.
-pub(super) type Checks = Handing<Check>;
+pub(super) type Checks = Batches<Check>;
 
 impl From<Stopped> for WriteError {
     fn from(Stopped: Stopped) -> Self {
@@ -42,7 +42,7 @@ impl From<Stopped> for WriteError {
 pub(super) fn checked<T>(
     work: impl FnOnce(&mut Checks) -> Result<T, WriteError>,
 ) -> Result<T, WriteError> {
-    beside(BATCH_BYTES, |mut batches| batches.try_for_each(|batch| check_batch(&batch)), work)
+    run_pipeline(BATCH_BYTES, |mut batches| batches.try_for_each(|batch| check_batch(&batch)), work)
 }
 
 /// An error unless each text hashes to its node.

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use synchroniser::git::ObjectId;
 use synchroniser::git::fuzzing;
 use synchroniser::git::pack::apply_delta;
-use synchroniser::git::sink::{Copied, Likeness};
+use synchroniser::git::sink::{Copied, DeltaHint};
 use synchroniser::hg::revlog::Delta;
 use synchroniser_fuzz::Input;
 
@@ -24,8 +24,8 @@ fn mercurial(base: &[u8], delta: &[u8]) {
         assert_eq!(base[from..from + length], text[to..to + length]);
         copied.push(Copied { from, to, length });
     }
-    let likeness = Likeness { base: ObjectId::NULL, base_length: base.len(), copied: &copied };
-    let git = fuzzing::delta(&likeness, &text).expect("the ranges fit");
+    let delta_hint = DeltaHint { base: ObjectId::NULL, base_length: base.len(), copied: &copied };
+    let git = fuzzing::delta(&delta_hint, &text).expect("the ranges fit");
     assert_eq!(apply_delta(base, &git, text.len()), Some(text));
 }
 

@@ -30,7 +30,7 @@ impl ObjectWriter for Trees {
     fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
         assert_eq!(object.kind, ObjectKind::Tree);
         assert_eq!(object.id, ObjectId::of(object.kind, object.contents));
-        for copied in object.likeness.into_iter().flat_map(|likeness| likeness.copied) {
+        for copied in object.delta_hint.into_iter().flat_map(|delta_hint| delta_hint.copied) {
             assert!(copied.to + copied.length <= object.contents.len());
         }
         self.held.insert(object.id, object.contents.to_vec());

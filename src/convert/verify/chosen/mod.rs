@@ -42,7 +42,7 @@ pub struct Chosen<'c> {
     pub commit_of: &'c dyn Fn(Node) -> Option<ObjectId>,
     /// Whether the commit of a changeset is another tool's. Nothing is known of its tree, and that
     /// of a child is judged by itself.
-    pub is_grafted: &'c dyn Fn(Node) -> bool,
+    pub is_adopted: &'c dyn Fn(Node) -> bool,
     /// The placeholders that it has.
     pub placeholders: &'c Placeholders,
     /// The changesets to verify, in revision order.

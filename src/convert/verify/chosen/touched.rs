@@ -88,9 +88,9 @@ impl<'w> Wanted<'w> {
         let (first, second) = (parents.next(), parents.next());
         // Where trees depend on more than manifests, only the step from a parent can be judged.
         let trusted = self.chosen.trusts_others || identity.trusts_lists_of_roots();
-        let is_grafted = |parent: &Rev| (self.chosen.is_grafted)(source.changelog().node(*parent));
+        let is_adopted = |parent: &Rev| (self.chosen.is_adopted)(source.changelog().node(*parent));
         let known = |parent: &Rev| trusted || self.seen.contains(parent);
-        let base = first.filter(|parent| known(parent) && !is_grafted(parent));
+        let base = first.filter(|parent| known(parent) && !is_adopted(parent));
         let old = base.map(|base| self.manifest_of(base)).transpose()?.unwrap_or_default();
         let (manifest, new) = self.manifest(changeset.manifest)?;
         let listed: Option<HashSet<&RepoPath>> = (first.is_none()

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use crate::git::ObjectId;
     use crate::git::pack::delta::encode;
-    use crate::git::sink::{Copied, Likeness};
+    use crate::git::sink::{Copied, DeltaHint};
 
     const LIMIT: usize = 1 << 20;
 
@@ -140,9 +140,9 @@ mod tests {
             let base: Vec<u8> = (0..from + length + 7).map(|i| u8::try_from(i % 251).unwrap()).collect();
             let contents = [&new, &base[from..from + length], &new].concat();
             let copied = [Copied { from, to: new.len(), length }];
-            let likeness =
-                Likeness { base: ObjectId::NULL, base_length: base.len(), copied: &copied };
-            let delta = encode(&likeness, &contents).unwrap();
+            let delta_hint =
+                DeltaHint { base: ObjectId::NULL, base_length: base.len(), copied: &copied };
+            let delta = encode(&delta_hint, &contents).unwrap();
             prop_assert_eq!(apply(&base, &delta, LIMIT), Ok(contents));
         }
     }

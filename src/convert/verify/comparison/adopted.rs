@@ -1,7 +1,7 @@
 //! One changeset against a commit that another tool made: what both hold, not what the commit says.
 
 use super::Comparison;
-use crate::convert::graft::{parents_fit, same_time};
+use crate::convert::adoption::{parents_fit, same_time};
 use crate::convert::submodules::Overlay;
 use crate::convert::verify::Differences;
 use crate::git::commit::ReadCommit;
@@ -11,7 +11,7 @@ use crate::hg::{Changeset, Rev};
 
 impl Comparison<'_> {
     /// Compares a changeset with the commit `id` of another tool, by what it holds.
-    pub(super) fn grafted(
+    pub(super) fn adopted(
         &mut self,
         rev: Rev,
         changeset: &Changeset,

@@ -27,7 +27,7 @@ use crate::hg::{Node, Rev};
 
 /// What is done with a history that is not that of the source in every commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum GraftPolicy {
+pub enum AdoptionPolicy {
     /// It is refused, and nothing moves.
     #[default]
     Exact,
@@ -36,7 +36,7 @@ pub enum GraftPolicy {
     Partial,
 }
 
-impl GraftPolicy {
+impl AdoptionPolicy {
     /// Every policy with its name, the default first.
     pub const ALL: [(&str, Self); 2] = [("exact", Self::Exact), ("partial", Self::Partial)];
 
@@ -54,13 +54,13 @@ pub struct Resolution {
     /// The changesets that have a commit.
     pub records: Vec<Record>,
     /// Those of them whose commit is not what the identity makes.
-    pub grafted: Vec<Node>,
+    pub adopted: Vec<Node>,
     /// The commits that are of no changeset.
-    pub strangers: Vec<ObjectId>,
+    pub unmatched_commits: Vec<ObjectId>,
     /// The changesets that have no commit, in revision order.
-    pub missing: Vec<Node>,
+    pub unmatched_changesets: Vec<Node>,
     /// What was told and is not so: the changeset, and the commit that is not its.
-    pub lies: Vec<Record>,
+    pub mismatched: Vec<Record>,
 }
 
 /// Finds out which of the `existing` commits stand for the changesets of `input`, under the identity
@@ -89,7 +89,7 @@ pub fn resolve(
         Some(identity) if is_whole && is_true => Resolution::exact(input, identity, &exact),
         _ => by_content(input, made_by, options, existing, known, trees)?,
     };
-    resolution.strangers.retain(|id| !gone.iter().any(|(_, known)| known == id));
+    resolution.unmatched_commits.retain(|id| !gone.iter().any(|(_, known)| known == id));
     resolution.records.extend(gone);
     Ok(resolution)
 }
@@ -123,10 +123,10 @@ impl Resolution {
         Self {
             identity,
             records: have.iter().filter_map(|rev| Some((node(rev), *exact.get(rev)?))).collect(),
-            grafted: Vec::new(),
-            strangers: Vec::new(),
-            missing: lack.into_iter().map(|rev| node(&rev)).collect(),
-            lies: Vec::new(),
+            adopted: Vec::new(),
+            unmatched_commits: Vec::new(),
+            unmatched_changesets: lack.into_iter().map(|rev| node(&rev)).collect(),
+            mismatched: Vec::new(),
         }
     }
 }
@@ -155,22 +155,22 @@ fn by_content(
         candidates.push(Candidate { id: commit.id, commit: text, content });
         read.push(commit);
     }
-    let Matches { commits, lies } =
+    let Matches { commits, mismatched } =
         matching::match_up(input, &conversion.trees, &candidates, known)?;
     input.progress.end();
     let mut signs = Signs::default();
-    let (mut records, mut grafted, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut records, mut adopted, mut unmatched_changesets) = (Vec::new(), Vec::new(), Vec::new());
     let mut history = History::new(input.changelog);
     for (rev, at) in input.changesets.iter().zip(commits) {
         let node = input.changelog.node(*rev);
         let pair = at.and_then(|at| Some((candidates.get(at)?, *read.get(at)?)));
         let Some((Candidate { id, commit, .. }, existing)) = pair else {
-            missing.push(node);
+            unmatched_changesets.push(node);
             continue;
         };
         records.push((node, *id));
         if known.exact.get(rev) != Some(id) {
-            grafted.push(node);
+            adopted.push(node);
             let changeset = history.changeset(*rev)?;
             let wrote_tags = changeset.files.iter().any(|path| path == ".hgtags");
             let has_hgtags = wrote_tags.then(|| contents.has_hgtags(commit.tree)).transpose();
@@ -183,14 +183,14 @@ fn by_content(
         (None, IdentityChoice::Auto) => signs.identity(),
     };
     let ours: HashSet<_> = records.iter().map(|(_, id)| *id).collect();
-    let strangers = existing.iter().map(|commit| commit.id).filter(|id| !ours.contains(id));
-    let lie = |rev: Rev| Some((input.changelog.node(rev), *known.given.get(&rev)?));
+    let unmatched_commits = existing.iter().map(|commit| commit.id).filter(|id| !ours.contains(id));
+    let pair = |rev: Rev| Some((input.changelog.node(rev), *known.given.get(&rev)?));
     Ok(Resolution {
         identity,
-        strangers: strangers.collect(),
-        lies: lies.into_iter().filter_map(lie).collect(),
+        unmatched_commits: unmatched_commits.collect(),
+        mismatched: mismatched.into_iter().filter_map(pair).collect(),
         records,
-        grafted,
-        missing,
+        adopted,
+        unmatched_changesets,
     })
 }

@@ -42,7 +42,7 @@ pub(super) struct Matches {
     /// The commit of each changeset of the input, in its order, by its place among the candidates.
     pub commits: Vec<Option<usize>>,
     /// The changesets whose given commits do not fit.
-    pub lies: Vec<Rev>,
+    pub mismatched: Vec<Rev>,
 }
 
 /// What is known before anything is compared.
@@ -110,7 +110,7 @@ impl<'m> Matcher<'m> {
             candidates,
             by_id: candidates.iter().enumerate().map(|(at, c)| (c.id, at)).collect(),
             by_key,
-            matches: Matches { commits: vec![None; keys.len()], lies: Vec::new() },
+            matches: Matches { commits: vec![None; keys.len()], mismatched: Vec::new() },
             keys,
             rivals,
             known,
@@ -137,7 +137,7 @@ impl<'m> Matcher<'m> {
             let is_open = self.matches.commits.get(at).is_some_and(Option::is_none);
             match exact.get(&rev).and_then(|id| Some((id, *self.by_id.get(id)?))) {
                 Some((id, _)) if told.is_some_and(|told| told != id) => {
-                    self.matches.lies.push(rev);
+                    self.matches.mismatched.push(rev);
                 }
                 Some((_, commit)) => self.take(at, commit),
                 None if !is_open => {}
@@ -163,7 +163,7 @@ impl<'m> Matcher<'m> {
         });
         match commit.filter(|_| fits) {
             Some((commit, _)) => self.take(at, commit),
-            None => self.matches.lies.push(rev),
+            None => self.matches.mismatched.push(rev),
         }
         Ok(())
     }

@@ -8,14 +8,14 @@ const BATCH: usize = 64;
 const BATCHES: usize = 4;
 
 /// Something that takes memory while it waits.
-pub trait Weighs {
+pub trait Weight {
     /// How many bytes, about.
     fn bytes(&self) -> usize;
 }
 
 /// Takes things to be handed over.
 #[derive(Debug)]
-pub struct Handing<T> {
+pub struct Batches<T> {
     sender: SyncSender<Vec<T>>,
     batch: Vec<T>,
     bytes: usize,
@@ -28,21 +28,21 @@ pub struct Stopped;
 
 /// Runs `give`, while a thread beside it runs `take` on the batches that are handed over, of
 /// `most_bytes` or a little more. If `take` fails, that is the error, whatever came of the other.
-pub fn beside<I: Send + Weighs, T, E: Send>(
+pub fn run_pipeline<I: Send + Weight, T, E: Send>(
     most_bytes: usize,
     take: impl FnOnce(IntoIter<Vec<I>>) -> Result<(), E> + Send,
-    give: impl FnOnce(&mut Handing<I>) -> Result<T, E>,
+    give: impl FnOnce(&mut Batches<I>) -> Result<T, E>,
 ) -> Result<T, E> {
     std::thread::scope(|scope| {
         let (sender, receiver) = sync_channel(BATCHES);
         let taking = scope.spawn(move || take(receiver.into_iter()));
-        let mut handing = Handing { sender, batch: Vec::new(), bytes: 0, most_bytes };
-        let made = give(&mut handing);
+        let mut batches = Batches { sender, batch: Vec::new(), bytes: 0, most_bytes };
+        let made = give(&mut batches);
         if made.is_ok() {
             // Where nobody takes it, what `take` says is the error.
-            let _ = handing.hand_over();
+            let _ = batches.hand_over();
         }
-        drop(handing);
+        drop(batches);
         match taking.join() {
             Ok(taken) => taken.and(made),
             Err(panic) => std::panic::resume_unwind(panic),
@@ -50,7 +50,7 @@ pub fn beside<I: Send + Weighs, T, E: Send>(
     })
 }
 
-impl<T: Weighs> Handing<T> {
+impl<T: Weight> Batches<T> {
     /// Has one thing taken, some time.
     pub fn add(&mut self, thing: T) -> Result<(), Stopped> {
         self.bytes = self.bytes.saturating_add(thing.bytes());

@@ -4,16 +4,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::IntoIter;
 
-use super::sink::{Copied, Likeness, NewObject, ObjectSink, ObjectWriter, SinkError};
+use super::sink::{Copied, DeltaHint, NewObject, ObjectSink, ObjectWriter, SinkError};
 use super::{ObjectId, ObjectKind};
-use crate::base::beside::{self, Handing, Stopped, Weighs};
+use crate::base::pipeline::{self, Batches, Stopped, Weight};
 
 /// How many bytes of objects are handed over at a time.
 const BATCH_BYTES: usize = 256 << 10;
 
 /// Runs `work` with a writer that leaves the objects to a thread beside it, which writes them to
 /// `sink` in their order. What goes wrong there is the error, whatever came of the work.
-pub fn beside<T, E: Send + From<SinkError>>(
+pub fn write_in_background<T, E: Send + From<SinkError>>(
     sink: &dyn ObjectSink,
     work: impl FnOnce(&mut dyn ObjectWriter) -> Result<T, E>,
 ) -> Result<T, E> {
@@ -24,7 +24,7 @@ pub fn beside<T, E: Send + From<SinkError>>(
         }
         Ok(writer.finish()?)
     };
-    beside::beside(BATCH_BYTES, write, |handing| work(handing))
+    pipeline::run_pipeline(BATCH_BYTES, write, |batches| work(batches))
 }
 
 /// A [`NewObject`] with its contents.
@@ -33,30 +33,30 @@ struct Owned {
     kind: ObjectKind,
     contents: Vec<u8>,
     /// The base, its length, and what is copied from it.
-    likeness: Option<(ObjectId, usize, Vec<Copied>)>,
+    delta_hint: Option<(ObjectId, usize, Vec<Copied>)>,
 }
 
 impl Owned {
     fn of(object: &NewObject<'_>) -> Self {
-        let NewObject { id, kind, contents, likeness } = *object;
-        let likeness = likeness.map(|likeness| {
-            let Likeness { base, base_length, copied } = likeness;
+        let NewObject { id, kind, contents, delta_hint } = *object;
+        let delta_hint = delta_hint.map(|delta_hint| {
+            let DeltaHint { base, base_length, copied } = delta_hint;
             (base, base_length, copied.to_vec())
         });
-        Self { id, kind, contents: contents.to_vec(), likeness }
+        Self { id, kind, contents: contents.to_vec(), delta_hint }
     }
 
     fn borrowed(&self) -> NewObject<'_> {
-        let Self { id, kind, contents, likeness } = self;
-        let likeness = likeness.as_ref().map(|(base, base_length, copied)| {
+        let Self { id, kind, contents, delta_hint } = self;
+        let delta_hint = delta_hint.as_ref().map(|(base, base_length, copied)| {
             let (base, base_length) = (*base, *base_length);
-            Likeness { base, base_length, copied }
+            DeltaHint { base, base_length, copied }
         });
-        NewObject { id: *id, kind: *kind, contents, likeness }
+        NewObject { id: *id, kind: *kind, contents, delta_hint }
     }
 }
 
-impl Weighs for Owned {
+impl Weight for Owned {
     fn bytes(&self) -> usize {
         self.contents.len()
     }
@@ -68,7 +68,7 @@ impl From<Stopped> for SinkError {
     }
 }
 
-impl ObjectWriter for Handing<Owned> {
+impl ObjectWriter for Batches<Owned> {
     fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
         Ok(self.add(Owned::of(&object))?)
     }
@@ -100,7 +100,7 @@ mod tests {
                 let source = io::ErrorKind::StorageFull.into();
                 return Err(SinkError::Io { path: "full".into(), source });
             }
-            assert_eq!(object.likeness.is_some(), kept.len() % 2 == 1);
+            assert_eq!(object.delta_hint.is_some(), kept.len() % 2 == 1);
             kept.push(object.contents.to_vec());
             Ok(())
         }
@@ -111,14 +111,15 @@ mod tests {
     }
 
     fn write(kept: &Kept, end: Result<(), SinkError>) -> Result<(), SinkError> {
-        beside(kept, |writer| {
+        write_in_background(kept, |writer| {
             for number in 0..1000_usize {
                 let copied = [Copied { from: 0, to: number, length: 1 }];
-                let likeness = Likeness { base: ObjectId::NULL, base_length: 1, copied: &copied };
-                let likeness = (number % 2 == 1).then_some(likeness);
+                let delta_hint =
+                    DeltaHint { base: ObjectId::NULL, base_length: 1, copied: &copied };
+                let delta_hint = (number % 2 == 1).then_some(delta_hint);
                 let contents = number.to_string().into_bytes();
                 let (id, kind) = (ObjectId::NULL, ObjectKind::Blob);
-                writer.write(NewObject { id, kind, contents: &contents, likeness })?;
+                writer.write(NewObject { id, kind, contents: &contents, delta_hint })?;
             }
             end
         })
