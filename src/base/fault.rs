@@ -1,7 +1,8 @@
 //! Whose fault an error is: the one question that retries, HTTP status, exit code and metrics ask.
 
 /// The class of an error. Everything that reacts to a failure reacts to this and to nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The operator asked for something that cannot be: a wrong key, an unknown mirror.
     Config,
@@ -46,6 +47,64 @@ impl Fault {
             Self::Interrupted => "interrupted",
             Self::Internal => "internal",
         }
+    }
+}
+
+/// Where a cause lies: two sides of a mirror may fail in the same way, and a source that refuses our
+/// token must not be told as a target that does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The Mercurial repository, or the server that has it.
+    Source,
+    /// The Git repository that is published to, or the server that has it.
+    Target,
+    /// This machine, its configuration, its caches.
+    Here,
+}
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know; nothing has to be done.
+    Note,
+    /// Something is missing or not as asked for; a person should look at it.
+    Warning,
+    /// What was asked for was not done.
+    Error,
+}
+
+impl Severity {
+    /// The word before a message, as compilers say it; also the name in logs and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// An error that is over, as a report keeps it: what it said, and its class.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+pub struct Cause {
+    /// The class of the error.
+    pub fault: Fault,
+    /// The error with all its causes, on one line.
+    pub message: String,
+}
+
+impl Cause {
+    /// What is kept of `error`.
+    pub fn of(error: &dyn HasFault) -> Self {
+        Self { fault: error.fault(), message: one_line(error) }
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
     }
 }
 

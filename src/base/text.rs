@@ -13,6 +13,14 @@ pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// Serialises bytes of unknown encoding as [`printable`] shows them.
+pub fn serialize_printable<S: serde::Serializer>(
+    bytes: &impl AsRef<[u8]>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&printable(bytes.as_ref()))
+}
+
 /// `bytes` as text that can be shown to anybody: UTF-8 as it is, backslashes doubled, and `\xNN`,
 /// `\n`, `\u{N}` and the like for what is no text, or what a terminal would obey.
 pub fn printable(bytes: &[u8]) -> String {
