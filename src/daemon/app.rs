@@ -10,7 +10,7 @@ use super::text::{clean, with_causes};
 use crate::base::{HasFault, Interrupt};
 use crate::config::{Config, MirrorConfig};
 use crate::mirror::{MirrorOptions, SyncReport};
-use crate::queue::{Board, Failure, Job, JobId, JobState, StartError, Work};
+use crate::queue::{Failure, Job, JobId, JobState, Queue, StartError, Worker};
 
 /// How many syncs that are over can be asked about, for each mirror.
 const HISTORY: usize = 20;
@@ -64,7 +64,7 @@ impl Hash for Mirror {
 /// What all requests share.
 pub(super) struct App {
     pub(super) mirrors: Vec<Mirror>,
-    pub(super) board: Board<Mirror, Arc<SyncReport>>,
+    pub(super) queue: Queue<Mirror, Arc<SyncReport>>,
     /// How long a hook waits for its sync.
     pub(super) wait: Duration,
     /// The largest body, in bytes.
@@ -79,9 +79,9 @@ impl App {
     /// Starts the workers.
     pub(super) fn start(config: Config, syncer: Syncer) -> Result<Self, StartError> {
         let (tell_over, over) = watch::channel(());
-        let work = SyncWork { syncer, over: tell_over };
+        let worker = SyncWorker { syncer, over: tell_over };
         Ok(Self {
-            board: Board::start(config.daemon.workers, HISTORY, work)?,
+            queue: Queue::start(config.daemon.workers, HISTORY, worker)?,
             mirrors: config.mirrors.into_iter().map(|it| Mirror(Arc::new(it))).collect(),
             wait: config.daemon.wait,
             max_body: config.daemon.max_body,
@@ -102,36 +102,36 @@ impl App {
         let mut over = self.over.clone();
         over.mark_unchanged();
         let is_over = async {
-            while self.board.job(id).is_some_and(|job| !job.state.is_over()) {
+            while self.queue.job(id).is_some_and(|job| !job.state.is_over()) {
                 if over.changed().await.is_err() {
                     return;
                 }
             }
         };
         let _ = tokio::time::timeout(self.wait, is_over).await;
-        self.board.job(id)
+        self.queue.job(id)
     }
 
     /// Takes no more jobs, and asks the running ones to stop.
     pub(super) fn close(&self) {
-        self.board.close();
+        self.queue.close();
     }
 
     /// Waits until no sync runs, or for `timeout`, and returns how many still do.
     pub(super) async fn idle(&self, timeout: Duration) -> usize {
-        let board = self.board.clone();
-        let waited = tokio::task::spawn_blocking(move || board.wait_idle(timeout));
+        let queue = self.queue.clone();
+        let waited = tokio::task::spawn_blocking(move || queue.wait_idle(timeout));
         waited.await.unwrap_or_default()
     }
 }
 
 /// Joins the queue to what syncs.
-struct SyncWork {
+struct SyncWorker {
     syncer: Syncer,
     over: watch::Sender<()>,
 }
 
-impl Work<Mirror, Arc<SyncReport>> for SyncWork {
+impl Worker<Mirror, Arc<SyncReport>> for SyncWorker {
     fn run(&self, job: &SyncJob, interrupt: &Interrupt) -> Result<Arc<SyncReport>, Failure> {
         let span = tracing::info_span!("sync", mirror = job.key.name(), job = %job.id);
         let _entered = span.enter();

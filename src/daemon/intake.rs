@@ -29,17 +29,17 @@ pub(super) async fn hook(
         tracing::info!(user, project, "a hook selects no mirror");
         return Answer::no_mirror(&user, &project);
     };
-    let Ok(ticket) = app.board.request(mirror.clone()) else {
+    let Ok(receipt) = app.queue.request(mirror.clone()) else {
         return Answer::stopping();
     };
     tracing::info!(
         mirror = mirror.name(),
-        job = %ticket.id,
-        folded = ticket.folded,
+        job = %receipt.id,
+        folded = receipt.folded,
         heads = event.heads_hinted.len(),
         "a hook asks for a sync"
     );
-    match app.outcome(ticket.id).await {
+    match app.outcome(receipt.id).await {
         Some(job) => Answer::of_job(&job),
         None => Answer::forgotten(mirror),
     }

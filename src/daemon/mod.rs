@@ -2,8 +2,8 @@
 //!
 //! A request goes one way: `server` (connections, deadlines), `routes` (paths, methods), `body`
 //! (bytes, capped), `intake` (event, mirror, job), `answer` (status and text). `app` holds what they
-//! share, and joins the queue to whatever syncs a mirror: that is handed in, so tests hand in a
-//! puppet.
+//! share, and joins the queue to whatever syncs a mirror: that is a parameter, so tests pass
+//! a substitute.
 
 mod answer;
 mod app;

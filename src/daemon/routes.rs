@@ -50,7 +50,7 @@ pub(super) fn routes(
 
 fn health(app: &App, method: &Method) -> Response {
     match *method {
-        Method::GET | Method::HEAD => Answer::alive(app.board.load()).into_response(),
+        Method::GET | Method::HEAD => Answer::alive(app.queue.load()).into_response(),
         _ => Answer::method_not_allowed("GET, HEAD", "Health is asked for by GET.").into_response(),
     }
 }

@@ -35,12 +35,12 @@ pub(super) async fn serve<R: Reply>(
     stop: impl Future,
 ) -> GracefulShutdown {
     let connections = GracefulShutdown::new();
-    let slots = Arc::new(Semaphore::new(options.connections.get()));
+    let permits = Arc::new(Semaphore::new(options.connections.get()));
     let builder = builder(options);
     let lifetime = options.request_timeout * 2 + options.wait + SENDING;
     let accepting = async {
         // The semaphore is never closed, so this goes on until it is dropped.
-        while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
+        while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
             let (stream, peer) = accept(&listener).await;
             let service = TowerToHyperService::new(warp::service(routes.clone()));
             let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
@@ -51,7 +51,7 @@ pub(super) async fn serve<R: Reply>(
                     Ok(Err(error)) => tracing::debug!("a connection broke: {error}"),
                     Err(_) => tracing::debug!("a connection took too long"),
                 }
-                drop(slot);
+                drop(permit);
             };
             tokio::spawn(serving.instrument(tracing::info_span!("connection", %peer)));
         }

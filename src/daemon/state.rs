@@ -84,7 +84,7 @@ impl<'a> Status<'a> {
 
 /// The answer to somebody who asks for the job called `id`.
 pub(super) fn response(app: &App, id: &str) -> Response {
-    let job = id.parse().ok().and_then(|id| app.board.job(id));
+    let job = id.parse().ok().and_then(|id| app.queue.job(id));
     let (status, json) = match &job {
         Some(job) => (StatusCode::OK, serde_json::to_string(&Status::of(job))),
         None => (StatusCode::NOT_FOUND, Ok(r#"{"error":"no such job, or not any more"}"#.into())),

@@ -110,7 +110,7 @@ pub enum JobState<T> {
     Running,
     /// It ended well.
     Done(T),
-    /// It ended badly, or was dropped without a run because the board was closed.
+    /// It ended badly, or was dropped without a run because the queue was closed.
     Failed(Failure),
 }
 

@@ -8,12 +8,12 @@
 //! Everything is in memory. What is lost when the process ends is lost on purpose: a run has no
 //! input but its key, so the next request for the key does all that the lost one would have done.
 //!
-//! `Ledger` is the rules without threads and `Board` the threads without rules.
+//! `MemoryStore` is the rules without threads and `Queue` the threads without rules.
 
-mod board;
 mod job;
-mod ledger;
+mod store;
+mod workers;
 
-pub use board::{Board, StartError, Work};
 pub use job::{Failure, Job, JobId, JobState, ParseJobIdError};
-pub use ledger::{Closed, Load, Ticket};
+pub use store::{Closed, Load, Receipt};
+pub use workers::{Queue, StartError, Worker};

@@ -10,20 +10,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::job::{Failure, Job, JobId};
-use super::ledger::{Closed, Ledger, Load, Ticket};
+use super::store::{Closed, Load, MemoryStore, Receipt};
 use crate::base::{Fault, HasFault, Interrupt};
 
-/// What the jobs of a board do.
-pub trait Work<K, T>: Send + Sync + 'static {
+/// Does the jobs of a queue.
+pub trait Worker<K, T>: Send + Sync + 'static {
     /// Does one job, on a worker thread. A panic counts as a failure that is our own fault.
     fn run(&self, job: &Job<K, T>, interrupt: &Interrupt) -> Result<T, Failure>;
 
     /// Learns of each job that is over, once, on a worker thread or on the one that closes the
-    /// board. The state that others see has changed before. Must be quick.
+    /// queue. The state that others see has changed before. Must be quick.
     fn over(&self, job: &Job<K, T>);
 }
 
-/// A board that cannot be made.
+/// A queue that cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The system gives us no thread.
@@ -44,57 +44,58 @@ impl HasFault for StartError {
 
 /// Jobs by key, done by worker threads. Cheap to clone; clones share the jobs.
 ///
-/// The threads end once the board is closed and their runs are over.
-pub struct Board<K, T>(Arc<Shared<K, T>>);
+/// The threads end once the queue is closed and their runs are over.
+pub struct Queue<K, T>(Arc<Shared<K, T>>);
 
-impl<K, T> Clone for Board<K, T> {
+impl<K, T> Clone for Queue<K, T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
 struct Shared<K, T> {
-    ledger: Mutex<Ledger<K, T>>,
-    /// Told of every change of the ledger. Those who listen are few: the workers, and threads that
-    /// wait. Who waits by the hundred does so by [`Work::over`].
+    store: Mutex<MemoryStore<K, T>>,
+    /// Told of every change of the store. Those who listen are few: the workers, and threads that
+    /// wait. Who waits by the hundred does so by [`Worker::over`].
     changed: Condvar,
     interrupt: Interrupt,
-    work: Box<dyn Work<K, T>>,
+    worker: Box<dyn Worker<K, T>>,
 }
 
-impl<K, T> Board<K, T>
+impl<K, T> Queue<K, T>
 where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + 'static,
 {
-    /// Starts `workers` threads that do `work`, and keeps the last `history` jobs of each key.
+    /// Starts `workers` threads that each run jobs by `worker`, and keeps the last `history` jobs of
+    /// each key.
     pub fn start(
         workers: NonZeroUsize,
         history: usize,
-        work: impl Work<K, T>,
+        worker: impl Worker<K, T>,
     ) -> Result<Self, StartError> {
-        let board = Self(Arc::new(Shared {
-            ledger: Mutex::new(Ledger::new(history)),
+        let queue = Self(Arc::new(Shared {
+            store: Mutex::new(MemoryStore::new(history)),
             changed: Condvar::new(),
             interrupt: Interrupt::default(),
-            work: Box::new(work),
+            worker: Box::new(worker),
         }));
         for number in 1..=workers.get() {
-            let shared = Arc::clone(&board.0);
+            let shared = Arc::clone(&queue.0);
             let thread = thread::Builder::new().name(format!("worker-{number}"));
             if let Err(source) = thread.spawn(move || shared.work_until_closed()) {
-                board.close();
+                queue.close();
                 return Err(StartError::Spawn { number, source });
             }
         }
-        Ok(board)
+        Ok(queue)
     }
 
     /// Asks for a run of `key` that begins after this call.
-    pub fn request(&self, key: K) -> Result<Ticket, Closed> {
-        let ticket = self.0.lock().request(key)?;
+    pub fn request(&self, key: K) -> Result<Receipt, Closed> {
+        let receipt = self.0.lock().request(key)?;
         self.0.changed.notify_all();
-        Ok(ticket)
+        Ok(receipt)
     }
 
     /// The job called `id`; `None` if there is none or so many of its key came after it that it
@@ -106,7 +107,8 @@ where
     /// Waits until the job called `id` is over, or `timeout` has passed, and returns it as it is
     /// then. Blocks the thread.
     pub fn wait(&self, id: JobId, timeout: Duration) -> Option<Job<K, T>> {
-        let is_over = |ledger: &Ledger<K, T>| ledger.job(id).is_none_or(|job| job.state.is_over());
+        let is_over =
+            |store: &MemoryStore<K, T>| store.job(id).is_none_or(|job| job.state.is_over());
         self.0.wait_until(timeout, is_over).job(id)
     }
 
@@ -129,7 +131,7 @@ where
     /// Waits until no run is under way or `timeout` has passed, and returns how many still are.
     /// Blocks the thread.
     pub fn wait_idle(&self, timeout: Duration) -> usize {
-        self.0.wait_until(timeout, |ledger| ledger.load().running == 0).load().running
+        self.0.wait_until(timeout, |store| store.load().running == 0).load().running
     }
 }
 
@@ -138,31 +140,31 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + 'static,
 {
-    /// The ledger. It is whole even if a thread has panicked while it held the lock: its methods
+    /// The store. It is whole even if a thread has panicked while it held the lock: its methods
     /// call nothing that can.
-    fn lock(&self) -> MutexGuard<'_, Ledger<K, T>> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, MemoryStore<K, T>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The ledger once `done` holds for it, or as it is when `timeout` has passed.
+    /// The store once `done` holds for it, or as it is when `timeout` has passed.
     fn wait_until(
         &self,
         timeout: Duration,
-        done: impl Fn(&Ledger<K, T>) -> bool,
-    ) -> MutexGuard<'_, Ledger<K, T>> {
+        done: impl Fn(&MemoryStore<K, T>) -> bool,
+    ) -> MutexGuard<'_, MemoryStore<K, T>> {
         let begin = Instant::now();
-        let mut ledger = self.lock();
-        while !done(&ledger) {
+        let mut store = self.lock();
+        while !done(&store) {
             let Some(left) = timeout.checked_sub(begin.elapsed()) else { break };
-            let waited = self.changed.wait_timeout(ledger, left);
-            ledger = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let waited = self.changed.wait_timeout(store, left);
+            store = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        ledger
+        store
     }
 
     fn work_until_closed(&self) {
-        while let Some(job) = self.take() {
-            let run = || self.work.run(&job, &self.interrupt);
+        while let Some(job) = self.claim() {
+            let run = || self.worker.run(&job, &self.interrupt);
             let result = catch_unwind(AssertUnwindSafe(run))
                 .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
             let over = self.lock().finish(job.id, result);
@@ -173,23 +175,23 @@ where
         }
     }
 
-    /// The next job, once there is one; `None` once the board is closed.
-    fn take(&self) -> Option<Job<K, T>> {
-        let mut ledger = self.lock();
+    /// The next job, once there is one; `None` once the queue is closed.
+    fn claim(&self) -> Option<Job<K, T>> {
+        let mut store = self.lock();
         loop {
-            if ledger.is_closed() {
+            if store.is_closed() {
                 return None;
             }
-            if let Some(job) = ledger.take() {
+            if let Some(job) = store.claim() {
                 return Some(job);
             }
-            ledger = self.changed.wait(ledger).unwrap_or_else(PoisonError::into_inner);
+            store = self.changed.wait(store).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Tells of a job that is over. A panic there must not cost us the thread.
     fn tell(&self, job: &Job<K, T>) {
-        let _ = catch_unwind(AssertUnwindSafe(|| self.work.over(job)));
+        let _ = catch_unwind(AssertUnwindSafe(|| self.worker.over(job)));
     }
 }
 
@@ -215,13 +217,13 @@ mod tests {
 
     type Outcome = Result<u32, Failure>;
 
-    /// Work that tells when a run begins, and ends it when it is told how.
-    struct Puppet {
+    /// A worker that tells when a run begins, and ends it when it is told how.
+    struct FakeWorker {
         begun: Mutex<Sender<(&'static str, Sender<Outcome>)>>,
         over: Mutex<Sender<(&'static str, JobState<u32>)>>,
     }
 
-    impl Work<&'static str, u32> for Puppet {
+    impl Worker<&'static str, u32> for FakeWorker {
         fn run(&self, job: &Job<&'static str, u32>, interrupt: &Interrupt) -> Outcome {
             assert!(job.key != "panic", "as asked");
             let (end, ended) = channel();
@@ -248,7 +250,7 @@ mod tests {
     }
 
     struct Rig {
-        board: Board<&'static str, u32>,
+        queue: Queue<&'static str, u32>,
         begun: Receiver<(&'static str, Sender<Outcome>)>,
         over: Receiver<(&'static str, JobState<u32>)>,
     }
@@ -256,73 +258,73 @@ mod tests {
     fn rig(workers: usize) -> Rig {
         let (begun_sender, begun) = channel();
         let (over_sender, over) = channel();
-        let puppet = Puppet { begun: Mutex::new(begun_sender), over: Mutex::new(over_sender) };
+        let worker = FakeWorker { begun: Mutex::new(begun_sender), over: Mutex::new(over_sender) };
         let workers = NonZeroUsize::new(workers).unwrap();
-        Rig { board: Board::start(workers, 10, puppet).unwrap(), begun, over }
+        Rig { queue: Queue::start(workers, 10, worker).unwrap(), begun, over }
     }
 
     #[test]
     fn keys_run_side_by_side_as_far_as_there_are_workers() {
-        let Rig { board, begun, over } = rig(2);
-        let ids = ["a", "b", "c"].map(|key| board.request(key).unwrap().id);
+        let Rig { queue, begun, over } = rig(2);
+        let ids = ["a", "b", "c"].map(|key| queue.request(key).unwrap().id);
         let first = begun.recv_timeout(LONG).unwrap();
         let second = begun.recv_timeout(LONG).unwrap();
         assert_eq!((first.0, second.0), ("a", "b"));
-        assert_eq!(board.job(ids[2]).unwrap().state, JobState::Queued, "no worker is free");
+        assert_eq!(queue.job(ids[2]).unwrap().state, JobState::Queued, "no worker is free");
         first.1.send(Ok(1)).unwrap();
         assert_eq!(over.recv_timeout(LONG).unwrap(), ("a", JobState::Done(1)));
         let third = begun.recv_timeout(LONG).unwrap();
         assert_eq!(third.0, "c");
         third.1.send(Ok(3)).unwrap();
         second.1.send(Err(failure("two"))).unwrap();
-        let states = ids.map(|id| board.wait(id, LONG).unwrap().state);
+        let states = ids.map(|id| queue.wait(id, LONG).unwrap().state);
         assert_eq!(
             states,
             [JobState::Done(1), JobState::Failed(failure("two")), JobState::Done(3)]
         );
-        assert_eq!(board.wait_idle(LONG), 0);
-        board.close();
+        assert_eq!(queue.wait_idle(LONG), 0);
+        queue.close();
     }
 
     #[test]
     fn waiting_ends_with_the_time() {
-        let Rig { board, begun, over: _over } = rig(1);
-        let id = board.request("a").unwrap().id;
+        let Rig { queue, begun, over: _over } = rig(1);
+        let id = queue.request("a").unwrap().id;
         let (_, end) = begun.recv_timeout(LONG).unwrap();
-        assert_eq!(board.wait(id, Duration::from_millis(1)).unwrap().state, JobState::Running);
-        assert_eq!(board.wait_idle(Duration::ZERO), 1);
+        assert_eq!(queue.wait(id, Duration::from_millis(1)).unwrap().state, JobState::Running);
+        assert_eq!(queue.wait_idle(Duration::ZERO), 1);
         end.send(Ok(1)).unwrap();
-        assert_eq!(board.wait(id, LONG).unwrap().state, JobState::Done(1));
-        board.close();
+        assert_eq!(queue.wait(id, LONG).unwrap().state, JobState::Done(1));
+        queue.close();
     }
 
     #[test]
     fn a_panic_is_a_failure_and_the_worker_lives() {
-        let Rig { board, begun, over: _over } = rig(1);
-        let id = board.request("panic").unwrap().id;
-        let JobState::Failed(failure) = board.wait(id, LONG).unwrap().state else { panic!() };
+        let Rig { queue, begun, over: _over } = rig(1);
+        let id = queue.request("panic").unwrap().id;
+        let JobState::Failed(failure) = queue.wait(id, LONG).unwrap().state else { panic!() };
         assert_eq!((failure.fault, &*failure.message), (Fault::Internal, "panicked: as asked"));
-        let id = board.request("a").unwrap().id;
+        let id = queue.request("a").unwrap().id;
         begun.recv_timeout(LONG).unwrap().1.send(Ok(1)).unwrap();
-        assert_eq!(board.wait(id, LONG).unwrap().state, JobState::Done(1));
-        board.close();
+        assert_eq!(queue.wait(id, LONG).unwrap().state, JobState::Done(1));
+        queue.close();
     }
 
     #[test]
     fn closing_interrupts_runs_and_drops_what_waits() {
-        let Rig { board, begun, over } = rig(1);
-        let running = board.request("a").unwrap().id;
+        let Rig { queue, begun, over } = rig(1);
+        let running = queue.request("a").unwrap().id;
         drop(begun.recv_timeout(LONG).unwrap());
-        let pending = board.request("b").unwrap().id;
-        board.close();
-        assert_eq!(board.wait_idle(LONG), 0);
-        let interrupted = board.wait(running, LONG).unwrap().state;
+        let pending = queue.request("b").unwrap().id;
+        queue.close();
+        assert_eq!(queue.wait_idle(LONG), 0);
+        let interrupted = queue.wait(running, LONG).unwrap().state;
         assert_eq!(interrupted, JobState::Failed(failure("interrupted")));
-        let JobState::Failed(dropped) = board.job(pending).unwrap().state else { panic!() };
+        let JobState::Failed(dropped) = queue.job(pending).unwrap().state else { panic!() };
         assert_eq!(dropped.message, "dropped before it began: the daemon is stopping");
-        assert_eq!(board.request("c"), Err(Closed));
+        assert_eq!(queue.request("c"), Err(Closed));
         let told: Vec<_> = (0..2).map(|_| over.recv_timeout(LONG).unwrap().0).collect();
         assert!(told.contains(&"a") && told.contains(&"b"), "{told:?}");
-        assert!(begun.try_recv().is_err(), "nothing began after the board was closed");
+        assert!(begun.try_recv().is_err(), "nothing began after the queue was closed");
     }
 }
