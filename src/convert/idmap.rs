@@ -12,7 +12,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::base::durable::{replace_file, sync_folder};
+use crate::base::durable::{self, Step, replace_file, sync_folder};
 use crate::base::fault::io_fault;
 use crate::base::{Fault, HasFault};
 use crate::git::ObjectId;
@@ -148,10 +148,11 @@ impl IdMap {
 
     fn append_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new().append(true).open(&self.path)?;
+        durable::step(Step::Write(&self.path))?;
         // What a crash left of a record is not the start of the next one.
         file.set_len(self.length)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        durable::flush(&file, &self.path)?;
         self.length += bytes.len() as u64;
         self.path.parent().map_or(Ok(()), sync_folder)
     }

@@ -3,7 +3,7 @@
 //! libgit2 finds the deltas among them, so the delta hints of the caller are not needed. It
 //! holds them as they are: when there are many bytes of them, the rest goes into a pack at once.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use super::init;
 use super::pack::PackWriter;
 use super::repository::KnownObjects;
 use super::sink::{NewObject, ObjectSink, ObjectWriter, SinkError};
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 
 /// How many bytes of objects are held.
 const MOST_BYTES: usize = 32 << 20;
@@ -73,6 +73,7 @@ impl<'k> Staging<'k> {
         for id in &ids {
             builder.insert_object(*id, None).map_err(git("add an object to a pack"))?;
         }
+        durable::step(Step::Write(scratch.path())).map_err(io)?;
         builder.write(scratch.path(), 0o444).map_err(git("write a pack"))?;
         publish(scratch.path(), &self.folder).map_err(io)?;
         Ok(ids.len() + more)
@@ -87,8 +88,8 @@ fn publish(scratch: &Path, folder: &Path) -> io::Result<()> {
             if path.extension().is_some_and(|found| found == extension)
                 && let Some(name) = path.file_name()
             {
-                File::open(&path)?.sync_all()?;
-                fs::rename(&path, folder.join(name))?;
+                durable::flush_path(&path)?;
+                durable::rename(&path, &folder.join(name))?;
             }
         }
     }

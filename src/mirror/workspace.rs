@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::SyncError;
 use crate::base::LockedFile;
-use crate::base::durable::replace_file;
+use crate::base::durable::{self, replace_file};
 use crate::convert::authors::recorded as authors;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{IN_REPOSITORY, Record};
@@ -146,7 +146,7 @@ pub(super) fn copy_beside(map: &Path) -> PathBuf {
 /// Makes `folder` and takes the lock in it, which ends with the process at the latest.
 fn lock(folder: &Path) -> Result<LockedFile, SyncError> {
     let error = |source| SyncError::Folder { path: folder.to_owned(), source };
-    fs::create_dir_all(folder).map_err(error)?;
+    durable::create_folders(folder).map_err(error)?;
     let path = folder.join("lock");
     let file =
         File::options().create(true).truncate(false).write(true).open(&path).map_err(error)?;

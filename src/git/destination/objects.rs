@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorClass, Oid};
 
 use super::{PublishError, RefUpdate};
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 use crate::base::sha1::Sha1;
 use crate::base::{Interrupt, Progress};
 use crate::git::ObjectId;
@@ -126,6 +126,7 @@ impl Transfer<'_> {
         inserted.map_err(|error| self.unreadable(error))?;
         let folder = self.pack_folder()?;
         // Flushed to disk: both repositories are open with that setting.
+        durable::step(Step::Write(&folder)).map_err(|error| self.cannot_write(error))?;
         let written = builder.write(&folder, 0);
         self.interrupt.check()?;
         written.map_err(|error| self.cannot_write(io_error(&error)))?;
@@ -214,8 +215,8 @@ impl Transfer<'_> {
         let to = folder.join(from.file_name().unwrap_or_default());
         file.as_file()
             .set_permissions(fs::Permissions::from_mode(READ_ONLY))
-            .and_then(|()| file.as_file().sync_all())
-            .and_then(|()| Ok(file.persist(to)?))
+            .and_then(|()| durable::flush(file.as_file(), file.path()))
+            .and_then(|()| durable::persist(file, &to))
             .map_err(cannot_write)?;
         Ok(())
     }
@@ -232,6 +233,8 @@ impl Transfer<'_> {
             }
             let object =
                 ours.read(id.into()).map_err(|error| self.source.object_error(id, error))?;
+            durable::step(Step::Write(self.target.path()))
+                .map_err(|error| self.cannot_write(error))?;
             theirs
                 .write(object.kind(), object.data())
                 .map_err(|error| self.cannot_write(io_error(&error)))?;
@@ -261,7 +264,7 @@ impl Transfer<'_> {
     /// Where the target keeps packs.
     fn pack_folder(&self) -> Result<PathBuf, PublishError> {
         let folder = self.target.commondir().join("objects/pack");
-        fs::create_dir_all(&folder).map_err(|error| self.cannot_write(error))?;
+        durable::create_folders(&folder).map_err(|error| self.cannot_write(error))?;
         Ok(folder)
     }
 

@@ -12,7 +12,7 @@ use super::check::is_whole;
 use super::idx::Packed;
 use super::reader::index;
 use super::writer::Output;
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, sync_folder};
 use crate::git::sink::SinkError;
 
 /// Fewer packs than this are left as they are.
@@ -96,8 +96,8 @@ fn merge(folder: &Path, packs: &[Small]) -> io::Result<()> {
     let saved = output.save(folder)?;
     // The index first: an index without its pack is an error to readers.
     for small in packs.iter().filter(|small| small.pack != saved) {
-        fs::remove_file(&small.index)?;
-        fs::remove_file(&small.pack)?;
+        durable::remove_file(&small.index)?;
+        durable::remove_file(&small.pack)?;
     }
     sync_folder(folder)
 }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::delta;
 use super::idx::{self, Packed};
 use crate::base::compress::{Deflater, crc32};
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 use crate::base::sha1::Sha1;
 use crate::git::repository::KnownObjects;
 use crate::git::sink::{NewObject, ObjectSink, ObjectWriter, SinkError};
@@ -136,6 +136,7 @@ impl Output {
         entries: &[u8],
         objects: impl Iterator<Item = Packed>,
     ) -> io::Result<()> {
+        durable::step(Step::Write(self.file.path()))?;
         self.file.write_all(entries)?;
         let start = self.length;
         self.length += entries.len() as u64;
@@ -148,16 +149,16 @@ impl Output {
         self.objects.sort_unstable();
         let count = u32::try_from(self.objects.len()).map_err(io::Error::other)?;
         let checksum = self.complete(count)?;
-        self.file.as_file().sync_all()?;
+        durable::flush(self.file.as_file(), self.file.path())?;
         let mut index = tempfile::Builder::new().prefix("tmp_idx_").tempfile_in(folder)?;
         index.write_all(&idx::encode(&self.objects, checksum))?;
-        index.as_file().sync_all()?;
+        durable::flush(index.as_file(), index.path())?;
         let name = format!("pack-{}", crate::base::hex::encode(&checksum));
         // Readers look for indexes, so the pack must be there first.
         let pack = folder.join(format!("{name}.pack"));
         for (file, path) in [(self.file, pack.clone()), (index, pack.with_extension("idx"))] {
             read_only(file.as_file())?;
-            file.persist(path)?;
+            durable::persist(file, &path)?;
         }
         sync_folder(folder)?;
         Ok(pack)

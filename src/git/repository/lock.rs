@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::packed_refs::io_error;
 use super::refs::UpdateRefsError;
+use crate::base::durable::{self, Step};
 
 /// What our lock holds, so that we know it again. No other Git program writes this into one.
 const MARK: &[u8] = b"# locked by synchroniser\n";
@@ -32,6 +33,7 @@ impl Lock {
         file.write_all(MARK).map_err(error)?;
         file.as_file().lock().map_err(error)?;
         for attempt in 0..2 {
+            durable::step(Step::Rename(file.path(), &path)).map_err(error)?;
             match file.persist_noclobber(&path) {
                 Ok(file) => return Ok(Self { _file: file, path }),
                 Err(failed) if failed.error.kind() != io::ErrorKind::AlreadyExists => {
@@ -50,7 +52,7 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         // One that cannot be removed is recognised as abandoned by the next run.
-        let _ = fs::remove_file(&self.path);
+        let _ = durable::remove_file(&self.path);
     }
 }
 
@@ -66,7 +68,7 @@ fn remove_abandoned(lock: &Path) -> io::Result<bool> {
     if fs::metadata(lock)?.ino() != file.metadata()?.ino() {
         return Ok(false);
     }
-    fs::remove_file(lock)?;
+    durable::remove_file(lock)?;
     Ok(true)
 }
 

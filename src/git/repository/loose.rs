@@ -12,7 +12,7 @@ use git2::{ErrorCode, ReferenceType, Signature};
 use super::lock::Lock;
 use super::packed_refs::io_error;
 use super::refs::UpdateRefsError;
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 use crate::git::ObjectId;
 use crate::git::reference::is_valid_ref_name;
 
@@ -42,7 +42,7 @@ pub(in crate::git) fn move_reference(
     let folder = repository.commondir();
     let path = folder.join(name);
     let parent = path.parent().unwrap_or(folder);
-    fs::create_dir_all(parent).map_err(|source| io_error(parent, source))?;
+    durable::create_folders(parent).map_err(|source| io_error(parent, source))?;
     let _lock = Lock::take(folder, name)?;
     match repository.find_reference(name) {
         Ok(found) if found.kind() == Some(ReferenceType::Symbolic) => return Ok(Moved::Alias),
@@ -80,11 +80,12 @@ fn check_name(name: &str) -> Result<(), UpdateRefsError> {
 /// Replaces the file at `path` below `folder`, durably. What is half-written stands in `folder`
 /// itself: below `refs` Git would take it for a reference.
 fn replace(folder: &Path, path: &Path, text: &str) -> io::Result<()> {
+    durable::step(Step::Write(path))?;
     let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
+    durable::flush(file.as_file(), file.path())?;
     remove_empty(path)?;
-    file.persist(path)?;
+    durable::persist(file, path)?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -101,7 +102,7 @@ fn remove_empty(path: &Path) -> io::Result<()> {
         folders.extend(entries.collect::<io::Result<Vec<_>>>()?);
         next += 1;
     }
-    folders.iter().rev().try_for_each(fs::remove_dir)
+    folders.iter().rev().try_for_each(|folder| durable::remove_folder(folder))
 }
 
 /// Notes the move where the repository keeps a log of such: it helps people and nothing of ours, so

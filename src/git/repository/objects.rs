@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use git2::OdbLookupFlags;
 
 use super::{BareRepository, RepositoryError, kind_of};
-use crate::base::Limits;
+use crate::base::{Limits, durable};
 use crate::git::pack::{Pack, PackError, indexes};
 use crate::git::{ObjectId, ObjectKind};
 
@@ -50,11 +50,9 @@ impl BareRepository {
 
     /// Removes the pack with this index, which nothing in use refers to.
     pub fn remove_pack(&self, index: &Path) -> Result<(), RepositoryError> {
-        let remove = |path: PathBuf| match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(RepositoryError::Stale { path, source: error })
-            }
-            _ => Ok(()),
+        let remove = |path: PathBuf| match durable::remove_if_there(&path) {
+            Ok(_) => Ok(()),
+            Err(source) => Err(RepositoryError::Stale { path, source }),
         };
         // The index first: readers look for that.
         remove(index.to_owned())?;

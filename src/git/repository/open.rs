@@ -1,14 +1,14 @@
 //! Opening and making repositories, and cleaning up after a kill.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use git2::{ConfigLevel, ErrorCode, RepositoryInitOptions, RepositoryOpenFlags};
 
 use super::RepositoryError;
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 use crate::git::init;
 
 /// What holds for every repository that we open, whatever its own configuration says: what libgit2
@@ -77,15 +77,17 @@ pub(super) fn create(path: &Path, main_branch: &str) -> io::Result<()> {
     let mut options = RepositoryInitOptions::new();
     options.bare(true).no_reinit(true).mkpath(true).external_template(false);
     options.initial_head(main_branch);
+    durable::step(Step::Write(path))?;
     git2::Repository::init_opts(path, &options).map_err(io::Error::other)?;
-    fs::create_dir_all(path.join("objects/pack"))?;
+    durable::create_folders(&path.join("objects/pack"))?;
     // libgit2 leaves a sample in it; nothing of ours runs hooks, and nobody shall wonder.
     let hooks = path.join("hooks");
     if hooks.exists() {
+        durable::step(Step::Remove(&hooks))?;
         fs::remove_dir_all(hooks)?;
     }
     for file in ["config", "HEAD"] {
-        File::open(path.join(file))?.sync_all()?;
+        durable::flush_path(&path.join(file))?;
     }
     for folder in ["objects/pack", "objects", "refs/heads", "refs/tags", "refs", ""] {
         let folder = path.join(folder);
@@ -129,7 +131,7 @@ fn clear_folder(
     for entry in entries(folder)? {
         let is_file = entry.file_type().is_ok_and(|kind| !kind.is_dir());
         if is_file && is_stale(entry.file_name().as_encoded_bytes()) {
-            fs::remove_file(entry.path()).map_err(|error| (entry.path(), error))?;
+            durable::remove_file(&entry.path()).map_err(|error| (entry.path(), error))?;
             cleared += 1;
         }
     }

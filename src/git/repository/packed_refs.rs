@@ -10,7 +10,7 @@ use git2::{ObjectType, Oid};
 
 use super::lock::Lock;
 use super::refs::UpdateRefsError;
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 use crate::git::ObjectId;
 use crate::git::reference::is_valid_ref_name;
 
@@ -111,10 +111,11 @@ impl<'a> PackedRefs<'a> {
     fn replace(&self) -> io::Result<()> {
         // Only who holds the lock writes here, so what a killed run left may be overwritten.
         let new = self.folder.join("packed-refs.synchroniser");
+        durable::step(Step::Write(&new))?;
         let mut file = File::create(&new)?;
         file.write_all(&format(&self.after))?;
-        file.sync_all()?;
-        fs::rename(&new, self.path())?;
+        durable::flush(&file, &new)?;
+        durable::rename(&new, &self.path())?;
         sync_folder(self.folder)
     }
 

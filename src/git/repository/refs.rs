@@ -14,7 +14,7 @@ use bstr::{BString, ByteSlice as _};
 use super::loose::point_head;
 use super::packed_refs::{PackedRefs, io_error};
 use super::{BareRepository, RepositoryError};
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, sync_folder};
 use crate::base::{Fault, HasFault, fault};
 use crate::git::ObjectId;
 use crate::git::reference::is_valid_ref_name;
@@ -183,11 +183,11 @@ impl BareRepository {
     /// Removes the loose reference `name`, and the folders that are empty without it.
     fn remove_loose(&self, name: &str) -> Result<(), UpdateRefsError> {
         let path = self.path().join(name);
-        fs::remove_file(&path).map_err(|source| io_error(&path, source))?;
+        durable::remove_file(&path).map_err(|source| io_error(&path, source))?;
         // `refs/heads` and its like stay, empty or not.
         let removable = name.split('/').count().saturating_sub(3);
         let folders = path.ancestors().skip(1).take(removable);
-        let emptied = folders.take_while(|folder| fs::remove_dir(folder).is_ok()).count();
+        let emptied = folders.take_while(|folder| durable::remove_folder(folder).is_ok()).count();
         let deepest_left = path.ancestors().nth(1 + emptied);
         deepest_left
             .map_or(Ok(()), |folder| sync_folder(folder).map_err(|source| io_error(folder, source)))

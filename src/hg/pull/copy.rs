@@ -1,13 +1,11 @@
 //! A copy of a repository on this machine: a plain Mercurial repository without a working copy, and
 //! beside it what its source said last.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::PullError;
 use crate::base::Limits;
-use crate::base::durable::replace_file;
+use crate::base::durable::{self, replace_file};
 use crate::hg::revlog::Revlog;
 use crate::hg::store::files::lines;
 use crate::hg::store::{Layout, read_bounded};
@@ -53,10 +51,8 @@ impl Copy {
     pub(super) fn set_heads(&self, heads: Option<&[Node]>) -> Result<(), PullError> {
         let path = self.file(HEADS);
         let Some(heads) = heads else {
-            return match fs::remove_file(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                removed => removed.map_err(|source| PullError::Folder { path, source }),
-            };
+            let removed = durable::remove_if_there(&path).map(drop);
+            return removed.map_err(|source| PullError::Folder { path, source });
         };
         if self.heads().ok().flatten().as_deref() == Some(heads) {
             return Ok(());

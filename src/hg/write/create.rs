@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::error::WriteError;
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 
 /// What a new repository is like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Making {
         }
         let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
         let parent = parent.unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(WriteError::io(parent))?;
+        durable::create_folders(parent).map_err(WriteError::io(parent))?;
         let beside = tempfile::Builder::new().prefix(".new-").tempdir_in(parent);
         let making =
             Self { root: root.to_owned(), beside: beside.map_err(WriteError::io(parent))? };
@@ -65,7 +65,7 @@ impl Making {
     fn fill(&self, requirements: &[String]) -> io::Result<()> {
         let dot_hg = self.dot_hg();
         for folder in ["store", "cache", "wcache"] {
-            fs::create_dir_all(dot_hg.join(folder))?;
+            durable::create_folders(&dot_hg.join(folder))?;
         }
         let lines = |names: &[String]| -> Vec<u8> {
             names.iter().flat_map(|name| [name.as_bytes(), b"\n"].concat()).collect()
@@ -75,9 +75,11 @@ impl Making {
             ("requires", b"share-safe\n".to_vec()),
             ("store/requires", lines(requirements)),
         ] {
-            let mut file = File::create(dot_hg.join(name))?;
+            let path = dot_hg.join(name);
+            durable::step(Step::Write(&path))?;
+            let mut file = File::create(&path)?;
             file.write_all(&text)?;
-            file.sync_all()?;
+            durable::flush(&file, &path)?;
         }
         for folder in ["store", ""] {
             sync_folder(&dot_hg.join(folder))?;
@@ -102,7 +104,7 @@ impl Making {
         let beside = self.beside.path();
         let moved = rights
             .and_then(|rights| fs::set_permissions(beside, rights))
-            .and_then(|()| fs::rename(beside, root));
+            .and_then(|()| durable::rename(beside, root));
         moved.map_err(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory => {
                 WriteError::Exists { path: root.clone() }

@@ -7,34 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::error::WriteError;
-
-#[cfg(test)]
-thread_local! {
-    /// What a test does at each moment at which the process could be killed.
-    pub(super) static AT_POINT: std::cell::RefCell<Option<Box<dyn FnMut()>>> = const { std::cell::RefCell::new(None) };
-}
-
-/// A moment at which what is on disk differs from what was there before.
-pub(super) fn point() {
-    #[cfg(test)]
-    AT_POINT.with_borrow_mut(|at_point| {
-        if let Some(at_point) = at_point {
-            at_point();
-        }
-    });
-}
+use crate::base::durable::{self, Step};
 
 /// Removes the file at `path`, if it is there.
 pub(super) fn remove(path: &Path) -> Result<(), WriteError> {
-    point();
-    match fs::remove_file(path) {
-        Err(error)
-            if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-        {
-            Err(WriteError::io(path)(error))
-        }
-        _ => Ok(()),
-    }
+    durable::remove_if_there(path).map(drop).map_err(WriteError::io(path))
 }
 
 /// Where the file that will be at `path` is made.
@@ -49,6 +26,7 @@ pub(super) fn beside(path: &Path) -> PathBuf {
 /// there; that it is there, only once its folder is made durable.
 pub(super) fn replace(path: &Path, contents: &[&[u8]]) -> io::Result<()> {
     let beside = beside(path);
+    durable::step(Step::Write(&beside))?;
     let made = File::create(&beside).and_then(|mut file| {
         for part in contents {
             file.write_all(part)?;
@@ -56,9 +34,8 @@ pub(super) fn replace(path: &Path, contents: &[&[u8]]) -> io::Result<()> {
         if let Ok(old) = fs::metadata(path) {
             file.set_permissions(old.permissions())?;
         }
-        file.sync_all()?;
-        point();
-        fs::rename(&beside, path)
+        durable::flush(&file, &beside)?;
+        durable::rename(&beside, path)
     });
     made.inspect_err(|_| drop(fs::remove_file(&beside)))
 }
@@ -72,7 +49,7 @@ pub(super) fn sync_all<'p>(paths: impl Iterator<Item = &'p PathBuf>) -> Result<(
     let next = AtomicUsize::new(0);
     let work = || -> Result<(), WriteError> {
         while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-            File::open(path).and_then(|file| file.sync_all()).map_err(WriteError::io(path))?;
+            durable::flush_path(path).map_err(WriteError::io(path))?;
         }
         Ok(())
     };

@@ -16,7 +16,7 @@ use bstr::ByteSlice;
 
 use super::error::WriteError;
 use super::files;
-use crate::base::durable::sync_folder;
+use crate::base::durable::{self, Step, sync_folder};
 use crate::hg::store::Layout;
 use crate::hg::store::files::read_bounded;
 
@@ -83,16 +83,16 @@ impl Journal {
         }
         let create = |name: &str, text: &[u8]| {
             let path = store.join(name);
-            let made = File::create(&path).and_then(|mut file| {
+            let made = durable::step(Step::Write(&path)).and_then(|()| {
+                let mut file = File::create(&path)?;
                 file.write_all(text)?;
-                file.sync_all()?;
+                durable::flush(&file, &path)?;
                 Ok(file)
             });
             made.map_err(WriteError::io(&path))
         };
         // Without the journal the other one says nothing.
         let backups = create(BACKUPS, VERSION)?;
-        files::point();
         let file = create(JOURNAL, b"")?;
         sync_folder(&store).map_err(WriteError::io(&store))?;
         Ok(Self { layout: layout.clone(), file, backups, copies: 0 })
@@ -111,10 +111,8 @@ impl Journal {
         if text.is_empty() {
             return Ok(());
         }
-        files::point();
         let path = self.layout.store_dir().join(JOURNAL);
-        let written = self.file.write_all(&text).and_then(|()| self.file.sync_data());
-        written.map_err(WriteError::io(&path))
+        append(&mut self.file, &path, &text).map_err(WriteError::io(&path))
     }
 
     /// Keeps the file called `name`, which is about to be replaced, durably. Of one that is not there
@@ -137,11 +135,9 @@ impl Journal {
             sync_folder(parent).map_err(WriteError::io(parent))?;
             self.copies = self.copies.saturating_add(1);
         }
-        files::point();
         let line = [folder.name(), b"\0", name, b"\0", &copy, b"\0", b"0\n"].concat();
         let list = self.layout.store_dir().join(BACKUPS);
-        let written = self.backups.write_all(&line).and_then(|()| self.backups.sync_data());
-        written.map_err(WriteError::io(&list))
+        append(&mut self.backups, &list, &line).map_err(WriteError::io(&list))
     }
 
     /// Ends the transaction: what was written stays.
@@ -154,8 +150,16 @@ impl Journal {
     }
 }
 
+/// Adds `text` to the file at `path`, durably.
+fn append(file: &mut File, path: &Path, text: &[u8]) -> io::Result<()> {
+    durable::step(Step::Write(path))?;
+    file.write_all(text)?;
+    durable::flush_data(file, path)
+}
+
 /// Copies the first `size` bytes of a file, or all of it.
 fn copy_file(from: &Path, to: &Path, size: Option<u64>) -> io::Result<()> {
+    durable::step(Step::Write(to))?;
     // A file that is replaced is never written to again, so that one with two names will do.
     if size.is_none() && fs::hard_link(from, to).is_ok() {
         return Ok(());
@@ -163,7 +167,7 @@ fn copy_file(from: &Path, to: &Path, size: Option<u64>) -> io::Result<()> {
     fs::copy(from, to)?;
     let copy = File::options().write(true).open(to)?;
     copy.set_len(size.map_or_else(|| copy.metadata().map(|data| data.len()), Ok)?)?;
-    copy.sync_all()
+    durable::flush(&copy, to)
 }
 
 /// Removes the journal, which is what ends a transaction, and then what belongs to it.
@@ -194,7 +198,6 @@ pub(super) fn roll_back(layout: &Layout, limit: u64) -> Result<bool, WriteError>
     else {
         return Ok(false);
     };
-    files::point();
     let backups = Backup::parse_all(&list, layout).map_err(wrong)?;
     let Some(text) = text else {
         // It was ended, but for what is of no use any more.
@@ -242,10 +245,10 @@ fn cut(path: &Path, size: u64) -> Result<bool, WriteError> {
     }
     let cut = File::options().write(true).open(path).and_then(|file| {
         let now = file.metadata()?.len();
-        files::point();
         if now > size {
+            durable::step(Step::Write(path))?;
             file.set_len(size)?;
-            file.sync_all()?;
+            durable::flush(&file, path)?;
         }
         Ok(now >= size)
     });

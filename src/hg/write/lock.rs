@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use super::error::WriteError;
 use super::files;
 use crate::base::LockedFile;
+use crate::base::durable::{self, Step};
 
 /// How often somebody may be faster.
 const TRIES: usize = 5;
@@ -79,12 +80,13 @@ fn locked(root: &Path, holder: &Holder) -> WriteError {
 impl Drop for Lock {
     fn drop(&mut self) {
         // A lock that cannot be removed is that of a dead process soon.
-        drop(fs::remove_file(&self.path));
+        drop(durable::remove_file(&self.path));
     }
 }
 
 /// Makes the lock at `path`, or says who holds it.
 fn make(path: &Path) -> Result<Option<Holder>, WriteError> {
+    durable::step(Step::Write(path)).map_err(WriteError::io(path))?;
     match symlink(OsStr::from_bytes(&Holder::this().0), path) {
         Ok(()) => Ok(None),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Holder::of(path).map(Some),

@@ -5,7 +5,7 @@
 //! server sends can be made of them.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use super::checker::{Job, Newest};
 use super::create::{LAYOUT, Making};
 use super::error::{RevisionsError, WriteError};
 use super::files;
+use crate::base::durable::{self, Step};
 use crate::base::{Interrupt, Limits, Progress};
 use crate::hg::bundle::Area;
 use crate::hg::revlog::{Problem, Revlog, RevlogFiles};
@@ -116,6 +117,7 @@ impl StreamedStore {
         }
         let path = self.store.path_of(name).ok_or_else(refused)?;
         self.make_folder(path.parent().unwrap_or(&path))?;
+        durable::step(Step::Write(&path)).map_err(WriteError::io(&path))?;
         let mut file = match File::create_new(&path) {
             // Two names are that of one file.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(refused()),
@@ -144,7 +146,7 @@ impl StreamedStore {
 
     fn make_folder(&mut self, folder: &Path) -> Result<(), WriteError> {
         if !self.folders.contains(folder) {
-            fs::create_dir_all(folder).map_err(WriteError::io(folder))?;
+            durable::create_folders(folder).map_err(WriteError::io(folder))?;
             let store = self.store.layout.store_dir();
             let above = folder.ancestors().take_while(|folder| *folder != store);
             self.folders.extend(above.map(Path::to_owned));
@@ -280,6 +282,8 @@ impl CheckedStore {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use std::collections::BTreeMap;
 
     use bstr::ByteSlice;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use super::files::AT_POINT;
 use super::testing::{Made, add, copy, count, files, hg, history, new_repository, open};
 use super::*;
+use crate::base::durable::{Step, observe};
 use crate::base::{Fault, HasFault, NoProgress, RepoPathBuf};
 use crate::hg::bundle::{DeltaRevision, Group};
 use crate::hg::revlog::{Delta, Flags};
@@ -40,20 +41,25 @@ fn all_at_once_is_bit_by_bit() {
     assert_eq!(files(&root), all);
 }
 
-/// What is on disk at every moment of `work` on a copy of `root`, called by numbers in `to`.
+/// What is on disk before every step of `work` on a copy of `root`, called by numbers in `to`.
 fn moments(root: &Path, to: &Path, work: impl FnOnce(&Path)) -> usize {
     let live = to.join("live");
     copy(root, &live);
-    let number = std::rc::Rc::new(std::cell::Cell::new(0));
+    let number = Arc::new(Mutex::new(0));
     let (from, folder, counter) = (live.clone(), to.to_owned(), number.clone());
-    let at_point = move || {
-        counter.set(counter.get() + 1);
-        copy(&from, &folder.join(counter.get().to_string()));
+    let before = move |step: &Step<'_>| {
+        // That something is durable changes nothing which a kill leaves.
+        if !matches!(step, Step::Flush(_)) {
+            let mut count = counter.lock().unwrap();
+            *count += 1;
+            copy(&from, &folder.join(count.to_string()));
+        }
+        Ok(())
     };
-    AT_POINT.set(Some(Box::new(at_point)));
+    let observation = observe(&live, Arc::new(before));
     work(&live);
-    AT_POINT.set(None);
-    number.get()
+    drop(observation);
+    *number.lock().unwrap()
 }
 
 fn set_all(writer: &mut Writer, tip: Node) {

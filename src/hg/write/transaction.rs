@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::error::WriteError;
 use super::files;
 use super::journal::{Folder, Journal};
+use crate::base::durable::{self, Step};
 use crate::hg::store::Layout;
 
 /// Appends are kept up to so many bytes, so that the journal is made durable once for many of them.
@@ -100,13 +101,13 @@ impl Transaction {
         let file = match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = append.path.parent().unwrap_or(&self.store);
-                fs::create_dir_all(folder)?;
+                durable::create_folders(folder)?;
                 open()?
             }
             other => other?,
         };
         // What lies behind the last revision is what a dead writer left.
-        files::point();
+        durable::step(Step::Write(&append.path))?;
         file.set_len(append.at)?;
         file.write_all_at(&append.bytes, append.at)?;
         self.dirty.insert(append.path.clone());
@@ -145,7 +146,6 @@ impl Transaction {
     /// Makes all that was written durable.
     pub(super) fn sync(&mut self) -> Result<(), WriteError> {
         self.flush()?;
-        files::point();
         files::sync_all(std::mem::take(&mut self.dirty).iter())
     }
 
