@@ -6,6 +6,7 @@ pub(crate) mod converted;
 pub(crate) mod corpus;
 pub(crate) mod env;
 pub(crate) mod fixture;
+pub(crate) mod generator;
 pub(crate) mod git;
 pub(crate) mod hg;
 pub(crate) mod hg_server;
