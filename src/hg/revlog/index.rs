@@ -63,6 +63,16 @@ impl Flags {
     }
 }
 
+/// What the chunk of a revision is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// The text itself.
+    Full,
+    /// A delta against the text of an earlier revision, or against the null revision, whose text is
+    /// empty.
+    Delta(Option<Rev>),
+}
+
 /// One index entry whose fields were checked against the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -72,8 +82,8 @@ pub struct Entry {
     pub stored_length: u32,
     /// The full text's length in bytes, where the index records it.
     pub text_length: Option<u32>,
-    /// What the chunk is a delta against; `None` if it is a full text.
-    pub delta_base: Option<Rev>,
+    /// What the chunk is.
+    pub storage: Storage,
     /// The changelog revision that introduced this one, as recorded; not checked.
     pub link: i32,
     /// The two parent slots.
@@ -241,7 +251,7 @@ impl Index {
             offset,
             stored_length: unsigned("stored length", stored)?,
             text_length: Some(unsigned("text length", text)?),
-            delta_base: self.delta_base(rev, base)?,
+            storage: self.storage(rev, base)?,
             link,
             parents: [earlier("first parent", rev, p1)?, earlier("second parent", rev, p2)?],
             flags: Flags::new(flags, self.features),
@@ -265,7 +275,7 @@ impl Index {
             offset: u64::from(offset),
             stored_length,
             text_length: None,
-            delta_base: self.delta_base(rev, base)?,
+            storage: self.storage(rev, base)?,
             link,
             parents,
             flags: Flags::default(),
@@ -273,20 +283,16 @@ impl Index {
         })
     }
 
-    /// What the chunk of `rev` is a delta against, from the recorded base: with generaldelta the
-    /// base itself, before that the previous revision, unless the base is the revision itself.
-    fn delta_base(&self, rev: Rev, base: i32) -> Result<Option<Rev>, Problem> {
+    /// What the chunk of `rev` is, from the recorded base: a full text if that is the revision itself,
+    /// and otherwise a delta: with generaldelta against the base, before that always against the
+    /// revision before. Either may be the null revision, as Mercurial reads it.
+    fn storage(&self, rev: Rev, base: i32) -> Result<Storage, Problem> {
         if i64::from(base) == i64::from(rev.number()) {
-            return Ok(None);
+            return Ok(Storage::Full);
         }
         let base = earlier("delta base", rev, base)?;
-        if self.features & GENERALDELTA != 0 {
-            return Ok(base);
-        }
-        match rev.number().checked_sub(1) {
-            Some(previous) if base.is_some() => Ok(Some(Rev::new(previous))),
-            _ => Err(Problem::Field { field: "delta base", value: -1 }),
-        }
+        let previous = rev.number().checked_sub(1).map(Rev::new);
+        Ok(Storage::Delta(if self.features & GENERALDELTA != 0 { base } else { previous }))
     }
 }
 

@@ -25,7 +25,7 @@ use nodes::NodeTable;
 
 pub use delta::{Delta, Fragment};
 pub use error::{Problem, RevlogError};
-pub use index::{Entry, Flags};
+pub use index::{Entry, Flags, Storage};
 pub use reader::{RevlogReader, Text, check_digest, check_node, check_nodes};
 pub(in crate::hg) use shape::{Parts, Shape};
 pub(in crate::hg) use text_cache::TextCache;

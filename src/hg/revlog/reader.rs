@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use super::data::Window;
 use super::text_cache::TextCache;
-use super::{Delta, Entry, Problem, Revlog, RevlogError, chunk};
+use super::{Delta, Entry, Problem, Revlog, RevlogError, Storage, chunk};
 use crate::base::compress::Decompressor;
 use crate::base::sha1::{self, Digest, Message};
 use crate::hg::{Node, Rev};
 
 /// A full text, shared with the reader's cache.
 pub type Text = Arc<Vec<u8>>;
+
+/// A revision that is stored as a delta, and what that is against.
+type Link = (Rev, Option<Rev>);
 
 /// Reads full texts of one revlog and keeps the latest as delta bases. Reading in revision order
 /// makes each text one delta away from one that was just made.
@@ -69,8 +72,8 @@ impl<'r> RevlogReader<'r> {
         self.text_and_delta(rev).map(|(text, _)| text)
     }
 
-    /// The text of `rev`, not yet checked, and the delta that made it, where it is stored as one.
-    /// The delta comes with its base revision, whose text the cache still holds.
+    /// The text of `rev`, not yet checked, and the delta that made it, where it is stored as one that
+    /// builds on another revision. The delta comes with that one, whose text the cache still holds.
     pub fn text_and_delta(
         &mut self,
         rev: Rev,
@@ -93,14 +96,15 @@ impl<'r> RevlogReader<'r> {
                 return Err(self.revlog.error(rev, problem));
             }
             let entry = self.revlog.entry(at).inspect_err(|_| self.blame(at, &links))?;
-            match entry.delta_base {
-                None => match self.full_text(at) {
+            match entry.storage {
+                Storage::Full => match self.full_text(at) {
                     Ok(text) => break text,
                     Err(error) => return Err(self.give_up(at, &links, error)),
                 },
-                // A base is always an earlier revision, so this ends.
-                Some(base) => {
+                Storage::Delta(base) => {
                     links.push((at, base));
+                    // A base is always an earlier revision, so this ends.
+                    let Some(base) = base else { break Text::default() };
                     at = base;
                 }
             }
@@ -108,7 +112,7 @@ impl<'r> RevlogReader<'r> {
         let mut last = None;
         while let Some((at, base)) = links.pop() {
             match self.apply_delta(at, &text) {
-                Ok((next, delta)) => (text, last) = (next, Some((base, delta))),
+                Ok((next, delta)) => (text, last) = (next, base.map(|base| (base, delta))),
                 Err(error) => return Err(self.give_up(at, &links, error)),
             }
         }
@@ -127,14 +131,14 @@ impl<'r> RevlogReader<'r> {
 
     /// Remembers that `culprit`, and what is made from it by `links`, cannot be made. What the
     /// operating system says is no trait of a revision and may be otherwise the next time.
-    fn give_up(&mut self, culprit: Rev, links: &[(Rev, Rev)], error: RevlogError) -> RevlogError {
+    fn give_up(&mut self, culprit: Rev, links: &[Link], error: RevlogError) -> RevlogError {
         if matches!(error, RevlogError::Revision { .. }) {
             self.blame(culprit, links);
         }
         error
     }
 
-    fn blame(&mut self, culprit: Rev, links: &[(Rev, Rev)]) {
+    fn blame(&mut self, culprit: Rev, links: &[Link]) {
         self.broken.insert(culprit, culprit);
         self.broken.extend(links.iter().map(|(rev, _)| (*rev, culprit)));
     }
@@ -202,8 +206,8 @@ impl<'r> RevlogReader<'r> {
         self.check_size(rev, u64::from(entry.stored_length).saturating_sub(1))?;
         let stored = stored(revlog, &mut self.window, rev, entry)?;
         // A full text has its declared size; a delta has no more than we would hold of a text.
-        let limit = match (entry.delta_base, entry.text_length) {
-            (None, Some(size)) => size as usize,
+        let limit = match (entry.storage, entry.text_length) {
+            (Storage::Full, Some(size)) => size as usize,
             _ => revlog.limits.revision_bytes,
         };
         chunk::decode(&mut self.decompressor, stored, limit).map_err(|p| revlog.error(rev, p))

@@ -9,7 +9,7 @@ use super::entry::{Chain, Fresh};
 use super::error::WriteError;
 use crate::base::compress::Decompressor;
 use crate::base::{Limits, ReadAt};
-use crate::hg::revlog::{Delta, Problem, Revlog, RevlogError, Text, TextCache, chunk};
+use crate::hg::revlog::{Delta, Problem, Revlog, RevlogError, Storage, Text, TextCache, chunk};
 use crate::hg::{Node, Rev};
 
 /// What is known of one revlog.
@@ -104,9 +104,10 @@ impl History {
             }
             let entry = self.old.entry(at)?;
             let stored = entry.stored_length as usize;
-            match entry.delta_base {
-                None => break Chain::new(at, stored),
-                Some(base) => {
+            match entry.storage {
+                // A delta against nothing begins a chain as well.
+                Storage::Full | Storage::Delta(None) => break Chain::new(at, stored),
+                Storage::Delta(Some(base)) => {
                     links.push((at, stored));
                     at = base;
                 }

@@ -6,8 +6,8 @@ use super::{InspectError, Outcome, Shown, damaged, open, revision, show};
 use crate::base::text::printable;
 use crate::cli::args::InspectChainArgs;
 use crate::cli::ui::Ui;
-use crate::hg::revlog::Revlog;
-use crate::hg::{Repository, Rev};
+use crate::hg::revlog::{Revlog, Storage};
+use crate::hg::Repository;
 
 /// What leads to the text of a revision, the full text first.
 #[derive(Debug, Serialize)]
@@ -20,8 +20,8 @@ struct ShownChain {
 struct ShownLink {
     revision: u32,
     node: String,
-    /// The revision that this is a delta against; none for a full text.
-    base: Option<u32>,
+    /// The revision that this is a delta against, -1 for the null revision; none for a full text.
+    base: Option<i64>,
     compression: &'static str,
     /// Bytes as stored.
     stored: u32,
@@ -61,17 +61,21 @@ fn links(
     // A base is an earlier revision, so this ends.
     while let Some(rev) = next {
         let entry = revlog.entry(rev).map_err(&damaged)?;
+        let (base, before) = match entry.storage {
+            Storage::Full => (None, None),
+            Storage::Delta(base) => (Some(base.map_or(-1, |base| base.number().into())), base),
+        };
         links.push(ShownLink {
             revision: rev.number(),
             node: entry.node.to_string(),
-            base: entry.delta_base.map(Rev::number),
+            base,
             compression: reader.compression(rev).map_err(&damaged)?,
             stored: entry.stored_length,
             text: entry.text_length,
             flags: entry.flags.0,
             link: entry.link,
         });
-        next = entry.delta_base;
+        next = before;
     }
     links.reverse();
     Ok(links)
@@ -82,6 +86,7 @@ impl Shown for ShownChain {
         let mut lines = vec![format!("{}: {} links", self.revlog, self.links.len())];
         lines.extend(self.links.iter().map(|link| {
             let kind = match link.base {
+                Some(-1) => "delta against the null revision".to_owned(),
                 Some(base) => format!("delta against {base}"),
                 None => "full text".to_owned(),
             };
