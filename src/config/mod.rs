@@ -63,6 +63,6 @@ impl Config {
 
     /// The mirror called `name`.
     pub fn mirror(&self, name: &str) -> Option<&MirrorConfig> {
-        self.mirrors.iter().find(|mirror| mirror.options.name == name)
+        self.mirrors.iter().find(|mirror| mirror.mirror.name == name)
     }
 }

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::mirror::MirrorOptions;
+use crate::mirror::Mirror;
 
 /// What the daemon needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Default for DaemonOptions {
 #[derive(Clone, Debug)]
 pub struct MirrorConfig {
     /// What a sync of it needs.
-    pub options: MirrorOptions,
+    pub mirror: Mirror,
     /// Which hooks ask for it.
     pub selector: Selector,
 }

@@ -19,7 +19,7 @@ use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::IdentityChoice;
 use crate::git::url::TargetUrl;
 use crate::hg::ServedPhases;
-use crate::mirror::{ConvertOptions, MirrorOptions};
+use crate::mirror::{CacheLocation, ConvertOptions, Mirror};
 
 /// Where caches go unless the file says so.
 const CACHE: &str = "/var/cache/synchroniser";
@@ -208,7 +208,7 @@ fn mirror(
     }
     // All are looked at before the first that is missing ends it.
     let source = source(section, folders, problems);
-    let convert = ConvertOptions {
+    let options = ConvertOptions {
         identity: identity(section, problems),
         adopt: adopt(section, problems),
         authors: authors(section, folders, problems).into(),
@@ -221,14 +221,14 @@ fn mirror(
     };
     let target = target(section, folders, problems);
     let selector = selector(section, target.as_ref().map(|target| &target.url), problems);
-    let options = MirrorOptions {
+    let mirror = Mirror {
         name: name.to_owned(),
         source: source?,
-        target: target?,
-        cache: cache.join(name),
-        convert,
+        cache: CacheLocation::Folder(cache.join(name)),
+        target: Some(target?),
+        options,
     };
-    Some(MirrorConfig { options, selector: selector? })
+    Some(MirrorConfig { mirror, selector: selector? })
 }
 
 /// The identity, or the default one where what is written is none.

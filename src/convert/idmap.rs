@@ -18,11 +18,8 @@ use crate::base::{Fault, HasFault};
 use crate::git::ObjectId;
 use crate::hg::Node;
 
-/// Where the map of a bare repository lies that was converted into by itself, below its folder.
-pub const IN_REPOSITORY: &str = "synchroniser/map";
-
 /// The name of the list of adopted changesets, in the folder of the map.
-const GRAFTED: &str = "adopted";
+const ADOPTED: &str = "adopted";
 
 /// Bytes of one record.
 const RECORD: usize = 40;
@@ -71,7 +68,7 @@ impl IdMap {
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(other) => return Err(error(other)),
         };
-        let adopted = read_adopted(&path.with_file_name(GRAFTED))?;
+        let adopted = read_adopted(&path.with_file_name(ADOPTED))?;
         let mut map = Self { path: path.to_owned(), commits: HashMap::new(), adopted, length: 0 };
         map.commits.reserve(bytes.len() / RECORD);
         let mut records: Vec<_> = bytes.chunks_exact(RECORD).map_while(parse).collect();
@@ -86,7 +83,7 @@ impl IdMap {
     /// A map at `path` with these records and no others, on disk before this returns. `adopted` are
     /// the nodes among them whose commits are not as the identity makes them.
     pub fn create(path: &Path, records: &[Record], adopted: &[Node]) -> Result<Self, IdMapError> {
-        let list = path.with_file_name(GRAFTED);
+        let list = path.with_file_name(ADOPTED);
         let write = |path: &Path, bytes: &[u8]| {
             replace_file(path, bytes).map_err(|source| IdMapError {
                 doing: "write",
@@ -204,7 +201,7 @@ mod tests {
         assert_eq!(adopted(), [false, true]);
         IdMap::create(&path, &[record(1), record(2)], &[]).unwrap();
         assert_eq!(adopted(), [false, false]);
-        std::fs::write(folder.path().join(GRAFTED), "0123\n").unwrap();
+        std::fs::write(folder.path().join(ADOPTED), "0123\n").unwrap();
         assert!(IdMap::open(&path, |_| true).is_err());
     }
 

@@ -7,7 +7,7 @@ use warp::http::header::{self, HeaderName, HeaderValue};
 use warp::hyper::ext::ReasonPhrase;
 use warp::reply::Response;
 
-use super::app::{Mirror, SyncJob};
+use super::app::{MirrorKey, SyncJob};
 use super::state;
 use crate::base::Fault;
 use crate::hook::PayloadError;
@@ -65,7 +65,7 @@ impl Answer {
     }
 
     /// To a hook whose job was forgotten before it could be looked at.
-    pub(super) fn forgotten(mirror: &Mirror) -> Self {
+    pub(super) fn forgotten(mirror: &MirrorKey) -> Self {
         let text =
             format!("What became of the sync of {} is not known any more.", mirror.project());
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, text)
@@ -102,7 +102,7 @@ impl Answer {
         answer.detail(format!("state: {}", state::path_of(job.id)))
     }
 
-    fn converted(mirror: &Mirror, report: &SyncReport) -> Self {
+    fn converted(mirror: &MirrorKey, report: &SyncReport) -> Self {
         let text = format!("Converted {} successfully", mirror.project());
         let changed = report.refs.iter().filter(|change| change.old.as_ref() != Some(&change.new));
         let seconds = report.elapsed.as_secs_f64();
@@ -117,7 +117,7 @@ impl Answer {
         }
     }
 
-    fn failed(mirror: &Mirror, failure: &Failure) -> Self {
+    fn failed(mirror: &MirrorKey, failure: &Failure) -> Self {
         let status = status_of(failure.fault);
         let (user, project) = (mirror.user(), mirror.project());
         let answer = if status == StatusCode::BAD_REQUEST {

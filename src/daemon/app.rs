@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::text::{clean, with_causes};
 use crate::base::{HasFault, Interrupt};
 use crate::config::{Config, MirrorConfig};
-use crate::mirror::{MirrorOptions, SyncReport};
+use crate::mirror::{Mirror, SyncReport};
 use crate::queue::{Failure, Job, JobId, JobState, Queue, StartError, Worker};
 
 /// How many syncs that are over can be asked about, for each mirror.
@@ -20,20 +20,19 @@ pub type SyncFailure = Box<dyn HasFault + Send + Sync>;
 
 /// Syncs one mirror, on a thread that may block, and stops at a safe place once the interrupt is
 /// raised. It is never called twice at once for the same mirror.
-pub type Syncer =
-    Arc<dyn Fn(&MirrorOptions, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync>;
+pub type Syncer = Arc<dyn Fn(&Mirror, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync>;
 
 /// A job of the daemon's queue.
-pub(super) type SyncJob = Job<Mirror, Arc<SyncReport>>;
+pub(super) type SyncJob = Job<MirrorKey, Arc<SyncReport>>;
 
 /// A mirror, as the key of the queue: two are the same if their names are.
 #[derive(Clone)]
-pub(super) struct Mirror(Arc<MirrorConfig>);
+pub(super) struct MirrorKey(Arc<MirrorConfig>);
 
-impl Mirror {
+impl MirrorKey {
     /// What the mirror is called.
     pub(super) fn name(&self) -> &str {
-        &self.0.options.name
+        &self.0.mirror.name
     }
 
     /// The user of its selector.
@@ -47,15 +46,15 @@ impl Mirror {
     }
 }
 
-impl PartialEq for Mirror {
+impl PartialEq for MirrorKey {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()
     }
 }
 
-impl Eq for Mirror {}
+impl Eq for MirrorKey {}
 
-impl Hash for Mirror {
+impl Hash for MirrorKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name().hash(state);
     }
@@ -63,8 +62,8 @@ impl Hash for Mirror {
 
 /// What all requests share.
 pub(super) struct App {
-    pub(super) mirrors: Vec<Mirror>,
-    pub(super) queue: Queue<Mirror, Arc<SyncReport>>,
+    pub(super) mirrors: Vec<MirrorKey>,
+    pub(super) queue: Queue<MirrorKey, Arc<SyncReport>>,
     /// How long a hook waits for its sync.
     pub(super) wait: Duration,
     /// The largest body, in bytes.
@@ -82,7 +81,7 @@ impl App {
         let worker = SyncWorker { syncer, over: tell_over };
         Ok(Self {
             queue: Queue::start(config.daemon.workers, HISTORY, worker)?,
-            mirrors: config.mirrors.into_iter().map(|it| Mirror(Arc::new(it))).collect(),
+            mirrors: config.mirrors.into_iter().map(|it| MirrorKey(Arc::new(it))).collect(),
             wait: config.daemon.wait,
             max_body: config.daemon.max_body,
             body_timeout: config.daemon.request_timeout,
@@ -91,7 +90,7 @@ impl App {
     }
 
     /// The mirror that `user` and `project` select.
-    pub(super) fn select(&self, user: &str, project: &str) -> Option<&Mirror> {
+    pub(super) fn select(&self, user: &str, project: &str) -> Option<&MirrorKey> {
         self.mirrors.iter().find(|mirror| mirror.0.selector.matches(user, project))
     }
 
@@ -131,12 +130,12 @@ struct SyncWorker {
     over: watch::Sender<()>,
 }
 
-impl Worker<Mirror, Arc<SyncReport>> for SyncWorker {
+impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
     fn run(&self, job: &SyncJob, interrupt: &Interrupt) -> Result<Arc<SyncReport>, Failure> {
         let span = tracing::info_span!("sync", mirror = job.key.name(), job = %job.id);
         let _entered = span.enter();
         tracing::info!(requests = job.requests, "a sync begins");
-        let report = (self.syncer)(&job.key.0.options, interrupt);
+        let report = (self.syncer)(&job.key.0.mirror, interrupt);
         report.map(Arc::new).map_err(|error| Failure {
             fault: error.fault(),
             message: with_causes(&*error),

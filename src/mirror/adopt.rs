@@ -1,42 +1,23 @@
 //! Where a mirror begins: with nothing, or with commits that somebody has made already.
 
 use std::collections::HashSet;
-use std::path::Path;
 
+use super::cache::LockedCache;
 use super::error::NAMED;
-use super::source::{Readable, read_source};
-use super::update::Run;
-use super::workspace::Workspace;
-use super::{ConvertOptions, MirrorOptions, SyncError};
+use super::source::{LocalSource, read_source};
+use super::update::Sync;
+use super::{ConvertOptions, Mirror, SyncError};
 use crate::base::{Interrupt, Progress};
 use crate::convert::IdMap;
 use crate::convert::adoption::{AdoptionPolicy, ExistingCommit, Resolution, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
 use crate::convert::placeholder::Placeholders;
-use crate::git::destination::Target;
 use crate::git::destination::fetched_name;
 use crate::git::reference::HG_NOTES;
 use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, Reference, destination};
 use crate::hg::Rev;
-use crate::hg::pull::Source;
-
-/// What is taken over.
-#[derive(Clone, Copy, Debug)]
-pub enum Place<'p> {
-    /// The target of a mirror.
-    Mirror(&'p MirrorOptions),
-    /// A bare repository on this machine, which `convert` goes on with.
-    Bare {
-        /// The Mercurial repository.
-        source: &'p Source,
-        /// The bare repository.
-        target: &'p Path,
-        /// How the one becomes the other.
-        options: &'p ConvertOptions,
-    },
-}
 
 /// What was taken over.
 #[derive(Clone, Debug, Default)]
@@ -51,85 +32,67 @@ pub struct Adopted {
     pub notes: Vec<String>,
 }
 
-/// Finds out which commits of a target stand for which changesets, and records it; converts and
-/// publishes nothing. `given` is what another tool remembers: it is checked, and what is not so is
-/// an error. Where something is recorded already, that stays.
+/// Finds out which commits of a mirror's target, or of its cache, stand for which changesets, and
+/// records it; converts and publishes nothing. `given` is what another tool remembers: it is
+/// checked, and what is not so is an error. Where something is recorded already, that stays.
 pub fn adopt(
-    place: Place<'_>,
+    mirror: &Mirror,
     given: &[Record],
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<Adopted, SyncError> {
-    let (source, options, target) = match place {
-        Place::Mirror(mirror) => (&mirror.source, &mirror.convert, Some(&mirror.target)),
-        Place::Bare { source, options, .. } => (source, options, None),
-    };
-    let main_branch = &options.naming.main_name();
-    let workspace = match place {
-        Place::Mirror(mirror) => Workspace::cache(&mirror.cache)?,
-        Place::Bare { target, .. } => Workspace::bare(target, main_branch)?,
-    };
-    let (limits, copy) = (&options.limits, workspace.copy());
-    let (source, notes) = Readable::fetched(source, &copy, limits, progress, interrupt)?;
-    let taking = Taking { source: &source, workspace: &workspace, options, target, given };
-    let mut adopted = taking.over(progress, interrupt)?;
+    let options = &mirror.options;
+    let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
+    let (limits, copy) = (&options.limits, cache.copy());
+    let (source, notes) = LocalSource::fetched(&mirror.source, &copy, limits, progress, interrupt)?;
+    let mut adopted = adopt_into(&cache, mirror, &source, given, progress, interrupt)?;
     adopted.notes.splice(..0, notes);
     Ok(adopted)
 }
 
-/// What is taken over, and where it goes.
-pub(super) struct Taking<'t> {
-    pub source: &'t Readable,
-    pub workspace: &'t Workspace,
-    pub options: &'t ConvertOptions,
-    pub target: Option<&'t Target>,
-    pub given: &'t [Record],
-}
-
-impl Taking<'_> {
-    /// Takes over what there is.
-    pub(super) fn over(
-        &self,
-        progress: &dyn Progress,
-        interrupt: &Interrupt,
-    ) -> Result<Adopted, SyncError> {
-        let Self { source, workspace, options, target, given } = *self;
-        read_source(source, options, interrupt, |attempt| {
-            let run = Run { attempt, options, target, progress, interrupt };
-            let git = workspace.open_git(&options.naming.main_name())?;
-            let Base { identity, map, notes } = run.base(workspace, &git, given)?;
-            let served = attempt.source.view().served();
-            let nodes = served.iter().map(|rev| attempt.source.changelog().node(rev));
-            Ok(Adopted {
-                commits: nodes.filter_map(|node| Some((node, map.commit(node)?))).collect(),
-                changesets: served.count(),
-                identity: identity.name(),
-                notes,
-            })
+/// The same into `cache`, for a source that was fetched.
+pub(super) fn adopt_into(
+    cache: &LockedCache,
+    mirror: &Mirror,
+    source: &LocalSource,
+    given: &[Record],
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<Adopted, SyncError> {
+    read_source(source, &mirror.options, interrupt, |source| {
+        let sync = Sync { mirror, cache, source, progress, interrupt };
+        let git = cache.open_git(&mirror.options.naming.main_name())?;
+        let StartingPoint { identity, map, notes } = sync.starting_point(&git, given)?;
+        let served = source.repository.view().served();
+        let nodes = served.iter().map(|rev| source.repository.changelog().node(rev));
+        Ok(Adopted {
+            commits: nodes.filter_map(|node| Some((node, map.commit(node)?))).collect(),
+            changesets: served.count(),
+            identity: identity.name(),
+            notes,
         })
-    }
+    })
 }
 
 /// What a run goes on from.
-pub(super) struct Base {
+pub(super) struct StartingPoint {
     pub identity: &'static dyn Identity,
     pub map: IdMap,
     /// What a person should know about it.
     pub notes: Vec<String>,
 }
 
-impl Run<'_> {
+impl Sync<'_> {
     /// What is recorded; or else what is found out about the commits in the bare repository and at
     /// the target, which is recorded then. `given` is what somebody says about them.
-    pub(super) fn base(
+    pub(super) fn starting_point(
         &self,
-        workspace: &Workspace,
         git: &BareRepository,
         given: &[Record],
-    ) -> Result<Base, SyncError> {
-        let (choice, map) = workspace.open_map(git, self.options.identity)?;
+    ) -> Result<StartingPoint, SyncError> {
+        let (choice, map) = self.cache.open_map(git, self.options().identity)?;
         if let (IdentityChoice::Named(identity), Some(map)) = (choice, map) {
-            return Ok(Base { identity, map, notes: Vec::new() });
+            return Ok(StartingPoint { identity, map, notes: Vec::new() });
         }
         let mut references = git.refs()?;
         references.extend(self.fetch(git)?);
@@ -139,32 +102,32 @@ impl Run<'_> {
             .collect::<Result<_, _>>()?;
         if existing.is_empty() {
             let identity = choice.for_new_targets();
-            let map = workspace.create_map(identity, &[], &[], &self.options.authors)?;
-            return Ok(Base { identity, map, notes: Vec::new() });
+            let map = self.cache.create_map(identity, &[], &[], &self.options().authors)?;
+            return Ok(StartingPoint { identity, map, notes: Vec::new() });
         }
         let found = self.resolve(git, choice, &existing, given)?;
-        if let Some(error) = self.objection(workspace, &found) {
+        if let Some(error) = self.objection(&found) {
             return Err(error);
         }
-        let map = workspace.create_map(
+        let map = self.cache.create_map(
             found.identity,
             &found.records,
             &found.adopted,
-            &self.options.authors,
+            &self.options().authors,
         )?;
-        Ok(Base { identity: found.identity, map, notes: notes(&found, existing.len()) })
+        Ok(StartingPoint { identity: found.identity, map, notes: notes(&found, existing.len()) })
     }
 
     /// Brings the history of the target here, and its notes, which ours go on from. The target may be
     /// this repository itself.
     fn fetch(&self, git: &BareRepository) -> Result<Vec<Reference>, SyncError> {
-        let Some(target) = self.target else { return Ok(Vec::new()) };
+        let Some(target) = &self.mirror.target else { return Ok(Vec::new()) };
         let mut target = destination::open(target, git.path())?;
         let fetched = target.fetch(self.progress, self.interrupt)?;
         git.refresh()?;
         let is_notes = |reference: &Reference| reference.name == fetched_name(HG_NOTES);
         let (notes, history): (Vec<_>, Vec<_>) = fetched.into_iter().partition(is_notes);
-        if self.options.notes && git.reference(HG_NOTES)?.is_none() {
+        if self.options().notes && git.reference(HG_NOTES)?.is_none() {
             let edit = |notes: &Reference| RefEdit { name: HG_NOTES.into(), new: Some(notes.id) };
             git.update_refs(&notes.iter().map(edit).collect::<Vec<_>>(), None)?;
         }
@@ -178,8 +141,8 @@ impl Run<'_> {
         existing: &[ExistingCommit],
         given: &[Record],
     ) -> Result<Resolution, SyncError> {
-        let changelog = self.source().changelog();
-        let served: Vec<Rev> = self.source().view().served().iter().collect();
+        let changelog = self.repository().changelog();
+        let served: Vec<Rev> = self.repository().view().served().iter().collect();
         // What is told of changesets or commits that are not here is of no use, and does no harm.
         let ids: HashSet<_> = existing.iter().map(|commit| commit.id).collect();
         let given: Vec<_> = given
@@ -188,27 +151,27 @@ impl Run<'_> {
             .filter_map(|(node, id)| Some((changelog.rev(*node)?, *id)))
             .collect();
         let (nothing, no_placeholders) = (IdMap::default(), Placeholders::default());
-        let rules = self.options.rules(choice.for_new_targets());
+        let rules = self.options().rules(choice.for_new_targets());
         let input = self.input(&rules, &nothing, &no_placeholders, &served);
-        let options = ConvertOptions { identity: choice, ..self.options.clone() };
+        let options = ConvertOptions { identity: choice, ..self.options().clone() };
         Ok(resolve(&input, &options, existing, &given, git)?)
     }
 
     /// Why what was found is not gone on with.
-    fn objection(&self, workspace: &Workspace, found: &Resolution) -> Option<SyncError> {
+    fn objection(&self, found: &Resolution) -> Option<SyncError> {
         let Resolution { unmatched_commits, unmatched_changesets, mismatched, .. } = found;
         if !mismatched.is_empty() {
             return Some(SyncError::Mismatched { mismatched: mismatched.clone() });
         }
-        if unmatched_commits.is_empty() || self.options.adopt == AdoptionPolicy::Partial {
+        if unmatched_commits.is_empty() || self.options().adopt == AdoptionPolicy::Partial {
             return None;
         }
-        let place = match self.target {
+        let history = match &self.mirror.target {
             Some(target) => target.url.to_string(),
-            None => workspace.git().display().to_string(),
+            None => self.cache.git().display().to_string(),
         };
         Some(SyncError::Unmatched {
-            place,
+            place: history,
             unmatched_commits: unmatched_commits.len(),
             first_unmatched_commits: unmatched_commits.iter().take(NAMED).copied().collect(),
             unmatched_changesets: unmatched_changesets.len(),

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::SyncError;
-use super::update::Run;
+use super::update::Sync;
 use crate::convert::engine::Conversion;
 use crate::convert::placeholder::Placeholders;
 use crate::convert::{Chosen, Findings, IdMap, Rules, verify_changesets};
@@ -26,7 +26,7 @@ pub(super) struct Converted<'c> {
     pub packs_before: &'c [PathBuf],
 }
 
-impl Run<'_> {
+impl Sync<'_> {
     /// Compares what was converted with the source. If they differ, the packs of this run go again.
     pub(super) fn check(&self, converted: &Converted<'_>) -> Result<(), SyncError> {
         let all = converted.git.pack_indexes()?;
@@ -54,7 +54,7 @@ impl Run<'_> {
         let mut findings = Findings::default();
         let mut written = HashSet::new();
         for pack in packs {
-            let pack = match Pack::open(pack, &self.options.limits) {
+            let pack = match Pack::open(pack, &self.options().limits) {
                 Ok(pack) => pack,
                 Err(error) => {
                     findings.unreadable(&error);
@@ -79,7 +79,7 @@ impl Run<'_> {
             known.as_ref().is_some_and(|known| known.contains(id))
         };
         Ok(verify_changesets(&Chosen {
-            source: self.attempt.source,
+            source: self.repository(),
             git,
             rules,
             commit_of: &|node| new.get(&node).copied().or_else(|| map.commit(node)),
@@ -103,9 +103,11 @@ mod tests {
     use crate::base::sha1;
     use crate::base::{Fault, HasFault, Interrupt};
     use crate::convert::{ConvertOptions, IdMap};
-    use crate::mirror::adopt::Base;
-    use crate::mirror::source::{Readable, read_source};
-    use crate::mirror::workspace::Workspace;
+    use crate::hg::pull::Source;
+    use crate::mirror::adopt::StartingPoint;
+    use crate::mirror::cache::LockedCache;
+    use crate::mirror::source::{LocalSource, read_source};
+    use crate::mirror::{CacheLocation, Mirror};
 
     /// Three changesets without files, one after the other.
     fn write_source(folder: &Path) {
@@ -143,16 +145,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (source, target) = (folder.path().join("source"), folder.path().join("target"));
         write_source(&source);
-        let (options, interrupt) = (ConvertOptions::default(), Interrupt::default());
-        let workspace = Workspace::bare(&target, "master").unwrap();
-        let source = Readable::in_place(&source);
-        let checked = read_source(&source, &options, &interrupt, |attempt| {
-            let git = workspace.open_git("master")?;
-            let (options, interrupt, progress) = (&options, &interrupt, &NoProgress);
-            let run = Run { attempt, options, target: None, progress, interrupt };
-            let Base { identity, map, .. } = run.base(&workspace, &git, &[])?;
-            let (rules, placeholders) = (&options.rules(identity), &Placeholders::default());
-            let changesets: Vec<Rev> = attempt.source.view().served().iter().collect();
+        let mirror = &Mirror {
+            name: "target".to_owned(),
+            source: Source::Path(source.clone()),
+            cache: CacheLocation::Repository(target.clone()),
+            target: None,
+            options: ConvertOptions::default(),
+        };
+        let (cache, interrupt) =
+            (&LockedCache::lock(&mirror.cache, "master").unwrap(), &Interrupt::default());
+        let source = LocalSource::in_place(&source);
+        let checked = read_source(&source, &mirror.options, interrupt, |source| {
+            let git = cache.open_git("master")?;
+            let run = Sync { mirror, cache, source, progress: &NoProgress, interrupt };
+            let StartingPoint { identity, map, .. } = run.starting_point(&git, &[])?;
+            let (rules, placeholders) = (&mirror.options.rules(identity), &Placeholders::default());
+            let changesets: Vec<Rev> = source.repository.view().served().iter().collect();
             let mut conversion = run.convert(&git, rules, &map, placeholders, &changesets)?;
             spoil(&mut conversion, &git.pack_folder());
             git.refresh()?;

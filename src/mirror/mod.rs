@@ -1,28 +1,44 @@
-//! One mirror, one sync: read the source, convert what is new, publish it. Owns the cache folder.
+//! One mirror, one sync: read the source, convert what is new, publish it. Owns the cache.
 
 mod adopt;
+mod cache;
 mod check;
 mod error;
-mod options;
 mod plan;
-mod publish;
 mod report;
-mod snapshot;
 mod source;
+mod sync;
 mod update;
 mod verify;
-mod workspace;
 
 pub use crate::convert::ConvertOptions;
 pub use crate::convert::names::{MainBranch, RefNaming};
-pub use adopt::{Adopted, Place, adopt};
+pub use adopt::{Adopted, adopt};
+pub use cache::CacheLocation;
 pub use error::SyncError;
-pub use options::MirrorOptions;
 pub use plan::{
     KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
     SyncPlan, plan,
 };
-pub use publish::sync;
-pub use report::{ConvertReport, RefChange, SyncReport};
-pub use update::convert;
-pub use verify::{converted_source, verify};
+pub use report::{RefChange, SyncReport};
+pub use sync::{commits, sync};
+pub use verify::verify;
+
+use crate::git::destination::Target;
+use crate::hg::pull::Source;
+
+/// One mirror: a Mercurial source, the cache that it is converted into, and the Git target that the
+/// commits are published to, if there is one.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// What people call it.
+    pub name: String,
+    /// Where the Mercurial repository is.
+    pub source: Source,
+    /// Where what is converted is kept.
+    pub cache: CacheLocation,
+    /// Where commits are published; `None` if the cache is all that is wanted.
+    pub target: Option<Target>,
+    /// How the one becomes the other.
+    pub options: ConvertOptions,
+}

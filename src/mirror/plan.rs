@@ -1,16 +1,14 @@
 //! What a sync would do: everything is read, nothing is written.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use bstr::ByteSlice;
 use serde::Serialize;
 
-use super::adopt::Taking;
-use super::snapshot::Snapshot;
-use super::source::{Readable, read_source};
-use super::workspace::Workspace;
-use super::{MirrorOptions, SyncError};
+use super::adopt::adopt_into;
+use super::cache::{CacheLocation, LockedCache, ReadCache};
+use super::source::{LocalSource, read_source};
+use super::{Mirror, SyncError};
 use crate::base::text::utf8_or_latin1;
 use crate::base::{Interrupt, NoProgress};
 use crate::convert::names::source_refs;
@@ -121,28 +119,32 @@ pub struct KeptReference {
 /// A target that has a history and was never synced is fetched into a temporary folder and compared
 /// there, as a sync begins: only that tells what is to be converted and what would move. What a sync
 /// refuses then is the error here, too.
-pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, SyncError> {
-    let (source, fetched) = source(options, interrupt)?;
-    let cache = Snapshot::read(&options.cache, &options.convert)?;
-    let listed =
-        cache.git_dir().and_then(|git| Ok(destination::open(&options.target, &git)?.references()?));
+pub fn plan(mirror: &Mirror, interrupt: &Interrupt) -> Result<SyncPlan, SyncError> {
+    let (source, fetched) = source(mirror, interrupt)?;
+    let cache = ReadCache::read(&mirror.cache, &mirror.options)?;
+    let listed = match &mirror.target {
+        Some(target) => {
+            cache.git_dir().and_then(|git| Ok(destination::open(target, &git)?.references()?))
+        }
+        None => cache.refs(),
+    };
     let (mut listed, unreachable) = match listed {
         Ok(listed) => (Some(listed), None),
         Err(SyncError::Publish(error)) => (None, Some(error)),
         Err(error) => return Err(error),
     };
     let has_history = listed.as_ref().is_some_and(|listed| !listed.is_empty());
-    let taken_over = match has_history && cache.is_fresh() {
-        true => Some(take_over(options, &source, &cache.scratch_cache(), interrupt)?),
+    let begun = match has_history && cache.is_fresh() {
+        true => Some(adopted(mirror, &source, &cache.scratch_cache(), interrupt)?),
         false => None,
     };
-    let (snapshot, adopted) = match &taken_over {
-        Some((snapshot, notes)) => (snapshot, notes.as_slice()),
+    let (cache, adopted) = match &begun {
+        Some((cache, notes)) => (cache, notes.as_slice()),
         None => (&cache, &[][..]),
     };
-    snapshot.peel(listed.as_deref_mut().unwrap_or_default());
-    let mut plan = read_source(&source, &options.convert, interrupt, |attempt| {
-        Planner { options, snapshot, source: attempt.source }.plan(listed.as_deref())
+    cache.peel(listed.as_deref_mut().unwrap_or_default());
+    let mut plan = read_source(&source, &mirror.options, interrupt, |source| {
+        Planner { mirror, cache, source: source.repository }.plan(listed.as_deref())
     })?;
     plan.notes.splice(..0, fetched.into_iter().chain(adopted.iter().cloned()));
     plan.target_error = unreachable.as_ref().map(ToString::to_string);
@@ -152,50 +154,48 @@ pub fn plan(options: &MirrorOptions, interrupt: &Interrupt) -> Result<SyncPlan, 
 
 /// The source, which is fetched into the cache if it is not on this machine: what it has is seen
 /// there, and what was fetched is not fetched again by the sync.
-fn source(
-    options: &MirrorOptions,
-    interrupt: &Interrupt,
-) -> Result<(Readable, Vec<String>), SyncError> {
-    if let Some(path) = options.source.in_place() {
-        return Ok((Readable::in_place(path), Vec::new()));
+fn source(mirror: &Mirror, interrupt: &Interrupt) -> Result<(LocalSource, Vec<String>), SyncError> {
+    if let Some(path) = mirror.source.in_place() {
+        return Ok((LocalSource::in_place(path), Vec::new()));
     }
-    let (workspace, limits) = (Workspace::cache(&options.cache)?, &options.convert.limits);
-    Readable::fetched(&options.source, &workspace.copy(), limits, &NoProgress, interrupt)
+    let (options, limits) = (&mirror.options, &mirror.options.limits);
+    let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
+    LocalSource::fetched(&mirror.source, &cache.copy(), limits, &NoProgress, interrupt)
 }
 
-/// Takes over the history of the target in the folder `scratch`, which nobody else knows of. What it
+/// Adopts the history of the target in a cache at `scratch`, which nobody else knows of. What it
 /// holds then, and what a person should know about it.
-fn take_over(
-    options: &MirrorOptions,
-    source: &Readable,
-    scratch: &Path,
+fn adopted(
+    mirror: &Mirror,
+    source: &LocalSource,
+    scratch: &CacheLocation,
     interrupt: &Interrupt,
-) -> Result<(Snapshot, Vec<String>), SyncError> {
-    let workspace = &Workspace::cache(scratch)?;
-    let (convert, target) = (&options.convert, Some(&options.target));
-    let taking = Taking { source, workspace, options: convert, target, given: &[] };
-    let adopted = taking.over(&NoProgress, interrupt)?;
-    Ok((Snapshot::read(scratch, &options.convert)?, adopted.notes))
+) -> Result<(ReadCache, Vec<String>), SyncError> {
+    let cache = LockedCache::lock(scratch, &mirror.options.naming.main_name())?;
+    let adopted = adopt_into(&cache, mirror, source, &[], &NoProgress, interrupt)?;
+    Ok((ReadCache::read(scratch, &mirror.options)?, adopted.notes))
 }
 
 struct Planner<'p> {
-    options: &'p MirrorOptions,
-    snapshot: &'p Snapshot,
+    mirror: &'p Mirror,
+    cache: &'p ReadCache,
     source: &'p Repository,
 }
 
 impl Planner<'_> {
     fn plan(&self, target: Option<&[Reference]>) -> Result<SyncPlan, SyncError> {
-        let MirrorOptions { name, source, target: to, convert, .. } = self.options;
-        let mut table = self.snapshot.branch_table(self.source.changelog());
-        let skipping = (self.snapshot.placeholders(), convert.skip_damaged);
-        let names = source_refs(self.source, &convert.naming, skipping, &mut table)?;
+        let Mirror { name, source, target: to, cache, options } = self.mirror;
+        let mut table = self.cache.branch_table(self.source.changelog());
+        let skipping = (self.cache.placeholders(), options.skip_damaged);
+        let names = source_refs(self.source, &options.naming, skipping, &mut table)?;
         let view_notes = self.source.view().notes().iter().map(ToString::to_string);
         Ok(SyncPlan {
             name: name.clone(),
             source: source.to_string(),
-            target: to.url.to_string(),
-            identity: self.snapshot.identity(),
+            target: to
+                .as_ref()
+                .map_or_else(|| cache.path().display().to_string(), |to| to.url.to_string()),
+            identity: self.cache.identity(),
             changesets: self.changesets()?,
             references: target.map(|target| self.references(&names.wanted.refs, target)),
             renamed: names.wanted.renamed,
@@ -208,11 +208,9 @@ impl Planner<'_> {
     fn changesets(&self) -> Result<PlannedChangesets, RevlogError> {
         let changelog = self.source.changelog();
         let served = self.source.view().served();
-        let new: Vec<Rev> = served
-            .iter()
-            .filter(|rev| self.snapshot.commit(changelog.node(*rev)).is_none())
-            .collect();
-        let rules = self.options.convert.rules(self.options.convert.identity.for_new_targets());
+        let new: Vec<Rev> =
+            served.iter().filter(|rev| self.cache.commit(changelog.node(*rev)).is_none()).collect();
+        let rules = self.mirror.options.rules(self.mirror.options.identity.for_new_targets());
         let mut reader = changelog.reader();
         let mut first = Vec::new();
         for rev in new.iter().take(FIRST) {
@@ -234,12 +232,12 @@ impl Planner<'_> {
         let changelog = self.source.changelog();
         // A changeset without a commit stands for itself: its node is no object's id.
         let stand_in = |wanted: &WantedRef| {
-            let commit = self.snapshot.commit(wanted.node);
+            let commit = self.cache.commit(wanted.node);
             commit.unwrap_or_else(|| ObjectId::from_bytes(*wanted.node.as_bytes()))
         };
         let references: Vec<_> =
             wanted.iter().map(|w| Reference::new(w.name.clone(), stand_in(w))).collect();
-        let rev_of: HashMap<ObjectId, Rev> = self.snapshot.revs(changelog);
+        let rev_of: HashMap<ObjectId, Rev> = self.cache.revs(changelog);
         let wanted_rev: HashMap<ObjectId, Rev> = references
             .iter()
             .zip(wanted)
@@ -251,7 +249,7 @@ impl Planner<'_> {
                     Ancestry::Ancestor
                 }
                 // One of ours that the source does not have any more.
-                (None, _) if !self.snapshot.contains(old) => Ancestry::Unknown,
+                (None, _) if !self.cache.contains(old) => Ancestry::Unknown,
                 _ => Ancestry::NotAncestor,
             })
         };
@@ -261,7 +259,7 @@ impl Planner<'_> {
             let entry = PlannedReference {
                 name: wanted.name.clone(),
                 node: Some(wanted.node.to_string()),
-                commit: self.snapshot.commit(wanted.node).map(|id| id.to_string()),
+                commit: self.cache.commit(wanted.node).map(|id| id.to_string()),
                 old: decision.old(reference.id).map(|id| id.to_string()),
                 reason: decision.refusal(),
             };
@@ -270,7 +268,7 @@ impl Planner<'_> {
         self.plan_notes(target, &mut planned);
         let names: HashSet<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
         let asked =
-            |name: &str| names.contains(name) || (self.options.convert.notes && name == HG_NOTES);
+            |name: &str| names.contains(name) || (self.mirror.options.notes && name == HG_NOTES);
         let kept = target.iter().filter(|reference| !asked(&reference.name));
         planned.keep = kept
             .map(|r| KeptReference { name: r.name.clone(), commit: r.id.to_string() })
@@ -280,13 +278,13 @@ impl Planner<'_> {
 
     /// The notes move whenever something is converted, and then their commit is not known yet.
     fn plan_notes(&self, target: &[Reference], planned: &mut PlannedReferences) {
-        if !self.options.convert.notes {
+        if !self.mirror.options.notes {
             return;
         }
         let changelog = self.source.changelog();
         let mut served = self.source.view().served().iter();
-        let is_new = served.any(|rev| self.snapshot.commit(changelog.node(rev)).is_none());
-        let ours = self.snapshot.notes();
+        let is_new = served.any(|rev| self.cache.commit(changelog.node(rev)).is_none());
+        let ours = self.cache.notes();
         let old = target.iter().find(|reference| reference.name == HG_NOTES).map(|r| r.id);
         let commit = ours.filter(|_| !is_new);
         let decision = match old {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::git::ObjectId;
-use crate::hg::Node;
 
 /// What a successful sync did.
 #[derive(Clone, Debug, Default)]
@@ -12,7 +11,7 @@ pub struct SyncReport {
     pub changesets: u64,
     /// How many of them were converted by this run; the others were in the cache.
     pub converted: u64,
-    /// References that the target now has as the source wants them.
+    /// References that the target, or the cache if there is none, now has as the source wants them.
     pub refs: Vec<RefChange>,
     /// What a person should know: paths left out, names mapped, references left behind.
     pub notes: Vec<String>,
@@ -20,7 +19,7 @@ pub struct SyncReport {
     pub elapsed: Duration,
 }
 
-/// One reference of the target after a sync.
+/// One reference after a sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefChange {
     /// The full name, `refs/heads/…` or `refs/tags/…`.
@@ -29,13 +28,4 @@ pub struct RefChange {
     pub old: Option<ObjectId>,
     /// What it is now. Equal to `old` when nothing had to change.
     pub new: ObjectId,
-}
-
-/// What a conversion into a bare repository did.
-#[derive(Clone, Debug, Default)]
-pub struct ConvertReport {
-    /// What was converted, and the references of the repository.
-    pub sync: SyncReport,
-    /// Every served changeset with its commit, in revision order.
-    pub commits: Vec<(Node, ObjectId)>,
 }

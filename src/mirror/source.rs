@@ -14,7 +14,7 @@ use crate::hg::pull::{Copy, Source, pull};
 use crate::hg::store::Layout;
 use crate::hg::{Node, Repository};
 
-/// How long to wait before each further attempt: five seconds in all, longer than a person's commit
+/// How long to wait before each further reading: five seconds in all, longer than a person's commit
 /// takes and shorter than anybody's patience.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(100),
@@ -26,14 +26,14 @@ const PAUSES: [Duration; 5] = [
 
 /// A repository of this machine that is read: a source, or a copy of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Readable {
+pub(super) struct LocalSource {
     /// Where it is.
     pub path: PathBuf,
     /// The heads of what it is a copy of, the newest first.
     pub heads: Option<Vec<Node>>,
 }
 
-impl Readable {
+impl LocalSource {
     /// The repository at `path`, as it is.
     pub(super) fn in_place(path: &Path) -> Self {
         Self { path: path.to_owned(), heads: None }
@@ -82,14 +82,14 @@ impl Readable {
 }
 
 /// A source that is being read.
-pub(super) struct Attempt<'a> {
-    pub source: &'a Repository,
+pub(super) struct OpenSource<'a> {
+    pub repository: &'a Repository,
     path: &'a Path,
     limits: &'a Limits,
     before: &'a State,
 }
 
-impl Attempt<'_> {
+impl OpenSource<'_> {
     /// Whether nobody has written to the source since it was opened: only then is what looks damaged
     /// really so.
     pub(super) fn is_calm(&self) -> bool {
@@ -98,22 +98,21 @@ impl Attempt<'_> {
     }
 }
 
-/// Opens `readable` and hands it to `read`; again, from the beginning, if it seems to be damaged and
+/// Opens `local` and hands it to `read`; again, from the beginning, if it seems to be damaged and
 /// somebody was writing to it.
 pub(super) fn read_source<T>(
-    readable: &Readable,
+    local: &LocalSource,
     options: &ConvertOptions,
     interrupt: &Interrupt,
-    mut read: impl FnMut(&Attempt<'_>) -> Result<T, SyncError>,
+    mut read: impl FnMut(&OpenSource<'_>) -> Result<T, SyncError>,
 ) -> Result<T, SyncError> {
-    let (path, limits) = (&readable.path, &options.limits);
+    let (path, limits) = (&local.path, &options.limits);
     let mut pauses = PAUSES.into_iter();
     loop {
         let before = State::of(path, limits);
-        let error = match readable
-            .open(options)
-            .and_then(|source| read(&Attempt { source: &source, path, limits, before: &before }))
-        {
+        let error = match local.open(options).and_then(|repository| {
+            read(&OpenSource { repository: &repository, path, limits, before: &before })
+        }) {
             Err(error) if error.fault() == Fault::Corrupt => error,
             other => return other,
         };
@@ -183,13 +182,13 @@ mod tests {
         let store = folder.path().join(".hg/store/00changelog.i");
         std::fs::write(&store, []).unwrap();
         read_source(
-            &Readable::in_place(folder.path()),
+            &LocalSource::in_place(folder.path()),
             &options,
             &Interrupt::default(),
-            |attempt| {
+            |source| {
                 *count += 1;
                 meanwhile(*count);
-                let error = attempt.source.changelog().reader().changeset(Rev::new(0)).map(drop);
+                let error = source.repository.changelog().reader().changeset(Rev::new(0)).map(drop);
                 if *count < 3 { error.map_err(SyncError::from) } else { Ok(()) }
             },
         )
@@ -199,7 +198,7 @@ mod tests {
     fn damage_that_nobody_makes_is_reported_at_once() {
         let folder = torn();
         let opened = read_source(
-            &Readable::in_place(folder.path()),
+            &LocalSource::in_place(folder.path()),
             &ConvertOptions::default(),
             &Interrupt::default(),
             |_| Ok(()),
@@ -233,7 +232,7 @@ mod tests {
         let interrupt = Interrupt::default();
         interrupt.raise();
         let read = read_source(
-            &Readable::in_place(folder.path()),
+            &LocalSource::in_place(folder.path()),
             &ConvertOptions::default(),
             &interrupt,
             |_| Ok(()),

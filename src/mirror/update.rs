@@ -1,14 +1,12 @@
 //! Brings a bare repository up to date with a source: convert what is new, then move references.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
-use std::time::Instant;
 
-use super::adopt::Base;
+use super::adopt::StartingPoint;
+use super::cache::LockedCache;
 use super::check::Converted;
-use super::source::{Attempt, Readable, read_source};
-use super::workspace::Workspace;
-use super::{ConvertOptions, ConvertReport, RefChange, SyncError, SyncReport};
+use super::source::OpenSource;
+use super::{ConvertOptions, Mirror, RefChange, SyncError};
 use crate::base::{Interrupt, Progress};
 use crate::convert::engine::{Conversion, Input};
 use crate::convert::idmap::Record;
@@ -17,14 +15,12 @@ use crate::convert::notes::{Previous, write_notes};
 use crate::convert::placeholder::{Placeholder, Placeholders};
 use crate::convert::refs::WantedRefs;
 use crate::convert::{ConvertError, IdMap, Rules, Verify, engine};
-use crate::git::destination::Target;
 use crate::git::pack::PackWriter;
 use crate::git::reference::{BRANCHES, HG_NOTES, by_name};
 use crate::git::repository::RefEdit;
 use crate::git::sink::ObjectSink;
 use crate::git::staging::Staging;
 use crate::git::{BareRepository, ObjectId, Reference};
-use crate::hg::pull::Source;
 use crate::hg::repository::TAGS;
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Repository, Rev};
@@ -33,7 +29,7 @@ use crate::hg::{Repository, Rev};
 const SMALL: usize = 64;
 
 /// A bare repository that is up to date with its source.
-pub(super) struct Updated {
+pub(super) struct UpdatedCache {
     pub changesets: usize,
     pub converted: usize,
     /// The references that the source asks for, the main branch first.
@@ -41,13 +37,11 @@ pub(super) struct Updated {
     /// What these references were before.
     before: HashMap<String, ObjectId>,
     pub notes: Vec<String>,
-    /// Every changeset served, with its commit.
-    pub commits: Vec<Record>,
 }
 
-impl Updated {
+impl UpdatedCache {
     /// The references of the bare repository, and what they were before.
-    fn moved(&self) -> Vec<RefChange> {
+    pub(super) fn moved(&self) -> Vec<RefChange> {
         let change = |r: &Reference| RefChange {
             name: r.name.clone(),
             old: self.before.get(&r.name).copied(),
@@ -57,83 +51,46 @@ impl Updated {
     }
 }
 
-/// Converts the repository at `source` into the bare one at `target`, which is made if it is not
-/// there, or goes on with it.
-pub fn convert(
-    source: &Source,
-    target: &Path,
-    options: &ConvertOptions,
-    progress: &dyn Progress,
-    interrupt: &Interrupt,
-) -> Result<ConvertReport, SyncError> {
-    let start = Instant::now();
-    let main_branch = options.naming.main_name();
-    let (mut workspace, readable, mut notes);
-    if let Some(path) = source.in_place() {
-        (workspace, readable, notes) = (None, Readable::in_place(path), Vec::new());
-    } else {
-        let place = Workspace::bare(target, &main_branch)?;
-        let (copy, limits) = (place.copy(), &options.limits);
-        (readable, notes) = Readable::fetched(source, &copy, limits, progress, interrupt)?;
-        workspace = Some(place);
-    }
-    let updated = read_source(&readable, options, interrupt, |attempt| {
-        // Only a source that opens makes a target.
-        let workspace = match &mut workspace {
-            Some(workspace) => workspace,
-            none => none.insert(Workspace::bare(target, &main_branch)?),
-        };
-        Run { attempt, options, target: None, progress, interrupt }.update(workspace)
-    })?;
-    let refs = updated.moved();
-    notes.extend(updated.notes);
-    Ok(ConvertReport {
-        sync: SyncReport {
-            changesets: updated.changesets as u64,
-            converted: updated.converted as u64,
-            refs,
-            notes,
-            elapsed: start.elapsed(),
-        },
-        commits: updated.commits,
-    })
+/// One run of a mirror's sync, on a source that is open.
+pub(super) struct Sync<'s> {
+    pub mirror: &'s Mirror,
+    pub cache: &'s LockedCache,
+    pub source: &'s OpenSource<'s>,
+    pub progress: &'s dyn Progress,
+    pub interrupt: &'s Interrupt,
 }
 
-/// What one run works with.
-pub(super) struct Run<'r> {
-    pub attempt: &'r Attempt<'r>,
-    pub options: &'r ConvertOptions,
-    /// Where commits go from the bare repository, if they go on from there.
-    pub target: Option<&'r Target>,
-    pub progress: &'r dyn Progress,
-    pub interrupt: &'r Interrupt,
-}
-
-impl<'r> Run<'r> {
-    pub(super) fn source(&self) -> &'r Repository {
-        self.attempt.source
+impl<'s> Sync<'s> {
+    /// The Mercurial repository.
+    pub(super) fn repository(&self) -> &'s Repository {
+        self.source.repository
     }
 
-    /// Converts what is new and moves the references: pack, then map, then references, each
-    /// durable before the next begins.
-    pub(super) fn update(&self, workspace: &Workspace) -> Result<Updated, SyncError> {
-        let git = workspace.open_git(&self.options.naming.main_name())?;
-        let Base { identity, mut map, mut notes } = self.base(workspace, &git, &[])?;
-        let rules = &self.options.rules(identity);
-        workspace.settle_authors(rules, self.source(), &map)?;
-        let changelog = self.source().changelog();
-        let served: Vec<Rev> = self.source().view().served().iter().collect();
+    /// How it is converted.
+    pub(super) fn options(&self) -> &'s ConvertOptions {
+        &self.mirror.options
+    }
+
+    /// Converts what is new and moves the references of the cache: pack, then map, then references,
+    /// each durable before the next begins.
+    pub(super) fn update_cache(&self) -> Result<UpdatedCache, SyncError> {
+        let cache = self.cache;
+        let git = cache.open_git(&self.options().naming.main_name())?;
+        let StartingPoint { identity, mut map, mut notes } = self.starting_point(&git, &[])?;
+        let rules = &self.options().rules(identity);
+        cache.settle_authors(rules, self.repository(), &map)?;
+        let changelog = self.repository().changelog();
+        let served: Vec<Rev> = self.repository().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
-        notes.extend(self.source().view().notes().iter().map(ToString::to_string));
-        let mut placeholders = workspace.placeholders()?;
+        notes.extend(self.repository().view().notes().iter().map(ToString::to_string));
+        let mut placeholders = cache.placeholders()?;
         if !new.is_empty() {
-            let conversion =
-                self.convert_new(workspace, &git, rules, (&mut map, &mut placeholders), &new)?;
+            let conversion = self.convert_new(&git, rules, (&mut map, &mut placeholders), &new)?;
             notes.extend(conversion.left_out.iter().map(ToString::to_string));
             notes.extend(conversion.broken.notes());
         }
-        let (named, more) = self.wanted_refs(workspace, &placeholders)?;
+        let (named, more) = self.wanted_refs(&placeholders)?;
         notes.extend(named.renamed);
         notes.extend(more);
         // Every served changeset has a commit now.
@@ -147,7 +104,7 @@ impl<'r> Run<'r> {
         let commits: Vec<Record> = served.iter().filter_map(commit_of).collect();
         self.interrupt.check()?;
         let mut before = git.refs()?;
-        if self.options.notes {
+        if self.options().notes {
             let new: Vec<Record> = new.iter().filter_map(commit_of).collect();
             let old = git.reference(HG_NOTES)?.map(|id| Reference::new(HG_NOTES, id));
             wanted.extend(self.notes(&git, old.as_ref(), &commits, &new)?);
@@ -157,20 +114,18 @@ impl<'r> Run<'r> {
         notes.extend(
             dropped.iter().map(|name| format!("{name} is gone: the source has no such name now")),
         );
-        Ok(Updated {
+        Ok(UpdatedCache {
             changesets: served.len(),
             converted: new.len(),
             wanted,
             before: before.iter().map(|r| (r.name.clone(), r.finally())).collect(),
             notes,
-            commits,
         })
     }
 
     /// Converts the changesets `new`, verifies what came out, and records it: placeholders, then map.
     fn convert_new(
         &self,
-        workspace: &Workspace,
         git: &BareRepository,
         rules: &Rules,
         (map, placeholders): (&mut IdMap, &mut Placeholders),
@@ -180,7 +135,7 @@ impl<'r> Run<'r> {
         let conversion = self.convert(git, rules, map, placeholders, new)?;
         git.refresh()?;
         let placeholders_grew = placeholders.extend(&conversion.placeholders);
-        if self.options.verify == Verify::New {
+        if self.options().verify == Verify::New {
             self.check(&Converted {
                 git,
                 rules,
@@ -192,7 +147,7 @@ impl<'r> Run<'r> {
             })?;
         }
         if placeholders_grew {
-            workspace.save_placeholders(placeholders)?;
+            self.cache.save_placeholders(placeholders)?;
         }
         map.append(&conversion.records)?;
         Ok(conversion)
@@ -225,9 +180,9 @@ impl<'r> Run<'r> {
             None => Vec::new(),
         };
         let previous = old.map(|old| Previous { commit: old.id, contents: &contents });
-        let tip = self.source().view().tip();
+        let tip = self.repository().view().tip();
         let newest =
-            tip.map(|tip| self.source().changelog().reader().changeset(tip)).transpose()?;
+            tip.map(|tip| self.repository().changelog().reader().changeset(tip)).transpose()?;
         let seconds = newest.map_or(0, |changeset| changeset.date.seconds);
         let missing = if old.is_some() { new.len() } else { commits.len() };
         let tip =
@@ -239,7 +194,7 @@ impl<'r> Run<'r> {
     /// Refuses placeholders for what may only look damaged, because somebody writes to the source.
     fn certain(&self, conversion: Conversion) -> Result<Conversion, ConvertError> {
         let doubtful = conversion.placeholders.iter().any(Placeholder::is_for_damage);
-        match !doubtful || self.attempt.is_calm() {
+        match !doubtful || self.source.is_calm() {
             true => Ok(conversion),
             false => Err(ConvertError::Files(conversion.broken)),
         }
@@ -254,13 +209,13 @@ impl<'r> Run<'r> {
         changesets: &'i [Rev],
     ) -> Input<'i> {
         Input {
-            changelog: self.source().changelog(),
-            manifests: self.source().manifests(),
-            filelogs: self.source(),
+            changelog: self.repository().changelog(),
+            manifests: self.repository().manifests(),
+            filelogs: self.repository(),
             changesets,
             map,
             placeholders,
-            skip_damaged: self.options.skip_damaged,
+            skip_damaged: self.options().skip_damaged,
             rules,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             progress: self.progress,
@@ -271,19 +226,18 @@ impl<'r> Run<'r> {
     /// The references that the source asks for, and what a person should know about its names.
     fn wanted_refs(
         &self,
-        workspace: &Workspace,
         placeholders: &Placeholders,
     ) -> Result<(WantedRefs, Vec<String>), SyncError> {
-        let changelog = self.source().changelog();
-        let mut table = workspace.branch_table(changelog);
-        let skipping = (placeholders, self.options.skip_damaged);
-        let refs = source_refs(self.source(), &self.options.naming, skipping, &mut table)?;
+        let changelog = self.repository().changelog();
+        let mut table = self.cache.branch_table(changelog);
+        let skipping = (placeholders, self.options().skip_damaged);
+        let refs = source_refs(self.repository(), &self.options().naming, skipping, &mut table)?;
         // What only looks damaged, because somebody writes to the source, is not skipped.
-        if let Some(&node) = refs.skipped.first().filter(|_| !self.attempt.is_calm()) {
+        if let Some(&node) = refs.skipped.first().filter(|_| !self.source.is_calm()) {
             return Err(RevlogError::Missing { file: TAGS.to_owned(), node }.into());
         }
         if refs.table_grew {
-            workspace.save_branch_table(&table, changelog)?;
+            self.cache.save_branch_table(&table, changelog)?;
         }
         Ok((refs.wanted, refs.notes))
     }
@@ -314,7 +268,7 @@ impl<'r> Run<'r> {
         let updates = wanted.iter().filter(|r| !is_there(r));
         let updates = updates.map(|r| RefEdit { name: r.name.clone(), new: Some(r.id) });
         let edits: Vec<_> = removals.chain(updates).collect();
-        let head = format!("{BRANCHES}{}", self.options.naming.main_name());
+        let head = format!("{BRANCHES}{}", self.options().naming.main_name());
         git.update_refs(&edits, names.contains(head.as_str()).then_some(&head))?;
         Ok(dropped)
     }

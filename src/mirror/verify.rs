@@ -1,42 +1,43 @@
 //! One mirror against its source: its cache, then what its target has.
 
-use std::path::Path;
-
-use super::source::Readable;
-use super::workspace::{Workspace, copy_beside};
-use super::{ConvertOptions, MirrorOptions, SyncError};
+use super::cache::{CacheLocation, Layout, LockedCache};
+use super::source::LocalSource;
+use super::{Mirror, SyncError};
 use crate::base::{Interrupt, Progress};
-use crate::convert::idmap::IN_REPOSITORY;
 use crate::convert::{self, Subject, VerifyReport, VerifySelection, verify_objects};
 use crate::git::BareRepository;
-use crate::git::destination;
+use crate::git::destination::{self, Target};
 use crate::git::reference::by_name;
-use crate::hg::Repository;
-use crate::hg::pull::Source;
 
-/// Compares a mirror's cache with its source, and the references of its target with the cache. A
-/// target that is a bare repository on this machine has its objects read too.
+/// Compares a mirror's cache with its source, as that is or was fetched last, and the references of
+/// its target with the cache. A target that is a bare repository on this machine has its objects
+/// read too.
 pub fn verify(
-    options: &MirrorOptions,
+    mirror: &Mirror,
     selection: &VerifySelection,
     progress: &dyn Progress,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, SyncError> {
-    if !options.cache.join("git").exists() {
-        return Err(SyncError::NeverSynced { path: options.cache.clone() });
-    }
-    let workspace = Workspace::cache(&options.cache)?;
-    let limits = &options.convert.limits;
-    let source = Readable::kept(&options.source, &workspace.copy(), limits)?;
-    let source = source.open(&options.convert)?;
-    let subject = Subject { source: &source, git: workspace.git(), map: workspace.map() };
-    let mut report = convert::verify(&subject, selection, &options.convert, progress, interrupt)?;
-    if !selection.is_all() {
+    let (layout, options) = (mirror.cache.layout(), &mirror.options);
+    let _lock = match &mirror.cache {
+        CacheLocation::Folder(path) if !layout.git.exists() => {
+            return Err(SyncError::NeverSynced { path: path.clone() });
+        }
+        CacheLocation::Folder(_) => {
+            Some(LockedCache::lock(&mirror.cache, &options.naming.main_name())?)
+        }
+        // It may be somebody else's, who lets us read it.
+        CacheLocation::Repository(_) => None,
+    };
+    let limits = &options.limits;
+    let source = LocalSource::kept(&mirror.source, &layout.copy(), limits)?.open(options)?;
+    let subject = Subject { source: &source, git: &layout.git, map: &layout.map() };
+    let mut report = convert::verify(&subject, selection, options, progress, interrupt)?;
+    let Some(target) = mirror.target.as_ref().filter(|_| selection.is_all()) else {
         return Ok(report);
-    }
-    compare_references(options, &workspace, &mut report)?;
-    if let Some(path) = options.target.url.local_path() {
-        let limits = &options.convert.limits;
+    };
+    compare_references(target, &layout, &mut report)?;
+    if let Some(path) = target.url.local_path() {
         let there = verify_objects(path, limits, progress, interrupt)?;
         let told = there.differences.into_iter().map(|flaw| format!("at the target: {flaw}"));
         report.differences.extend(told);
@@ -45,26 +46,15 @@ pub fn verify(
     Ok(report)
 }
 
-/// The repository that the bare one at `target` was converted from: in place, or as it was when it
-/// was fetched last.
-pub fn converted_source(
-    source: &Source,
-    target: &Path,
-    options: &ConvertOptions,
-) -> Result<Repository, SyncError> {
-    let copy = copy_beside(&target.join(IN_REPOSITORY));
-    Readable::kept(source, &copy, &options.limits)?.open(options)
-}
-
 /// Compares the references of the target with those of the cache. It may have others.
 fn compare_references(
-    options: &MirrorOptions,
-    workspace: &Workspace,
+    target: &Target,
+    layout: &Layout,
     report: &mut VerifyReport,
 ) -> Result<(), SyncError> {
-    let git = BareRepository::open(workspace.git())?;
+    let git = BareRepository::open(&layout.git)?;
     let wanted = git.refs()?;
-    let mut existing = destination::open(&options.target, workspace.git())?.references()?;
+    let mut existing = destination::open(target, &layout.git)?.references()?;
     git.peel(&mut existing);
     let existing = by_name(&existing);
     for reference in wanted {

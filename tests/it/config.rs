@@ -92,7 +92,7 @@ fn what_is_written_is_what_is_meant() {
     let home = Home::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid/full.toml");
     let config = home.parse(&fs::read_to_string(sample).unwrap()).unwrap();
-    let names: Vec<_> = config.mirrors.iter().map(|mirror| &*mirror.options.name).collect();
+    let names: Vec<_> = config.mirrors.iter().map(|mirror| &*mirror.mirror.name).collect();
     assert_eq!(names, ["https", "path", "with.all-kinds_0f"]);
     insta::assert_debug_snapshot!(config.daemon, @r"
     DaemonOptions {
@@ -107,21 +107,21 @@ fn what_is_written_is_what_is_meant() {
     ");
 
     let path = config.mirror("path").unwrap();
-    assert_eq!(path.options.source, Source::Path(home.0.path().join("hg/path")));
-    assert_eq!(path.options.cache, home.0.path().join("cache/path"));
-    assert_eq!(path.options.convert.naming.main, MainBranch::Tip);
-    assert_eq!(path.options.convert.naming.main_branch, "master");
-    assert_eq!(path.options.convert.limits.metadata_bytes, 3_000_000);
+    assert_eq!(path.mirror.source, Source::Path(home.0.path().join("hg/path")));
+    assert_eq!(path.mirror.cache.path(), home.0.path().join("cache/path"));
+    assert_eq!(path.mirror.options.naming.main, MainBranch::Tip);
+    assert_eq!(path.mirror.options.naming.main_branch, "master");
+    assert_eq!(path.mirror.options.limits.metadata_bytes, 3_000_000);
     assert!(path.selector.matches("ada", "path"));
 
     let https = config.mirror("https").unwrap();
-    assert_eq!(https.options.source, Source::Path("/srv/hg/rocket".into()));
-    assert_eq!(https.options.convert.naming.main, MainBranch::Branch("default".to_owned()));
-    assert_eq!(https.options.convert.naming.main_branch, "main");
+    assert_eq!(https.mirror.source, Source::Path("/srv/hg/rocket".into()));
+    assert_eq!(https.mirror.options.naming.main, MainBranch::Branch("default".to_owned()));
+    assert_eq!(https.mirror.options.naming.main_branch, "main");
     assert!(https.selector.matches("acme", "rocket"));
 
     let ssh = config.mirror("with.all-kinds_0f").unwrap();
-    assert_eq!(ssh.options.convert.naming.main, MainBranch::Branch("stable branch".to_owned()));
+    assert_eq!(ssh.mirror.options.naming.main, MainBranch::Branch("stable branch".to_owned()));
     assert!(ssh.selector.matches("acme", "engine"));
     assert!(config.mirror("rocket").is_none());
 }
@@ -131,7 +131,7 @@ fn sources_are_paths_or_servers() {
     let home = Home::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid/sources.toml");
     let config = home.parse(&fs::read_to_string(sample).unwrap()).unwrap();
-    let source = |name: &str| config.mirror(name).unwrap().options.source.clone();
+    let source = |name: &str| config.mirror(name).unwrap().mirror.source.clone();
     let path = |name: &str| home.0.path().join(name);
     let server = |name: &str| match source(name) {
         Source::Server { url, options } => (url.to_string(), *options),

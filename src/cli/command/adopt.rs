@@ -14,7 +14,7 @@ use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::convert::idmap::Record;
 use crate::convert::mapfiles::{MapFileError, fast_export, git_mapfile};
-use crate::mirror::{self, Place, SyncError};
+use crate::mirror::{self, CacheLocation, Mirror, SyncError};
 
 /// Why `adopt` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -65,19 +65,22 @@ impl HasFault for AdoptCommandError {
 pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
     let given = given(args)?;
     let interrupt = interrupted_by_signals()?;
-    let (config, options, source);
-    let place = if let Some(target) = &args.target {
-        options = args.conversion.options()?;
-        source = args.way.source(Path::new(&args.place))?;
-        Place::Bare { source: &source, target, options: &options }
+    let mirror = if let Some(target) = &args.target {
+        Mirror {
+            name: target.display().to_string(),
+            source: args.way.source(Path::new(&args.place))?,
+            cache: CacheLocation::Repository(target.clone()),
+            target: None,
+            options: args.conversion.options()?,
+        }
     } else {
-        config = config::load(&args.config.config)?;
+        let config = config::load(&args.config.config)?;
         let found = config.mirror(&args.place);
         let name = args.place.clone();
-        Place::Mirror(&found.ok_or(AdoptCommandError::Unknown { name })?.options)
+        found.ok_or(AdoptCommandError::Unknown { name })?.mirror.clone()
     };
-    let name = args.target.as_ref().map_or(args.place.clone(), |path| path.display().to_string());
-    let adopted = mirror::adopt(place, &given, ui, &interrupt)
+    let name = &mirror.name;
+    let adopted = mirror::adopt(&mirror, &given, ui, &interrupt)
         .map_err(|source| AdoptCommandError::Adopt { name: name.clone(), source })?;
     if let Some(path) = &args.export_map {
         write_map(path, &adopted.commits)

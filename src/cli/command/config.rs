@@ -8,7 +8,7 @@ use crate::cli::args::ConfigCommand;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, ConfigError};
-use crate::mirror::MirrorOptions;
+use crate::mirror::Mirror;
 
 pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     match command {
@@ -25,8 +25,9 @@ fn check(path: &Path, ui: &Ui) -> Outcome {
     let mirrors = count(config.mirrors.len() as u64, "mirror", "mirrors");
     ui.say(&format!("{}: {mirrors}", path.display()));
     for mirror in &config.mirrors {
-        let MirrorOptions { name, source, target, .. } = &mirror.options;
-        ui.say(&format!("  {name}: from {source} to {}", target.url));
+        let Mirror { name, source, target, .. } = &mirror.mirror;
+        let target = target.iter().map(|target| format!(" to {}", target.url)).collect::<String>();
+        ui.say(&format!("  {name}: from {source}{target}"));
     }
     Ok(exit::OK)
 }

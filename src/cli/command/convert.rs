@@ -13,7 +13,7 @@ use crate::cli::ui::Ui;
 use crate::convert::Verify;
 use crate::git::ObjectId;
 use crate::hg::Node;
-use crate::mirror::{self, SyncError};
+use crate::mirror::{self, CacheLocation, Mirror, SyncError};
 
 /// Why `convert` fails.
 #[derive(Debug, thiserror::Error)]
@@ -55,21 +55,26 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
     let mut options = args.conversion.options()?;
     options.skip_damaged = args.skip_damaged;
     options.verify = if args.verify { Verify::New } else { Verify::Off };
-    let source = args.way.source(&args.source)?;
+    let mirror = Mirror {
+        name: args.target.display().to_string(),
+        source: args.way.source(&args.source)?,
+        cache: CacheLocation::Repository(args.target.clone()),
+        target: None,
+        options,
+    };
+    let failed = |source| ConvertCommandError::Convert {
+        from: args.source.clone(),
+        to: args.target.clone(),
+        source,
+    };
     let interrupt = interrupted_by_signals()?;
-    let done =
-        mirror::convert(&source, &args.target, &options, ui, &interrupt).map_err(|source| {
-            ConvertCommandError::Convert {
-                from: args.source.clone(),
-                to: args.target.clone(),
-                source,
-            }
-        })?;
+    let report = mirror::sync(&mirror, ui, &interrupt).map_err(failed)?;
     if let Some(path) = &args.map {
-        write_map(path, &done.commits)
+        let commits = mirror::commits(&mirror).map_err(failed)?;
+        write_map(path, &commits)
             .map_err(|source| ConvertCommandError::Map { path: path.clone(), source })?;
     }
-    report::say(ui, &args.target.display().to_string(), &done.sync);
+    report::say(ui, &mirror.name, &report);
     Ok(exit::OK)
 }
 

@@ -9,8 +9,7 @@ use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::convert::Verify;
-use crate::mirror::MirrorOptions;
-use crate::mirror::{self, SyncError};
+use crate::mirror::{self, Mirror, SyncError};
 
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -66,39 +65,36 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     Ok(outcome)
 }
 
-/// The options of a mirror, with what was typed.
-fn asked(mirror: &MirrorOptions, typed: &SyncArgs) -> MirrorOptions {
-    let mut options = mirror.clone();
-    options.convert.skip_damaged |= typed.skip_damaged;
+/// A mirror, with what was typed.
+fn asked(mirror: &Mirror, typed: &SyncArgs) -> Mirror {
+    let mut mirror = mirror.clone();
+    mirror.options.skip_damaged |= typed.skip_damaged;
     if typed.no_verify {
-        options.convert.verify = Verify::Off;
+        mirror.options.verify = Verify::Off;
     }
-    options
+    mirror
 }
 
 /// The mirrors with these names, or all.
 pub(super) fn select<'a>(
     config: &'a Config,
     names: &[String],
-) -> Result<Vec<&'a MirrorOptions>, SyncCommandError> {
+) -> Result<Vec<&'a Mirror>, SyncCommandError> {
     if names.is_empty() {
-        return Ok(config.mirrors.iter().map(|mirror| &mirror.options).collect());
+        return Ok(config.mirrors.iter().map(|mirror| &mirror.mirror).collect());
     }
     names.iter().map(|name| find(config, name)).collect()
 }
 
 /// The mirror with this name.
-pub(super) fn find<'a>(
-    config: &'a Config,
-    name: &str,
-) -> Result<&'a MirrorOptions, SyncCommandError> {
-    config.mirror(name).map(|mirror| &mirror.options).ok_or_else(|| SyncCommandError::Unknown {
+pub(super) fn find<'a>(config: &'a Config, name: &str) -> Result<&'a Mirror, SyncCommandError> {
+    config.mirror(name).map(|mirror| &mirror.mirror).ok_or_else(|| SyncCommandError::Unknown {
         name: name.to_owned(),
-        known: config.mirrors.iter().map(|mirror| mirror.options.name.clone()).collect(),
+        known: config.mirrors.iter().map(|mirror| mirror.mirror.name.clone()).collect(),
     })
 }
 
-fn sync(mirror: &MirrorOptions, ui: &Ui, interrupt: &Interrupt) -> Result<(), SyncCommandError> {
+fn sync(mirror: &Mirror, ui: &Ui, interrupt: &Interrupt) -> Result<(), SyncCommandError> {
     let report = mirror::sync(mirror, ui, interrupt)
         .map_err(|source| SyncCommandError::Sync { name: mirror.name.clone(), source })?;
     report::say(ui, &mirror.name, &report);

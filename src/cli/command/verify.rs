@@ -9,10 +9,9 @@ use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::source::SourceArgs;
 use crate::cli::ui::Ui;
-use crate::convert::idmap::IN_REPOSITORY;
-use crate::convert::{self, ConvertOptions, Subject, VerifyError, VerifyReport, VerifySelection};
+use crate::convert::{ConvertOptions, VerifyReport, VerifySelection};
 use crate::hg::peer::SourceUrlError;
-use crate::mirror::{self, SyncError};
+use crate::mirror::{self, CacheLocation, Mirror, SyncError};
 
 /// Source and target cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -30,28 +29,23 @@ enum CompareError {
     /// The source is not an address.
     #[error(transparent)]
     Address(#[from] SourceUrlError),
-    /// The source cannot be opened.
+    /// They cannot be read.
     #[error(transparent)]
-    Source(#[from] SyncError),
-    /// What they hold cannot be read.
-    #[error(transparent)]
-    Verify(#[from] VerifyError),
+    Read(#[from] SyncError),
 }
 
 impl HasFault for CompareError {
     fn fault(&self) -> Fault {
         match self {
             Self::Address(error) => error.fault(),
-            Self::Source(error) => error.fault(),
-            Self::Verify(error) => error.fault(),
+            Self::Read(error) => error.fault(),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Address(error) => error.hint(),
-            Self::Source(error) => error.hint(),
-            Self::Verify(error) => error.hint(),
+            Self::Read(error) => error.hint(),
         }
     }
 }
@@ -121,10 +115,14 @@ pub(super) fn compare(
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, VerifyCommandError> {
     let compared = || {
-        let place = SourceArgs::default().source(source)?;
-        let opened = mirror::converted_source(&place, target, options)?;
-        let subject = Subject { source: &opened, git: target, map: &target.join(IN_REPOSITORY) };
-        Ok(convert::verify(&subject, selection, options, ui, interrupt)?)
+        let mirror = Mirror {
+            name: target.display().to_string(),
+            source: SourceArgs::default().source(source)?,
+            cache: CacheLocation::Repository(target.to_owned()),
+            target: None,
+            options: options.clone(),
+        };
+        Ok(mirror::verify(&mirror, selection, ui, interrupt)?)
     };
     compared().map_err(|error| VerifyCommandError {
         from: source.to_owned(),

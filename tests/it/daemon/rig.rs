@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use synchroniser::base::{Fault, HasFault, Interrupt};
 use synchroniser::config::Config;
 use synchroniser::daemon::{Daemon, Syncer};
-use synchroniser::mirror::{MirrorOptions, SyncReport};
+use synchroniser::mirror::{Mirror, SyncReport};
 
 /// Longer than anything here takes: whoever waits that long has found a mistake.
 pub(super) const LONG: Duration = Duration::from_secs(20);
@@ -50,7 +50,7 @@ impl HasFault for PuppetError {
 pub(super) fn puppet() -> (Syncer, Receiver<Begun>) {
     let (begun_sender, begun) = channel();
     let begun_sender = Mutex::new(begun_sender);
-    let syncer = move |mirror: &MirrorOptions, interrupt: &Interrupt| {
+    let syncer = move |mirror: &Mirror, interrupt: &Interrupt| {
         let (end, ended) = channel();
         let _ = begun_sender.lock().unwrap().send((mirror.name.clone(), end));
         let fail = |fault, message| Err(Box::new(PuppetError { fault, message }) as _);

@@ -6,8 +6,8 @@ use super::{InspectError, Outcome, Shown, damaged, open, revision, show};
 use crate::base::text::printable;
 use crate::cli::args::InspectChainArgs;
 use crate::cli::ui::Ui;
-use crate::hg::revlog::{Revlog, Storage};
 use crate::hg::Repository;
+use crate::hg::revlog::{Revlog, Storage};
 
 /// What leads to the text of a revision, the full text first.
 #[derive(Debug, Serialize)]

@@ -1,0 +1,67 @@
+//! The cache of a mirror: where its parts are. It is opened read-only ([`ReadCache`]) or locked
+//! ([`LockedCache`]).
+
+mod locked;
+mod read;
+
+use std::path::{Path, PathBuf};
+
+pub(super) use locked::LockedCache;
+pub(super) use read::ReadCache;
+
+/// Where the cache of a mirror is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheLocation {
+    /// A folder that belongs to synchroniser alone, with the Git repository in it.
+    Folder(PathBuf),
+    /// A bare Git repository that people use, with everything else in a folder in it.
+    Repository(PathBuf),
+}
+
+impl CacheLocation {
+    /// The folder or repository itself.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Folder(path) | Self::Repository(path) => path,
+        }
+    }
+
+    /// Where everything in it is.
+    pub(super) fn layout(&self) -> Layout {
+        match self {
+            Self::Folder(folder) => Layout { git: folder.join("git"), folder: folder.clone() },
+            Self::Repository(git) => Layout { git: git.clone(), folder: git.join("synchroniser") },
+        }
+    }
+}
+
+/// Where the parts of a cache are. `src/README.md` says what each is.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// The bare repository.
+    pub git: PathBuf,
+    /// The folder of everything else.
+    folder: PathBuf,
+}
+
+impl Layout {
+    /// The id map. Beside it, under names of their own, the files are that say how it was made.
+    pub(super) fn map(&self) -> PathBuf {
+        self.folder.join("map")
+    }
+
+    /// The branch of each changeset.
+    pub(super) fn branches(&self) -> PathBuf {
+        self.folder.join("branches")
+    }
+
+    /// The copy of a source that is not on this machine.
+    pub(super) fn copy(&self) -> PathBuf {
+        self.folder.join("hg")
+    }
+
+    /// The file that is locked by whoever writes to the cache.
+    pub(super) fn lock(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+}

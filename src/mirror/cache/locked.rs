@@ -1,0 +1,145 @@
+//! A cache that is written to: a bare repository, the id map, and a lock.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use super::{CacheLocation, Layout};
+use crate::base::LockedFile;
+use crate::base::durable::{self, replace_file};
+use crate::convert::authors::recorded as authors;
+use crate::convert::identity::{Identity, IdentityChoice, recorded};
+use crate::convert::idmap::Record;
+use crate::convert::placeholder::{Placeholders, PlaceholdersError};
+use crate::convert::{AuthorMap, IdMap, Rules};
+use crate::git::BareRepository;
+use crate::hg::{BranchTable, Changelog, Node, Repository};
+use crate::mirror::SyncError;
+
+/// A cache that nobody else writes to, which may be written to.
+#[derive(Debug)]
+pub(in crate::mirror) struct LockedCache {
+    layout: Layout,
+    _lock: LockedFile,
+}
+
+impl LockedCache {
+    /// Locks the cache at `location`, which is made if it is not there.
+    pub(in crate::mirror) fn lock(
+        location: &CacheLocation,
+        main_branch: &str,
+    ) -> Result<Self, SyncError> {
+        let layout = location.layout();
+        if let CacheLocation::Repository(path) = location {
+            // Nothing of ours goes into a folder that is something else.
+            BareRepository::open_or_create(path, main_branch)?;
+        }
+        let lock = lock(&layout)?;
+        Ok(Self { layout, _lock: lock })
+    }
+
+    /// The bare repository, which is made if it is not there, clean of what a killed run left.
+    pub(in crate::mirror) fn open_git(
+        &self,
+        main_branch: &str,
+    ) -> Result<BareRepository, SyncError> {
+        let git = BareRepository::open_or_create(&self.layout.git, main_branch)?;
+        git.clear_stale_locks()?;
+        Ok(git)
+    }
+
+    /// What to go on with: the identity that is asked for or recorded, and the id map. There is no
+    /// map at first, and none that is any good if it or the commits were lost.
+    pub(in crate::mirror) fn open_map(
+        &self,
+        git: &BareRepository,
+        identity: IdentityChoice,
+    ) -> Result<(IdentityChoice, Option<IdMap>), SyncError> {
+        let settled = recorded::settled(&self.layout.map(), identity)?;
+        let map = IdMap::open(&self.layout.map(), |commit| git.contains(commit))?;
+        let identity = settled.map_or(identity, IdentityChoice::Named);
+        Ok((identity, map.filter(|map| !map.is_empty())))
+    }
+
+    /// Begins an id map that was made with `identity`.
+    pub(in crate::mirror) fn create_map(
+        &self,
+        identity: &dyn Identity,
+        records: &[Record],
+        adopted: &[Node],
+        authors: &AuthorMap,
+    ) -> Result<IdMap, SyncError> {
+        // Before the map, which is taken for one of `native` if nothing is recorded beside it.
+        recorded::write(&self.layout.map(), identity)?;
+        authors::write(&self.layout.map(), authors)?;
+        Ok(IdMap::create(&self.layout.map(), records, adopted)?)
+    }
+
+    /// The placeholders that earlier runs have made.
+    pub(in crate::mirror) fn placeholders(&self) -> Result<Placeholders, PlaceholdersError> {
+        Placeholders::open(&Placeholders::beside(&self.layout.map()))
+    }
+
+    /// Keeps the placeholders for later runs: before the map, which names commits that have them.
+    pub(in crate::mirror) fn save_placeholders(
+        &self,
+        list: &Placeholders,
+    ) -> Result<(), PlaceholdersError> {
+        list.save(&Placeholders::beside(&self.layout.map()))
+    }
+
+    /// Checks that the author map in `rules` makes the same of what is converted as the one that it
+    /// was made with, and records it.
+    pub(in crate::mirror) fn settle_authors(
+        &self,
+        rules: &Rules,
+        source: &Repository,
+        map: &IdMap,
+    ) -> Result<(), SyncError> {
+        if authors::check(&self.layout.map(), rules, source, map)? {
+            authors::write(&self.layout.map(), &rules.authors)?;
+        }
+        Ok(())
+    }
+
+    /// The branches of the changesets that earlier runs have read.
+    pub(in crate::mirror) fn branch_table(&self, changelog: &Changelog) -> BranchTable {
+        // Whatever keeps us from reading it, the changesets tell the same.
+        let bytes = fs::read(&self.layout.branches()).unwrap_or_default();
+        BranchTable::from_bytes(&bytes, changelog)
+    }
+
+    /// Keeps the branches of changesets for later runs.
+    pub(in crate::mirror) fn save_branch_table(
+        &self,
+        table: &BranchTable,
+        changelog: &Changelog,
+    ) -> Result<(), SyncError> {
+        replace_file(&self.layout.branches(), &table.to_bytes(changelog))
+            .map_err(|source| SyncError::Folder { path: self.layout.branches(), source })
+    }
+
+    /// The folder of the copy of a source that is not on this machine.
+    pub(in crate::mirror) fn copy(&self) -> PathBuf {
+        self.layout.copy()
+    }
+
+    /// The folder of the bare repository.
+    pub(in crate::mirror) fn git(&self) -> &Path {
+        &self.layout.git
+    }
+}
+
+/// Makes the folder of a cache and takes the lock in it, which ends with the process at the latest.
+fn lock(layout: &Layout) -> Result<LockedFile, SyncError> {
+    let path = layout.lock();
+    let folder = path.parent().unwrap_or(&layout.git);
+    let error = |source| SyncError::Folder { path: folder.to_owned(), source };
+    durable::create_folders(folder).map_err(error)?;
+    let file =
+        File::options().create(true).truncate(false).write(true).open(&path).map_err(error)?;
+    match LockedFile::try_lock(file) {
+        Ok(lock) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(SyncError::Locked { path }),
+        Err(TryLockError::Error(source)) => Err(error(source)),
+    }
+}
