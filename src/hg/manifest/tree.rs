@@ -1,8 +1,9 @@
 //! Flat manifests made from one manifest for each directory.
 //!
 //! A directory's manifest has a line for each file and each directory in it, the latter with the flag
-//! `t` and the node of its own manifest. Source: `hg help internals.requirements`, and repositories
-//! as Mercurial writes them.
+//! `t` and the node of its own manifest. What was committed without tree manifests keeps its flat
+//! ones when a repository with them takes it in, by clone or pull: full paths, and no directories.
+//! Source: `hg help internals.requirements`, and repositories as Mercurial writes them.
 
 use std::cmp::Ordering;
 
@@ -256,17 +257,24 @@ impl Entry<'_> {
     }
 }
 
-/// The lines of a directory's manifest.
+/// The lines of a directory's manifest; of a flat one, each of whose names is a whole path, those of
+/// all files.
 fn entries(text: &[u8]) -> Result<Vec<Entry<'_>>, Malformed> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     let mut rest = text;
+    let (mut is_tree, mut is_flat) = (false, false);
     while let Some(line) = first_line(rest) {
         rest = rest.get(line.len()..).unwrap_or_default();
         let (name, node, flag) = fields(line)?;
-        if name.is_empty() || name.contains(&b'/') {
-            return Err("a name in a directory is empty or has a slash");
+        if name.is_empty() {
+            return Err("a name in a directory is empty");
         }
         let directory = (flag == b"t").then_some(node);
+        is_tree |= directory.is_some();
+        is_flat |= name.contains(&b'/');
+        if is_tree && is_flat {
+            return Err("it has directories, and a name with a slash");
+        }
         let entry = Entry { name, line, directory };
         if entries.last().is_some_and(|last| last.compare(&entry).is_ge()) {
             return Err("its lines are not sorted by name");
