@@ -123,7 +123,7 @@ impl Daemon {
         let (stop, stopped) = mpsc::channel(1);
         let (tell_bound, bound) = std::sync::mpsc::channel();
         let bind = move |address| {
-            // Nobody waits for it any more only if this very function was unwound.
+            // The receiver is gone only if this very function was unwound.
             let _ = tell_bound.send(address);
         };
         let thread = std::thread::Builder::new()

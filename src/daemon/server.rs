@@ -1,6 +1,6 @@
 //! Connections: how many, and for how long.
 //!
-//! `warp::serve` gives hyper no timer, so that a client may send its head for ever. We accept
+//! `warp::serve` gives hyper no timer, so that a client may take any time to send its head. We accept
 //! ourselves, and serve warp's filters as a service. One connection carries one request: hooks come
 //! alone, and so every connection has an end that can be told in advance.
 

@@ -82,7 +82,7 @@ impl<'a> Status<'a> {
     }
 }
 
-/// The answer to somebody who asks for the job called `id`.
+/// The answer to a request for the state of the job called `id`.
 pub(super) fn response(app: &App, id: &str) -> Response {
     let job = id.parse().ok().and_then(|id| app.queue.job(id));
     let (status, json) = match &job {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 /// `text` on one line, without the characters that steer a terminal or reorder what is read.
 ///
-/// Server messages, branch names and payloads end up in our answers, and those in somebody's
+/// Server messages, branch names and payloads end up in our answers, and those in a
 /// terminal: escape sequences and bidirectional overrides could show something else than is there.
 pub(super) fn clean(text: &str) -> String {
     let spaced = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });

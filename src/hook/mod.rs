@@ -43,7 +43,7 @@ impl<'a> Delivery<'a> {
     }
 }
 
-/// Somebody says that a repository was pushed to.
+/// A claim that a repository was pushed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushEvent {
     /// The user or group that the repository belongs to. Not empty.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::base::{Fault, HasFault};
 
-/// The name of a job: 128 bits that nobody can guess, so that only who asked for a job, or was told
-/// of it, can look at its state. Written as 32 hex digits.
+/// The id of a job: 128 bits that cannot be guessed, so that its state can be read only by those who
+/// were given the id. Written as 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(u128);
 
@@ -18,7 +18,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A text that is not the name of a job.
+/// A text that is not the id of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("read a job id: it has 32 lower-case hex digits")]
 pub struct ParseJobIdError;
@@ -61,7 +61,7 @@ impl JobIds {
 /// A job as it is at one moment.
 #[derive(Clone, Debug)]
 pub struct Job<K, T> {
-    /// Its name.
+    /// Its id.
     pub id: JobId,
     /// What it is about.
     pub key: K,
@@ -71,7 +71,7 @@ pub struct Job<K, T> {
     pub since: SystemTime,
     /// How many requests it answers: one, and those that were folded into it.
     pub requests: u64,
-    /// When it came into this state, by a clock that nobody sets.
+    /// When it came into this state, by the monotonic clock.
     entered: Instant,
     /// How long the run took, once it is over.
     took: Option<Duration>,

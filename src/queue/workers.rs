@@ -55,8 +55,8 @@ impl<K, T> Clone for Queue<K, T> {
 
 struct Shared<K, T> {
     store: Mutex<MemoryStore<K, T>>,
-    /// Told of every change of the store. Those who listen are few: the workers, and threads that
-    /// wait. Who waits by the hundred does so by [`Worker::over`].
+    /// Notified of every change of the store. Few threads listen: the workers, and those in
+    /// [`Queue::wait`]. Hundreds of requests wait by means of [`Worker::over`] instead.
     changed: Condvar,
     interrupt: Interrupt,
     worker: Box<dyn Worker<K, T>>,
@@ -195,7 +195,7 @@ where
     }
 }
 
-/// What a panic with the payload `panic` is to those who asked for the job.
+/// The failure that a panic with the payload `panic` is for whoever asked for the job.
 fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
@@ -230,7 +230,7 @@ mod tests {
             self.begun.lock().unwrap().send((job.key, end)).unwrap();
             match ended.recv() {
                 Ok(outcome) => outcome,
-                // The test has let go: wait until somebody asks us to stop.
+                // The test has dropped the sender: run until the interrupt is raised.
                 Err(_) => loop {
                     if interrupt.is_raised() {
                         return Err(failure("interrupted"));
