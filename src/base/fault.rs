@@ -1,4 +1,5 @@
-//! Whose fault an error is: the one question that retries, HTTP status, exit code and metrics ask.
+//! Whose fault an error is, and on which side: the two questions that retries, HTTP status, exit
+//! code, logs and metrics ask.
 
 /// The class of an error. Everything that reacts to a failure reacts to this and to nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -50,6 +51,30 @@ impl Fault {
     }
 }
 
+// Causes that both sides can have: decided here, once for both.
+
+/// The class of a path on this machine that is not there, or not what it should be.
+pub const NOT_THERE: Fault = Fault::Config;
+/// The class of a server that cannot prove to be the one that it says it is: host keys and
+/// certificates.
+pub const UNTRUSTED: Fault = Fault::Config;
+/// The class of a server that sends us to another address, which we do not follow.
+pub const MOVED: Fault = Fault::Config;
+/// The class of an address without encryption that was not allowed.
+pub const UNENCRYPTED: Fault = Fault::Config;
+
+impl Fault {
+    /// This class, on a side.
+    pub fn at(self, side: Side) -> Diagnosis {
+        Diagnosis::from(self).at(side)
+    }
+
+    /// This class, with what can be done about it.
+    pub fn hint(self, hint: impl Into<String>) -> Diagnosis {
+        Diagnosis::from(self).hint(hint)
+    }
+}
+
 /// Where a cause lies: two sides of a mirror may fail in the same way, and a source that refuses our
 /// token must not be told as a target that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -61,6 +86,20 @@ pub enum Side {
     Target,
     /// This machine, its configuration, its caches.
     Here,
+}
+
+impl Side {
+    /// Every side, for tables and tests.
+    pub const ALL: [Self; 3] = [Self::Source, Self::Target, Self::Here];
+
+    /// The lower-case name used in logs, JSON and metric labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+            Self::Here => "here",
+        }
+    }
 }
 
 /// How much a message matters.
@@ -108,14 +147,117 @@ impl std::fmt::Display for Cause {
     }
 }
 
-/// An error that can say whose fault it is. Every error of this crate does.
+/// All that an error says of itself besides its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// The class.
+    pub fault: Fault,
+    /// The side; `None` where only the caller knows it, as with a file format that both sides and
+    /// caches have.
+    pub side: Option<Side>,
+    /// What the person who reads the error can do about it, if there is something.
+    pub hint: Option<String>,
+}
+
+impl From<Fault> for Diagnosis {
+    fn from(fault: Fault) -> Self {
+        Self { fault, side: None, hint: None }
+    }
+}
+
+impl Diagnosis {
+    /// The same on this side, unless what is inside knows better.
+    #[must_use]
+    pub fn at(mut self, side: Side) -> Self {
+        self.side.get_or_insert(side);
+        self
+    }
+
+    /// The same with this hint instead of any other.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with this hint, unless there is one.
+    #[must_use]
+    pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+}
+
+/// An error that can say whose fault it is. Every error of this crate does; [`faults!`] writes the
+/// implementation.
 pub trait HasFault: std::error::Error {
+    /// The class, the side and the hint.
+    fn diagnosis(&self) -> Diagnosis;
+
     /// The class of this error.
-    fn fault(&self) -> Fault;
+    fn fault(&self) -> Fault {
+        self.diagnosis().fault
+    }
+
+    /// The side on which it is to be mended.
+    fn side(&self) -> Side {
+        self.diagnosis().side.unwrap_or(Side::Here)
+    }
 
     /// What the person who reads the error can do about it, if there is something.
     fn hint(&self) -> Option<String> {
-        None
+        self.diagnosis().hint
+    }
+}
+
+impl<E: HasFault> HasFault for Box<E> {
+    fn diagnosis(&self) -> Diagnosis {
+        (**self).diagnosis()
+    }
+}
+
+/// Implements [`HasFault`]: for a type with one diagnosis, or with a table from patterns to
+/// diagnoses.
+///
+/// ```ignore
+/// faults!(Interrupted => Interrupted);
+/// faults!(PullError {
+///     Self::Peer(error) => of(error).at(Source),
+///     Self::Folder { source, .. } => io(source),
+///     Self::NotEmpty { .. } => Refused.hint("add it to a folder that is not there yet"),
+/// });
+/// ```
+///
+/// A diagnosis is a [`Fault`] or a [`Diagnosis`]; all of [`table`] can be named without a path.
+macro_rules! faults {
+    ($error:ty => $diagnosis:expr) => {
+        $crate::base::fault::faults!($error { _ => $diagnosis });
+    };
+    ($error:ty { $($pattern:pat $(if $guard:expr)? => $diagnosis:expr),+ $(,)? }) => {
+        impl $crate::base::HasFault for $error {
+            fn diagnosis(&self) -> $crate::base::fault::Diagnosis {
+                use $crate::base::fault::table::*;
+                match self {
+                    $($pattern $(if $guard)? => $crate::base::fault::Diagnosis::from($diagnosis),)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use faults;
+
+/// What can be named without a path in the tables of [`faults!`].
+pub(crate) mod table {
+    pub(crate) use super::Fault::{
+        Auth, Config, Corrupt, Internal, Interrupted, Refused, Unavailable, Unsupported,
+    };
+    use super::HasFault;
+    pub(crate) use super::Side::{Here, Source, Target};
+    pub(crate) use super::{Diagnosis, MOVED, NOT_THERE, UNENCRYPTED, UNTRUSTED, io};
+
+    /// The diagnosis of the error inside.
+    pub(crate) fn of(error: &(impl HasFault + ?Sized)) -> Diagnosis {
+        error.diagnosis()
     }
 }
 
@@ -175,23 +317,32 @@ impl std::error::Error for Carried {
     }
 }
 
-/// The fault of an I/O error on a local file that should be there, or of the error it carries.
-pub fn io_fault(error: &std::io::Error) -> Fault {
+/// The diagnosis of an I/O error on a local file that should be there, or of the error it carries.
+pub fn io(error: &std::io::Error) -> Diagnosis {
     use std::io::ErrorKind;
     if let Some(carried) = Carried::of(error) {
-        return carried.fault();
+        return carried.diagnosis();
     }
     match error.kind() {
-        ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::NotADirectory => {
-            Fault::Config
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            NOT_THERE.into()
         }
-        _ => Fault::Unavailable,
+        ErrorKind::PermissionDenied => {
+            Fault::Config.hint("give the user that runs synchroniser access to it")
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Fault::Unavailable.hint("make room on the disk, and try again")
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            Fault::Unavailable.hint("the file system is mounted read-only")
+        }
+        _ => Fault::Unavailable.into(),
     }
 }
 
-/// What can be done about the error that an I/O error carries.
-pub fn io_hint(error: &std::io::Error) -> Option<String> {
-    Carried::of(error).and_then(HasFault::hint)
+/// The fault of an I/O error on a local file that should be there, or of the error it carries.
+pub fn io_fault(error: &std::io::Error) -> Fault {
+    io(error).fault
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Fault, HasFault};
+use super::faults;
 
 /// A shared request to stop. Clones share one flag; the default one is never raised.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +44,4 @@ impl Interrupt {
 #[error("interrupted")]
 pub struct Interrupted;
 
-impl HasFault for Interrupted {
-    fn fault(&self) -> Fault {
-        Fault::Interrupted
-    }
-}
+faults!(Interrupted => Interrupted);

@@ -23,7 +23,8 @@ pub mod sha1;
 pub mod similar;
 pub mod text;
 
-pub use fault::{Carried, Cause, Fault, HasFault, Severity, Side};
+pub(crate) use fault::faults;
+pub use fault::{Carried, Cause, Diagnosis, Fault, HasFault, Severity, Side};
 pub use interrupt::{Interrupt, Interrupted};
 pub use limits::Limits;
 pub use locked_file::LockedFile;

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::fault::io_fault;
-use super::{Fault, HasFault};
+use super::faults;
 
 /// No token and no key is longer, in bytes.
 const LONGEST_SECRET: u64 = 64 << 10;
@@ -46,21 +45,11 @@ pub enum SecretError {
     },
 }
 
-impl HasFault for SecretError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Read { source, .. } => io_fault(source),
-            Self::Exposed { .. } | Self::Malformed { .. } => Fault::Config,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Exposed { path, .. } => Some(format!("chmod 600 {}", path.display())),
-            Self::Read { .. } | Self::Malformed { .. } => None,
-        }
-    }
-}
+faults!(SecretError {
+    Self::Read { source, .. } => io(source).at(Here),
+    Self::Exposed { path, .. } => Config.at(Here).hint(format!("chmod 600 {}", path.display())),
+    Self::Malformed { .. } => Config.at(Here),
+});
 
 /// Reads a secret of one line.
 pub fn read_line(path: &Path) -> Result<SecretString, SecretError> {
@@ -126,6 +115,7 @@ pub fn read_private_key(path: &Path) -> Result<SecretString, SecretError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Fault, HasFault};
 
     fn file(contents: &[u8], mode: u32) -> tempfile::TempPath {
         let file = tempfile::NamedTempFile::new().unwrap();

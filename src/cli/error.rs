@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::{Fault, HasFault};
+use crate::base::{Fault, HasFault, Side};
 
 /// Any error, on its way to the person who typed the command.
 #[derive(Debug)]
@@ -26,9 +26,15 @@ impl Failure {
     }
 }
 
-/// `error: failed to …`, then the causes with numbers, then the hint.
+/// `error: failed to …`, with the side where it is not this machine; then the causes with numbers,
+/// then the hint.
 fn render(error: &dyn HasFault) -> String {
-    let mut text = format!("error: failed to {error}");
+    let at = match error.side() {
+        Side::Source => " at the source",
+        Side::Target => " at the target",
+        Side::Here => "",
+    };
+    let mut text = format!("error{at}: failed to {error}");
     let mut said = error.to_string();
     let mut cause = error.source();
     let mut number = 0;
@@ -51,6 +57,7 @@ fn render(error: &dyn HasFault) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::faults;
 
     #[derive(Debug, thiserror::Error)]
     enum Sample {
@@ -62,15 +69,10 @@ mod tests {
         Same(Box<Sample>),
     }
 
-    impl HasFault for Sample {
-        fn fault(&self) -> Fault {
-            Fault::Corrupt
-        }
-
-        fn hint(&self) -> Option<String> {
-            matches!(self, Self::Sync(_)).then(|| "run `hg verify`".to_owned())
-        }
-    }
+    faults!(Sample {
+        Self::Sync(_) => Corrupt.hint("run `hg verify`"),
+        _ => Corrupt,
+    });
 
     fn read() -> Sample {
         Sample::Read { path: "a.i", source: std::io::Error::other("no disk") }

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use ui::Ui;
 
 /// Runs the program with `args` (the first is its own name) and returns its exit code, one of
@@ -55,8 +55,4 @@ struct OutputError {
     source: std::io::Error,
 }
 
-impl HasFault for OutputError {
-    fn fault(&self) -> Fault {
-        Fault::Unavailable
-    }
-}
+faults!(OutputError => Unavailable);

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::secret::SecretError;
-use crate::base::{Fault, HasFault};
+use crate::base::{HasFault, faults};
 use crate::convert::AuthorMapError;
 use crate::convert::identity::UnknownIdentity;
 use crate::git::url::UrlError;
@@ -32,22 +32,14 @@ pub enum ConfigError {
     },
 }
 
-impl HasFault for ConfigError {
-    fn fault(&self) -> Fault {
-        Fault::Config
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Read { .. } => {
-                Some("`synchroniser config default` prints a file to start from".to_owned())
-            }
-            Self::Invalid { .. } => {
-                Some("`synchroniser config default` prints every key with its meaning".to_owned())
-            }
-        }
-    }
-}
+faults!(ConfigError {
+    Self::Read { .. } => {
+        Config.hint("`synchroniser config default` prints a file to start from")
+    },
+    Self::Invalid { .. } => {
+        Config.hint("`synchroniser config default` prints every key with its meaning")
+    },
+});
 
 /// One line for each problem, in the `file:line: ` form that editors jump to.
 fn listed(path: &std::path::Path, problems: &[Problem]) -> String {

@@ -1,7 +1,7 @@
 //! Why a conversion stops.
 
 use super::damage::{Broken, BrokenChangeset, BrokenFile, changesets_hint};
-use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
+use crate::base::{Interrupted, RepoPathBuf, faults};
 use crate::git::repository::RepositoryError;
 use crate::git::sink::SinkError;
 use crate::git::tree::TreeError;
@@ -79,40 +79,19 @@ pub enum ConvertError {
     Worker,
 }
 
-impl HasFault for ConvertError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::History(error) => error.fault(),
-            Self::File { source, .. } => source.fault(),
-            Self::Target { source } => source.fault(),
-            Self::NoManifest { .. } => Fault::Corrupt,
-            Self::Changesets(broken) => broken.fault(),
-            Self::Files(broken) => broken.fault(),
-            Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
-                source.fault()
-            }
-            Self::Sink(error) => error.fault(),
-            Self::Interrupted(error) => error.fault(),
-            Self::Worker => Fault::Internal,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::History(error) => error.hint(),
-            Self::File { source, .. } => source.hint(),
-            Self::Changesets(_) => Some(changesets_hint()),
-            Self::Files(broken) => Some(broken.hint()),
-            Self::Target { source } => source.hint(),
-            Self::NoManifest { .. } => {
-                Some("`hg verify` on the source shows all that is damaged".to_owned())
-            }
-            Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
-                source.hint()
-            }
-            Self::Sink(error) => error.hint(),
-            Self::Interrupted(error) => error.hint(),
-            Self::Worker => None,
-        }
-    }
-}
+faults!(ConvertError {
+    Self::History(error) => of(error).at(Source),
+    Self::File { source, .. } => of(source).at(Source),
+    Self::NoManifest { .. } => {
+        Corrupt.at(Source).hint("`hg verify` on the source shows all that is damaged")
+    },
+    Self::Changesets(broken) => broken.fault().at(Source).hint(changesets_hint()),
+    Self::Files(broken) => broken.fault().at(Source).hint(broken.hint()),
+    Self::Target { source } => of(source).at(Here),
+    Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {
+        of(source).at(Here)
+    },
+    Self::Sink(error) => of(error).at(Here),
+    Self::Interrupted(error) => of(error),
+    Self::Worker => Internal.at(Here),
+});

@@ -13,8 +13,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use crate::base::durable::{self, Step, replace_file, sync_folder};
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::git::ObjectId;
 use crate::hg::Node;
 
@@ -48,11 +47,7 @@ pub struct IdMapError {
     source: io::Error,
 }
 
-impl HasFault for IdMapError {
-    fn fault(&self) -> Fault {
-        io_fault(&self.source)
-    }
-}
+faults!(IdMapError { Self { source, .. } => io(source) });
 
 impl IdMap {
     /// Reads the map at `path`; `None` if there is none. `exists` says whether a commit is there:

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bstr::ByteSlice;
 
 use super::idmap::Record;
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::git::ObjectId;
 use crate::hg::Node;
 
@@ -19,11 +19,7 @@ pub struct MapFileError {
     pub expected: &'static str,
 }
 
-impl HasFault for MapFileError {
-    fn fault(&self) -> Fault {
-        Fault::Config
-    }
-}
+faults!(MapFileError => Config);
 
 /// The records in a `git-mapfile` of hg-git.
 pub fn git_mapfile(text: &[u8]) -> Result<Vec<Record>, MapFileError> {

@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 use bstr::ByteSlice;
 
 use crate::base::durable::replace_file;
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, RepoPath, RepoPathBuf};
+use crate::base::{RepoPath, RepoPathBuf, faults};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Node;
 
@@ -114,14 +113,10 @@ pub enum PlaceholdersError {
     },
 }
 
-impl HasFault for PlaceholdersError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Io { source, .. } => io_fault(source),
-            Self::Malformed { .. } => Fault::Corrupt,
-        }
-    }
-}
+faults!(PlaceholdersError {
+    Self::Io { source, .. } => io(source),
+    Self::Malformed { .. } => Corrupt,
+});
 
 impl Placeholders {
     /// Where the list is of the mirror whose map is at `map`.

@@ -1,4 +1,4 @@
-//! What a sender of hooks is told, and the one table from faults to statuses.
+//! What a sender of hooks is told, and the one table from faults and sides to statuses.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use warp::reply::Response;
 
 use super::app::{MirrorKey, SyncJob};
 use super::state;
-use crate::base::Fault;
+use crate::base::{Fault, Side};
 use crate::hook::PayloadError;
 use crate::mirror::SyncReport;
 use crate::queue::{Failure, JobState, Load};
@@ -118,14 +118,19 @@ impl Answer {
     }
 
     fn failed(mirror: &MirrorKey, failure: &Failure) -> Self {
-        let status = status_of(failure.fault);
+        let status = status_of(failure.fault, failure.side);
         let (user, project) = (mirror.user(), mirror.project());
         let answer = if status == StatusCode::BAD_REQUEST {
             let text =
                 format!("Target project {user}/{project} does not exist or gives no access.");
             Self::new(status, text).detail(format!("reason: {}", failure.message))
         } else {
-            Self::new(status, format!("Converting {project} failed: {}", failure.message))
+            let at = match failure.side {
+                Side::Source => " at its source",
+                Side::Target => " at its target",
+                Side::Here => "",
+            };
+            Self::new(status, format!("Converting {project} failed{at}: {}", failure.message))
         };
         match &failure.hint {
             Some(hint) => answer.detail(format!("hint: {hint}")),
@@ -153,18 +158,13 @@ impl Answer {
     }
 }
 
-/// The status that tells of a sync with this fault: 400 where the sender's project is at fault, for
-/// it does not exist or does not let us in, and 500 for all that is ours to mend.
-fn status_of(fault: Fault) -> StatusCode {
-    match fault {
-        Fault::Auth => StatusCode::BAD_REQUEST,
-        Fault::Config
-        | Fault::Unavailable
-        | Fault::Refused
-        | Fault::Corrupt
-        | Fault::Unsupported
-        | Fault::Interrupted
-        | Fault::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+/// The status that tells of a sync that failed so: 400 where the target does not exist or does not
+/// let us in, which is the sender's to mend, and 500 for everything else. A source that does not let
+/// us in is no missing target.
+fn status_of(fault: Fault, side: Side) -> StatusCode {
+    match (fault, side) {
+        (Fault::Auth, Side::Target) => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -138,6 +138,7 @@ impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
         let report = (self.syncer)(&job.key.0.mirror, interrupt);
         report.map(Arc::new).map_err(|error| Failure {
             fault: error.fault(),
+            side: error.side(),
             message: with_causes(&*error),
             hint: error.hint().map(|hint| clean(&hint)),
         })
@@ -168,8 +169,9 @@ fn log(job: &SyncJob) {
             );
         }
         JobState::Failed(failure) => {
-            let (fault, reason) = (failure.fault.name(), clean(&failure.message));
-            tracing::error!(mirror, job = %id, seconds, fault, "a sync failed: {reason}");
+            let (fault, side) = (failure.fault.name(), failure.side.name());
+            let reason = clean(&failure.message);
+            tracing::error!(mirror, job = %id, seconds, fault, side, "a sync failed: {reason}");
         }
         JobState::Queued | JobState::Running => {}
     }

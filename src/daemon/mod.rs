@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 
 pub use app::{SyncFailure, Syncer};
 
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::config::{Config, DaemonOptions};
 use crate::queue::StartError;
 use app::App;
@@ -62,30 +62,18 @@ pub enum DaemonError {
     Panicked,
 }
 
-impl HasFault for DaemonError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
-                Fault::Unavailable
-            }
-            Self::Listen { .. } => Fault::Config,
-            Self::Runtime { .. } => Fault::Unavailable,
-            Self::Workers { source } => source.fault(),
-            Self::Panicked => Fault::Internal,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Listen { .. } => Some(
-                "is another daemon running? `listen` in [daemon] sets the address; port 0 takes a \
-                 free one"
-                    .to_owned(),
-            ),
-            _ => None,
-        }
-    }
-}
+faults!(DaemonError {
+    Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Unavailable.hint(
+        "another program listens there, perhaps another daemon: stop it, or set `listen` in \
+         [daemon] to another address"
+    ),
+    Self::Listen { .. } => Config.hint(
+        "`listen` in [daemon] is an address of this machine; ports below 1024 need a privilege"
+    ),
+    Self::Runtime { .. } => Unavailable,
+    Self::Workers { source } => of(source),
+    Self::Panicked => Internal,
+});
 
 /// How a daemon ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -34,6 +34,9 @@ struct Status<'a> {
     /// The name of a [`crate::base::Fault`].
     #[serde(skip_serializing_if = "Option::is_none")]
     fault: Option<&'static str>,
+    /// The name of a [`crate::base::Side`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    side: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
 }
@@ -77,6 +80,7 @@ impl<'a> Status<'a> {
             summary,
             error: failure.map(|failure| &*failure.message),
             fault: failure.map(|failure| failure.fault.name()),
+            side: failure.map(|failure| failure.side.name()),
             hint: failure.and_then(|failure| failure.hint.as_deref()),
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use git2::ConfigLevel;
 
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 
 /// What libgit2 is told once for the whole process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,23 +62,12 @@ pub enum InitError {
     AlreadyInitialised,
 }
 
-impl HasFault for InitError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::CaFile { .. } => Fault::Config,
-            Self::Option { .. } | Self::AlreadyInitialised => Fault::Internal,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::CaFile { .. } => {
-                Some("the file must hold certificates in PEM form and be readable".to_owned())
-            }
-            Self::Option { .. } | Self::AlreadyInitialised => None,
-        }
-    }
-}
+faults!(InitError {
+    Self::CaFile { .. } => {
+        Config.hint("the file must hold certificates in PEM form and be readable")
+    },
+    Self::Option { .. } | Self::AlreadyInitialised => Internal,
+});
 
 /// The settings in force, once there are some.
 static IN_FORCE: Mutex<Option<GitSettings>> = Mutex::new(None);

@@ -21,7 +21,7 @@ use super::pack::{damaged_files, merge_small};
 use super::reference::{BRANCHES, Reference, TAGS};
 use super::sink::SinkError;
 use super::{ObjectId, ObjectKind};
-use crate::base::{Fault, HasFault, fault};
+use crate::base::{Fault, faults};
 
 pub use history::Commits;
 pub(super) use history::read_reference;
@@ -129,39 +129,22 @@ pub enum RepositoryError {
     },
 }
 
-impl HasFault for RepositoryError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Init(error) => error.fault(),
-            Self::NotARepository { .. } | Self::NotBare { .. } | Self::ForeignOwner { .. } => {
-                Fault::Config
-            }
-            Self::Open { source, .. } => open_fault(source),
-            Self::Create { source, .. } | Self::Io { source, .. } | Self::Stale { source, .. } => {
-                fault::io_fault(source)
-            }
-            Self::Damaged { .. }
-            | Self::Object { .. }
-            | Self::MissingObject { .. }
-            | Self::References { .. } => Fault::Corrupt,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Init(error) => error.hint(),
-            Self::ForeignOwner { .. } => Some(
-                "run synchroniser as the user who owns the repository, or change its owner"
-                    .to_owned(),
-            ),
-            Self::NotBare { .. } => Some("`git init --bare` makes one that will do".to_owned()),
-            Self::Damaged { .. } | Self::Object { .. } | Self::MissingObject { .. } => {
-                Some("`git fsck` in that repository tells what is damaged".to_owned())
-            }
-            _ => None,
-        }
-    }
-}
+faults!(RepositoryError {
+    Self::Init(error) => of(error),
+    Self::NotARepository { .. } => NOT_THERE,
+    Self::NotBare { .. } => Config.hint("`git init --bare` makes one that will do"),
+    Self::ForeignOwner { .. } => Config.hint(
+        "run synchroniser as the user who owns the repository, or change its owner"
+    ),
+    Self::Open { source, .. } => open_fault(source),
+    Self::Create { source, .. } | Self::Io { source, .. } | Self::Stale { source, .. } => {
+        io(source)
+    },
+    Self::Damaged { .. } | Self::Object { .. } | Self::MissingObject { .. } => {
+        Corrupt.hint("`git fsck` in that repository tells what is damaged")
+    },
+    Self::References { .. } => Corrupt,
+});
 
 /// The fault of an error that opening an existing repository gives.
 fn open_fault(error: &git2::Error) -> Fault {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{ObjectId, ObjectKind};
-use crate::base::fault::{Fault, HasFault, io_fault};
+use crate::base::faults;
 
 /// A range that an object shares with another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,12 +101,8 @@ pub enum SinkError {
     },
 }
 
-impl HasFault for SinkError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Io { source, .. } => io_fault(source),
-            Self::Setup(error) => error.fault(),
-            Self::Git { .. } => Fault::Internal,
-        }
-    }
-}
+faults!(SinkError {
+    Self::Io { source, .. } => io(source),
+    Self::Setup(error) => of(error),
+    Self::Git { .. } => Internal,
+});

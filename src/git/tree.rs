@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::repository::{BareRepository, RepositoryError};
 use super::sink::{Copied, DeltaHint, NewObject, ObjectWriter, SinkError};
 use super::{ObjectId, ObjectKind};
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 
 /// What a tree entry is, as the octal text that Git writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,23 +102,12 @@ pub enum TreeError {
     Write(#[from] SinkError),
 }
 
-impl HasFault for TreeError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Unreadable { .. } => Fault::Corrupt,
-            Self::Write(error) => error.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unreadable { .. } => {
-                Some("the Git side is damaged: remove it and convert anew".to_owned())
-            }
-            Self::Write(error) => error.hint(),
-        }
-    }
-}
+faults!(TreeError {
+    Self::Unreadable { .. } => {
+        Corrupt.hint("the Git side is damaged: remove it and convert anew")
+    },
+    Self::Write(error) => of(error),
+});
 
 /// One entry of a tree object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::base::faults;
 use crate::base::host::{HostError, parse_host, parse_host_and_port};
-use crate::base::{Fault, HasFault};
 
 /// The user that forges expect over SSH when none is given.
 const SSH_USER: &str = "git";
@@ -63,27 +63,21 @@ impl From<HostError> for UrlError {
     }
 }
 
-impl HasFault for UrlError {
-    fn fault(&self) -> Fault {
-        Fault::Config
-    }
-
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Scheme { scheme } if scheme == "file" => "write the path alone, without file://",
-            Self::PlainHttp => "use https, or allow plain http for this target explicitly",
-            Self::Secret => {
-                "take the user and the secret out of the address, and name a file with the token"
-            }
-            Self::Host => {
-                "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets; \
-                 for a path with a colon write ./ before it"
-            }
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-}
+faults!(UrlError {
+    Self::Scheme { scheme } if scheme == "file" => {
+        Config.hint("write the path alone, without file://")
+    },
+    Self::PlainHttp => UNENCRYPTED
+        .hint("use https, or allow plain http for this target explicitly"),
+    Self::Secret => Config.hint(
+        "take the user and the secret out of the address, and name a file with the token"
+    ),
+    Self::Host => Config.hint(
+        "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets; \
+         for a path with a colon write ./ before it"
+    ),
+    _ => Config,
+});
 
 /// Whether a target may be reached over unencrypted HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

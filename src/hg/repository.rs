@@ -13,7 +13,7 @@ use super::store::view::{ServedView, Serving};
 use super::store::{Layout, OpenError, Phase, ViewError};
 use super::topics::Topics;
 use super::{BranchTable, Changelog, Node, Rev};
-use crate::base::{Fault, HasFault, Limits, RepoPath};
+use crate::base::{Limits, RepoPath, faults};
 
 /// A Mercurial repository, opened for reading.
 ///
@@ -55,23 +55,11 @@ pub enum RepositoryError {
     },
 }
 
-impl HasFault for RepositoryError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Open(error) => error.fault(),
-            Self::Revlog { source, .. } => source.fault(),
-            Self::View { source, .. } => source.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Open(error) => error.hint(),
-            Self::Revlog { source, .. } => source.hint(),
-            Self::View { source, .. } => source.hint(),
-        }
-    }
-}
+faults!(RepositoryError {
+    Self::Open(error) => of(error),
+    Self::Revlog { source, .. } => of(source),
+    Self::View { source, .. } => of(source),
+});
 
 /// The file with the tags.
 pub const TAGS: &str = ".hgtags";

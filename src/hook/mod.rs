@@ -10,7 +10,7 @@
 pub mod bitbucket_post;
 pub mod form;
 
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 
 /// Every format that is understood.
 pub static FORMATS: &[&Format] = &[&bitbucket_post::FORMAT];
@@ -73,14 +73,10 @@ pub enum PayloadError {
     NotProper,
 }
 
-impl HasFault for PayloadError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::NotJson => Fault::Corrupt,
-            Self::Missing | Self::NotProper => Fault::Unsupported,
-        }
-    }
-}
+faults!(PayloadError {
+    Self::NotJson => Corrupt,
+    Self::Missing | Self::NotProper => Unsupported,
+});
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, Interrupted};
+use crate::base::{Interrupted, faults};
 use crate::convert::authors::recorded::RecordedAuthorsError;
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::{IdMapError, Record};
@@ -139,77 +138,39 @@ pub enum SyncError {
     Interrupted(#[from] Interrupted),
 }
 
-impl SyncError {
-    /// The error inside, for its fault and hint.
-    fn inner(&self) -> Option<&dyn HasFault> {
-        Some(match self {
-            Self::Source(error) => error,
-            Self::Names(error) => error,
-            Self::Map(error) => error,
-            Self::Placeholders(error) => error,
-            Self::Identity(error) => error,
-            Self::Pull(error) => error,
-            Self::Authors(error) => error,
-            Self::Git(error) => error,
-            Self::Convert(error) => error,
-            Self::Sink(error) => error,
-            Self::Verify(error) => error,
-            Self::References(error) => error,
-            Self::Publish(error) => error,
-            Self::Interrupted(error) => error,
-            Self::Folder { .. }
-            | Self::NeverSynced { .. }
-            | Self::NeverFetched { .. }
-            | Self::Locked { .. }
-            | Self::Changing { .. }
-            | Self::Refused { .. }
-            | Self::Wrong { .. }
-            | Self::Unmatched { .. }
-            | Self::Mismatched { .. } => return None,
-        })
-    }
-}
-
-impl HasFault for SyncError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Folder { source, .. } => io_fault(source),
-            Self::Locked { .. } | Self::Changing { .. } => Fault::Unavailable,
-            Self::Wrong { unreadable: true, .. } => Fault::Corrupt,
-            Self::Wrong { .. } => Fault::Internal,
-            Self::Refused { .. } | Self::Unmatched { .. } => Fault::Refused,
-            Self::NeverSynced { .. } | Self::NeverFetched { .. } | Self::Mismatched { .. } => {
-                Fault::Config
-            }
-            _ => self.inner().map_or(Fault::Internal, HasFault::fault),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Refused { .. } => Some(
-                "only fast-forwards are published: move or remove these references at the target, \
-                 or let `main` follow a branch instead of the tip"
-                    .to_owned(),
-            ),
-            Self::Wrong { .. } => Some(
-                "nothing was published. If it happens again on a sound disk, it is a mistake of \
-                 synchroniser's: please report it"
-                    .to_owned(),
-            ),
-            Self::Unmatched { .. } => Some(
-                "check that source and target belong together; \"partial\" as `adopt` leaves these \
-                 commits where they are, and converts anew what has none"
-                    .to_owned(),
-            ),
-            Self::Mismatched { .. } => Some("make the map again, or go without it".to_owned()),
-            Self::Locked { .. } | Self::Changing { .. } => {
-                Some("wait until it is done, and try again".to_owned())
-            }
-            _ => self.inner().and_then(HasFault::hint),
-        }
-    }
-}
+faults!(SyncError {
+    Self::Folder { source, .. } => io(source).at(Here),
+    Self::NeverSynced { .. } | Self::NeverFetched { .. } => Config.at(Here),
+    Self::Locked { .. } => Unavailable.at(Here).hint("wait until it is done, and try again"),
+    Self::Changing { .. } => Unavailable.at(Source).hint("wait until it is done, and try again"),
+    Self::Pull(error) => of(error).at(Source),
+    Self::Source(error) => of(error).at(Source),
+    Self::Names(error) => of(error).at(Source),
+    Self::Map(error) => of(error).at(Here),
+    Self::Placeholders(error) => of(error).at(Here),
+    Self::Identity(error) => of(error).at(Here),
+    Self::Authors(error) => of(error).at(Here),
+    Self::Unmatched { .. } => Refused.at(Target).hint(
+        "check that source and target belong together; \"partial\" as `adopt` leaves these commits \
+         where they are, and converts anew what has none"
+    ),
+    Self::Mismatched { .. } => Config.at(Here).hint("make the map again, or go without it"),
+    Self::Git(error) => of(error).at(Here),
+    Self::Convert(error) => of(error).at(Here),
+    Self::Sink(error) => of(error).at(Here),
+    Self::Wrong { unreadable, .. } => if *unreadable { Corrupt } else { Internal }.at(Here).hint(
+        "nothing was published. If it happens again on a sound disk, it is a mistake of \
+         synchroniser's: please report it"
+    ),
+    Self::Verify(error) => of(error),
+    Self::References(error) => of(error).at(Here),
+    Self::Publish(error) => of(error).at(Target),
+    Self::Refused { .. } => Refused.at(Target).hint(
+        "only fast-forwards are published: move or remove these references at the target, or let \
+         `main` follow a branch instead of the tip"
+    ),
+    Self::Interrupted(error) => of(error),
+});
 
 /// How many things are named, at most.
 pub(super) const NAMED: usize = 3;

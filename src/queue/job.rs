@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::base::{Fault, HasFault};
+use crate::base::{Fault, Side, faults};
 
 /// The id of a job: 128 bits that cannot be guessed, so that its state can be read only by those who
 /// were given the id. Written as 32 hex digits.
@@ -23,11 +23,7 @@ impl fmt::Display for JobId {
 #[error("read a job id: it has 32 lower-case hex digits")]
 pub struct ParseJobIdError;
 
-impl HasFault for ParseJobIdError {
-    fn fault(&self) -> Fault {
-        Fault::Config
-    }
-}
+faults!(ParseJobIdError => Config);
 
 impl FromStr for JobId {
     type Err = ParseJobIdError;
@@ -137,21 +133,19 @@ impl<T> JobState<T> {
 pub struct Failure {
     /// Whose fault it is.
     pub fault: Fault,
+    /// On which side.
+    pub side: Side,
     /// What failed, and because of what.
     pub message: String,
     /// What can be done about it.
     pub hint: Option<String>,
 }
 
-impl HasFault for Failure {
-    fn fault(&self) -> Fault {
-        self.fault
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.hint.clone()
-    }
-}
+faults!(Failure {
+    Self { fault, side, hint, .. } => {
+        Diagnosis { fault: *fault, side: Some(*side), hint: hint.clone() }
+    },
+});
 
 #[cfg(test)]
 mod tests {

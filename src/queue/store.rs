@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 use super::job::{Failure, Job, JobId, JobIds, JobState};
-use crate::base::{Fault, HasFault};
+use crate::base::{Fault, Side, faults};
 
 /// What a request got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +29,7 @@ pub struct Load {
 #[error("take another job: the queue is closed")]
 pub struct Closed;
 
-impl HasFault for Closed {
-    fn fault(&self) -> Fault {
-        Fault::Interrupted
-    }
-}
+faults!(Closed => Interrupted);
 
 /// Every job that is known, in memory.
 pub(super) struct MemoryStore<K, T> {
@@ -118,6 +114,7 @@ impl<K: Clone + Eq + Hash, T: Clone> MemoryStore<K, T> {
         let dropped = std::mem::take(&mut self.waiting);
         let failure = Failure {
             fault: Fault::Interrupted,
+            side: Side::Here,
             message: "dropped before it began: the daemon is stopping".to_owned(),
             hint: Some("ask again once the daemon is back".to_owned()),
         };
@@ -161,7 +158,12 @@ mod tests {
     use super::*;
 
     fn failure(message: &str) -> Failure {
-        Failure { fault: Fault::Internal, message: message.to_owned(), hint: None }
+        Failure {
+            fault: Fault::Internal,
+            side: Side::Here,
+            message: message.to_owned(),
+            hint: None,
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::job::{Failure, Job, JobId};
 use super::store::{Closed, Load, MemoryStore, Receipt};
-use crate::base::{Fault, HasFault, Interrupt};
+use crate::base::{Fault, Interrupt, Side, faults};
 
 /// Does the jobs of a queue.
 pub trait Worker<K, T>: Send + Sync + 'static {
@@ -36,11 +36,7 @@ pub enum StartError {
     },
 }
 
-impl HasFault for StartError {
-    fn fault(&self) -> Fault {
-        Fault::Unavailable
-    }
-}
+faults!(StartError => Unavailable);
 
 /// Jobs by key, done by worker threads. Cheap to clone; clones share the jobs.
 ///
@@ -201,6 +197,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Failure {
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Failure {
         fault: Fault::Internal,
+        side: Side::Here,
         message: format!("panicked: {}", text.unwrap_or("no message")),
         hint: Some("this is a mistake in synchroniser; please report it".to_owned()),
     }
@@ -246,7 +243,12 @@ mod tests {
     }
 
     fn failure(message: &str) -> Failure {
-        Failure { fault: Fault::Interrupted, message: message.to_owned(), hint: None }
+        Failure {
+            fault: Fault::Interrupted,
+            side: Side::Here,
+            message: message.to_owned(),
+            hint: None,
+        }
     }
 
     struct Rig {

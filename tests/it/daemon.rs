@@ -12,7 +12,7 @@ mod stop;
 
 use std::time::Duration;
 
-use synchroniser::base::Fault;
+use synchroniser::base::{Fault, Side};
 use synchroniser::mirror::SyncReport;
 
 use rig::{End, get, payload, post, report, request, rig, rig_with, rocket, send};
@@ -112,7 +112,7 @@ fn hooks_select_among_mirrors_and_name_no_target() {
 fn a_target_that_does_not_let_us_in_is_the_senders_to_mend() {
     let rig = rig();
     let hook = rig.hook("", &rocket());
-    rig.begun().1.send(End::Fail(Fault::Auth, "push to https://x: 404")).unwrap();
+    rig.begun().1.send(End::Fail(Fault::Auth, Side::Target, "push to https://x: 404")).unwrap();
     let answer = hook.join().unwrap();
     assert_eq!(answer.status, 400);
     insta::assert_snapshot!(answer.redacted(), @r"
@@ -124,11 +124,24 @@ fn a_target_that_does_not_let_us_in_is_the_senders_to_mend() {
 }
 
 #[test]
+fn only_a_target_that_does_not_let_us_in_is_told_as_a_missing_target() {
+    let rig = rig();
+    for side in Side::ALL {
+        let hook = rig.hook("", &rocket());
+        rig.begun().1.send(End::Fail(Fault::Auth, side, "get access to https://x: 401")).unwrap();
+        let answer = hook.join().unwrap();
+        let told_as_target = answer.body.starts_with("Target project Acme/Rocket");
+        assert_eq!(told_as_target, side == Side::Target, "{side:?}: {}", answer.body);
+        assert_eq!(answer.status == 400, side == Side::Target, "{side:?}");
+    }
+}
+
+#[test]
 fn every_other_failure_is_ours_and_never_a_success() {
     let rig = rig();
     for fault in Fault::ALL.into_iter().filter(|fault| *fault != Fault::Auth) {
         let hook = rig.hook("", &rocket());
-        rig.begun().1.send(End::Fail(fault, "read a\u{1b}[2J b")).unwrap();
+        rig.begun().1.send(End::Fail(fault, Side::Here, "read a\u{1b}[2J b")).unwrap();
         let answer = hook.join().unwrap();
         assert_eq!(answer.status, 500, "{fault:?}");
         assert!(answer.body.starts_with("Converting Rocket failed: read a[2J b\n"), "{fault:?}");
@@ -202,12 +215,13 @@ fn a_long_sync_goes_on_and_its_state_can_be_asked_for() {
     assert!(done["elapsed"].is_f64());
     insta::assert_snapshot!(done["summary"].to_string(), @r#"{"changed":0,"changesets":345,"converted":12,"notes":0,"references":0}"#);
 
-    end.send(End::Fail(Fault::Refused, "push refs/heads/x: protected")).unwrap();
+    end.send(End::Fail(Fault::Refused, Side::Target, "push refs/heads/x: protected")).unwrap();
     let third = send(rig.address(), &post("", &rocket()));
     rig.begun();
     let failed = state(waiting_path);
     assert_eq!(failed["state"], "failed");
     assert_eq!(failed["fault"], "refused");
+    assert_eq!(failed["side"], "target");
     assert_eq!(failed["error"], "push refs/heads/x: protected");
     assert_eq!(failed["hint"], "pull the strings");
     assert_eq!(third.status, 202);
@@ -264,7 +278,7 @@ fn a_hook_during_a_run_waits_for_the_run_after_it() {
     assert_eq!(first.join().unwrap().status, 200);
     let (_, end_second) = rig.begun();
     assert!(!second.is_finished(), "answered by a run that began before the hook");
-    end_second.send(End::Fail(Fault::Corrupt, "broken")).unwrap();
+    end_second.send(End::Fail(Fault::Corrupt, Side::Source, "broken")).unwrap();
     assert_eq!(second.join().unwrap().status, 500);
 }
 

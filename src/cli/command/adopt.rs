@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use super::convert::write_map;
 use super::report::count;
 use super::{Outcome, config, interrupted_by_signals};
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::cli::args::AdoptArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
@@ -41,26 +40,14 @@ enum AdoptCommandError {
     },
 }
 
-impl HasFault for AdoptCommandError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Unknown { .. } => Fault::Config,
-            Self::File { source, .. } => io_fault(source),
-            Self::State(source) => source.fault(),
-            Self::Adopt { source, .. } => source.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unknown { .. } => Some(
-                "name a mirror, or a Mercurial repository and a bare Git repository".to_owned(),
-            ),
-            Self::Adopt { source, .. } => source.hint(),
-            Self::File { .. } | Self::State(_) => None,
-        }
-    }
-}
+faults!(AdoptCommandError {
+    Self::Unknown { .. } => {
+        Config.hint("name a mirror, or a Mercurial repository and a bare Git repository")
+    },
+    Self::File { source, .. } => io(source),
+    Self::State(source) => of(source),
+    Self::Adopt { source, .. } => of(source),
+});
 
 pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
     let given = given(args)?;

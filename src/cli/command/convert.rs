@@ -5,8 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::{Outcome, interrupted_by_signals, report};
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::cli::args::ConvertArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
@@ -35,21 +34,10 @@ enum ConvertCommandError {
     },
 }
 
-impl HasFault for ConvertCommandError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Convert { source, .. } => source.fault(),
-            Self::Map { source, .. } => io_fault(source),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Convert { source, .. } => source.hint(),
-            Self::Map { .. } => None,
-        }
-    }
-}
+faults!(ConvertCommandError {
+    Self::Convert { source, .. } => of(source),
+    Self::Map { source, .. } => io(source),
+});
 
 pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
     let mut options = args.conversion.options()?;

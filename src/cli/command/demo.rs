@@ -11,8 +11,7 @@ use tempfile::TempDir;
 use super::report::count;
 use super::{Outcome, config, interrupted_by_signals, syncer, verify};
 use crate::base::compress::{DecompressError, Decompressor};
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, Interrupt};
+use crate::base::{Interrupt, faults};
 use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
@@ -52,14 +51,10 @@ enum DemoError {
     Differences { differences: u64 },
 }
 
-impl HasFault for DemoError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Write { source, .. } => io_fault(source),
-            Self::Unpack(_) | Self::Answer { .. } | Self::Differences { .. } => Fault::Internal,
-        }
-    }
-}
+faults!(DemoError {
+    Self::Write { source, .. } => io(source),
+    Self::Unpack(_) | Self::Answer { .. } | Self::Differences { .. } => Internal,
+});
 
 /// Where everything of one demo is.
 struct Places {

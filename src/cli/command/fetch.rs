@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::report::count;
 use super::{Outcome, interrupted_by_signals};
-use crate::base::{Fault, HasFault, Limits};
+use crate::base::{Limits, faults};
 use crate::cli::args::FetchArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
@@ -20,15 +20,7 @@ struct FetchCommandError {
     source: PullError,
 }
 
-impl HasFault for FetchCommandError {
-    fn fault(&self) -> Fault {
-        self.source.fault()
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.source.hint()
-    }
-}
+faults!(FetchCommandError { Self { source, .. } => of(source) });
 
 pub(super) fn run(args: &FetchArgs, ui: &Ui) -> Outcome {
     let source = args.way.source(&args.source)?;

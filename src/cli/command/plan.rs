@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::report::count;
 use super::{Outcome, config, interrupted_by_signals, sync};
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::cli::args::PlanArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
@@ -31,21 +31,10 @@ enum PlanCommandError {
     },
 }
 
-impl HasFault for PlanCommandError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Plan { source, .. } => source.fault(),
-            Self::Target { source, .. } => source.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Plan { source, .. } => source.hint(),
-            Self::Target { source, .. } => source.hint(),
-        }
-    }
-}
+faults!(PlanCommandError {
+    Self::Plan { source, .. } => of(source),
+    Self::Target { source, .. } => of(source).at(Target),
+});
 
 /// What `--json` prints.
 #[derive(Serialize)]

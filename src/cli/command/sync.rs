@@ -2,7 +2,7 @@
 //! the exit code is that of the first failure.
 
 use super::{Outcome, config, interrupted_by_signals, report};
-use crate::base::{Fault, HasFault, Interrupt};
+use crate::base::{Fault, Interrupt, faults};
 use crate::cli::args::SyncArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
@@ -26,24 +26,11 @@ pub(super) enum SyncCommandError {
     },
 }
 
-impl HasFault for SyncCommandError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Unknown { .. } => Fault::Config,
-            Self::Sync { source, .. } => source.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unknown { known, .. } if known.is_empty() => {
-                Some("it has no mirrors at all".to_owned())
-            }
-            Self::Unknown { known, .. } => Some(format!("it has {}", known.join(", "))),
-            Self::Sync { source, .. } => source.hint(),
-        }
-    }
-}
+faults!(SyncCommandError {
+    Self::Unknown { known, .. } if known.is_empty() => Config.hint("it has no mirrors at all"),
+    Self::Unknown { known, .. } => Config.hint(format!("it has {}", known.join(", "))),
+    Self::Sync { source, .. } => of(source),
+});
 
 pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     let config = config::load(&args.config.config)?;

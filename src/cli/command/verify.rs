@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::report::count;
 use super::{Outcome, config, interrupted_by_signals, sync};
-use crate::base::{Fault, HasFault, Interrupt};
+use crate::base::{Interrupt, faults};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::source::SourceArgs;
@@ -34,21 +34,10 @@ enum CompareError {
     Read(#[from] SyncError),
 }
 
-impl HasFault for CompareError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Address(error) => error.fault(),
-            Self::Read(error) => error.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Address(error) => error.hint(),
-            Self::Read(error) => error.hint(),
-        }
-    }
-}
+faults!(CompareError {
+    Self::Address(error) => of(error).at(Source),
+    Self::Read(error) => of(error),
+});
 
 /// A mirror cannot be verified.
 #[derive(Debug, thiserror::Error)]
@@ -59,25 +48,9 @@ struct VerifyMirrorError {
     source: SyncError,
 }
 
-impl HasFault for VerifyMirrorError {
-    fn fault(&self) -> Fault {
-        self.source.fault()
-    }
+faults!(VerifyMirrorError { Self { source, .. } => of(source) });
 
-    fn hint(&self) -> Option<String> {
-        self.source.hint()
-    }
-}
-
-impl HasFault for VerifyCommandError {
-    fn fault(&self) -> Fault {
-        self.source.fault()
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.source.hint()
-    }
-}
+faults!(VerifyCommandError { Self { source, .. } => of(source) });
 
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals()?;

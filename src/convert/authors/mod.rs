@@ -22,9 +22,8 @@ use bstr::{BString, ByteSlice};
 
 use super::Rules;
 use super::identity::{Facts, Identity, address};
-use crate::base::fault::io_fault;
+use crate::base::faults;
 use crate::base::text::utf8_or_latin1;
-use crate::base::{Fault, HasFault};
 use crate::git::ObjectId;
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Changeset, Date, Node, Repository};
@@ -62,20 +61,12 @@ pub enum AuthorMapError {
     },
 }
 
-impl HasFault for AuthorMapError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Read { source, .. } => io_fault(source),
-            Self::Line { .. } => Fault::Config,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        matches!(self, Self::Line { .. }).then(|| {
-            "`synchroniser authors SOURCE` prints a map of all users to start from".to_owned()
-        })
-    }
-}
+faults!(AuthorMapError {
+    Self::Read { source, .. } => io(source),
+    Self::Line { .. } => {
+        Config.hint("`synchroniser authors SOURCE` prints a map of all users to start from")
+    },
+});
 
 impl AuthorMap {
     /// Reads the file at `path`.

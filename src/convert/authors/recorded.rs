@@ -8,8 +8,7 @@ use bstr::BString;
 
 use super::{AuthorMap, AuthorMapError};
 use crate::base::durable::replace_file;
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::convert::{IdMap, Rules};
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Node, Repository};
@@ -52,29 +51,15 @@ pub enum RecordedAuthorsError {
     },
 }
 
-impl HasFault for RecordedAuthorsError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Recorded(error) => error.fault(),
-            Self::Write { source, .. } => io_fault(source),
-            Self::History(error) => error.fault(),
-            Self::Changed { .. } => Fault::Config,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Recorded(error) => error.hint(),
-            Self::History(error) => error.hint(),
-            Self::Write { .. } => None,
-            Self::Changed { .. } => Some(
-                "map this user as before, or convert into a new place: with another author every \
-                 commit from there on has another id"
-                    .to_owned(),
-            ),
-        }
-    }
-}
+faults!(RecordedAuthorsError {
+    Self::Recorded(error) => of(error),
+    Self::History(error) => of(error).at(Source),
+    Self::Write { source, .. } => io(source),
+    Self::Changed { .. } => Config.hint(
+        "map this user as before, or convert into a new repository: with another author every \
+         commit from there on has another id"
+    ),
+});
 
 /// Records `authors` beside the id map `map`, on disk before this returns. Nothing is written
 /// where nobody is mapped and nobody was.

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 
 use crate::base::similar::similar;
 use crate::base::text::utf8_or_latin1;
-use crate::base::{Fault, HasFault, RepoPath, RepoPathBuf};
+use crate::base::{RepoPath, RepoPathBuf, faults};
 use crate::git::ObjectId;
 use crate::git::commit::Commit;
 use crate::git::tree::Mode;
@@ -176,18 +176,12 @@ impl UnknownIdentity {
     }
 }
 
-impl HasFault for UnknownIdentity {
-    fn fault(&self) -> Fault {
-        Fault::Config
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self.similar() {
-            Some(name) => format!("did you mean {name:?}?"),
-            None => format!("there are {}", choices().collect::<Vec<_>>().join(", ")),
-        })
-    }
-}
+faults!(UnknownIdentity {
+    this => Config.hint(match this.similar() {
+        Some(name) => format!("did you mean {name:?}?"),
+        None => format!("there are {}", choices().collect::<Vec<_>>().join(", ")),
+    }),
+});
 
 /// The names of all identities.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -203,6 +197,7 @@ pub fn named(name: &str) -> Result<&'static dyn Identity, UnknownIdentity> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::HasFault;
 
     #[test]
     fn names_are_found_and_wrong_ones_explained() {

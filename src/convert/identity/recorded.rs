@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Identity, IdentityChoice, NATIVE, UnknownIdentity, named};
 use crate::base::durable::replace_file;
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 
 /// The name of the file, in the folder of the id map.
 pub const FILE: &str = "identity";
@@ -42,26 +41,16 @@ pub enum RecordedIdentityError {
     },
 }
 
-impl HasFault for RecordedIdentityError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::File { source, .. } => io_fault(source),
-            Self::Unknown { source, .. } => source.fault(),
-            Self::Other { .. } => Fault::Config,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::File { .. } => None,
-            Self::Unknown { .. } => Some("a newer version may know it".to_owned()),
-            Self::Other { recorded, .. } => Some(format!(
-                "ask for the identity {recorded}, or convert into a new place: under another \
-                 identity every commit has another id"
-            )),
-        }
-    }
-}
+faults!(RecordedIdentityError {
+    Self::File { source, .. } => io(source),
+    Self::Unknown { source, .. } => {
+        of(source).hint("a newer version of synchroniser made it: use that one")
+    },
+    Self::Other { recorded, .. } => Config.hint(format!(
+        "ask for the identity {recorded}, or convert into a new repository: under another identity \
+         every commit has another id"
+    )),
+});
 
 /// The identity that is recorded beside the id map `map`; `None` if none is, as before there was
 /// more than one.
@@ -109,6 +98,7 @@ pub fn settled(
 mod tests {
     use super::super::{IDENTITIES, choices};
     use super::*;
+    use crate::base::{Fault, HasFault};
 
     #[test]
     fn what_was_recorded_is_what_may_go_on() {

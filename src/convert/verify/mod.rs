@@ -25,7 +25,7 @@ use super::idmap::IdMapError;
 use super::placeholder::{Placeholders, PlaceholdersError};
 use super::{ConvertOptions, IdMap, Rules};
 use crate::base::fault::one_line;
-use crate::base::{Fault, HasFault, Interrupt, Interrupted, Limits, Progress};
+use crate::base::{Interrupt, Interrupted, Limits, Progress, faults};
 use crate::git::BareRepository;
 use crate::git::repository::RepositoryError as GitError;
 use crate::hg::manifest::Line;
@@ -79,31 +79,15 @@ pub enum VerifyError {
     Interrupted(#[from] Interrupted),
 }
 
-impl HasFault for VerifyError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Source(error) => error.fault(),
-            Self::Target(error) => error.fault(),
-            Self::Identity(error) => error.fault(),
-            Self::Placeholders(error) => error.fault(),
-            Self::Map(error) => error.fault(),
-            Self::NoChangeset { .. } => Fault::Config,
-            Self::Interrupted(error) => error.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Source(error) => error.hint(),
-            Self::Target(error) => error.hint(),
-            Self::Identity(error) => error.hint(),
-            Self::Placeholders(error) => error.hint(),
-            Self::Map(error) => error.hint(),
-            Self::NoChangeset { .. } => None,
-            Self::Interrupted(error) => error.hint(),
-        }
-    }
-}
+faults!(VerifyError {
+    Self::Source(error) => of(error).at(Source),
+    Self::Target(error) => of(error).at(Target),
+    Self::Identity(error) => of(error).at(Target),
+    Self::Placeholders(error) => of(error).at(Target),
+    Self::Map(error) => of(error).at(Target),
+    Self::NoChangeset { .. } => Config.at(Source),
+    Self::Interrupted(error) => of(error),
+});
 
 /// How many differences are told; more help nobody.
 const MAX_DIFFERENCES: usize = 1000;

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, Interrupted};
+use crate::base::{Interrupted, faults};
 use crate::git::init::InitError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
 
@@ -191,66 +190,51 @@ pub enum PublishError {
     },
 }
 
-impl HasFault for PublishError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Interrupted(error) => error.fault(),
-            Self::Init(error) => error.fault(),
-            Self::Cache(error) => error.fault(),
-            Self::Read { source, .. } => source.fault(),
-            Self::Keep { source, .. } => io_fault(source),
-            Self::References { source, .. } => source.fault(),
-            Self::Missing { .. }
-            | Self::Denied { .. }
-            | Self::NoCredential { .. }
-            | Self::Rejected { .. } => Fault::Auth,
-            Self::WrongCredential { .. }
-            | Self::UnusableKey { .. }
-            | Self::HostKey { .. }
-            | Self::Certificate { .. }
-            | Self::Moved { .. } => Fault::Config,
-            Self::Unreachable { .. }
-            | Self::Busy { .. }
-            | Self::Unintelligible { .. }
-            | Self::Raced { .. } => Fault::Unavailable,
-            Self::PackRefused { .. } => Fault::Refused,
-            Self::Unsupported { .. } => Fault::Unsupported,
-            Self::Write { source, .. } => match source.kind() {
-                std::io::ErrorKind::PermissionDenied => Fault::Auth,
-                _ => Fault::Unavailable,
-            },
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Init(error) => return error.hint(),
-            Self::Cache(error) | Self::Read { source: error, .. } => return error.hint(),
-            Self::References { source, .. } => return source.hint(),
-            Self::HostKey { source, .. } => return source.hint(),
-            Self::Missing { target, .. } if !target.contains(':') => {
-                return Some(format!("`git init --bare {target}` makes an empty one"));
-            }
-            Self::Missing { .. } => {
-                "check the address, make the repository if there is none, and give the \
-                 credential's owner write access"
-            }
-            Self::Denied { .. } => "give the credential's owner write access, or use another one",
-            Self::NoCredential { .. } => "name a file with a token (https) or a private key (ssh)",
-            Self::WrongCredential { .. } => "change the address or the credential",
-            Self::Rejected { .. } => {
-                "it may be wrong, expired or withdrawn; make a new one if you are in doubt"
-            }
-            Self::UnusableKey { .. } => {
-                "check that the file is an unencrypted key, or that its passphrase is right"
-            }
-            Self::Certificate { .. } => {
-                "if the server has a private authority, name its certificate as ca_file"
-            }
-            Self::Moved { .. } => "use the new address",
-            Self::Unintelligible { .. } => "check that the address is that of a Git repository",
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-}
+faults!(PublishError {
+    Self::Interrupted(error) => of(error),
+    Self::Init(error) => of(error).at(Here),
+    Self::Cache(error) => of(error).at(Here),
+    Self::Keep { source, .. } => io(source).at(Here),
+    Self::Read { source, .. } => of(source).at(Target),
+    Self::References { source, .. } => of(source).at(Target),
+    Self::Missing { target, .. } if !target.contains(':') => NOT_THERE
+        .at(Target)
+        .hint(format!("`git init --bare {target}` makes an empty one")),
+    Self::Missing { .. } => Auth.at(Target).hint(
+        "check the address, make the repository if there is none, and give the credential's owner \
+         write access"
+    ),
+    Self::Denied { .. } => Auth
+        .at(Target)
+        .hint("give the credential's owner write access, or use another credential"),
+    Self::NoCredential { .. } => Auth.at(Target).hint(
+        "set `target.token_file` (https) or `target.key_file` (ssh) of this mirror"
+    ),
+    Self::WrongCredential { .. } => {
+        Config.at(Target).hint("change the address or the credential")
+    },
+    Self::Rejected { .. } => Auth.at(Target).hint(
+        "it may be wrong, expired or withdrawn; make a new one if you are in doubt"
+    ),
+    Self::UnusableKey { .. } => Config.at(Target).hint(
+        "check that the file is an unencrypted key, or that its passphrase is right"
+    ),
+    Self::HostKey { source, .. } => {
+        Diagnosis { fault: UNTRUSTED, side: Some(Target), hint: source.hint() }
+    },
+    Self::Certificate { .. } => UNTRUSTED.at(Target).hint(
+        "if the server has a certificate authority of its own, name its certificate as \
+         `target.ca_file`"
+    ),
+    Self::Moved { .. } => MOVED.at(Target).hint("use the new address"),
+    Self::Unintelligible { .. } => {
+        Unavailable.at(Target).hint("check that the address is that of a Git repository")
+    },
+    Self::Unreachable { .. } | Self::Busy { .. } | Self::Raced { .. } => Unavailable.at(Target),
+    Self::PackRefused { .. } => Refused.at(Target),
+    Self::Unsupported { .. } => Unsupported.at(Target),
+    Self::Write { source, .. } => match source.kind() {
+        std::io::ErrorKind::PermissionDenied => io(source).at(Target),
+        _ => Unavailable.at(Target),
+    },
+});

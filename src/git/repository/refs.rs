@@ -15,7 +15,7 @@ use super::loose::point_head;
 use super::packed_refs::{PackedRefs, io_error};
 use super::{BareRepository, RepositoryError};
 use crate::base::durable::{self, sync_folder};
-use crate::base::{Fault, HasFault, fault};
+use crate::base::faults;
 use crate::git::ObjectId;
 use crate::git::reference::is_valid_ref_name;
 
@@ -87,30 +87,17 @@ pub enum UpdateRefsError {
     },
 }
 
-impl HasFault for UpdateRefsError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Read(error) => error.fault(),
-            Self::BadName { .. }
-            | Self::Twice { .. }
-            | Self::Clash { .. }
-            | Self::NoTarget { .. } => Fault::Internal,
-            Self::Damaged { .. } => Fault::Corrupt,
-            Self::Locked { .. } => Fault::Unavailable,
-            Self::Io { source, .. } => fault::io_fault(source),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Read(error) => error.hint(),
-            Self::Locked { path } => {
-                Some(format!("if no other Git program is at work there, delete {}", path.display()))
-            }
-            _ => None,
-        }
-    }
-}
+faults!(UpdateRefsError {
+    Self::Read(error) => of(error),
+    Self::BadName { .. } | Self::Twice { .. } | Self::Clash { .. } | Self::NoTarget { .. } => {
+        Internal
+    },
+    Self::Damaged { .. } => Corrupt,
+    Self::Locked { path } => Unavailable.hint(format!(
+        "if no other Git program is at work there, delete {}", path.display()
+    )),
+    Self::Io { source, .. } => io(source),
+});
 
 impl BareRepository {
     /// Makes every reference of `edits` what it shall be, all of them or none, and then `HEAD` the

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::HasFault as _;
 
 fn parse(text: &str) -> Result<TargetUrl, UrlError> {
     TargetUrl::parse(text, PlainHttp::Refuse)

@@ -2,8 +2,7 @@
 
 use std::io;
 
-use crate::base::fault::{io_fault, io_hint};
-use crate::base::{Fault, HasFault, ShortRead};
+use crate::base::{ShortRead, faults};
 use crate::hg::revlog::delta::DeltaError;
 use crate::hg::store::obsolete::ObsstoreError;
 
@@ -136,27 +135,17 @@ pub enum Unsupported {
     Changegroup(String),
 }
 
-impl HasFault for BundleError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Io { source } => io_fault(source),
-            Self::Damaged { .. } | Self::Part { .. } => Fault::Corrupt,
-            Self::Unsupported(_) => Fault::Unsupported,
-            Self::Aborted { .. } => Fault::Refused,
+faults!(BundleError {
+    Self::Io { source } => io(source),
+    Self::Damaged { .. } | Self::Part { .. } => Corrupt,
+    Self::Unsupported(kind) => match kind {
+        super::error::Unsupported::Changegroup(_) => {
+            Unsupported.hint("`hg bundle --type 'v2;cg.version=03'` writes one that is")
         }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unsupported(Unsupported::Changegroup(_)) => {
-                Some("`hg bundle --type 'v2;cg.version=03'` writes one that is".to_owned())
-            }
-            Self::Unsupported(Unsupported::Format(_)) => {
-                Some("`hg bundle --type v2` writes one that is known".to_owned())
-            }
-            Self::Aborted { hint, .. } => hint.clone(),
-            Self::Io { source } => io_hint(source),
-            _ => None,
+        super::error::Unsupported::Format(_) => {
+            Unsupported.hint("`hg bundle --type v2` writes one that is known")
         }
-    }
-}
+        _ => Unsupported.into(),
+    },
+    Self::Aborted { hint, .. } => Diagnosis { hint: hint.clone(), ..Refused.into() },
+});

@@ -4,10 +4,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::fault::{Carried, io_fault};
+use crate::base::fault::Carried;
 use crate::base::secret::SecretError;
 use crate::base::text::printable;
-use crate::base::{Fault, HasFault, Interrupted};
+use crate::base::{Interrupted, faults};
 use crate::hg::wire::CapabilitiesError;
 
 /// What the other side or a program said: cut, made printable, without our secrets.
@@ -233,55 +233,41 @@ impl PeerError {
     }
 }
 
-impl HasFault for PeerError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Interrupted(error) => error.fault(),
-            Self::Secret(error) => error.fault(),
-            Self::Setting { .. } => Fault::Config,
-            Self::File { source, .. } | Self::Program { source, .. } => io_fault(source),
-            Self::Unreachable { .. }
-            | Self::TimedOut { .. }
-            | Self::Busy { .. }
-            | Self::Cut { .. } => Fault::Unavailable,
-            Self::Denied { .. } => Fault::Auth,
-            Self::Untrusted { .. }
-            | Self::Refused { .. }
-            | Self::PlainHttp { .. }
-            | Self::Moved { .. } => Fault::Refused,
-            Self::Unintelligible { .. } | Self::TooLarge { .. } => Fault::Corrupt,
-            Self::Capabilities { source, .. } => source.fault(),
-            Self::Unsupported { .. } => Fault::Unsupported,
-            Self::OutOfStep { .. } => Fault::Internal,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Secret(error) => return error.hint(),
-            Self::Setting { hint, .. } => return hint.clone(),
-            Self::Untrusted { hint, .. } => hint,
-            Self::Denied { .. } => {
-                "check the address; name a user and a token file (https) or a private key (ssh) that \
-                 can read it"
-            }
-            Self::PlainHttp { .. } => "use https, or allow plain http for this source explicitly",
-            Self::Moved { .. } => "use the new address, if you trust it",
-            Self::Unintelligible { .. } => {
-                "check that the address is that of a Mercurial repository"
-            }
-            Self::Busy { retry_after: Some(after), .. } => {
-                return Some(format!("it asks to be left alone for {} seconds", after.as_secs()));
-            }
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-}
+faults!(PeerError {
+    Self::Interrupted(error) => of(error),
+    Self::Secret(error) => of(error),
+    Self::Setting { hint, .. } => {
+        Diagnosis { fault: Config, side: Some(Source), hint: hint.clone() }
+    },
+    Self::File { source, .. } | Self::Program { source, .. } => io(source).at(Here),
+    Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Cut { .. } => Unavailable.at(Source),
+    Self::Busy { retry_after: Some(after), .. } => Unavailable
+        .at(Source)
+        .hint(format!("it asks to be left alone for {} seconds", after.as_secs())),
+    Self::Busy { .. } => Unavailable.at(Source),
+    Self::Denied { .. } => Auth.at(Source).hint(
+        "check the address; name a user and a token file (https) or a private key (ssh) that \
+         can read it"
+    ),
+    Self::Untrusted { hint, .. } => UNTRUSTED.at(Source).hint(hint),
+    Self::Refused { .. } => Refused.at(Source),
+    Self::PlainHttp { .. } => UNENCRYPTED
+        .at(Source)
+        .hint("use https, or allow plain http for this source explicitly"),
+    Self::Moved { .. } => MOVED.at(Source).hint("use the new address, if you trust it"),
+    Self::Unintelligible { .. } => {
+        Corrupt.at(Source).hint("check that the address is that of a Mercurial repository")
+    },
+    Self::TooLarge { .. } => Corrupt.at(Source),
+    Self::Unsupported { .. } => Unsupported.at(Source),
+    Self::Capabilities { source, .. } => of(source).at(Source),
+    Self::OutOfStep { .. } => Internal.at(Here),
+});
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Fault;
 
     #[test]
     fn what_is_said_can_be_shown() {

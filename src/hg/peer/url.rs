@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::base::host::{HostError, parse_host_and_port};
-use crate::base::{Fault, HasFault, percent};
+use crate::base::{faults, percent};
 
 /// Why an address was refused. None of the messages repeats a part that could hold a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,25 +53,16 @@ impl From<HostError> for SourceUrlError {
     }
 }
 
-impl HasFault for SourceUrlError {
-    fn fault(&self) -> Fault {
-        Fault::Config
-    }
-
-    fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Secret => {
-                "take the secret out of the address, and name a file with it as the token file"
-            }
-            Self::Host => {
-                "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets"
-            }
-            Self::Character { .. } => "in an address such characters are percent-encoded",
-            _ => return None,
-        };
-        Some(hint.to_owned())
-    }
-}
+faults!(SourceUrlError {
+    Self::Secret => Config.hint(
+        "take the secret out of the address, and name a file with it as the token file"
+    ),
+    Self::Host => Config.hint(
+        "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets"
+    ),
+    Self::Character { .. } => Config.hint("in an address such characters are percent-encoded"),
+    _ => Config,
+});
 
 /// The address of a Mercurial server's repository.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -3,9 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::base::fault::{io_fault, io_hint};
+use crate::base::faults;
 use crate::base::interrupt::Interrupted;
-use crate::base::{Fault, HasFault};
 use crate::hg::Node;
 use crate::hg::bundle::BundleError;
 use crate::hg::peer::PeerError;
@@ -102,48 +101,27 @@ pub enum PullError {
     Interrupted(#[from] Interrupted),
 }
 
-impl HasFault for PullError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Peer(error) => error.fault(),
-            Self::Answer(error) => error.fault(),
-            Self::Bundle(error) => error.fault(),
-            Self::Write(error) => error.fault(),
-            Self::Open(error) => error.fault(),
-            Self::Repository(error) => error.fault(),
-            Self::Revlog { source, .. } => source.fault(),
-            Self::View(error) => error.fault(),
-            Self::Read(error) => error.fault(),
-            Self::File { source, .. } | Self::Folder { source, .. } => io_fault(source),
-            Self::Damaged { .. } => Fault::Corrupt,
-            Self::Unrelated { .. } | Self::NotEmpty { .. } => Fault::Refused,
-            Self::Withheld { .. } => Fault::Unavailable,
-            Self::Interrupted(error) => error.fault(),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Peer(error) => error.hint(),
-            Self::Answer(error) => error.hint(),
-            Self::Bundle(error) => error.hint(),
-            Self::Write(error) => error.hint(),
-            Self::Open(error) => error.hint(),
-            Self::Repository(error) => error.hint(),
-            Self::Revlog { source, .. } => source.hint(),
-            Self::View(error) => error.hint(),
-            Self::Read(error) => error.hint(),
-            Self::File { source, .. } | Self::Folder { source, .. } => io_hint(source),
-            Self::Damaged { path } => Some(format!("remove {}: it is made again", path.display())),
-            Self::Unrelated { path, .. } => Some(format!(
-                "if the source is the right one, remove {}: it is fetched again",
-                path.display()
-            )),
-            Self::NotEmpty { .. } => Some("add it to a folder that is not there yet".to_owned()),
-            Self::Withheld { .. } => {
-                Some("somebody may be writing to it all the time: try again".to_owned())
-            }
-            Self::Interrupted(error) => error.hint(),
-        }
-    }
-}
+faults!(PullError {
+    Self::Peer(error) => of(error),
+    Self::Answer(error) => of(error).at(Source),
+    Self::Bundle(error) => of(error).at(Source),
+    Self::File { source, .. } => io(source).at(Source),
+    Self::Write(error) => of(error).at(Here),
+    Self::Open(error) => of(error),
+    Self::Repository(error) => of(error),
+    Self::Revlog { source, .. } => of(source).at(Here),
+    Self::View(error) => of(error),
+    Self::Read(error) => of(error),
+    Self::Damaged { path } => {
+        Corrupt.at(Here).hint(format!("remove {}: it is made again", path.display()))
+    },
+    Self::Folder { source, .. } => io(source).at(Here),
+    Self::Unrelated { path, .. } => Refused.at(Source).hint(format!(
+        "if the source is the right one, remove {}: it is fetched again", path.display()
+    )),
+    Self::Withheld { .. } => {
+        Unavailable.at(Source).hint("somebody may be writing to it all the time: try again")
+    },
+    Self::NotEmpty { .. } => Refused.at(Here).hint("add it to a folder that is not there yet"),
+    Self::Interrupted(error) => of(error),
+});

@@ -4,8 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::compress::DecompressError;
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, RepoPathBuf, ShortRead};
+use crate::base::{RepoPathBuf, ShortRead, faults};
 use crate::hg::{Node, Rev};
 
 /// Why a revlog, or one of its revisions, cannot be read.
@@ -175,40 +174,27 @@ impl RevlogError {
     }
 }
 
-impl HasFault for RevlogError {
-    fn fault(&self) -> Fault {
-        match self {
-            // An index without its data file: somebody removed a part of the repository.
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Corrupt,
-            Self::Io { source, .. } => io_fault(source),
-            Self::NotAFile { .. } | Self::Missing { .. } => Fault::Corrupt,
-            Self::Index { problem, .. } => match problem {
-                IndexProblem::Version(_) | IndexProblem::Flags(_) => Fault::Unsupported,
-                IndexProblem::Truncated(_) | IndexProblem::TooLarge { .. } => Fault::Corrupt,
-            },
-            Self::Revision { problem, .. } => match problem {
-                Problem::Censored | Problem::Ellipsis | Problem::External | Problem::Flags(_) => {
-                    Fault::Unsupported
-                }
-                _ => Fault::Corrupt,
-            },
+faults!(RevlogError {
+    // An index without its data file: somebody removed a part of the repository.
+    Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Corrupt,
+    Self::Io { source, .. } => io(source),
+    Self::NotAFile { .. } | Self::Missing { .. } => Corrupt.hint(VERIFY),
+    Self::Index { problem, .. } => match problem {
+        IndexProblem::Version(_) | IndexProblem::Flags(_) => Unsupported.into(),
+        IndexProblem::Truncated(_) => Corrupt.hint(VERIFY),
+        IndexProblem::TooLarge { .. } => Corrupt.hint(LIMIT),
+    },
+    Self::Revision { problem, .. } => match problem {
+        Problem::TooLarge { .. } => Corrupt.hint(LIMIT),
+        Problem::Ellipsis => {
+            Unsupported.hint("name the repository that this one is a narrow clone of")
         }
-    }
+        Problem::Censored | Problem::External | Problem::Flags(_) => Unsupported.into(),
+        _ => Corrupt.hint(VERIFY),
+    },
+});
 
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Io { .. } => None,
-            Self::Revision { problem: Problem::TooLarge { .. }, .. }
-            | Self::Index { problem: IndexProblem::TooLarge { .. }, .. } => {
-                Some("raise the limit in the configuration if the size is genuine".to_owned())
-            }
-            Self::Revision { problem: Problem::Ellipsis, .. } => {
-                Some("name the repository that this one is a narrow clone of".to_owned())
-            }
-            _ if self.fault() == Fault::Corrupt => {
-                Some("`hg verify` on the source shows all that is damaged".to_owned())
-            }
-            _ => None,
-        }
-    }
-}
+/// What to do about damage.
+const VERIFY: &str = "`hg verify` on the source shows all that is damaged";
+/// What to do about a size beyond the limits.
+const LIMIT: &str = "raise the limit in the configuration if the size is genuine";

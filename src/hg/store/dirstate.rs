@@ -2,7 +2,7 @@
 //!
 //! Source: `hg help internals.dirstate-v2`; the wiki page `DirState` for the first version.
 
-use crate::base::{Fault, HasFault, Reader, ShortRead};
+use crate::base::{Reader, ShortRead, faults};
 use crate::hg::Node;
 
 /// How the second version's file begins.
@@ -17,15 +17,9 @@ pub struct DirstateError {
     source: ShortRead,
 }
 
-impl HasFault for DirstateError {
-    fn fault(&self) -> Fault {
-        Fault::Corrupt
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("`hg debugrebuilddirstate` in the repository writes the file anew".to_owned())
-    }
-}
+faults!(DirstateError => {
+    Corrupt.hint("`hg debugrebuilddirstate` in the repository writes the file anew")
+});
 
 /// The parents of the working directory: none, one or two.
 ///

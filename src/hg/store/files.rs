@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::hg::Node;
 
 /// A small file could not be read.
@@ -39,24 +38,11 @@ pub enum ReadError {
     },
 }
 
-impl HasFault for ReadError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Io { source, .. } => io_fault(source),
-            Self::NotAFile { .. } => Fault::Corrupt,
-            Self::TooLarge { .. } => Fault::Unsupported,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("give the user that runs this program the right to read it".to_owned())
-            }
-            _ => None,
-        }
-    }
-}
+faults!(ReadError {
+    Self::Io { source, .. } => io(source),
+    Self::NotAFile { .. } => Corrupt,
+    Self::TooLarge { .. } => Unsupported,
+});
 
 /// The contents of the file at `path`; `None` if there is no such file.
 ///
@@ -217,6 +203,7 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Fault, HasFault};
 
     #[test]
     fn missing_large_and_strange_files() {

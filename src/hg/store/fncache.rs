@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use bstr::{BString, ByteSlice};
 
-use crate::base::{Fault, HasFault, RepoPath};
+use crate::base::{RepoPath, faults};
 
 use super::path_encode::encode_folders;
 
@@ -26,15 +26,9 @@ pub enum FncacheError {
     },
 }
 
-impl HasFault for FncacheError {
-    fn fault(&self) -> Fault {
-        Fault::Corrupt
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some("`hg debugrebuildfncache` in the repository writes the file anew".to_owned())
-    }
-}
+faults!(FncacheError => {
+    Corrupt.hint("`hg debugrebuildfncache` in the repository writes the file anew")
+});
 
 /// The paths that `fncache` lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use crate::base::{Fault, HasFault, Limits};
+use crate::base::{Limits, faults};
 
 use super::config_text::{Entry, parse};
 use super::files::{Note, Notes, ReadError, read_bounded};
@@ -41,22 +41,11 @@ pub enum HgrcError {
     },
 }
 
-impl HasFault for HgrcError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Read { source } => source.fault(),
-            Self::Syntax { .. } | Self::NotABoolean { .. } => Fault::Config,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Read { source } => source.hint(),
-            Self::Syntax { .. } => Some("`hg config` says what is wrong with it".to_owned()),
-            Self::NotABoolean { .. } => Some("write `publish = yes` or `publish = no`".to_owned()),
-        }
-    }
-}
+faults!(HgrcError {
+    Self::Read { source } => of(source),
+    Self::Syntax { .. } => Config.hint("`hg config` says what is wrong with it"),
+    Self::NotABoolean { .. } => Config.hint("write `publish = yes` or `publish = no`"),
+});
 
 /// Whether a repository with these configuration files publishes: it does unless they say
 /// `[phases] publish = no`.
@@ -117,6 +106,7 @@ fn boolean(value: &[u8]) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Fault, HasFault};
 
     /// What `hg config phases.publish` says of a file: a value, nothing, or the line of an error.
     fn publish(text: &[u8]) -> Result<Option<String>, usize> {

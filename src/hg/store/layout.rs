@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bstr::ByteSlice;
 
-use crate::base::{Fault, HasFault, Limits, RepoPath, RepoPathBuf};
+use crate::base::{Limits, RepoPath, RepoPathBuf, faults};
 use crate::hg::revlog::RevlogFiles;
 
 use super::files::{ReadError, lines, read_bounded};
@@ -77,42 +77,26 @@ pub enum OpenError {
     },
 }
 
-impl HasFault for OpenError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::NotARepository { .. }
-            | Self::ShareSourceMissing { .. }
-            | Self::ShareMismatch { .. } => Fault::Config,
-            Self::Read { source, .. } => source.fault(),
-            Self::BadRequirement { .. } | Self::MissingFile { .. } => Fault::Corrupt,
-            Self::Unsupported { .. } => Fault::Unsupported,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NotARepository { .. } => {
-                "name the folder that holds `.hg`, or the `.hg` folder itself".to_owned()
-            }
-            Self::Read { source, .. } => return source.hint(),
-            Self::BadRequirement { .. } | Self::MissingFile { .. } => {
-                "the repository is damaged: `hg verify` says how far".to_owned()
-            }
-            Self::Unsupported { requirements, .. } => {
-                let remedies: BTreeSet<_> =
-                    requirements.iter().map(|name| requirements::remedy(name)).collect();
-                Vec::from_iter(remedies).join("; ")
-            }
-            Self::ShareSourceMissing { file, .. } => {
-                format!("write the `.hg` folder of the shared repository into {}", file.display())
-            }
-            Self::ShareMismatch { .. } => {
-                "see `hg help config.format.use-share-safe`, or share the repository anew"
-                    .to_owned()
-            }
-        })
-    }
-}
+faults!(OpenError {
+    Self::NotARepository { .. } => {
+        NOT_THERE.hint("name the folder that holds `.hg`, or the `.hg` folder itself")
+    },
+    Self::Read { source, .. } => of(source),
+    Self::BadRequirement { .. } | Self::MissingFile { .. } => {
+        Corrupt.hint("the repository is damaged: `hg verify` says how far")
+    },
+    Self::Unsupported { requirements, .. } => {
+        let remedies: BTreeSet<_> =
+            requirements.iter().map(|name| requirements::remedy(name)).collect();
+        Unsupported.hint(Vec::from_iter(remedies).join("; "))
+    },
+    Self::ShareSourceMissing { file, .. } => Config.hint(format!(
+        "write the `.hg` folder of the shared repository into {}", file.display()
+    )),
+    Self::ShareMismatch { .. } => Config.hint(
+        "see `hg help config.format.use-share-safe`, or share the repository anew"
+    ),
+});
 
 /// A tracked file's name leads out of the store, so that it can have no history there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,11 +106,7 @@ pub struct UnsafePath {
     pub path: RepoPathBuf,
 }
 
-impl HasFault for UnsafePath {
-    fn fault(&self) -> Fault {
-        Fault::Corrupt
-    }
-}
+faults!(UnsafePath => Corrupt);
 
 /// An opened repository: where its parts are, and that we can read them.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::base::{Fault, HasFault, Reader, ShortRead};
+use crate::base::{Reader, ShortRead, faults};
 use crate::hg::{Dag, Node, RevSet};
 
 use super::Lookup;
@@ -61,18 +61,10 @@ pub enum ObsstoreError {
     },
 }
 
-impl HasFault for ObsstoreError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::UnknownVersion { .. } | Self::Versions { .. } | Self::Sha256 { .. } => {
-                Fault::Unsupported
-            }
-            Self::Cut { .. } | Self::WrongSize { .. } | Self::NullSuccessor { .. } => {
-                Fault::Corrupt
-            }
-        }
-    }
-}
+faults!(ObsstoreError {
+    Self::UnknownVersion { .. } | Self::Versions { .. } | Self::Sha256 { .. } => Unsupported,
+    Self::Cut { .. } | Self::WrongSize { .. } | Self::NullSuccessor { .. } => Corrupt,
+});
 
 /// One changeset was replaced by others.
 #[derive(Clone, Debug, PartialEq, Eq)]

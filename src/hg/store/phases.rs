@@ -5,7 +5,7 @@
 
 use bstr::ByteSlice;
 
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 use crate::hg::{Dag, Node, Rev};
 
 use super::Lookup;
@@ -71,11 +71,7 @@ pub struct PhaseRootsError {
     pub line: usize,
 }
 
-impl HasFault for PhaseRootsError {
-    fn fault(&self) -> Fault {
-        Fault::Corrupt
-    }
-}
+faults!(PhaseRootsError => Corrupt);
 
 /// The changesets at which phases begin. No roots, as in a repository without the file: all that
 /// there is is public.

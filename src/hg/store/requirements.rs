@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::{Fault, HasFault};
+use crate::base::faults;
 
 use super::files::lines;
 
@@ -88,11 +88,7 @@ pub struct BadRequirement {
     pub line: usize,
 }
 
-impl HasFault for BadRequirement {
-    fn fault(&self) -> Fault {
-        Fault::Corrupt
-    }
-}
+faults!(BadRequirement => Corrupt);
 
 /// What a repository requires of its readers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

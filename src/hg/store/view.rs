@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
-use crate::base::{Fault, HasFault, Limits};
+use crate::base::{Limits, faults};
 use crate::hg::{Dag, Node, Rev, RevSet};
 
 use super::Lookup;
@@ -69,27 +69,13 @@ pub enum ViewError {
     },
 }
 
-impl ViewError {
-    fn inner(&self) -> &dyn HasFault {
-        match self {
-            Self::Read { source } => source,
-            Self::PhaseRoots { source, .. } => source,
-            Self::Obsstore { source, .. } => source,
-            Self::Dirstate { source, .. } => source,
-            Self::Hgrc { source } => source,
-        }
-    }
-}
-
-impl HasFault for ViewError {
-    fn fault(&self) -> Fault {
-        self.inner().fault()
-    }
-
-    fn hint(&self) -> Option<String> {
-        self.inner().hint()
-    }
-}
+faults!(ViewError {
+    Self::Read { source } => of(source),
+    Self::PhaseRoots { source, .. } => of(source),
+    Self::Obsstore { source, .. } => of(source),
+    Self::Dirstate { source, .. } => of(source),
+    Self::Hgrc { source } => of(source),
+});
 
 /// Which phases others get to see.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 
 use super::command::unescape;
 use crate::base::text::printable;
-use crate::base::{Fault, HasFault, percent};
+use crate::base::{faults, percent};
 use crate::hg::Node;
 use crate::hg::pushkey::parse_keys;
 
@@ -36,11 +36,7 @@ pub enum AnswerError {
     },
 }
 
-impl HasFault for AnswerError {
-    fn fault(&self) -> Fault {
-        Fault::Corrupt
-    }
-}
+faults!(AnswerError => Corrupt);
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +168,7 @@ pub fn clone_bundles(bytes: &[u8]) -> Result<Vec<CloneBundle>, AnswerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Fault, HasFault};
 
     fn node(byte: u8) -> Node {
         Node::from_bytes([byte; 20])

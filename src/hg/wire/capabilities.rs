@@ -1,7 +1,7 @@
 //! What a server says it can do, and what we say that we can read.
 
 use crate::base::text::printable;
-use crate::base::{Fault, HasFault, Limits, percent};
+use crate::base::{Limits, faults, percent};
 
 /// No server has more to say, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -25,11 +25,7 @@ pub enum CapabilitiesError {
     },
 }
 
-impl HasFault for CapabilitiesError {
-    fn fault(&self) -> Fault {
-        Fault::Corrupt
-    }
-}
+faults!(CapabilitiesError => Corrupt);
 
 /// What a server can do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

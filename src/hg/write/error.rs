@@ -3,8 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::base::fault::{io_fault, io_hint};
-use crate::base::{Fault, HasFault, Interrupted, RepoPathBuf};
+use crate::base::{Interrupted, RepoPathBuf, faults};
 use crate::hg::Node;
 use crate::hg::bundle::BundleError;
 use crate::hg::revlog::RevlogError;
@@ -38,26 +37,13 @@ pub enum RevisionsError {
     },
 }
 
-impl HasFault for RevisionsError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Bundle(error) => error.fault(),
-            Self::Revlog(error) => error.fault(),
-            Self::Path(_) => Fault::Corrupt,
-            Self::Interrupted(error) => error.fault(),
-            Self::Io { source } => io_fault(source),
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Bundle(error) => error.hint(),
-            Self::Revlog(error) => error.hint(),
-            Self::Path(_) | Self::Interrupted(_) => None,
-            Self::Io { source } => io_hint(source),
-        }
-    }
-}
+faults!(RevisionsError {
+    Self::Bundle(error) => of(error).at(Source),
+    Self::Revlog(error) => of(error),
+    Self::Path(error) => of(error).at(Source),
+    Self::Interrupted(error) => of(error),
+    Self::Io { source } => io(source).at(Source),
+});
 
 /// Why a store was not written. Whatever was begun is undone, now or when it is opened again.
 #[derive(Debug, thiserror::Error)]
@@ -199,61 +185,35 @@ pub enum Wrong {
     Full,
 }
 
-impl HasFault for WriteError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Open(error) => error.fault(),
-            Self::Exists { .. } => Fault::Config,
-            Self::Unsupported { .. } => Fault::Unsupported,
-            Self::Locked { .. } => Fault::Unavailable,
-            Self::Journal { .. } | Self::Name { .. } => Fault::Corrupt,
-            Self::Io { source, .. } => io_fault(source),
-            Self::Read(error) => error.fault(),
-            Self::Fncache(error) => error.fault(),
-            Self::Hgrc(error) => error.fault(),
-            Self::Markers(error) => error.fault(),
-            Self::Revlog(error) => error.fault(),
-            Self::Path(error) => error.fault(),
-            Self::Undone { .. } => Fault::Internal,
-            Self::Revisions(error) => error.fault(),
-            Self::Revision { problem, .. } => match problem {
-                Wrong::Ellipsis | Wrong::Flags(_) | Wrong::NoDirectories | Wrong::Full => {
-                    Fault::Unsupported
-                }
-                _ => Fault::Corrupt,
-            },
-            Self::Interrupted(error) => error.fault(),
+faults!(WriteError {
+    Self::Open(error) => of(error),
+    Self::Exists { .. } => Config,
+    Self::Unsupported { .. } => Unsupported.hint("remove it, and have it made anew"),
+    Self::Locked { .. } => {
+        Unavailable.hint("wait for it; `hg debuglocks` shows the lock of one that died")
+    },
+    Self::Journal { .. } => Corrupt.hint("`hg recover` in the repository may know more"),
+    Self::Name { .. } => Corrupt.at(Source),
+    Self::Io { source, .. } => io(source),
+    Self::Read(error) => of(error),
+    Self::Fncache(error) => of(error),
+    Self::Hgrc(error) => of(error),
+    Self::Markers(error) => of(error),
+    Self::Revlog(error) => of(error),
+    Self::Path(error) => of(error),
+    Self::Undone { .. } => Internal,
+    Self::Revisions(error) => of(error),
+    Self::Revision { problem, .. } => match problem {
+        Wrong::TooLarge { .. } => Corrupt
+            .at(Source)
+            .hint("raise the limit in the configuration if the size is genuine"),
+        Wrong::Ellipsis | Wrong::Flags(_) | Wrong::NoDirectories | Wrong::Full => {
+            Unsupported.at(Source)
         }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Open(error) => error.hint(),
-            Self::Unsupported { .. } => Some("remove it, and have it made anew".to_owned()),
-            Self::Locked { .. } => {
-                Some("wait for it; `hg debuglocks` shows the lock of one that died".to_owned())
-            }
-            Self::Journal { .. } => Some("`hg recover` in the repository may know more".to_owned()),
-            Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    Some("make room on the disk; nothing was added".to_owned())
-                }
-                _ => None,
-            },
-            Self::Read(error) => error.hint(),
-            Self::Fncache(error) => error.hint(),
-            Self::Hgrc(error) => error.hint(),
-            Self::Markers(error) => error.hint(),
-            Self::Revlog(error) => error.hint(),
-            Self::Path(error) => error.hint(),
-            Self::Revisions(error) => error.hint(),
-            Self::Revision { problem: Wrong::TooLarge { .. }, .. } => {
-                Some("raise the limit in the configuration if the size is genuine".to_owned())
-            }
-            _ => None,
-        }
-    }
-}
+        _ => Corrupt.at(Source),
+    },
+    Self::Interrupted(error) => of(error),
+});
 
 impl WriteError {
     /// What the operating system says of `path`.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use synchroniser::base::{Fault, HasFault, Interrupt};
+use synchroniser::base::{Diagnosis, Fault, HasFault, Interrupt, Side};
 use synchroniser::config::Config;
 use synchroniser::daemon::{Daemon, Syncer};
 use synchroniser::mirror::{Mirror, SyncReport};
@@ -21,7 +21,7 @@ pub(super) const SHORT: Duration = Duration::from_millis(300);
 /// How a run ends.
 pub(super) enum End {
     Report(SyncReport),
-    Fail(Fault, &'static str),
+    Fail(Fault, Side, &'static str),
     Panic,
     /// Once the interrupt is raised.
     Interrupted,
@@ -34,16 +34,14 @@ pub(super) type Begun = (String, Sender<End>);
 #[error("{message}")]
 struct PuppetError {
     fault: Fault,
+    side: Side,
     message: &'static str,
 }
 
 impl HasFault for PuppetError {
-    fn fault(&self) -> Fault {
-        self.fault
-    }
-
-    fn hint(&self) -> Option<String> {
-        (self.fault == Fault::Refused).then(|| "pull\tthe strings".to_owned())
+    fn diagnosis(&self) -> Diagnosis {
+        let hint = (self.fault == Fault::Refused).then(|| "pull\tthe strings".to_owned());
+        Diagnosis { fault: self.fault, side: Some(self.side), hint }
     }
 }
 
@@ -53,17 +51,17 @@ pub(super) fn puppet() -> (Syncer, Receiver<Begun>) {
     let syncer = move |mirror: &Mirror, interrupt: &Interrupt| {
         let (end, ended) = channel();
         let _ = begun_sender.lock().unwrap().send((mirror.name.clone(), end));
-        let fail = |fault, message| Err(Box::new(PuppetError { fault, message }) as _);
+        let fail = |fault, side, message| Err(Box::new(PuppetError { fault, side, message }) as _);
         // A test that has ended holds no more strings.
-        match ended.recv_timeout(LONG).unwrap_or(End::Fail(Fault::Internal, "let go")) {
+        match ended.recv_timeout(LONG).unwrap_or(End::Fail(Fault::Internal, Side::Here, "let go")) {
             End::Report(report) => Ok(report),
-            End::Fail(fault, message) => fail(fault, message),
+            End::Fail(fault, side, message) => fail(fault, side, message),
             End::Panic => panic!("the puppet was told to"),
             End::Interrupted => {
                 while !interrupt.is_raised() {
                     std::thread::yield_now();
                 }
-                fail(Fault::Interrupted, "interrupted")
+                fail(Fault::Interrupted, Side::Here, "interrupted")
             }
         }
     };

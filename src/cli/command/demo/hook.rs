@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, Interrupt, Interrupted};
+use crate::base::{Interrupt, Interrupted, faults};
 
 /// How long one look at the socket takes, at most.
 const LOOK: Duration = Duration::from_millis(100);
@@ -33,15 +32,11 @@ pub(super) enum HookError {
     Interrupted(#[from] Interrupted),
 }
 
-impl HasFault for HookError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Connection { source, .. } => io_fault(source),
-            Self::NotHttp => Fault::Internal,
-            Self::Interrupted(error) => error.fault(),
-        }
-    }
-}
+faults!(HookError {
+    Self::Connection { source, .. } => io(source),
+    Self::NotHttp => Internal,
+    Self::Interrupted(error) => of(error),
+});
 
 /// What the daemon says.
 #[derive(Debug, PartialEq, Eq)]
@@ -136,6 +131,7 @@ mod tests {
     use std::net::{Shutdown, TcpListener};
 
     use super::*;
+    use crate::base::{Fault, HasFault};
 
     #[test]
     fn a_hook_is_form_encoded() {

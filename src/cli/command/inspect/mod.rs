@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Outcome;
-use crate::base::{Fault, HasFault, Limits};
+use crate::base::{Limits, faults};
 use crate::cli::args::{InspectCommand, ShowArgs};
 use crate::cli::exit;
 use crate::cli::ui::Ui;
@@ -53,25 +53,12 @@ enum InspectError {
     Ambiguous { name: String },
 }
 
-impl HasFault for InspectError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Open(error) => error.fault(),
-            Self::Read { source, .. } => source.fault(),
-            Self::Bundle { source, .. } => source.fault(),
-            Self::NotFound { .. } | Self::Ambiguous { .. } => Fault::Config,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Open(error) => error.hint(),
-            Self::Read { source, .. } => source.hint(),
-            Self::Bundle { source, .. } => source.hint(),
-            Self::NotFound { .. } | Self::Ambiguous { .. } => None,
-        }
-    }
-}
+faults!(InspectError {
+    Self::Open(error) => of(error).at(Source),
+    Self::Read { source, .. } => of(source).at(Source),
+    Self::Bundle { source, .. } => of(source).at(Source),
+    Self::NotFound { .. } | Self::Ambiguous { .. } => Config.at(Source),
+});
 
 /// What can be shown.
 trait Shown: Serialize {

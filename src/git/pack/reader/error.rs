@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::compress::DecompressError;
-use crate::base::fault::io_fault;
-use crate::base::{Fault, HasFault, ShortRead};
+use crate::base::{ShortRead, faults};
 use crate::git::ObjectId;
 
 /// Why a pack, or one entry of it, is not what it should be.
@@ -52,21 +51,14 @@ pub enum PackError {
     },
 }
 
-impl HasFault for PackError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Io { source, .. } => io_fault(source),
-            Self::Index { source: IndexFlaw::Version { .. }, .. }
-            | Self::Pack { source: PackFlaw::Version { .. }, .. } => Fault::Unsupported,
-            Self::Index { .. } | Self::Pack { .. } | Self::Entry { .. } => Fault::Corrupt,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        matches!(self.fault(), Fault::Corrupt)
-            .then(|| "`git fsck` in that repository tells what is damaged".to_owned())
-    }
-}
+faults!(PackError {
+    Self::Io { source, .. } => io(source),
+    Self::Index { source: IndexFlaw::Version { .. }, .. }
+    | Self::Pack { source: PackFlaw::Version { .. }, .. } => Unsupported,
+    Self::Index { .. } | Self::Pack { .. } | Self::Entry { .. } => {
+        Corrupt.hint("`git fsck` in that repository tells what is damaged")
+    },
+});
 
 /// What is wrong with the index of a pack.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::base::{Fault, HasFault};
 
 /// Writes files below `root`, making their folders.
 fn write(root: &Path, files: &[(&str, &str)]) {

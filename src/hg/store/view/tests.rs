@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::super::testing::{dag, node, rev, unhex};
 use super::*;
+use crate::base::{Fault, HasFault as _};
 use crate::hg::store::branches::branches;
 
 #[derive(serde::Deserialize)]
