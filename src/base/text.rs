@@ -21,6 +21,14 @@ pub fn serialize_printable<S: serde::Serializer>(
     serializer.serialize_str(&printable(bytes.as_ref()))
 }
 
+/// Serialises a path of this machine as [`printable`] shows it.
+pub fn serialize_path<S: serde::Serializer>(
+    path: &impl AsRef<std::path::Path>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&printable(path.as_ref().as_os_str().as_encoded_bytes()))
+}
+
 /// `bytes` as text that can be shown to anybody: UTF-8 as it is, backslashes doubled, and `\xNN`,
 /// `\n`, `\u{N}` and the like for what is no text, or what a terminal would obey.
 pub fn printable(bytes: &[u8]) -> String {

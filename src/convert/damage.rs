@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
+use serde::Serialize;
+
 use super::ConvertError;
 use super::engine::Input;
 pub use super::flaw::FileProblem;
 use super::plan::{Plan, Planned};
+use super::report::Note;
 use crate::base::fault::one_line;
+use crate::base::text::serialize_printable;
 use crate::base::{Fault, HasFault, RepoPath, RepoPathBuf};
 use crate::hg::manifest::diff;
 use crate::hg::revlog::RevlogError;
@@ -21,20 +25,22 @@ const HINT: &str = "`hg verify` on the source shows all that is damaged";
 const MAX_NAMED: usize = 3;
 
 /// A file revision that cannot be read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BrokenFile {
     /// The file.
+    #[serde(serialize_with = "serialize_printable")]
     pub path: RepoPathBuf,
     /// The revision.
     pub node: Node,
     /// What is wrong.
+    #[serde(flatten)]
     pub problem: FileProblem,
     /// Who has it.
     pub needed_by: NeededBy,
 }
 
 /// The changesets of a run that need something.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NeededBy {
     /// How many there are.
     pub count: usize,
@@ -64,7 +70,7 @@ impl fmt::Display for BrokenFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, node, problem, needed_by } = self;
         match problem {
-            FileProblem::Damaged(problem) => write!(f, "{}", one_line(problem.as_ref()))?,
+            FileProblem::Damaged(damage) => damage.cause.fmt(f)?,
             FileProblem::Missing => write!(
                 f,
                 "find revision {node} of the file {path:?}: the source has no such revision"
@@ -175,16 +181,16 @@ impl Broken<BrokenFile> {
     }
 
     /// What to say of each, once there is a placeholder for it.
-    pub fn notes(&self) -> impl Iterator<Item = String> {
-        let more = self.count - self.first.len();
-        let more = (more > 0).then(|| format!("and placeholders for {more} more file revisions"));
-        self.first.iter().map(|file| format!("made a placeholder: {file}")).chain(more)
+    pub fn notes(&self) -> impl Iterator<Item = Note> {
+        let count = self.count - self.first.len();
+        let more = (count > 0).then_some(Note::MorePlaceholdersMade { count });
+        self.first.iter().cloned().map(Note::PlaceholderMade).chain(more)
     }
 
     /// What a person can do about it.
     pub(super) fn hint(&self) -> String {
         let hint = self.first.iter().find_map(|file| match &file.problem {
-            FileProblem::Damaged(error) => error.hint(),
+            FileProblem::Damaged(damage) => damage.hint.clone(),
             FileProblem::Missing | FileProblem::Kept => None,
         });
         let hint = hint.unwrap_or_else(|| HINT.to_owned());
@@ -196,10 +202,7 @@ impl Broken<BrokenFile> {
 
     /// Damage counts more than what we only do not read.
     pub(super) fn fault(&self) -> Fault {
-        worst(self.first.iter().map(|file| match &file.problem {
-            FileProblem::Damaged(error) => error.fault(),
-            FileProblem::Missing | FileProblem::Kept => Fault::Corrupt,
-        }))
+        worst(self.first.iter().map(|file| file.problem.fault()))
     }
 }
 

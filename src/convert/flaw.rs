@@ -2,25 +2,53 @@
 
 use std::sync::Arc;
 
+use serde::{Serialize, Serializer};
+
 use super::placeholder::PlaceholderKind;
-use crate::base::fault::one_line;
 use crate::base::sha1::Message;
-use crate::base::{Fault, HasFault};
+use crate::base::{Cause, Fault, HasFault};
 use crate::git::ObjectId;
 use crate::hg::filelog::{is_tombstone, metadata_length};
 use crate::hg::revlog::{Revlog, RevlogError, check_digest};
 use crate::hg::{Node, Rev};
 
 /// What is wrong with a file revision.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
 pub enum FileProblem {
     /// The source has no such revision.
     Missing,
     /// It, or the whole history of its file, is damaged, or in a form that we do not read, or
     /// censored.
-    Damaged(Arc<RevlogError>),
+    #[serde(serialize_with = "serialize_damage")]
+    Damaged(Arc<Damage>),
     /// An earlier run made a placeholder for it.
     Kept,
+}
+
+/// Why something cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// What was said when it was read.
+    pub cause: Cause,
+    /// What can be done about it, if the error knew.
+    #[serde(skip)]
+    pub hint: Option<String>,
+}
+
+/// Serialises what is shared as what it is.
+fn serialize_damage<S: Serializer>(damage: &Arc<Damage>, serializer: S) -> Result<S::Ok, S::Error> {
+    damage.as_ref().serialize(serializer)
+}
+
+impl FileProblem {
+    /// The class of what is wrong.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Damaged(damage) => damage.cause.fault,
+            Self::Missing | Self::Kept => Fault::Corrupt,
+        }
+    }
 }
 
 /// A file revision that cannot be read.
@@ -42,7 +70,8 @@ impl Flaw {
     pub(super) fn of(kind: PlaceholderKind, error: RevlogError) -> Result<Self, RevlogError> {
         match error.fault() {
             Fault::Corrupt | Fault::Unsupported => {
-                Ok(Self { kind, problem: FileProblem::Damaged(Arc::new(error)) })
+                let damage = Damage { cause: Cause::of(&error), hint: error.hint() };
+                Ok(Self { kind, problem: FileProblem::Damaged(Arc::new(damage)) })
             }
             _ => Err(error),
         }
@@ -51,7 +80,7 @@ impl Flaw {
     /// What is wrong, on one line.
     pub(super) fn why(&self) -> String {
         match &self.problem {
-            FileProblem::Damaged(error) => one_line(error.as_ref()),
+            FileProblem::Damaged(damage) => damage.cause.to_string(),
             FileProblem::Missing => "the source has no such revision".to_owned(),
             FileProblem::Kept => "an earlier run made a placeholder for it".to_owned(),
         }

@@ -20,6 +20,7 @@ pub mod placeholder;
 mod places;
 mod plan;
 pub mod refs;
+pub mod report;
 pub mod selection;
 mod submodules;
 mod verify;
@@ -28,7 +29,7 @@ pub use authors::{AuthorMap, AuthorMapError};
 pub use engine::{Conversion, Input, convert};
 pub use error::ConvertError;
 pub use idmap::IdMap;
-pub use left_out::LeftOut;
+pub use left_out::{LeftOut, LeftOutReason};
 pub use options::{ConvertOptions, Rules, Verify};
 pub use verify::{
     Chosen, Findings, Subject, VerifyError, VerifyReport, VerifySelection, verify,

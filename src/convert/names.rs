@@ -7,6 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::placeholder::Placeholders;
 use super::refs::{SourceNames, WantedRefs, name_refs};
+use super::report::Note;
 use super::selection::{NameKind, Selection};
 use crate::base::text::utf8_or_latin1;
 use crate::hg::repository::{Names, TAGS};
@@ -84,7 +85,7 @@ pub struct SourceRefs {
     /// The references, and what is called otherwise than in the source.
     pub wanted: WantedRefs,
     /// What a person should know: names that have no reference.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
     /// Whether the table of branches is worth saving.
     pub table_grew: bool,
     /// The revisions of `.hgtags` that cannot be read, and were skipped.
@@ -109,21 +110,19 @@ pub fn source_refs(
     };
     let names = source.names(table, naming.topics.is_some(), &lost)?;
     let table_grew = names.table_grew;
-    let mut notes: Vec<_> = names.tags.notes.iter().map(ToString::to_string).collect();
+    let mut notes: Vec<_> = names.tags.notes.iter().cloned().map(Note::from).collect();
     let selection = &naming.selection;
     let has = |kind, name: &BStr| selection.has(kind, &utf8_or_latin1(name));
     let unknown = names.tags.unknown.iter().filter(|(tag, _)| selection.has(NameKind::Tag, tag));
-    notes.extend(unknown.map(|(tag, node)| {
-        format!("left out the tag {tag:?}: its changeset {} is not served", node.short())
-    }));
+    notes.extend(
+        unknown.map(|(tag, node)| Note::TagNotServed { tag: tag.clone(), changeset: *node }),
+    );
     let skipped = skipped.into_inner();
-    notes.extend(skipped.iter().map(|n| {
-        format!("left out the tags in revision {n} of {TAGS:?}: it is damaged or missing")
-    }));
+    notes.extend(skipped.iter().map(|revision| Note::TagsUnreadable { revision: *revision }));
     let node = |rev: Rev| source.changelog().node(rev);
     let main = main(source, &names, &naming.main).map(node);
     if let (None, MainBranch::Branch(branch), Some(_)) = (main, &naming.main, source.view().tip()) {
-        notes.push(format!("the branch {branch:?} has no open head, so there is no main branch"));
+        notes.push(Note::NoMainBranch { branch: branch.clone() });
     }
     let published = names.branches.iter().filter(|(name, _)| has(NameKind::Branch, name.as_bstr()));
     let open = published.clone().map(|(name, branch)| {
@@ -135,7 +134,7 @@ pub fn source_refs(
     let (divergent, own): (Vec<_>, Vec<_>) =
         names.bookmarks.iter().partition(|(name, _)| is_divergent(name));
     notes.extend(
-        divergent.iter().map(|(name, _)| format!("left out the divergent bookmark {name:?}")),
+        divergent.iter().map(|(name, _)| Note::DivergentBookmark { bookmark: name.to_string() }),
     );
     let own = own.into_iter().filter(|(name, _)| has(NameKind::Bookmark, name.as_bstr()));
     let tags = names.tags.known.iter().filter(|(name, _)| selection.has(NameKind::Tag, name));

@@ -14,12 +14,14 @@ use std::path::{Path, PathBuf};
 use bstr::ByteSlice;
 
 use crate::base::durable::replace_file;
+use crate::base::text::serialize_printable;
 use crate::base::{RepoPath, RepoPathBuf, faults};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Node;
 
 /// Why there is a placeholder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PlaceholderKind {
     /// The text was removed on purpose (`hg censor`).
     Censored,
@@ -28,13 +30,15 @@ pub enum PlaceholderKind {
 }
 
 /// One placeholder of a mirror.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct Placeholder {
     /// The file.
+    #[serde(serialize_with = "serialize_printable")]
     pub path: RepoPathBuf,
     /// The revision of the file.
     pub node: Node,
     /// Why it is not the file.
+    #[serde(rename = "reason")]
     pub kind: PlaceholderKind,
 }
 

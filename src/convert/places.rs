@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::identity::{Identity, Place};
+use super::left_out::LeftOutReason;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree::Mode;
 use crate::hg::manifest::FileKind;
@@ -15,7 +16,7 @@ pub(super) enum Spot {
     /// Nowhere, and nobody need be told.
     Nowhere,
     /// Nowhere, for this reason.
-    LeftOut(&'static str),
+    LeftOut(LeftOutReason),
 }
 
 /// Paths, numbered, each with the place that an identity gives it.

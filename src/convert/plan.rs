@@ -11,7 +11,7 @@ use super::ConvertError;
 use super::clashes::{Hidden, clashes, may_clash};
 use super::engine::Input;
 use super::flaw::Flaw;
-use super::left_out::Collector;
+use super::left_out::{Collector, LeftOutReason};
 use super::places::{Places, Spot, mode};
 use super::submodules::SubmoduleHistory;
 use crate::base::{RepoPath, RepoPathBuf};
@@ -324,7 +324,7 @@ impl<'p> Planner<'p> {
         }
         let node = self.input.changelog.node(rev);
         for path in hidden.taken() {
-            self.plan.left_out.add(path, "is a directory too", node);
+            self.plan.left_out.add(path, LeftOutReason::IsDirectory, node);
             if Manifest::new(old).has_file(path) {
                 self.edit(rev, Change::Removed(path));
             }

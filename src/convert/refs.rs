@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, HashSet};
 use bstr::{BStr, BString, ByteSlice};
 
 use super::names::RefNaming;
+use super::report::{Renamed, SourceName};
 use crate::base::text::utf8_or_latin1;
 use crate::base::{hex, sha1};
 use crate::git::reference::{BRANCHES, TAGS};
@@ -59,8 +60,8 @@ pub struct WantedRef {
 pub struct WantedRefs {
     /// The references, the main branch first.
     pub refs: Vec<WantedRef>,
-    /// What is called otherwise than in the source: what it is, its name there, its reference.
-    pub renamed: Vec<String>,
+    /// What is called otherwise than in the source.
+    pub renamed: Vec<Renamed>,
 }
 
 /// Names the references of a source.
@@ -77,23 +78,23 @@ pub fn name_refs(names: &SourceNames, naming: &RefNaming) -> WantedRefs {
         format!("{before}{text}")
     };
     let of_branch = |name: &BStr| asked(name, &naming.branches, "");
-    wanted.add_heads(&mut branches, "branch", &names.branches, of_branch);
+    wanted.add_heads(&mut branches, SourceName::Branch, &names.branches, of_branch);
     let of_topic =
         |name: &BStr| asked(name, &BTreeMap::new(), naming.topics.as_deref().unwrap_or_default());
-    wanted.add_heads(&mut branches, "topic", &names.topics, of_topic);
+    wanted.add_heads(&mut branches, SourceName::Topic, &names.topics, of_topic);
     for (bookmark, node) in &names.bookmarks {
         let name = of_branch(bookmark.as_bstr());
-        wanted.add(&mut branches, "bookmark", bookmark.as_bstr(), &name, *node);
+        wanted.add(&mut branches, SourceName::Bookmark, bookmark.as_bstr(), &name, *node);
     }
     let mut tags = Namespace::new(format!("{TAGS}{}", naming.prefix));
     for (tag, node) in &names.tags {
         let name = asked(tag.as_bstr(), &naming.tags, "");
-        wanted.add(&mut tags, "tag", tag.as_bstr(), &name, *node);
+        wanted.add(&mut tags, SourceName::Tag, tag.as_bstr(), &name, *node);
     }
     if let Some(before) = &naming.closed_branches {
         for (branch, node) in &names.closed {
             let name = asked(branch.as_bstr(), &naming.branches, before);
-            wanted.add(&mut tags, "closed branch", branch.as_bstr(), &name, *node);
+            wanted.add(&mut tags, SourceName::ClosedBranch, branch.as_bstr(), &name, *node);
         }
     }
     wanted
@@ -104,20 +105,20 @@ impl WantedRefs {
     fn add_heads(
         &mut self,
         namespace: &mut Namespace,
-        what: &str,
+        of: SourceName,
         all: &[(BString, Vec<Node>)],
         asked: impl Fn(&BStr) -> String,
     ) {
         for (name, heads) in all {
             if let Some(tipmost) = heads.first() {
-                self.add(namespace, what, name.as_bstr(), &asked(name.as_bstr()), *tipmost);
+                self.add(namespace, of, name.as_bstr(), &asked(name.as_bstr()), *tipmost);
             }
         }
         for (name, heads) in all {
             for head in heads.iter().skip(1) {
                 let source = [name, b"-".as_slice(), head.short().as_bytes()].concat();
                 let asked = format!("{}-{}", asked(name.as_bstr()), head.short());
-                self.add(namespace, "head", source.as_bstr(), &asked, *head);
+                self.add(namespace, SourceName::Head, source.as_bstr(), &asked, *head);
             }
         }
     }
@@ -126,14 +127,15 @@ impl WantedRefs {
     fn add(
         &mut self,
         namespace: &mut Namespace,
-        what: &str,
+        of: SourceName,
         source: &BStr,
         asked: &str,
         node: Node,
     ) {
         let (name, same) = namespace.claim(asked, source);
         if !same || source.to_str().is_err() {
-            self.renamed.push(format!("the {what} {source:?} of the source is {name} here"));
+            let (source, reference) = (source.to_owned(), name.clone());
+            self.renamed.push(Renamed { of, name: source, reference });
         }
         self.refs.push(WantedRef { name, node });
     }
@@ -244,7 +246,14 @@ fn is_refused(before: &str, c: char, after: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::report::Note;
     use super::*;
+
+    /// How what is called otherwise is told.
+    fn told(wanted: &WantedRefs) -> String {
+        let notes = wanted.renamed.iter().cloned().map(Note::Renamed);
+        notes.map(|note| note.to_string()).collect::<Vec<_>>().join("\n")
+    }
 
     fn node(number: u8) -> Node {
         Node::from_bytes([number; 20])
@@ -291,7 +300,7 @@ refs/tags/default 010101010101
 refs/tags/v1 020202020202
 refs/tags/V1-c14e3dde 030303030303
 ");
-        insta::assert_snapshot!(wanted.renamed.join("\n"), @r#"
+        insta::assert_snapshot!(told(&wanted), @r#"
 the branch "master" of the source is refs/heads/master-4f26aeaf here
 the branch "Default" of the source is refs/heads/Default-808d7dca here
 the branch "default/x" of the source is refs/heads/default%2Fx-422ef1fa here
@@ -346,7 +355,7 @@ refs/tags/hg/1.0-a1047eab 020202020202
 refs/tags/hg/archive/trunk 010101010101
 refs/tags/hg/archive/old 020202020202
 ");
-        insta::assert_snapshot!(wanted.renamed.join("\n"), @r#"
+        insta::assert_snapshot!(told(&wanted), @r#"
 the branch "b" of the source is refs/heads/hg/sp%20ace here
 the branch "c" of the source is refs/heads/hg/master-84a51684 here
 the branch "l\xe4" of the source is refs/heads/hg/lä here

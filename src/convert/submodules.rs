@@ -13,6 +13,7 @@ use super::identity::submodules::{
     SubrepoStep,
 };
 use super::identity::{Identity, Place};
+use super::left_out::LeftOutReason;
 use super::placeholder::Placeholders;
 use super::places::mode;
 use crate::base::{RepoPath, RepoPathBuf};
@@ -29,7 +30,7 @@ use crate::hg::{Changeset, Node, Repository, Rev};
 pub(super) type Overlay = BTreeMap<RepoPathBuf, Option<(Mode, ObjectId)>>;
 
 /// What has no place, and why.
-pub(super) type Without = Vec<(RepoPathBuf, &'static str)>;
+pub(super) type Without = Vec<(RepoPathBuf, LeftOutReason)>;
 
 /// A changeset that an earlier run converted.
 pub(super) struct Earlier<'t> {
@@ -289,18 +290,16 @@ impl<'h> SubmoduleHistory<'h> {
             Ok(all) => all,
             Err(SubrepoError::Read(Stop::Error(error))) => return Err(error),
             Err(SubrepoError::Read(Stop::Lost)) => {
-                return without("names subrepositories, and it or .hgsubstate cannot be read");
+                return without(LeftOutReason::SubrepositoriesUnreadable);
             }
             Err(SubrepoError::Malformed(_)) => {
-                return without(
-                    "names subrepositories, and something in it or in .hgsubstate makes no sense",
-                );
+                return without(LeftOutReason::SubrepositoriesMalformed);
             }
         };
         let (mut of_git, mut without) = (Vec::new(), Vec::new());
         for sub in all.into_iter().filter(|sub| sub.kind == "git") {
-            let commit = ObjectId::from_hex(&sub.revision)
-                .ok_or("is a subrepository whose commit is not recorded");
+            let commit =
+                ObjectId::from_hex(&sub.revision).ok_or(LeftOutReason::SubrepositoryWithoutCommit);
             match commit
                 .and_then(|commit| Ok((commit, link_place(self.identity, sub.path.as_ref())?)))
             {
@@ -332,11 +331,11 @@ impl<'h> SubmoduleHistory<'h> {
 }
 
 /// Where the link of a subrepository at `path` is in a tree; or why it is nowhere.
-fn link_place(identity: &dyn Identity, path: &RepoPath) -> Result<RepoPathBuf, &'static str> {
+fn link_place(identity: &dyn Identity, path: &RepoPath) -> Result<RepoPathBuf, LeftOutReason> {
     match identity.place(path, Mode::Gitlink) {
         Place::Same => Ok(path.to_owned()),
         Place::At(place) => Ok(place),
-        Place::Nowhere => Err("is a subrepository where Mercurial keeps what it knows of them"),
+        Place::Nowhere => Err(LeftOutReason::SubrepositoryReserved),
         Place::LeftOut(why) => Err(why),
     }
 }
@@ -354,7 +353,7 @@ fn overlay(
         let is_modules = is_modules.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
         let taken = manifest.has_file(place.as_ref()) || manifest.clashes_at(place.as_ref());
         if is_modules || taken {
-            without.push((path.clone(), "is a subrepository where there are files"));
+            without.push((path.clone(), LeftOutReason::SubrepositoryOverFiles));
             continue;
         }
         all.insert(place, Some((Mode::Gitlink, *commit)));
@@ -367,7 +366,7 @@ fn overlay(
     let outer: Vec<_> = all.keys().filter(|path| holds_another(path)).cloned().collect();
     for path in outer {
         all.remove(&path);
-        without.push((path, "is a subrepository that another one lies in"));
+        without.push((path, LeftOutReason::SubrepositoryAroundAnother));
     }
     match submodules.modules {
         Modules::Tracked => {}

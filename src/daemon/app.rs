@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::text::{clean, with_causes};
-use crate::base::{HasFault, Interrupt};
+use crate::base::{HasFault, Interrupt, Severity};
 use crate::config::{Config, MirrorConfig};
 use crate::mirror::{Mirror, SyncReport};
 use crate::queue::{Failure, Job, JobId, JobState, Queue, StartError, Worker};
@@ -156,7 +156,11 @@ fn log(job: &SyncJob) {
     match &job.state {
         JobState::Done(report) => {
             for note in &report.notes {
-                tracing::warn!(mirror, job = %id, "{}", clean(note));
+                let text = clean(&note.to_string());
+                match note.severity() {
+                    Severity::Note => tracing::info!(mirror, job = %id, "{text}"),
+                    _ => tracing::warn!(mirror, job = %id, "{text}"),
+                }
             }
             tracing::info!(
                 mirror,

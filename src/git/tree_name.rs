@@ -9,7 +9,8 @@ use crate::base::RepoPath;
 use crate::base::repo_path::components;
 
 /// Why a name is not allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Forbidden {
     /// The name is empty, as between two slashes.
     Empty,

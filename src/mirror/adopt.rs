@@ -6,7 +6,7 @@ use super::cache::LockedCache;
 use super::error::NAMED;
 use super::source::{LocalSource, read_source};
 use super::update::Sync;
-use super::{ConvertOptions, Mirror, SyncError};
+use super::{ConvertOptions, Mirror, Note, SyncError};
 use crate::base::{Interrupt, Progress};
 use crate::convert::IdMap;
 use crate::convert::adoption::{AdoptionPolicy, ExistingCommit, Resolution, resolve};
@@ -29,7 +29,7 @@ pub struct Adopted {
     /// The identity to go on with.
     pub identity: &'static str,
     /// What a person should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// Finds out which commits of a mirror's target, or of its cache, stand for which changesets, and
@@ -79,7 +79,7 @@ pub(super) struct StartingPoint {
     pub identity: &'static dyn Identity,
     pub map: IdMap,
     /// What a person should know about it.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 impl Sync<'_> {
@@ -181,20 +181,15 @@ impl Sync<'_> {
 }
 
 /// What a person should know about a history that is gone on with.
-fn notes(found: &Resolution, commits: usize) -> Vec<String> {
+fn notes(found: &Resolution, commits: usize) -> Vec<Note> {
     let Resolution { identity, adopted, unmatched_commits, .. } = found;
-    let mut notes = vec![format!(
-        "goes on from {commits} commits that were there, with the identity {}",
-        identity.name()
-    )];
-    if !adopted.is_empty() {
-        notes.push(format!(
-            "{} of them are another tool's, taken for what their trees, times and parents say",
-            adopted.len()
-        ));
-    }
-    if !unmatched_commits.is_empty() {
-        notes.push(format!("{} of them are of no changeset, and stay", unmatched_commits.len()));
-    }
-    notes
+    let count = unmatched_commits.len();
+    [
+        Some(Note::Adopted { commits, identity: identity.name() }),
+        (!adopted.is_empty()).then_some(Note::MatchedByContent { count: adopted.len() }),
+        (count > 0).then_some(Note::UnmatchedCommitsKept { count }),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -20,7 +20,7 @@ pub use plan::{
     KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
     SyncPlan, plan,
 };
-pub use report::{RefChange, SyncReport};
+pub use report::{Note, RefChange, SyncReport};
 pub use sync::{commits, sync};
 pub use verify::verify;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::adopt::adopt_into;
 use super::cache::{CacheLocation, LockedCache, ReadCache};
 use super::source::{LocalSource, read_source};
-use super::{Mirror, SyncError};
+use super::{Mirror, Note, SyncError};
 use crate::base::text::utf8_or_latin1;
 use crate::base::{Interrupt, NoProgress};
 use crate::convert::names::source_refs;
@@ -38,10 +38,10 @@ pub struct SyncPlan {
     pub changesets: PlannedChangesets,
     /// What would become of the references of the target; `null` if it cannot be reached.
     pub references: Option<PlannedReferences>,
-    /// Names that become references which are called otherwise.
-    pub renamed: Vec<String>,
-    /// What the sync would say that a person should know.
-    pub notes: Vec<String>,
+    /// What the sync would say that a person should know: names that become references which are
+    /// called otherwise, paths left out, and the like. Whoever shows them adds how each reads.
+    #[serde(skip)]
+    pub notes: Vec<Note>,
     /// Why the target cannot be reached; `null` if it can.
     pub target_error: Option<String>,
     /// The same, for who asks what to do about it.
@@ -154,7 +154,7 @@ pub fn plan(mirror: &Mirror, interrupt: &Interrupt) -> Result<SyncPlan, SyncErro
 
 /// The source, which is fetched into the cache if it is not on this machine: what it has is seen
 /// there, and what was fetched is not fetched again by the sync.
-fn source(mirror: &Mirror, interrupt: &Interrupt) -> Result<(LocalSource, Vec<String>), SyncError> {
+fn source(mirror: &Mirror, interrupt: &Interrupt) -> Result<(LocalSource, Vec<Note>), SyncError> {
     if let Some(path) = mirror.source.in_place() {
         return Ok((LocalSource::in_place(path), Vec::new()));
     }
@@ -170,7 +170,7 @@ fn adopted(
     source: &LocalSource,
     scratch: &CacheLocation,
     interrupt: &Interrupt,
-) -> Result<(ReadCache, Vec<String>), SyncError> {
+) -> Result<(ReadCache, Vec<Note>), SyncError> {
     let cache = LockedCache::lock(scratch, &mirror.options.naming.main_name())?;
     let adopted = adopt_into(&cache, mirror, source, &[], &NoProgress, interrupt)?;
     Ok((ReadCache::read(scratch, &mirror.options)?, adopted.notes))
@@ -188,7 +188,9 @@ impl Planner<'_> {
         let mut table = self.cache.branch_table(self.source.changelog());
         let skipping = (self.cache.placeholders(), options.skip_damaged);
         let names = source_refs(self.source, &options.naming, skipping, &mut table)?;
-        let view_notes = self.source.view().notes().iter().map(ToString::to_string);
+        let view_notes = self.source.view().notes().iter().cloned().map(Note::from);
+        let renamed = names.wanted.renamed.iter().cloned().map(Note::from);
+        let named = names.notes.into_iter().map(Note::from);
         Ok(SyncPlan {
             name: name.clone(),
             source: source.to_string(),
@@ -198,8 +200,7 @@ impl Planner<'_> {
             identity: self.cache.identity(),
             changesets: self.changesets()?,
             references: target.map(|target| self.references(&names.wanted.refs, target)),
-            renamed: names.wanted.renamed,
-            notes: view_notes.chain(names.notes).collect(),
+            notes: view_notes.chain(renamed).chain(named).collect(),
             target_error: None,
             unreachable: None,
         })

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::SyncError;
+use super::{Note, SyncError};
 use crate::base::{Fault, HasFault, Interrupt, Limits, Progress};
 use crate::convert::ConvertOptions;
 use crate::hg::pull::{Copy, Source, pull};
@@ -59,17 +59,14 @@ impl LocalSource {
         limits: &Limits,
         progress: &dyn Progress,
         interrupt: &Interrupt,
-    ) -> Result<(Self, Vec<String>), SyncError> {
+    ) -> Result<(Self, Vec<Note>), SyncError> {
         let mut notes = Vec::new();
         if source.in_place().is_none() {
             let copy = Copy::at(folder, limits);
             let pulled = pull(source, &copy, limits, progress, interrupt)?;
-            notes = pulled.notes;
+            notes.extend(pulled.notes.into_iter().map(Note::Pull));
             if pulled.gone > 0 {
-                notes.push(format!(
-                    "the source does not have {} changesets any more that it once had",
-                    pulled.gone
-                ));
+                notes.push(Note::ChangesetsGone { count: pulled.gone });
             }
         }
         Ok((Self::kept(source, folder, limits)?, notes))

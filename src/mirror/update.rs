@@ -6,7 +6,7 @@ use super::adopt::StartingPoint;
 use super::cache::LockedCache;
 use super::check::Converted;
 use super::source::OpenSource;
-use super::{ConvertOptions, Mirror, RefChange, SyncError};
+use super::{ConvertOptions, Mirror, Note, RefChange, SyncError};
 use crate::base::{Interrupt, Progress};
 use crate::convert::engine::{Conversion, Input};
 use crate::convert::idmap::Record;
@@ -14,7 +14,7 @@ use crate::convert::names::source_refs;
 use crate::convert::notes::{Previous, write_notes};
 use crate::convert::placeholder::{Placeholder, Placeholders};
 use crate::convert::refs::WantedRefs;
-use crate::convert::{ConvertError, IdMap, Rules, Verify, engine};
+use crate::convert::{self, ConvertError, IdMap, Rules, Verify, engine};
 use crate::git::pack::PackWriter;
 use crate::git::reference::{BRANCHES, HG_NOTES, by_name};
 use crate::git::repository::RefEdit;
@@ -36,7 +36,7 @@ pub(super) struct UpdatedCache {
     pub wanted: Vec<Reference>,
     /// What these references were before.
     before: HashMap<String, ObjectId>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 impl UpdatedCache {
@@ -83,16 +83,16 @@ impl<'s> Sync<'s> {
         let served: Vec<Rev> = self.repository().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
-        notes.extend(self.repository().view().notes().iter().map(ToString::to_string));
+        notes.extend(self.repository().view().notes().iter().cloned().map(Note::from));
         let mut placeholders = cache.placeholders()?;
         if !new.is_empty() {
             let conversion = self.convert_new(&git, rules, (&mut map, &mut placeholders), &new)?;
-            notes.extend(conversion.left_out.iter().map(ToString::to_string));
-            notes.extend(conversion.broken.notes());
+            notes.extend(conversion.left_out.iter().cloned().map(Note::from));
+            notes.extend(conversion.broken.notes().map(Note::from));
         }
         let (named, more) = self.wanted_refs(&placeholders)?;
-        notes.extend(named.renamed);
-        notes.extend(more);
+        notes.extend(named.renamed.into_iter().map(Note::from));
+        notes.extend(more.into_iter().map(Note::from));
         // Every served changeset has a commit now.
         let mut wanted: Vec<_> = named
             .refs
@@ -111,9 +111,7 @@ impl<'s> Sync<'s> {
             before.extend(old);
         }
         let dropped = self.move_refs(&git, &map, &wanted, &before)?;
-        notes.extend(
-            dropped.iter().map(|name| format!("{name} is gone: the source has no such name now")),
-        );
+        notes.extend(dropped.into_iter().map(|reference| Note::RefRemoved { reference }));
         Ok(UpdatedCache {
             changesets: served.len(),
             converted: new.len(),
@@ -227,7 +225,7 @@ impl<'s> Sync<'s> {
     fn wanted_refs(
         &self,
         placeholders: &Placeholders,
-    ) -> Result<(WantedRefs, Vec<String>), SyncError> {
+    ) -> Result<(WantedRefs, Vec<convert::report::Note>), SyncError> {
         let changelog = self.repository().changelog();
         let mut table = self.cache.branch_table(changelog);
         let skipping = (placeholders, self.options().skip_damaged);

@@ -13,7 +13,7 @@ mod stop;
 use std::time::Duration;
 
 use synchroniser::base::{Fault, Side};
-use synchroniser::mirror::SyncReport;
+use synchroniser::mirror::{Note, SyncReport};
 
 use rig::{End, get, payload, post, report, request, rig, rig_with, rocket, send};
 
@@ -43,7 +43,7 @@ fn a_converted_hook_is_answered_once_it_is_converted() {
 fn what_was_left_out_is_said_and_not_named() {
     let rig = rig();
     let hook = rig.hook("", &rocket());
-    let notes = vec!["left out secret/.git".to_owned()];
+    let notes = vec![Note::RefRemoved { reference: "refs/heads/secret".to_owned() }];
     rig.begun().1.send(End::Report(SyncReport { notes, ..report() })).unwrap();
     let answer = hook.join().unwrap();
     assert!(answer.body.contains("\nnotes: 1, see the log of the daemon\n"), "{}", answer.body);

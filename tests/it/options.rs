@@ -396,9 +396,8 @@ fn a_plan_has_a_form_for_programs() {
         "unchanged": 0,
         "keep": []
       },
-      "renamed": [],
-      "notes": [],
-      "target_error": null
+      "target_error": null,
+      "notes": []
     }
   ]
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::convert::write_map;
-use super::report::count;
+use super::report::{self, count};
 use super::{Outcome, config, interrupted_by_signals};
 use crate::base::faults;
 use crate::cli::args::AdoptArgs;
@@ -80,7 +80,7 @@ pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
         adopted.identity,
     ));
     for note in &adopted.notes {
-        ui.say(&format!("  note: {note}"));
+        ui.say(&report::note_line(note));
     }
     Ok(exit::OK)
 }

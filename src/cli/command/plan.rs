@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::report::count;
+use super::report::{ShownNote, count, note_line};
 use super::{Outcome, config, interrupted_by_signals, sync};
 use crate::base::faults;
 use crate::cli::args::PlanArgs;
@@ -39,14 +39,22 @@ faults!(PlanCommandError {
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Plans {
-    mirrors: Vec<SyncPlan>,
+    mirrors: Vec<ShownPlan>,
+}
+
+/// One plan, with its notes as they read.
+#[derive(Serialize)]
+struct ShownPlan {
+    #[serde(flatten)]
+    plan: SyncPlan,
+    notes: Vec<ShownNote>,
 }
 
 pub(super) fn run(args: &PlanArgs, ui: &Ui) -> Outcome {
     let config = config::load(&args.config.config)?;
     let interrupt = interrupted_by_signals()?;
     let mut outcome = exit::OK;
-    let mut plans = Plans { mirrors: Vec::new() };
+    let mut plans = Vec::new();
     let mut fail = |error: PlanCommandError| {
         let failure = Failure::from(error);
         ui.error(&failure.text());
@@ -61,16 +69,21 @@ pub(super) fn run(args: &PlanArgs, ui: &Ui) -> Outcome {
                 if let Some(source) = plan.unreachable.take() {
                     fail(PlanCommandError::Target { name: name(), source });
                 }
-                plans.mirrors.push(plan);
+                plans.push(plan);
             }
             Err(source) => fail(PlanCommandError::Plan { name: name(), source }),
         }
     }
     if args.json {
+        let show = |plan: SyncPlan| {
+            let notes = plan.notes.iter().map(ShownNote::of).collect();
+            ShownPlan { plan, notes }
+        };
+        let plans = Plans { mirrors: plans.into_iter().map(show).collect() };
         // Strings and numbers only: nothing that JSON has no form for.
         ui.result(&serde_json::to_string_pretty(&plans).unwrap_or_default());
     } else {
-        for line in plans.mirrors.iter().flat_map(lines) {
+        for line in plans.iter().flat_map(lines) {
             ui.result(&line);
         }
     }
@@ -106,7 +119,7 @@ fn lines(plan: &SyncPlan) -> Vec<String> {
         }
         None => lines.push("  the references of the target cannot be read".to_owned()),
     }
-    lines.extend(plan.renamed.iter().chain(&plan.notes).map(|note| format!("  note: {note}")));
+    lines.extend(plan.notes.iter().map(note_line));
     lines
 }
 

@@ -1,7 +1,10 @@
 //! What a sync did, in words.
 
+use serde::Serialize;
+
+use crate::base::{Fault, Severity, Side};
 use crate::cli::ui::Ui;
-use crate::mirror::{RefChange, SyncReport};
+use crate::mirror::{Note, RefChange, SyncReport};
 
 /// Says what became of `name`: one line, then the references that changed and what to know.
 pub(super) fn say(ui: &Ui, name: &str, report: &SyncReport) {
@@ -21,8 +24,37 @@ fn lines(name: &str, report: &SyncReport) -> Vec<String> {
         report.elapsed.as_secs_f64(),
     )];
     lines.extend(changed.into_iter().map(line));
-    lines.extend(report.notes.iter().map(|note| format!("  note: {note}")));
+    lines.extend(report.notes.iter().map(note_line));
     lines
+}
+
+/// A note as a person reads it, below the line that it belongs to.
+pub(super) fn note_line(note: &Note) -> String {
+    format!("  {}: {note}", note.severity().name())
+}
+
+/// A note as JSON: what it is as data, and how it reads.
+#[derive(Serialize)]
+pub(super) struct ShownNote {
+    severity: Severity,
+    side: Side,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<Fault>,
+    #[serde(flatten)]
+    note: Note,
+    message: String,
+}
+
+impl ShownNote {
+    pub(super) fn of(note: &Note) -> Self {
+        Self {
+            severity: note.severity(),
+            side: note.side(),
+            fault: note.fault(),
+            note: note.clone(),
+            message: note.to_string(),
+        }
+    }
 }
 
 fn is_new(change: &RefChange) -> bool {
@@ -58,7 +90,7 @@ mod tests {
                 change("refs/heads/same", Some(id(0x11)), id(0x11)),
                 change("refs/tags/v1", None, id(0x33)),
             ],
-            notes: vec!["left out .git".to_owned()],
+            notes: vec![Note::RefRemoved { reference: "refs/heads/old".to_owned() }],
             elapsed: Duration::from_millis(1230),
         };
         assert_eq!(
@@ -67,7 +99,7 @@ mod tests {
                 "rocket: 300 changesets, 1 new; 3 references, 2 changed; 1.2 s",
                 "  refs/heads/master 111111111111 -> 222222222222",
                 "  refs/tags/v1 new -> 333333333333",
-                "  note: left out .git",
+                "  note: removed refs/heads/old: the source has no such name any more",
             ]
         );
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::report::count;
+use super::report::{count, note_line};
 use super::{Outcome, config, interrupted_by_signals, sync};
 use crate::base::{Interrupt, faults};
 use crate::cli::args::VerifyArgs;
@@ -72,7 +72,7 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
         ui.result(&format!("and {} more", report.more));
     }
     for note in &report.notes {
-        ui.say(&format!("  note: {note}"));
+        ui.say(&note_line(&note.clone().into()));
     }
     ui.say(&summary(&report));
     Ok(if report.differences.is_empty() { exit::OK } else { exit::DIFFERENCES })

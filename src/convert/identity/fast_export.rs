@@ -60,13 +60,13 @@ impl Identity for FastExport {
             return Place::Nowhere;
         }
         if components(path).any(|name| name == b".git") {
-            return Place::LeftOut(Forbidden::DotGit.reason());
+            return Place::LeftOut(Forbidden::DotGit.into());
         }
         // Paths are not quoted for the stream, and so unquoted at its end.
         let unquoted = path.strip_prefix(b"\"").and_then(unquote);
         let place = unquoted.as_deref().map_or(path, BStr::new);
         match (impossible_path(place), unquoted) {
-            (Some(why), _) => Place::LeftOut(why.reason()),
+            (Some(why), _) => Place::LeftOut(why.into()),
             (None, None) => Place::Same,
             (None, Some(path)) => Place::At(path.into()),
         }

@@ -15,6 +15,7 @@ use super::{Facts, History, Identity, Place};
 use crate::base::RepoPath;
 use crate::base::repo_path::components;
 use crate::base::text::utf8_or_latin1;
+use crate::convert::left_out::LeftOutReason;
 use crate::git::commit::{Commit, Signature, zone};
 use crate::git::pack::apply_delta;
 use crate::git::tree::Mode;
@@ -71,12 +72,12 @@ impl Identity for HgGit {
             return Place::Nowhere;
         }
         if path == MODULES {
-            return Place::LeftOut("is what hg-git writes for subrepositories alone");
+            return Place::LeftOut(LeftOutReason::WrittenByHgGit);
         }
         // It writes the impossible, too.
         let dotgit = components(path).any(is_refused_as_dotgit).then_some(Forbidden::DotGit);
         match dotgit.or_else(|| impossible_path(path)) {
-            Some(why) => Place::LeftOut(why.reason()),
+            Some(why) => Place::LeftOut(why.into()),
             None => Place::Same,
         }
     }

@@ -18,6 +18,7 @@ pub(super) use person::address;
 
 use std::borrow::Cow;
 
+use super::left_out::LeftOutReason;
 use crate::base::similar::similar;
 use crate::base::text::utf8_or_latin1;
 use crate::base::{RepoPath, RepoPathBuf, faults};
@@ -63,8 +64,8 @@ pub enum Place {
     At(RepoPathBuf),
     /// Nowhere, because the rules have no use for it. That is nothing to tell anybody.
     Nowhere,
-    /// Nowhere, because Git has no place for it: the end of a sentence that begins with the path.
-    LeftOut(&'static str),
+    /// Nowhere, because Git has no place for it.
+    LeftOut(LeftOutReason),
 }
 
 /// What an identity may look at beyond one changeset.

@@ -45,7 +45,7 @@ impl Identity for Native {
     fn place(&self, path: &RepoPath, mode: Mode) -> Place {
         let name = components(path).last().unwrap_or_default();
         match forbidden_path(path).or_else(|| forbidden(name, mode)) {
-            Some(why) => Place::LeftOut(why.reason()),
+            Some(why) => Place::LeftOut(why.into()),
             None => Place::Same,
         }
     }

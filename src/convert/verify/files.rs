@@ -9,6 +9,7 @@ use super::{Context, Differences, VerifyError};
 use crate::base::sha1::Message;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::convert::placeholder::{Placeholder, PlaceholderKind, Placeholders};
+use crate::convert::report::{Note, PlaceholderKept};
 use crate::git::ObjectId;
 use crate::git::tree_name::forbidden_path;
 use crate::hg::filelog::{contents, copied_from};
@@ -30,7 +31,7 @@ pub(super) struct Blobs {
     /// For each changeset, the file revisions that say it introduced them.
     pub introduced: HashMap<Rev, Vec<(RepoPathBuf, Node)>>,
     /// The placeholders that were met: the first of them, and how many more.
-    notes: Vec<String>,
+    notes: Vec<Note>,
     more_notes: usize,
 }
 
@@ -46,10 +47,9 @@ impl Blobs {
     }
 
     /// What to say of placeholders.
-    pub(super) fn into_notes(mut self) -> Vec<String> {
+    pub(super) fn into_notes(mut self) -> Vec<Note> {
         if self.more_notes > 0 {
-            self.notes
-                .push(format!("placeholders stand for {} more file revisions", self.more_notes));
+            self.notes.push(Note::MorePlaceholdersKept { count: self.more_notes });
         }
         self.notes
     }
@@ -187,13 +187,9 @@ impl Blobs {
         let Placeholder { path, node, .. } = placeholder;
         let blobs = self.ids.entry(path.clone()).or_default();
         let is_back = blobs.insert(*node, placeholder.blob()).is_some();
-        let again = if is_back {
-            "; the source has it again, and commits keep the placeholder"
-        } else {
-            ""
-        };
         if self.notes.len() < MAX_NOTES {
-            self.notes.push(format!("{placeholder}: a placeholder stands for it{again}"));
+            let placeholder = placeholder.clone();
+            self.notes.push(Note::PlaceholderKept(PlaceholderKept { placeholder, is_back }));
         } else {
             self.more_notes += 1;
         }

@@ -23,6 +23,7 @@ use commits::Commits;
 use super::identity::recorded::{self, RecordedIdentityError};
 use super::idmap::IdMapError;
 use super::placeholder::{Placeholders, PlaceholdersError};
+use super::report::Note;
 use super::{ConvertOptions, IdMap, Rules};
 use crate::base::fault::one_line;
 use crate::base::{Interrupt, Interrupted, Limits, Progress, faults};
@@ -46,8 +47,8 @@ pub struct VerifyReport {
     pub differences: Vec<String>,
     /// How many more there are.
     pub more: usize,
-    /// What a person should know, and is as it should be: placeholders, one line each.
-    pub notes: Vec<String>,
+    /// What a person should know, and is as it should be: placeholders.
+    pub notes: Vec<Note>,
 }
 
 /// Source and target cannot be compared at all.

@@ -15,10 +15,13 @@ mod phases;
 mod remote;
 mod server;
 
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::base::{Interrupt, Limits, Progress};
+use serde::Serialize;
+
+use crate::base::{Cause, Interrupt, Limits, Progress};
 use crate::hg::peer::{PeerOptions, SourceUrl};
 use crate::hg::store::bookmarks::Bookmarks;
 use crate::hg::store::view::ViewFacts;
@@ -54,8 +57,8 @@ impl Source {
     }
 }
 
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Server { url, .. } => url.fmt(f),
@@ -71,7 +74,44 @@ pub struct Pulled {
     /// How many changesets of the copy the source does not have now, or does not show.
     pub gone: u64,
     /// What else is worth knowing.
-    pub notes: Vec<String>,
+    pub notes: Vec<PullNote>,
+}
+
+/// What is worth knowing of a pull that went well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PullNote {
+    /// The files of the source could not be copied as they are, and everything was fetched as
+    /// changesets.
+    FilesNotCopied {
+        /// Why.
+        cause: Cause,
+    },
+    /// A bundle that the source names for clones could not be used, and what it holds was fetched
+    /// from the source itself.
+    BundleNotUsed {
+        /// Where the bundle is.
+        url: String,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+impl fmt::Display for PullNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FilesNotCopied { cause } => write!(
+                f,
+                "the files of the source could not be copied as they are, so its changesets were \
+                 fetched instead: {cause}"
+            ),
+            Self::BundleNotUsed { url, cause } => write!(
+                f,
+                "the clone bundle {url} could not be used, so its changesets were fetched from the \
+                 source: {cause}"
+            ),
+        }
+    }
 }
 
 /// What all steps of a pull need.

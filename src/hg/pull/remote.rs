@@ -3,9 +3,8 @@
 use super::content::{After, Unbundled, unbundle};
 use super::discovery::Discovery;
 use super::server::Server;
-use super::{Copy, PullError, Pulled, Run};
-use crate::base::fault::one_line;
-use crate::base::{Fault, HasFault};
+use super::{Copy, PullError, PullNote, Pulled, Run};
+use crate::base::{Cause, Fault, HasFault};
 use crate::hg::peer::{Peer, PeerOptions, SourceUrl, connect};
 use crate::hg::wire::CloneBundle;
 use crate::hg::write::{NewStore, Writer};
@@ -101,7 +100,7 @@ impl Remote<'_> {
             if matches!(&streamed, Err(error) if error.fault() == Fault::Unavailable) {
                 return streamed.map(|_| Step::Done);
             }
-            if self.has_begun(streamed, "its files", pulled)? {
+            if self.has_begun(streamed, None, pulled)? {
                 return Ok(Step::Done);
             }
             self.takes_files = false;
@@ -109,19 +108,19 @@ impl Remote<'_> {
         }
         for bundle in server.clone_bundles()?.iter().filter(|bundle| is_readable(bundle)) {
             let downloaded = server.download(&bundle.url).and_then(|file| self.unbundle(file));
-            if self.has_begun(downloaded, &bundle.url, pulled)? {
+            if self.has_begun(downloaded, Some(&bundle.url), pulled)? {
                 break;
             }
         }
         Ok(Step::Done)
     }
 
-    /// Whether there is a copy now. What goes wrong with a short cut is told, and the long way
-    /// taken.
+    /// Whether there is a copy now, from a bundle at an address or else from the files of the source.
+    /// What goes wrong with these is told, and the changesets are fetched.
     fn has_begun(
         &self,
         result: Result<Unbundled, PullError>,
-        from: &str,
+        bundle: Option<&str>,
         pulled: &mut Pulled,
     ) -> Result<bool, PullError> {
         match result {
@@ -133,7 +132,11 @@ impl Remote<'_> {
             // This machine cannot; another way would not help.
             Err(error @ PullError::Write(_)) if error.fault() == Fault::Unavailable => Err(error),
             Err(error) => {
-                let note = format!("not begun with {from}: {}", one_line(&error));
+                let cause = Cause::of(&error);
+                let note = match bundle {
+                    Some(url) => PullNote::BundleNotUsed { url: url.to_owned(), cause },
+                    None => PullNote::FilesNotCopied { cause },
+                };
                 tracing::info!(source = %self.url, "{note}");
                 pulled.notes.push(note);
                 Ok(self.copy.exists())

@@ -6,8 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
+use serde::Serialize;
 
 use crate::base::faults;
+use crate::base::text::{serialize_path, serialize_printable};
 use crate::hg::Node;
 
 /// A small file could not be read.
@@ -112,7 +114,8 @@ pub(super) fn strip(text: &[u8]) -> &[u8] {
 }
 
 /// Something odd in a small file that was passed over, as Mercurial passes over it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Note {
     /// A line that says nothing that can be understood.
     MalformedLine {
@@ -121,6 +124,7 @@ pub enum Note {
         /// The line's number, from 1.
         line: usize,
         /// How it begins.
+        #[serde(serialize_with = "serialize_printable")]
         text: BString,
     },
     /// A line about a changeset that is not in the repository.
@@ -133,13 +137,16 @@ pub enum Note {
     /// A configuration file that another one includes, and that was not read.
     IncludeNotRead {
         /// The file that has the `%include` line.
+        #[serde(serialize_with = "serialize_path")]
         file: PathBuf,
         /// The line's number, from 1.
         line: usize,
         /// What it includes.
+        #[serde(serialize_with = "serialize_printable")]
         target: BString,
     },
     /// There was more of the same kind than is worth listing.
+    #[serde(rename = "more_in_file")]
     More {
         /// How many further notes there were.
         count: usize,

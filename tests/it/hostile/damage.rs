@@ -98,7 +98,7 @@ fn placeholders_stand_for_what_is_damaged_and_stay() {
     let store = broken();
     let (source, target) = (store.write(&env.path("made")), env.path("target.git"));
     let said = convert(&env, &source, &target, &["--skip-damaged"]).ok().unwrap();
-    assert_eq!(said.matches("note: made a placeholder: ").count(), 3, "{said}");
+    assert_eq!(said.matches("warning: made a placeholder: ").count(), 3, "{said}");
     let whole = four();
     for number in 0..4 {
         let f = match number {
