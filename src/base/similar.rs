@@ -2,7 +2,7 @@
 
 /// The one of `known` that `word` was most likely meant to be; `None` if it is like none of them.
 /// Upper and lower case, `-` and `_` are the same.
-pub fn similar(word: &str, known: impl IntoIterator<Item = &'static str>) -> Option<&'static str> {
+pub fn similar<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let word = plain(word);
     known

@@ -9,6 +9,8 @@ use super::placeholder::Placeholders;
 use super::refs::{SourceNames, WantedRefs, name_refs};
 use super::report::Note;
 use super::selection::{NameKind, Selection};
+use crate::base::faults;
+use crate::base::similar::similar;
 use crate::base::text::utf8_or_latin1;
 use crate::hg::repository::{Names, TAGS};
 use crate::hg::revlog::RevlogError;
@@ -63,9 +65,10 @@ impl RefNaming {
 /// What the main Git branch follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MainBranch {
-    /// The source's tip: its newest served changeset, whatever branch that is on.
+    /// The source's tip: its newest served changeset that is not obsolete, whatever branch that is on.
     Tip,
-    /// The tipmost open head of the named branch with this name, usually `default`.
+    /// The named branch with this name, usually `default`, as Mercurial finds it: its tipmost open
+    /// head, or, if all are closed, its tipmost one.
     Branch(String),
 }
 
@@ -92,6 +95,45 @@ pub struct SourceRefs {
     pub skipped: Vec<Node>,
 }
 
+/// Why the references that a source asks for cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum NamesError {
+    /// A changeset, or a file with tags, cannot be read.
+    #[error("read the names of the source")]
+    History(#[from] RevlogError),
+    /// There is no branch for the main branch to follow.
+    #[error("let the main branch follow {wanted:?}: the source has no named branch {wanted:?}")]
+    NoMainBranch {
+        /// The name that was asked for.
+        wanted: String,
+        /// Named branches of the source, that with the most similar name first.
+        branches: Vec<String>,
+        /// Whether a bookmark has that name.
+        is_bookmark: bool,
+    },
+}
+
+/// So many branches are named in place of one that is not there.
+const NEAR: usize = 5;
+
+faults!(NamesError {
+    Self::History(error) => of(error).at(Source),
+    Self::NoMainBranch { branches, is_bookmark, .. } => {
+        Config.at(Here).hint(those_there(branches, *is_bookmark))
+    }
+});
+
+/// What the main branch can follow.
+fn those_there(branches: &[String], is_bookmark: bool) -> String {
+    let names: Vec<_> = branches.iter().take(NEAR).map(|name| format!("{name:?}")).collect();
+    let more = if branches.len() > NEAR { ", …" } else { "" };
+    let bookmark = if is_bookmark { "that is a bookmark, which it cannot follow; " } else { "" };
+    format!(
+        "{bookmark}the source has {}{more}; `tip` follows its newest changeset",
+        names.join(", ")
+    )
+}
+
 /// The references that `source` asks for. Reads the served changesets that `table` does not have. A
 /// placeholder for `.hgtags` has no tags; with `skip_damaged`, neither has what cannot be read.
 pub fn source_refs(
@@ -99,7 +141,7 @@ pub fn source_refs(
     naming: &RefNaming,
     (placeholders, skip_damaged): (&Placeholders, bool),
     table: &mut BranchTable,
-) -> Result<SourceRefs, RevlogError> {
+) -> Result<SourceRefs, NamesError> {
     let skipped = RefCell::new(BTreeSet::new());
     let lost = |node| {
         let is_kept = placeholders.kind(TAGS.into(), node).is_some();
@@ -120,8 +162,11 @@ pub fn source_refs(
     let skipped = skipped.into_inner();
     notes.extend(skipped.iter().map(|revision| Note::TagsUnreadable { revision: *revision }));
     let node = |rev: Rev| source.changelog().node(rev);
-    let main = main(source, &names, &naming.main).map(node);
+    let main = main(&names, &naming.main).map(node);
     if let (None, MainBranch::Branch(branch), Some(_)) = (main, &naming.main, source.view().tip()) {
+        if !table.names().iter().any(|name| name == branch.as_str()) {
+            return Err(no_main_branch(branch, table, &names));
+        }
         notes.push(Note::NoMainBranch { branch: branch.clone() });
     }
     let published = names.branches.iter().filter(|(name, _)| has(NameKind::Branch, name.as_bstr()));
@@ -153,12 +198,25 @@ pub fn source_refs(
 }
 
 /// What the main branch follows.
-fn main(source: &Repository, names: &Names, main: &MainBranch) -> Option<Rev> {
+fn main(names: &Names, main: &MainBranch) -> Option<Rev> {
     match main {
-        MainBranch::Tip => source.view().tip(),
+        MainBranch::Tip => names.tip,
         MainBranch::Branch(wanted) => {
             let (_, branch) = names.branches.iter().find(|(name, _)| name == wanted.as_str())?;
-            branch.open_heads().next().map(|head| head.rev)
+            branch.tip().map(|head| head.rev)
         }
     }
+}
+
+/// The error that no branch is called `wanted`, with those that there are, the most similar first.
+fn no_main_branch(wanted: &str, table: &BranchTable, names: &Names) -> NamesError {
+    let mut left: Vec<_> = table.names().iter().map(|name| utf8_or_latin1(name)).collect();
+    let mut branches = Vec::new();
+    while let Some(near) = similar(wanted, left.iter().map(AsRef::as_ref)).map(str::to_owned) {
+        left.retain(|name| *name != near);
+        branches.push(near);
+    }
+    branches.extend(left.into_iter().map(std::borrow::Cow::into_owned));
+    let is_bookmark = names.bookmarks.iter().any(|(name, _)| name == wanted);
+    NamesError::NoMainBranch { wanted: wanted.to_owned(), branches, is_bookmark }
 }

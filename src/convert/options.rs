@@ -11,7 +11,7 @@ use super::identity::{Identity, IdentityChoice};
 use super::names::RefNaming;
 use crate::base::Limits;
 use crate::hg::repository::RepositoryError;
-use crate::hg::{Node, Repository, ServedPhases, Serving};
+use crate::hg::{Repository, ServedPhases, Serving, Shown};
 
 /// What a sync verifies before references move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -54,10 +54,10 @@ impl ConvertOptions {
         Rules { identity, authors: self.authors.clone() }
     }
 
-    /// Opens a source, as one that serves what they say; `heads` are those of the repository that it
+    /// Opens a source, as one that serves what they say; `shown` is what the repository shows that it
     /// is a copy of.
-    pub fn open(&self, path: &Path, heads: Option<&[Node]>) -> Result<Repository, RepositoryError> {
-        Repository::open_with(path, &self.limits, Serving { phases: self.phases, heads })
+    pub fn open(&self, path: &Path, shown: Option<&Shown>) -> Result<Repository, RepositoryError> {
+        Repository::open_with(path, &self.limits, Serving { phases: self.phases, shown })
     }
 }
 

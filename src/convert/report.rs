@@ -52,7 +52,7 @@ pub enum Note {
         /// Its name.
         bookmark: String,
     },
-    /// The named branch that the main branch should follow has no open head.
+    /// All of the named branch that the main branch should follow is obsolete or in topics.
     NoMainBranch {
         /// The named branch.
         branch: String,
@@ -193,7 +193,11 @@ impl fmt::Display for Note {
                 write!(f, "left out the divergent bookmark {bookmark:?}")
             }
             Self::NoMainBranch { branch } => {
-                write!(f, "the branch {branch:?} has no open head, so there is no main branch")
+                write!(
+                    f,
+                    "every changeset of the branch {branch:?} is obsolete or in a topic, so there \
+                     is no main branch"
+                )
             }
             Self::Store(note) => note.fmt(f),
         }

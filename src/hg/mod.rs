@@ -23,4 +23,4 @@ pub use changelog::{Changelog, Changeset, Date};
 pub use dag::{Dag, RevSet};
 pub use node::{Node, Rev};
 pub use repository::Repository;
-pub use store::view::{ServedPhases, Serving};
+pub use store::view::{ServedPhases, Serving, Shown};

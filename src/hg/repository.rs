@@ -1,8 +1,9 @@
 //! A repository on this machine, put together: its history, what it serves, and its names.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use bstr::BString;
+use bstr::{BStr, BString, ByteSlice};
 
 use super::filelog;
 use super::manifest::{Manifest, Manifests};
@@ -12,7 +13,7 @@ use super::store::tags::{self, Tags, TagsFile};
 use super::store::view::{ServedView, Serving};
 use super::store::{Layout, OpenError, Phase, ViewError};
 use super::topics::Topics;
-use super::{BranchTable, Changelog, Node, Rev};
+use super::{BranchTable, Changelog, Node, Rev, RevSet};
 use crate::base::{Limits, RepoPath, faults};
 
 /// A Mercurial repository, opened for reading.
@@ -67,6 +68,8 @@ pub const TAGS: &str = ".hgtags";
 /// The names that a repository gives to changesets it serves.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
+    /// The newest changeset that is not obsolete; `None` if there is none.
+    pub tip: Option<Rev>,
     /// The named branches, from the oldest to the youngest, with their heads.
     pub branches: Vec<(BString, Branch)>,
     /// The topics, from the oldest to the youngest, with their heads, the newest first. None unless
@@ -156,12 +159,45 @@ impl Repository {
         let table_grew = table.fill(&self.changelog, served)?;
         let topics = if topics { self.topics(table)? } else { Topics::default() };
         let name = |rev| topics.scope(rev).unwrap_or_else(|| table.branch(rev));
-        let mut by_name = branches(dag, served, name, |rev| table.closes(rev));
+        let obsolete = self.obsolete(table);
+        let mut by_name = branches(dag, (served, &obsolete), name, |rev| table.closes(rev));
         let topics = topics.with_heads(&mut by_name);
         let in_order = table.names().iter();
         let branches = in_order.filter_map(|name| by_name.remove_entry(name)).collect();
         let bookmarks = self.view.bookmarks().to_vec();
-        Ok(Names { branches, topics, bookmarks, tags: self.tags(lost)?, table_grew })
+        let tip = self.view.tip().filter(|tip| !obsolete.contains(*tip));
+        let tip = tip.or_else(|| served.iter().rev().find(|rev| !obsolete.contains(*rev)));
+        Ok(Names { tip, branches, topics, bookmarks, tags: self.tags(lost)?, table_grew })
+    }
+
+    /// The obsolete changesets, but for those below heads of their branch, which change nothing about
+    /// it. Those that another repository shows are not below the heads that it says its branch has:
+    /// so they are known whether it sent the markers or not.
+    fn obsolete(&self, table: &BranchTable) -> RevSet {
+        let Some(told) = self.view.branch_heads() else { return self.view.obsolete().clone() };
+        let (dag, served) = (self.changelog.dag(), self.view.served());
+        let mut told_of: HashMap<&BStr, Vec<Rev>> = HashMap::new();
+        for rev in told.iter().filter(|rev| served.contains(**rev)) {
+            told_of.entry(table.branch(*rev)).or_default().push(*rev);
+        }
+        let mut obsolete = RevSet::empty(dag.len());
+        // What is public is never obsolete.
+        let is_public = |rev| self.view.phases().of(rev) == Phase::Public;
+        let nothing = RevSet::empty(dag.len());
+        let name = |rev| table.branch(rev);
+        for (name, branch) in branches(dag, (served, &nothing), name, |rev| table.closes(rev)) {
+            let told = told_of.remove(name.as_bstr()).unwrap_or_default();
+            if branch.heads.iter().all(|head| is_public(head.rev) || told.contains(&head.rev)) {
+                continue;
+            }
+            let below = RevSet::below(dag, told);
+            for rev in served.iter() {
+                if table.branch(rev) == name && !below.contains(rev) && !is_public(rev) {
+                    obsolete.insert(rev);
+                }
+            }
+        }
+        obsolete
     }
 
     /// The topics of the draft changesets that are served. Those of public ones have had their time.

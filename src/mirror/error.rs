@@ -6,6 +6,7 @@ use crate::base::{Interrupted, faults};
 use crate::convert::authors::recorded::RecordedAuthorsError;
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::{IdMapError, Record};
+use crate::convert::names::NamesError;
 use crate::convert::placeholder::PlaceholdersError;
 use crate::convert::{ConvertError, VerifyError};
 use crate::git::ObjectId;
@@ -62,9 +63,9 @@ pub enum SyncError {
         #[source]
         source: Box<SyncError>,
     },
-    /// The names of the source cannot be read.
-    #[error("read the names of the source")]
-    Names(#[from] RevlogError),
+    /// The references that the source asks for cannot be told.
+    #[error(transparent)]
+    Names(#[from] NamesError),
     /// The id map cannot be read or written.
     #[error(transparent)]
     Map(#[from] IdMapError),
@@ -138,6 +139,12 @@ pub enum SyncError {
     Interrupted(#[from] Interrupted),
 }
 
+impl From<RevlogError> for SyncError {
+    fn from(error: RevlogError) -> Self {
+        Self::Names(error.into())
+    }
+}
+
 faults!(SyncError {
     Self::Folder { source, .. } => io(source).at(Here),
     Self::NeverSynced { .. } | Self::NeverFetched { .. } => Config.at(Here),
@@ -145,7 +152,7 @@ faults!(SyncError {
     Self::Changing { .. } => Unavailable.at(Source).hint("wait until it is done, and try again"),
     Self::Pull(error) => of(error).at(Source),
     Self::Source(error) => of(error).at(Source),
-    Self::Names(error) => of(error).at(Source),
+    Self::Names(error) => of(error),
     Self::Map(error) => of(error).at(Here),
     Self::Placeholders(error) => of(error).at(Here),
     Self::Identity(error) => of(error).at(Here),

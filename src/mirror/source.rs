@@ -12,7 +12,7 @@ use crate::base::{Fault, HasFault, Interrupt, Limits, Progress};
 use crate::convert::ConvertOptions;
 use crate::hg::pull::{Copy, Source, pull};
 use crate::hg::store::Layout;
-use crate::hg::{Node, Repository};
+use crate::hg::{Repository, Shown};
 
 /// How long to wait before each further reading: five seconds in all, longer than a person's commit
 /// takes and shorter than anybody's patience.
@@ -29,14 +29,14 @@ const PAUSES: [Duration; 5] = [
 pub(super) struct LocalSource {
     /// Where it is.
     pub path: PathBuf,
-    /// The heads of what it is a copy of, the newest first.
-    pub heads: Option<Vec<Node>>,
+    /// What is shown by the repository that it is a copy of.
+    pub shown: Option<Shown>,
 }
 
 impl LocalSource {
     /// The repository at `path`, as it is.
     pub(super) fn in_place(path: &Path) -> Self {
-        Self { path: path.to_owned(), heads: None }
+        Self { path: path.to_owned(), shown: None }
     }
 
     /// The repository that `source` names, as it is, or as it was when `folder` was brought up to
@@ -49,7 +49,7 @@ impl LocalSource {
         if !copy.exists() {
             return Err(SyncError::NeverFetched { origin: source.to_string() });
         }
-        Ok(Self { path: copy.root().to_owned(), heads: copy.heads()? })
+        Ok(Self { path: copy.root().to_owned(), shown: copy.shown()? })
     }
 
     /// The same once `folder` is up to date with it, and what is worth knowing then.
@@ -74,7 +74,7 @@ impl LocalSource {
 
     /// Opens it.
     pub(super) fn open(&self, options: &ConvertOptions) -> Result<Repository, SyncError> {
-        Ok(options.open(&self.path, self.heads.as_deref())?)
+        Ok(options.open(&self.path, self.shown.as_ref())?)
     }
 }
 

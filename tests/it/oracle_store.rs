@@ -150,7 +150,7 @@ impl History {
 
     fn branches(&self, view: &ServedView) -> Branches {
         let name = |rev: Rev| self.branch[rev.index()].as_bytes().as_bstr();
-        branches(&self.dag, view.served(), name, |rev| self.closes[rev.index()])
+        branches(&self.dag, (view.served(), view.obsolete()), name, |rev| self.closes[rev.index()])
     }
 }
 

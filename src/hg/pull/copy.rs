@@ -10,10 +10,12 @@ use crate::hg::revlog::Revlog;
 use crate::hg::store::files::lines;
 use crate::hg::store::{Layout, read_bounded};
 use crate::hg::wire::Capabilities;
-use crate::hg::{Changelog, Node};
+use crate::hg::{Changelog, Node, Shown};
 
 /// The heads that the source has, the newest first, a line each.
 const HEADS: &str = "synchroniser-heads";
+/// The heads of its named branches, a line each; not there if it does not say.
+const BRANCH_HEADS: &str = "synchroniser-branch-heads";
 /// The address of the source, and on a line of its own what its server can do.
 const SERVER: &str = "synchroniser-server";
 
@@ -40,24 +42,35 @@ impl Copy {
         self.root.join(".hg").is_dir()
     }
 
-    /// The heads that its source had last, the newest first; `None` if that was not a server.
-    pub fn heads(&self) -> Result<Option<Vec<Node>>, PullError> {
-        let Some(text) = self.read(HEADS)? else { return Ok(None) };
-        let nodes: Option<Vec<Node>> = lines(&text).map(Node::from_hex).collect();
-        nodes.map(Some).ok_or_else(|| PullError::Damaged { path: self.file(HEADS) })
+    /// What its source showed last; `None` if that shows nothing of its own, as a bundle does.
+    pub fn shown(&self) -> Result<Option<Shown>, PullError> {
+        let Some(heads) = self.nodes(HEADS)? else { return Ok(None) };
+        Ok(Some(Shown { heads, branch_heads: self.nodes(BRANCH_HEADS)? }))
     }
 
-    /// Keeps the heads of its source; `None` if that has none of its own.
-    pub(super) fn set_heads(&self, heads: Option<&[Node]>) -> Result<(), PullError> {
-        let path = self.file(HEADS);
-        let Some(heads) = heads else {
+    /// Keeps what its source shows; `None` if that shows nothing of its own.
+    pub(super) fn set_shown(&self, shown: Option<&Shown>) -> Result<(), PullError> {
+        self.set_nodes(BRANCH_HEADS, shown.and_then(|shown| shown.branch_heads.as_deref()))?;
+        self.set_nodes(HEADS, shown.map(|shown| shown.heads.as_slice()))
+    }
+
+    /// The nodes in the file `name`; `None` if it is not there.
+    fn nodes(&self, name: &str) -> Result<Option<Vec<Node>>, PullError> {
+        let Some(text) = self.read(name)? else { return Ok(None) };
+        let nodes: Option<Vec<Node>> = lines(&text).map(Node::from_hex).collect();
+        nodes.map(Some).ok_or_else(|| PullError::Damaged { path: self.file(name) })
+    }
+
+    fn set_nodes(&self, name: &str, nodes: Option<&[Node]>) -> Result<(), PullError> {
+        let path = self.file(name);
+        let Some(nodes) = nodes else {
             let removed = durable::remove_if_there(&path).map(drop);
             return removed.map_err(|source| PullError::Folder { path, source });
         };
-        if self.heads().ok().flatten().as_deref() == Some(heads) {
+        if self.nodes(name).ok().flatten().as_deref() == Some(nodes) {
             return Ok(());
         }
-        let lines: Vec<_> = heads.iter().map(|head| format!("{head}\n")).collect();
+        let lines: Vec<_> = nodes.iter().map(|node| format!("{node}\n")).collect();
         let text = lines.concat();
         replace_file(&path, text.as_bytes()).map_err(|source| PullError::Folder { path, source })
     }

@@ -5,8 +5,9 @@ use std::path::Path;
 use super::local_revisions::LocalRevisions;
 use super::{Copy, PullError, Pulled, Run, State};
 use crate::hg::store::Phase;
+use crate::hg::store::branches::branches;
 use crate::hg::write::{NewStore, WriteError, Writer};
-use crate::hg::{Repository, Rev};
+use crate::hg::{BranchTable, Node, Repository, Rev, Shown};
 
 /// Brings `copy` up to date with what the repository at `path` serves.
 pub(super) fn pull(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, PullError> {
@@ -38,11 +39,34 @@ pub(super) fn pull(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, Pu
     let drafts = served.iter().filter(|rev| phases.of(*rev) == Phase::Draft);
     let bookmarks = source.view().bookmarks().iter();
     let state = State {
-        heads: source.view().heads().iter().rev().map(node).collect(),
+        shown: Shown {
+            heads: source.view().heads().iter().rev().map(node).collect(),
+            branch_heads: branch_heads(&source)?,
+        },
         bookmarks: bookmarks.map(|(name, rev)| (name.clone(), node(rev))).collect(),
         publishes: source.view().publishes(),
         draft_roots: drafts.map(|rev| node(&rev)).collect(),
     };
     pulled.gone = state.keep(copy, &copy.changelog()?, run)?;
     Ok(pulled)
+}
+
+/// The heads of its branches, if it shows obsolete changesets: the copy is not told which those are,
+/// and has no need to know otherwise.
+fn branch_heads(source: &Repository) -> Result<Option<Vec<Node>>, PullError> {
+    let (view, changelog) = (source.view(), source.changelog());
+    if !view.served().iter().any(|rev| view.obsolete().contains(rev)) {
+        return Ok(None);
+    }
+    let mut table = BranchTable::default();
+    let filled = table.fill(changelog, view.served());
+    filled.map_err(|error| PullError::Revlog { path: source.path().to_owned(), source: error })?;
+    let found = branches(
+        changelog.dag(),
+        (view.served(), view.obsolete()),
+        |rev| table.branch(rev),
+        |rev| table.closes(rev),
+    );
+    let heads = found.values().flat_map(|branch| &branch.heads);
+    Ok(Some(heads.map(|head| changelog.node(head.rev)).collect()))
 }

@@ -26,7 +26,7 @@ use crate::hg::peer::{PeerOptions, SourceUrl};
 use crate::hg::store::bookmarks::Bookmarks;
 use crate::hg::store::view::ViewFacts;
 use crate::hg::write::Writer;
-use crate::hg::{Changelog, Node, RevSet};
+use crate::hg::{Changelog, Node, RevSet, Shown};
 use content::{After, unbundle};
 use phases::Told;
 
@@ -152,15 +152,15 @@ fn from_bundle(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, PullEr
         publishes: None,
     };
     names.keep(copy, &changelog, run)?;
-    copy.set_heads(None)?;
+    copy.set_shown(None)?;
     Ok(Pulled { changesets: found.changesets, ..Pulled::default() })
 }
 
 /// What a repository shows at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct State {
-    /// The heads of what it serves, the newest first.
-    heads: Vec<Node>,
+    /// Its heads and those of its branches.
+    shown: Shown,
     /// Its bookmarks.
     bookmarks: Bookmarks,
     /// Whether all that it serves is public for whoever gets it.
@@ -174,7 +174,8 @@ impl State {
     /// Says how many changesets of the copy are not shown.
     fn keep(self, copy: &Copy, changelog: &Changelog, run: &Run<'_>) -> Result<u64, PullError> {
         let dag = changelog.dag();
-        let there = RevSet::below(dag, self.heads.iter().filter_map(|head| changelog.rev(*head)));
+        let there =
+            RevSet::below(dag, self.shown.heads.iter().filter_map(|head| changelog.rev(*head)));
         let gone = dag.len().saturating_sub(there.count());
         let names = Names {
             bookmarks: Some(self.bookmarks),
@@ -182,7 +183,7 @@ impl State {
             publishes: Some(self.publishes),
         };
         names.keep(copy, changelog, run)?;
-        copy.set_heads(Some(&self.heads))?;
+        copy.set_shown(Some(&self.shown))?;
         Ok(gone as u64)
     }
 }

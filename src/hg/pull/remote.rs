@@ -150,28 +150,38 @@ impl Remote<'_> {
 
     /// Fetches until nothing is missing.
     fn update(&self, server: &mut Server<'_>, pulled: &mut Pulled) -> Result<(), PullError> {
-        let mut withheld = None;
+        let (mut withheld, mut asked_again) = (None, false);
         for _ in 0..ROUNDS {
             self.run.interrupt.check()?;
             let changelog = self.copy.changelog()?;
             let sample = newest_heads(&changelog);
             let nodes: Vec<Node> = sample.iter().map(|rev| changelog.node(*rev)).collect();
-            let (state, known) = server.state(&nodes)?;
+            let (mut state, known) = server.state(&nodes)?;
             let is_missing = |node: &&Node| changelog.rev(**node).is_none();
-            withheld = state.heads.iter().chain(state.bookmarks.values()).find(is_missing).copied();
+            let heads = &state.shown.heads;
+            withheld = heads.iter().chain(state.bookmarks.values()).find(is_missing).copied();
+            // A branch that moved after the heads were told is asked for again, but not for ever:
+            // what does not come is not shown.
+            let has_moved = state.shown.branch_heads.iter().flatten().any(|n| is_missing(&n));
+            if withheld.is_none() && has_moved && !std::mem::replace(&mut asked_again, true) {
+                continue;
+            }
             if withheld.is_none() {
+                if has_moved {
+                    state.shown.branch_heads = None;
+                }
                 if !self.copy.exists() {
                     Writer::create(self.copy.root(), &NewStore::default())?;
                 }
                 pulled.gone = state.keep(self.copy, &changelog, self.run)?;
                 return Ok(());
             }
-            let missing: Vec<Node> = state.heads.iter().filter(is_missing).copied().collect();
+            let missing: Vec<Node> = state.shown.heads.iter().filter(is_missing).copied().collect();
             // A bookmark that came after the heads were told: both are asked for again.
             if missing.is_empty() {
                 continue;
             }
-            let common = self.common(server, &changelog, &state.heads, (&sample, &known))?;
+            let common = self.common(server, &changelog, &state.shown.heads, (&sample, &known))?;
             pulled.changesets += self.fetch(server, &changelog, common, &missing)?;
         }
         Err(PullError::Withheld { origin: self.url.clone(), node: withheld.unwrap_or(Node::NULL) })

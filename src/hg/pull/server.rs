@@ -34,21 +34,34 @@ impl<'p> Server<'p> {
         &self.capabilities
     }
 
-    /// What it shows, and which of `nodes` it has: one round trip.
+    /// What it shows, and which of `nodes` it has: one round trip where it takes several commands at
+    /// once.
     pub(super) fn state(&mut self, nodes: &[Node]) -> Result<(State, Vec<bool>), PullError> {
         let heads = match self.capabilities.has("largefiles") {
             true => Command::heads_with_largefiles(),
             false => Command::heads(),
         };
-        let commands = [
+        let mut commands = vec![
             heads,
             Command::listkeys("bookmarks"),
             Command::listkeys("phases"),
             Command::known(nodes),
         ];
+        // The last: of a push meanwhile it may know more than the others, and never less.
+        if self.capabilities.has("branchmap") {
+            commands.push(Command::branchmap());
+        }
         let answers = self.all(&commands)?;
-        let [heads, bookmarks, phases, known] = &answers;
-        let mut state = State { heads: answer::heads(heads)?, ..State::default() };
+        let mut answers = answers.iter().map(Vec::as_slice);
+        let mut next = || answers.next().unwrap_or_default();
+        let [heads, bookmarks, phases, known] = [next(), next(), next(), next()];
+        let mut state = State::default();
+        state.shown.heads = answer::heads(heads)?;
+        if self.capabilities.has("branchmap") {
+            let branches = answer::branchmap(next())?;
+            state.shown.branch_heads =
+                Some(branches.into_iter().flat_map(|(_, heads)| heads).collect());
+        }
         for (name, node) in answer::listkeys(bookmarks)? {
             // What is no node is a bookmark that the server itself cannot use.
             state.bookmarks.extend(Node::from_hex(&node).map(|node| (name, node)));
@@ -115,18 +128,11 @@ impl<'p> Server<'p> {
     }
 
     /// The answers to several commands, at once if the server can do that.
-    fn all<const N: usize>(&mut self, commands: &[Command; N]) -> Result<[Vec<u8>; N], PullError> {
-        let mut answers = [const { Vec::new() }; N];
+    fn all(&mut self, commands: &[Command]) -> Result<Vec<Vec<u8>>, PullError> {
         if self.capabilities.has("batch") {
             let all = self.peer.call(&Command::batch(commands))?;
-            for (slot, found) in answers.iter_mut().zip(answer::batch(&all, N)?) {
-                *slot = found;
-            }
-            return Ok(answers);
+            return Ok(answer::batch(&all, commands.len())?);
         }
-        for (slot, command) in answers.iter_mut().zip(commands) {
-            *slot = self.peer.call(command)?;
-        }
-        Ok(answers)
+        commands.iter().map(|command| Ok(self.peer.call(command)?)).collect()
     }
 }

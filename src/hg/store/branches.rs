@@ -3,6 +3,9 @@
 //! "Branch heads are changesets that have no descendants on the same branch" (`hg help heads`), by
 //! whatever way the descendant is reached. Mercurial's own cache of heads now and then keeps one
 //! more, when a branch is merged into itself through another one; the definition counts here.
+//!
+//! A changeset that is obsolete and yet visible is no head and hides none: with `hg heads` and `hg
+//! branches` a branch is where it would be without such changesets.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -47,7 +50,7 @@ impl Branch {
 /// The branches of a history, in the order of their names.
 pub type Branches = BTreeMap<BString, Branch>;
 
-/// The branches of the revisions in `visible` and their heads.
+/// The branches of the revisions in `visible` and their heads, but for those that are `obsolete`.
 ///
 /// `visible` holds the ancestors of its members. `name` gives the branch of a revision, `closes`
 /// whether it closes its branch.
@@ -56,11 +59,12 @@ pub type Branches = BTreeMap<BString, Branch>;
 /// branches build on directly, where their own branch has a later one.
 pub fn branches<'a>(
     dag: &Dag,
-    visible: &RevSet,
+    (visible, obsolete): (&RevSet, &RevSet),
     name: impl Fn(Rev) -> &'a BStr,
     closes: impl Fn(Rev) -> bool,
 ) -> Branches {
-    let (names, number_of) = number_branches(visible, name);
+    let counted = visible.iter().filter(|rev| !obsolete.contains(*rev));
+    let (names, number_of) = number_branches(counted, name);
     let candidates = Candidates::find(dag, visible, &number_of, names.len());
     let covered = candidates.covered(dag, &number_of);
     let mut branches = Branches::new();
@@ -75,15 +79,16 @@ pub fn branches<'a>(
 /// The number of a branch, in the order of first appearance.
 type BranchNumber = usize;
 
-/// The names of the branches, and the branch of each revision; `None` if it is not visible.
+/// The names of the branches, and the branch of each revision; `None` if it is not one of `counted`,
+/// which are in order.
 fn number_branches<'a>(
-    visible: &RevSet,
+    counted: impl Iterator<Item = Rev>,
     name: impl Fn(Rev) -> &'a BStr,
 ) -> (Vec<&'a BStr>, Vec<Option<BranchNumber>>) {
     let mut names = Vec::new();
     let mut numbers: HashMap<&BStr, BranchNumber> = HashMap::new();
     let mut number_of = Vec::new();
-    for rev in visible.iter() {
+    for rev in counted {
         let name = name(rev);
         let number = *numbers.entry(name).or_insert_with(|| {
             names.push(name);
@@ -245,7 +250,9 @@ mod tests {
     fn compute(history: &History) -> Branches {
         let (dag, names) = build(history);
         let all = RevSet::full(dag.len());
-        branches(&dag, &all, |rev| names[rev.index()].as_ref(), |rev| history[rev.index()].2)
+        let none = RevSet::empty(dag.len());
+        let name = |rev: Rev| names[rev.index()].as_ref();
+        branches(&dag, (&all, &none), name, |rev| history[rev.index()].2)
     }
 
     /// The definition, word for word.
@@ -336,7 +343,9 @@ mod tests {
             let (dag, names) = large(count, reopened);
             let all = RevSet::full(dag.len());
             let started = Instant::now();
-            let made = branches(&dag, &all, |rev| names[rev.index()].as_ref(), |_| false);
+            let none = RevSet::empty(dag.len());
+            let name = |rev: Rev| names[rev.index()].as_ref();
+            let made = branches(&dag, (&all, &none), name, |_| false);
             let took = started.elapsed();
             eprintln!("{} revisions, {count} branches, every {reopened}th: {took:?}", dag.len());
             assert_eq!(made.len(), count + 1);
@@ -358,7 +367,9 @@ mod tests {
         }
         let all = RevSet::full(dag.len());
         let started = Instant::now();
-        let made = branches(&dag, &all, |rev| names[rev.index()].into(), |_| false);
+        let none = RevSet::empty(dag.len());
+        let name = |rev: Rev| names[rev.index()].into();
+        let made = branches(&dag, (&all, &none), name, |_| false);
         let took = started.elapsed();
         eprintln!("{} revisions, all heads of one branch merged: {took:?}", dag.len());
         assert_eq!(made[&b"side"[..]].heads.len(), 100_000);

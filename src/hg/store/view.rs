@@ -1,7 +1,8 @@
 //! What a repository shows to others: the served changesets.
 //!
 //! Served is what a stock clone would get, and from a repository that does not publish only what
-//! is public. Source: `hg help phases`, and what `hg clone` gets from random repositories
+//! is public. A changeset that is obsolete and yet visible is served as well, but is no head of its
+//! branch. Source: `hg help phases`, and what `hg clone` gets from random repositories
 //! (`fixtures/store/views.json`).
 
 use std::cmp::Reverse;
@@ -99,13 +100,22 @@ impl ServedPhases {
 
 /// Which of its changesets a repository is taken to serve.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Serving<'h> {
+pub struct Serving<'s> {
     /// Which phases.
     pub phases: ServedPhases,
-    /// The heads of the repository that this one is a copy of, the newest first. What is not below
-    /// them is not served there any more, and so not here; and their order is that of revisions
-    /// there.
-    pub heads: Option<&'h [Node]>,
+    /// What the repository shows that this one is a copy of.
+    pub shown: Option<&'s Shown>,
+}
+
+/// What the source of a copy shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Its heads, the newest first. What is not below them is not served there any more, and so not
+    /// by the copy, and all that is below them is, whatever the copy itself would hide; and their
+    /// order is that of revisions there.
+    pub heads: Vec<Node>,
+    /// The heads of its named branches, none of which is obsolete; `None` if it does not say.
+    pub branch_heads: Option<Vec<Node>>,
 }
 
 /// What the small files of a repository say that decides what it serves.
@@ -155,6 +165,8 @@ impl ViewFacts {
 pub struct ServedView {
     served: RevSet,
     heads: Vec<Rev>,
+    obsolete: RevSet,
+    branch_heads: Option<Vec<Rev>>,
     phases: Phases,
     bookmarks: Vec<(BString, Rev)>,
     dangling_bookmarks: Vec<(BString, Node)>,
@@ -178,32 +190,38 @@ impl ServedView {
         let mut facts = ViewFacts::read(layout, limits)?;
         // What a publishing repository serves is all that is neither secret nor hidden.
         facts.publishes |= serving.phases == ServedPhases::Draft;
-        let below = serving.heads.map(|heads| heads.iter().filter_map(|head| lookup(*head)));
-        Ok(Self::compute(facts, dag, lookup, below.map(Iterator::collect)))
+        Ok(Self::compute(facts, dag, lookup, serving.shown))
     }
 
     /// Computes what is served from what the small files say.
     ///
     /// A publishing repository serves what is neither hidden nor at least secret; another one only
-    /// what is public; a copy only what is `below` the heads of the other side, the newest first.
+    /// what is public; a copy what is below the heads that are `shown` where it comes from.
     pub fn compute(
         facts: ViewFacts,
         dag: &Dag,
         lookup: &Lookup<'_>,
-        below: Option<Vec<Rev>>,
+        shown: Option<&Shown>,
     ) -> Self {
         let ViewFacts { phase_roots, markers, bookmarks, pinned, publishes, mut notes } = facts;
         let (phases, more) = phase_roots.over(dag, lookup);
         notes.extend(more);
-        let visible =
-            visible_revs(dag, &phases, &markers, bookmarks.values().chain(&pinned), lookup);
+        let obsolete = obsolete_revs(&markers, dag, &phases, lookup);
+        let revs = |nodes: &[Node]| nodes.iter().filter_map(|node| lookup(*node)).collect();
+        let below: Option<Vec<Rev>> = shown.map(|shown| revs(&shown.heads));
+        let branch_heads = shown.and_then(|shown| shown.branch_heads.as_deref()).map(revs);
         let highest = if publishes { Phase::Draft } else { Phase::Public };
-        let mut served = visible;
+        let mut served = match &below {
+            // What the source hides is not below its heads. What keeps a changeset visible there,
+            // such as a working copy, is not here.
+            Some(below) => RevSet::below(dag, below.iter().copied()),
+            None => {
+                let pinned = bookmarks.values().chain(&pinned);
+                visible_revs(dag, &phases, &obsolete, pinned, lookup)
+            }
+        };
         for rev in dag.revs().filter(|rev| phases.of(*rev) > highest) {
             served.remove(rev);
-        }
-        if let Some(below) = &below {
-            keep_below(dag, &mut served, below);
         }
         let mut on_served = Vec::new();
         let mut dangling_bookmarks = Vec::new();
@@ -221,7 +239,17 @@ impl ServedView {
             heads.sort_by_key(|rev| Reverse(places.get(rev).copied().unwrap_or(usize::MAX)));
         }
         let bookmarks = on_served;
-        Self { served, heads, phases, bookmarks, dangling_bookmarks, publishes, notes }
+        Self {
+            served,
+            heads,
+            obsolete,
+            branch_heads,
+            phases,
+            bookmarks,
+            dangling_bookmarks,
+            publishes,
+            notes,
+        }
     }
 
     /// The served revisions; with each its ancestors.
@@ -233,6 +261,17 @@ impl ServedView {
     /// copy, in that of the repository that it is a copy of.
     pub fn heads(&self) -> &[Rev] {
         &self.heads
+    }
+
+    /// The revisions that a marker of the repository itself says are obsolete, served or not.
+    pub fn obsolete(&self) -> &RevSet {
+        &self.obsolete
+    }
+
+    /// The heads of the named branches, as the repository says that this one is a copy of; `None` if
+    /// it does not, or this one is no copy.
+    pub fn branch_heads(&self) -> Option<&[Rev]> {
+        self.branch_heads.as_deref()
     }
 
     /// The newest served revision; `None` if nothing is served.
@@ -267,19 +306,11 @@ impl ServedView {
     }
 }
 
-/// Takes from `served` what is neither one of `heads` nor an ancestor of one.
-fn keep_below(dag: &Dag, served: &mut RevSet, heads: &[Rev]) {
-    let below = RevSet::below(dag, heads.iter().copied());
-    for rev in dag.revs().filter(|rev| !below.contains(*rev)) {
-        served.remove(rev);
-    }
-}
-
 /// The revisions that are not hidden.
 fn visible_revs<'a>(
     dag: &Dag,
     phases: &Phases,
-    markers: &[Marker],
+    obsolete: &RevSet,
     pinned: impl Iterator<Item = &'a Node>,
     lookup: &Lookup<'_>,
 ) -> RevSet {
@@ -287,9 +318,8 @@ fn visible_revs<'a>(
     for rev in pinned.filter_map(|node| lookup(*node)) {
         pins.insert(rev);
     }
-    let obsolete = obsolete_revs(markers, dag, phases, lookup);
     let mut visible = RevSet::full(dag.len());
-    for rev in hidden_revs(dag, phases, &obsolete, &pins).iter() {
+    for rev in hidden_revs(dag, phases, obsolete, &pins).iter() {
         visible.remove(rev);
     }
     visible

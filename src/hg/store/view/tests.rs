@@ -76,7 +76,8 @@ fn check(case: &Case, name: &str) {
     let facts = ViewFacts::read(&layout, &Limits::default()).unwrap();
     let (phases, _) = facts.phase_roots.over(&dag, &lookup);
     let pinned = facts.bookmarks.values().chain(&facts.pinned);
-    let visible = visible_revs(&dag, &phases, &facts.markers, pinned, &lookup);
+    let obsolete = obsolete_revs(&facts.markers, &dag, &phases, &lookup);
+    let visible = visible_revs(&dag, &phases, &obsolete, pinned, &lookup);
     assert_eq!(numbers(&visible), case.visible, "visible, {name}");
     let view =
         ServedView::read(&layout, &Limits::default(), &dag, &lookup, Serving::default()).unwrap();
@@ -85,7 +86,8 @@ fn check(case: &Case, name: &str) {
     let of = |rev: Rev| &case.revs[rev.index()];
     let branches = branches(
         &dag,
-        view.served(),
+        // The clone has no markers.
+        (view.served(), &RevSet::empty(dag.len())),
         |rev| of(rev).branch.as_bytes().as_bstr(),
         |rev| of(rev).closes,
     );
@@ -150,12 +152,12 @@ fn a_copy_serves_what_is_served_where_it_comes_from() {
         ..ViewFacts::default()
     };
     // The newest there is r1, r2 is older, r3 and r4 are stripped, and one we have never seen.
-    let below = vec![rev(1), rev(2)];
-    let view = ServedView::compute(facts(), &dag, &lookup, Some(below));
+    let shown = Shown { heads: vec![node(1), node(2), node(9)], branch_heads: None };
+    let view = ServedView::compute(facts(), &dag, &lookup, Some(&shown));
     assert_eq!(view.served().iter().collect::<Vec<_>>(), [rev(0), rev(1), rev(2)]);
     assert_eq!((view.heads(), view.tip()), (&[rev(2), rev(1)][..], Some(rev(1))));
     assert_eq!(view.bookmarks(), [("here".into(), rev(2))]);
-    let nothing = ServedView::compute(facts(), &dag, &lookup, Some(Vec::new()));
+    let nothing = ServedView::compute(facts(), &dag, &lookup, Some(&Shown::default()));
     assert_eq!((nothing.served().count(), nothing.tip()), (0, None));
 }
 
