@@ -12,4 +12,5 @@ pub mod git;
 pub mod hg;
 pub mod hook;
 pub mod mirror;
+pub mod net;
 pub mod queue;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::hg::peer::{Credential, PeerOptions, SourceUrl, SourceUrlError};
 use crate::hg::pull::Source;
+use crate::net::url::SourceUrlError;
+use crate::net::{Access, Key, SourceUrl, Token};
 
 /// The way in, if the source is an address.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -42,21 +43,21 @@ impl SourceArgs {
             return Ok(Source::Path(written.to_owned()));
         };
         let url = SourceUrl::parse(address)?;
-        let credential = self
+        let token = self
             .token_file
             .clone()
-            .map(|token_file| Credential { user: self.token_user.clone(), token_file });
-        let options = PeerOptions {
-            credential,
+            .map(|token_file| Token { user: self.token_user.clone(), file: token_file.into() });
+        let access = Access {
+            token,
             ca_file: self.ca_file.clone(),
             proxy: self.proxy.clone(),
             plain_http: self.plain_http,
             private_downloads: self.private_downloads,
-            key: self.key_file.clone(),
-            known_hosts: self.known_hosts.clone(),
-            ..PeerOptions::default()
+            key: self.key_file.clone().map(Key::at),
+            known_hosts: self.known_hosts.clone().map(Into::into),
+            ..Access::default()
         };
-        Ok(Source::Server { url, options: Box::new(options) })
+        Ok(Source::Server { url, access: Box::new(access) })
     }
 }
 

@@ -4,12 +4,11 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::path::PathBuf;
 
-use crate::base::secret::SecretError;
 use crate::base::{HasFault, faults};
 use crate::convert::AuthorMapError;
 use crate::convert::identity::UnknownIdentity;
-use crate::git::url::UrlError;
-use crate::hg::peer::SourceUrlError;
+use crate::net::SecretError;
+use crate::net::url::{SourceUrlError, UrlError};
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -17,9 +17,9 @@ use crate::base::Limits;
 use crate::convert::AuthorMap;
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::IdentityChoice;
-use crate::git::url::TargetUrl;
 use crate::hg::ServedPhases;
 use crate::mirror::{CacheLocation, ConvertOptions, Mirror};
+use crate::net::TargetUrl;
 
 /// Where caches go unless the file says so.
 const CACHE: &str = "/var/cache/synchroniser";

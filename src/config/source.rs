@@ -4,9 +4,8 @@ use super::error::{ProblemKind, Problems};
 use super::file::{MirrorSection, Section};
 use super::resolve::Folders;
 use super::target::Files;
-use crate::base::secret::{read_line, read_private_key};
-use crate::hg::peer::{Credential, PeerOptions, SourceUrl};
 use crate::hg::pull::Source;
+use crate::net::{Access, Key, SecretSource, SourceUrl, Token};
 
 /// How a source is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,55 +62,57 @@ pub(super) fn source(
         section.wrong("source", ProblemKind::PlainHttp, problems);
     }
     let mut files = Files { section, folders, problems };
-    let options = match way {
+    let access = match way {
         Way::Ssh => ssh(&mut files),
         Way::Path | Way::Http => http(&mut files),
     };
-    Some(Source::Server { url, options: Box::new(options) })
+    Some(Source::Server { url, access: Box::new(access) })
 }
 
-fn http(files: &mut Files<'_>) -> PeerOptions {
+fn http(files: &mut Files<'_>) -> Access {
     let section = &files.section.value;
     let token = files.named(
         ("source_token_file", &section.source_token_file),
         ("source_token_credential", &section.source_token_credential),
     );
-    let credential = token.and_then(|(key, path)| {
+    let token = token.and_then(|(key, path)| {
         // Read when it is used, so that a new one needs no restart; a wrong one shows now.
-        let readable = read_line(&path).map_err(|source| ProblemKind::Secret { source });
-        files.noted(key, readable)?;
-        Some(Credential { user: section.source_token_user.clone(), token_file: path })
+        let file = SecretSource::File(path);
+        files.noted(key, file.line().map_err(|source| ProblemKind::Secret { source }))?;
+        Some(Token { user: section.source_token_user.clone(), file })
     });
     let ca_file = section.source_ca_file.as_ref().and_then(|file| {
         let path = files.folders.folder.join(file);
         files.readable("source_ca_file", path)
     });
-    PeerOptions {
-        credential,
+    Access {
+        token,
         ca_file,
         plain_http: section.source_plain_http.unwrap_or(false),
         private_downloads: section.source_private_downloads.unwrap_or(false),
         proxy: section.source_proxy.clone(),
-        ..PeerOptions::default()
+        ..Access::default()
     }
 }
 
-fn ssh(files: &mut Files<'_>) -> PeerOptions {
+fn ssh(files: &mut Files<'_>) -> Access {
     let section = &files.section.value;
     let key = files.named(
         ("source_key_file", &section.source_key_file),
         ("source_key_credential", &section.source_key_credential),
     );
     let key = key.and_then(|(key, path)| {
-        let readable = read_private_key(&path).map_err(|source| ProblemKind::Secret { source });
-        files.noted(key, readable).map(|_| path)
+        let found = Key::at(path);
+        let readable = found.file.private_key().map_err(|source| ProblemKind::Secret { source });
+        files.noted(key, readable).map(|_| found)
     });
     let known_hosts = files.named(
         ("source_known_hosts", &section.source_known_hosts),
         ("source_known_hosts_credential", &section.source_known_hosts_credential),
     );
-    let known_hosts = known_hosts.and_then(|(key, path)| files.readable(key, path));
-    PeerOptions { key, known_hosts, ..PeerOptions::default() }
+    let known_hosts =
+        known_hosts.and_then(|(key, path)| files.readable(key, path)).map(SecretSource::File);
+    Access { key, known_hosts, ..Access::default() }
 }
 
 /// Refuses keys that `way` does not use: whoever wrote them believes that they do something.

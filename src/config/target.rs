@@ -5,14 +5,9 @@ use std::path::PathBuf;
 use super::error::{ProblemKind, Problems};
 use super::file::{MirrorSection, Section};
 use super::resolve::{Folders, is_plain_name};
-use crate::base::secret::SecretError;
-use crate::git::Credential;
 use crate::git::destination::Target;
-use crate::git::url::{PlainHttp, TargetUrl};
-
-/// The user name for a token where none is set. GitHub wants this one with the tokens of apps, and
-/// takes any other with those of people.
-const TOKEN_USER: &str = "x-access-token";
+use crate::net::url::{PlainHttp, TargetUrl};
+use crate::net::{Access, Key, SecretSource, Token};
 
 /// How a target is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +27,16 @@ pub(super) fn target(
     let way = way_to(&url);
     refuse_other_ways(section, way, problems);
     let mut files = Files { section, folders, problems };
-    let credential = match way {
-        Way::Path => Some(Credential::None),
-        Way::Http => files.token(),
-        Way::Ssh => files.key(),
+    let (token, key) = match way {
+        Way::Path => (Some(None), Some(None)),
+        Way::Http => (files.token(), Some(None)),
+        Way::Ssh => (Some(None), files.key().map(Some)),
     };
-    let known_hosts = files.known_hosts();
-    Some(Target { url, credential: credential?, known_hosts })
+    let known_hosts = files.known_hosts().map(SecretSource::File);
+    Some(Target {
+        url,
+        access: Access { token: token?, key: key?, known_hosts, ..Access::default() },
+    })
 }
 
 /// The address, a relative path seen from the folder of the file.
@@ -97,27 +95,31 @@ pub(super) struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// The token; without one, a server that asks nobody is hoped for.
-    fn token(&mut self) -> Option<Credential> {
+    /// The token, which is tried; without one, a server that asks nobody is hoped for.
+    fn token(&mut self) -> Option<Option<Token>> {
         let section = &self.section.value;
         let (file, name) = (&section.token_file, &section.token_credential);
         if !self.section.sets("token_file") && !self.section.sets("token_credential") {
-            return Some(Credential::None);
+            return Some(None);
         }
-        let user = section.token_user.as_deref().unwrap_or(TOKEN_USER);
+        let user = section.token_user.clone();
         let (key, path) = self.named(("token_file", file), ("token_credential", name))?;
-        self.secret(key, Credential::token_file(user, &path))
+        let file = SecretSource::File(path);
+        self.noted(key, file.line().map_err(|source| ProblemKind::Secret { source }))?;
+        Some(Some(Token { user, file }))
     }
 
     /// The private key: there is no other way in over SSH.
-    fn key(&mut self) -> Option<Credential> {
+    fn key(&mut self) -> Option<Key> {
         let (file, name) = (&self.section.value.key_file, &self.section.value.key_credential);
         if !self.section.sets("key_file") && !self.section.sets("key_credential") {
             self.section.wrong("target", ProblemKind::NoKey, self.problems);
             return None;
         }
         let (key, path) = self.named(("key_file", file), ("key_credential", name))?;
-        self.secret(key, Credential::ssh_key_file(None, &path, None))
+        let found = Key::at(path);
+        let readable = found.file.private_key().map_err(|source| ProblemKind::Secret { source });
+        self.noted(key, readable).map(|_| found)
     }
 
     fn known_hosts(&mut self) -> Option<PathBuf> {
@@ -155,14 +157,6 @@ impl Files<'_> {
                 None
             }
         }
-    }
-
-    fn secret(
-        &mut self,
-        key: &str,
-        credential: Result<Credential, SecretError>,
-    ) -> Option<Credential> {
-        self.noted(key, credential.map_err(|source| ProblemKind::Secret { source }))
     }
 
     /// What `result` has, or nothing, and its problem noted.

@@ -5,8 +5,6 @@ use super::pack::encode_delta;
 use super::repository::reformatted_packed_refs;
 use super::sink::DeltaHint;
 
-pub use super::destination::is_known_host;
-
 /// The text of a file `packed-refs`, read and written again; `None` if it is not one.
 pub fn packed_refs(text: &[u8]) -> Option<Vec<u8>> {
     reformatted_packed_refs(text)

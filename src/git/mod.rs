@@ -3,7 +3,6 @@
 //! Only home of libgit2.
 
 pub mod commit;
-pub mod credential;
 pub mod destination;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -18,10 +17,7 @@ pub mod staging;
 pub mod tree;
 pub mod tree_name;
 pub mod tree_path;
-pub mod url;
 
-pub use credential::Credential;
 pub use object::{ObjectId, ObjectKind};
 pub use reference::Reference;
 pub use repository::BareRepository;
-pub use url::TargetUrl;

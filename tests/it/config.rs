@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use synchroniser::base::HasFault;
 use synchroniser::config::{Config, ConfigError, DEFAULT};
-use synchroniser::hg::peer::Credential;
 use synchroniser::hg::pull::Source;
 use synchroniser::mirror::MainBranch;
+use synchroniser::net::{Key, Token};
 
 /// A folder with a configuration and the files that the samples name.
 struct Home(tempfile::TempDir);
@@ -134,26 +134,26 @@ fn sources_are_paths_or_servers() {
     let source = |name: &str| config.mirror(name).unwrap().mirror.source.clone();
     let path = |name: &str| home.0.path().join(name);
     let server = |name: &str| match source(name) {
-        Source::Server { url, options } => (url.to_string(), *options),
+        Source::Server { url, access } => (url.to_string(), *access),
         Source::Path(path) => panic!("{}", path.display()),
     };
     assert_eq!(source("bundle"), Source::Path(path("backup/engine.hg")));
     let (url, options) = server("https");
     assert_eq!(url, "https://bot@hg.example.org/acme/rocket");
     let credential = |user: Option<&str>, token: &str| {
-        Some(Credential { user: user.map(str::to_owned), token_file: path(token) })
+        Some(Token { user: user.map(str::to_owned), file: path(token).into() })
     };
-    assert_eq!(options.credential, credential(None, "secrets/token"));
+    assert_eq!(options.token, credential(None, "secrets/token"));
     assert_eq!(options.ca_file, Some(path("secrets/known_hosts")));
     assert_eq!(options.proxy.as_deref(), Some("http://proxy.example.org:3128"));
     assert!(options.private_downloads && !options.plain_http);
     let (_, options) = server("http");
-    assert_eq!(options.credential, credential(Some("bot"), "credentials/github-token"));
+    assert_eq!(options.token, credential(Some("bot"), "credentials/github-token"));
     assert!(options.plain_http && !options.private_downloads);
     let (url, options) = server("ssh");
     assert_eq!(url, "ssh://hg@hg.example.org:2222//srv/hg/engine");
-    assert_eq!(options.key, Some(path("credentials/deploy-key")));
-    assert_eq!(options.known_hosts, Some(path("secrets/known_hosts")));
+    assert_eq!(options.key, Some(Key::at(path("credentials/deploy-key"))));
+    assert_eq!(options.known_hosts, Some(path("secrets/known_hosts").into()));
 }
 
 #[test]

@@ -9,16 +9,20 @@ use std::path::{Path, PathBuf};
 /// The layers from the bottom up, and what each may use.
 const LAYERS: &[(&str, &[&str])] = &[
     ("base", &[]),
-    ("hg", &["base"]),
-    ("git", &["base"]),
+    ("net", &["base"]),
+    ("hg", &["base", "net"]),
+    ("git", &["base", "net"]),
     ("convert", &["base", "hg", "git"]),
-    ("mirror", &["base", "hg", "git", "convert"]),
+    ("mirror", &["base", "net", "hg", "git", "convert"]),
     ("queue", &["base"]),
     ("hook", &["base"]),
     // It resolves into the options of the layers it configures.
-    ("config", &["base", "hg", "git", "convert", "mirror", "queue", "hook"]),
+    ("config", &["base", "net", "hg", "git", "convert", "mirror", "queue", "hook"]),
     ("daemon", &["base", "mirror", "queue", "hook", "config"]),
-    ("cli", &["base", "hg", "git", "convert", "mirror", "queue", "hook", "config", "daemon"]),
+    (
+        "cli",
+        &["base", "net", "hg", "git", "convert", "mirror", "queue", "hook", "config", "daemon"],
+    ),
 ];
 
 /// Crates that only one layer may name.
@@ -35,7 +39,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tokio", "daemon"),
     ("toml", "config"),
     ("tracing_subscriber", "cli"),
-    ("ureq", "hg"),
+    ("ureq", "net"),
     ("warp", "daemon"),
     ("zstd", "base"),
 ];

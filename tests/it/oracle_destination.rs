@@ -14,10 +14,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use synchroniser::base::{Fault, HasFault as _};
+use synchroniser::git::ObjectId;
 use synchroniser::git::destination::{PublishError, RefOutcome, Target};
 use synchroniser::git::init::{self, GitSettings};
-use synchroniser::git::url::PlainHttp;
-use synchroniser::git::{Credential, ObjectId, TargetUrl};
+use synchroniser::net::url::PlainHttp;
+use synchroniser::net::{Access, Key, TargetUrl, Token};
 
 use super::destination::{History, Place, contract, reason, short};
 use super::support::serve::{Server, free_port};

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use synchroniser::base::{Fault, HasFault, Interrupt, Limits, NoProgress};
-use synchroniser::hg::peer::{PeerOptions, SourceUrl, Timeouts};
 use synchroniser::hg::pull::{Copy, PullError, Pulled, Source, pull};
+use synchroniser::net::{Access, SourceUrl, Timeouts};
 
 use crate::support::hg_server::HgServe;
 use crate::support::{Fixture, Hg, TestEnv, env, skip};
@@ -109,7 +109,7 @@ fn pass_on(mut server: TcpStream, mut client: TcpStream, mishap: Mishap, sent: &
 
 fn fetch(url: &str, root: &Path, retries: &[Duration]) -> Result<Pulled, PullError> {
     let limits = Limits::default();
-    let options = PeerOptions {
+    let options = Access {
         plain_http: true,
         timeouts: Timeouts {
             connect: Duration::from_secs(2),
@@ -117,10 +117,10 @@ fn fetch(url: &str, root: &Path, retries: &[Duration]) -> Result<Pulled, PullErr
             idle: Duration::from_secs(1),
         },
         retries: retries.to_vec(),
-        ..PeerOptions::default()
+        ..Access::default()
     };
     let url = SourceUrl::parse(url).unwrap();
-    let source = Source::Server { url, options: Box::new(options) };
+    let source = Source::Server { url, access: Box::new(options) };
     pull(&source, &Copy::at(root, &limits), &limits, &NoProgress, &Interrupt::default())
 }
 

@@ -11,10 +11,9 @@ use bstr::BString;
 use synchroniser::base::{Fault, HasFault as _, Interrupt, Limits};
 use synchroniser::hg::Node;
 use synchroniser::hg::bundle::{Bundle, BundleError, Content, Group, Item};
-use synchroniser::hg::peer::{
-    Credential, Peer, PeerError, PeerOptions, SourceUrl, Timeouts, connect,
-};
+use synchroniser::hg::peer::{Peer, PeerError, connect};
 use synchroniser::hg::wire::{Capabilities, Command, GetBundle, Lookup, answer, our_bundle2};
+use synchroniser::net::{Access, NetError, SourceUrl, Timeouts, Token};
 
 use crate::support::hg_server::HgServe;
 use crate::support::serve::{fake_ssh, free_port};
@@ -24,13 +23,13 @@ use crate::support::{Fixture, Hg, TestEnv, env, for_all, same, skip};
 const REPOSITORIES: [&str; 6] =
     ["bookmark-names", "branch-names", "heads", "phases", "obsolete", "graph"];
 
-fn options() -> PeerOptions {
+fn options() -> Access {
     let long = Duration::from_mins(1);
     let timeouts = Timeouts { connect: long, first_byte: long, idle: long };
-    PeerOptions { plain_http: true, timeouts, ..PeerOptions::default() }
+    Access { plain_http: true, timeouts, ..Access::default() }
 }
 
-fn peer(url: &str, options: &PeerOptions) -> Result<Box<dyn Peer>, PeerError> {
+fn peer(url: &str, options: &Access) -> Result<Box<dyn Peer>, PeerError> {
     connect(&SourceUrl::parse(url).unwrap(), options, &Limits::default(), &Interrupt::default())
 }
 
@@ -221,7 +220,7 @@ fn over_http() {
 #[test]
 fn over_ssh() {
     with_repositories(|hg, repository| {
-        let options = PeerOptions { ssh_command: fake_ssh(hg.env, &hg.program), ..options() };
+        let options = Access { ssh_command: fake_ssh(hg.env, &hg.program), ..options() };
         // A path that a careless shell would take apart.
         let strange = hg.env.path("it's $(a) \"path\"");
         std::fs::rename(repository, &strange).unwrap();
@@ -260,7 +259,7 @@ fn servers_of_other_versions() {
         let server = serve(&hg, &repository, &[]);
         let mut over_http = peer(&server.url, &options()).map_err(text)?;
         check(&hg, &repository, &mut *over_http).map_err(|error| format!("http: {error}"))?;
-        let options = PeerOptions { ssh_command: fake_ssh(&env, &hg.program), ..options() };
+        let options = Access { ssh_command: fake_ssh(&env, &hg.program), ..options() };
         let url = format!("ssh://h/{}", repository.display());
         let mut over_ssh = peer(&url, &options).map_err(text)?;
         check(&hg, &repository, &mut *over_ssh).map_err(|error| format!("ssh: {error}"))
@@ -307,12 +306,12 @@ fn what_real_servers_say_no_to() {
     let server = serve(&hg, &repository, &[]);
     let http = |path: &str| peer(&format!("{}{path}", server.url), &options()).unwrap();
     let error = http("nowhere").capabilities().unwrap_err();
-    assert!(matches!(error, PeerError::Denied { .. }), "{error:?}");
+    assert!(matches!(error, PeerError::Net(NetError::Denied { .. })), "{error:?}");
 
     let ssh_command = fake_ssh(&env, &hg.program);
-    let options = PeerOptions { ssh_command, ..options() };
+    let options = Access { ssh_command, ..options() };
     let error = peer("ssh://host.example/nowhere", &options).err().unwrap();
-    assert!(matches!(error, PeerError::Denied { .. }), "{error:?}");
+    assert!(matches!(error, PeerError::Net(NetError::Denied { .. })), "{error:?}");
     assert!(error.to_string().contains("not found"), "{error}");
 
     let unknown = GetBundle {
@@ -376,14 +375,14 @@ fn over_https() {
     let setting = format!("web.certificate={}", both.display());
     let server = serve(&hg, &repository, &[&setting]);
     let url = server.url.replace("http:", "https:");
-    let secure = PeerOptions { plain_http: false, ..options() };
-    let trusting = PeerOptions { ca_file: Some(env.path("certificate.pem")), ..secure.clone() };
+    let secure = Access { plain_http: false, ..options() };
+    let trusting = Access { ca_file: Some(env.path("certificate.pem")), ..secure.clone() };
     let mut trusted = peer(&url, &trusting).unwrap();
     assert_eq!(check(&hg, &repository, &mut *trusted), Ok(()));
     let elsewhere = url.replace("127.0.0.1", "localhost");
     for (url, options) in [(&url, &secure), (&elsewhere, &trusting)] {
         let error = peer(url, options).unwrap().capabilities().unwrap_err();
-        assert!(matches!(error, PeerError::Untrusted { .. }), "{url}: {error:?}");
+        assert!(matches!(error, PeerError::Net(NetError::Untrusted { .. })), "{url}: {error:?}");
         assert_eq!(error.fault(), Fault::Refused);
         assert!(error.hint().unwrap().contains("certificate"));
     }

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use synchroniser::base::compress::Deflater;
 use synchroniser::base::{Carried, Fault, HasFault as _, Interrupt, Limits};
-use synchroniser::hg::peer::{
-    Credential, Peer, PeerError, PeerOptions, SourceUrl, Timeouts, connect,
-};
+use synchroniser::hg::peer::{Peer, PeerError, connect};
 use synchroniser::hg::wire::{Capabilities, Command, GetBundle};
+use synchroniser::net::{Access, NetError, SourceUrl, Timeouts, Token};
 
 use crate::support::serve::{Web, free_port, head, script};
 use crate::support::{TestEnv, for_all};
@@ -20,12 +19,12 @@ use crate::support::{TestEnv, for_all};
 const TOKEN: &str = "geheimgeheim";
 
 /// No server that we meet here is worth more patience.
-fn options() -> PeerOptions {
+fn options() -> Access {
     let second = Duration::from_secs(1);
-    PeerOptions {
+    Access {
         plain_http: true,
         timeouts: Timeouts { connect: second, first_byte: second, idle: second },
-        ..PeerOptions::default()
+        ..Access::default()
     }
 }
 
@@ -34,7 +33,7 @@ fn limits() -> Limits {
     Limits { metadata_bytes: 100_000, ..Limits::default() }
 }
 
-fn peer(url: &str, options: &PeerOptions) -> Result<Box<dyn Peer>, PeerError> {
+fn peer(url: &str, options: &Access) -> Result<Box<dyn Peer>, PeerError> {
     let url = SourceUrl::parse(url).unwrap();
     connect(&url, options, &limits(), &Interrupt::default())
 }
@@ -43,6 +42,14 @@ fn peer(url: &str, options: &PeerOptions) -> Result<Box<dyn Peer>, PeerError> {
 fn modern() -> Capabilities {
     let text = b"httpheader=1024 httpmediatype=0.1rx,0.1tx,0.2tx";
     Capabilities::parse(text, &limits()).unwrap()
+}
+
+/// The name of the variant, and what is in it.
+fn variant(error: &PeerError) -> String {
+    match error {
+        PeerError::Net(error) => format!("{error:?}"),
+        other => format!("{other:?}"),
+    }
 }
 
 /// What an error says, with its hint; never with the secret.
@@ -54,13 +61,7 @@ fn said(error: &PeerError) -> String {
 }
 
 /// The error of asking for heads, which must come in time and be of this kind.
-fn check(
-    url: &str,
-    options: &PeerOptions,
-    fault: Fault,
-    kind: &str,
-    words: &str,
-) -> Result<(), String> {
+fn check(url: &str, options: &Access, fault: Fault, kind: &str, words: &str) -> Result<(), String> {
     let start = Instant::now();
     let result = peer(url, options).and_then(|mut peer| {
         if !url.starts_with("ssh") {
@@ -73,7 +74,7 @@ fn check(
     if start.elapsed() > Duration::from_secs(8) {
         return Err(format!("after {:?}: {text}", start.elapsed()));
     }
-    if error.fault() != fault || !format!("{error:?}").starts_with(kind) || !text.contains(words) {
+    if error.fault() != fault || !variant(&error).starts_with(kind) || !text.contains(words) {
         return Err(format!("{:?} {text}", error.fault()));
     }
     Ok(())
@@ -170,9 +171,9 @@ fn token_file(env: &TestEnv) -> PathBuf {
     path
 }
 
-fn with_token(env: &TestEnv) -> PeerOptions {
-    let credential = Credential { user: Some("us".to_owned()), token_file: token_file(env) };
-    PeerOptions { credential: Some(credential), ..options() }
+fn with_token(env: &TestEnv) -> Access {
+    let token = Token { user: Some("us".to_owned()), file: token_file(env).into() };
+    Access { token: Some(token), ..options() }
 }
 
 #[test]
@@ -251,18 +252,18 @@ fn a_stream_that_stops_keeps_its_error() {
         let error = stream.read_to_end(&mut bytes).unwrap_err();
         assert!(bytes.starts_with(&[0, 0, 0, 0, 0, 0, 0, 1]), "{name}: {error}");
         assert_eq!(Carried::of(&error).unwrap().fault(), Fault::Unavailable, "{name}");
-        let error: PeerError = Carried::take(error).unwrap();
-        assert!(matches!(error, PeerError::TimedOut { .. }), "{error:?}");
+        let error: NetError = Carried::take(error).unwrap();
+        assert!(matches!(error, NetError::TimedOut { .. }), "{error:?}");
     }
 }
 
 #[test]
 fn whoever_wants_us_to_stop_need_not_wait() {
-    let patient = PeerOptions { timeouts: Timeouts::default(), ..options() };
+    let patient = Access { timeouts: Timeouts::default(), ..options() };
     let web = Web::start(|_, _| sleep());
     let env = TestEnv::new();
     let ssh_command = script(&env, "ssh", "exec sleep 60");
-    let patient = PeerOptions { ssh_command, ..patient };
+    let patient = Access { ssh_command, ..patient };
     for url in [web.url("/repo"), "ssh://host.example/repo".to_owned()] {
         let interrupt = Interrupt::default();
         let raised = interrupt.clone();
@@ -274,7 +275,7 @@ fn whoever_wants_us_to_stop_need_not_wait() {
         let url = SourceUrl::parse(&url).unwrap();
         let result = connect(&url, &patient, &limits(), &interrupt)
             .and_then(|mut peer| peer.call(&Command::heads()));
-        assert!(matches!(result, Err(PeerError::Interrupted(_))), "{result:?}");
+        assert!(matches!(result, Err(PeerError::Net(NetError::Interrupted(_)))), "{result:?}");
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }
@@ -305,20 +306,20 @@ fn a_credential_needs_a_user_and_a_safe_file() {
     let with = |user: Option<&str>, mode| {
         let token_file = token_file(&env);
         std::fs::set_permissions(&token_file, std::fs::Permissions::from_mode(mode)).unwrap();
-        let credential = Credential { user: user.map(str::to_owned), token_file };
-        PeerOptions { credential: Some(credential), ..options() }
+        let token = Token { user: user.map(str::to_owned), file: token_file.into() };
+        Access { token: Some(token), ..options() }
     };
     let web = Web::saying(answer("200 OK", MERCURIAL, ""));
     for (url, options, kind) in [
         (web.url("/"), with(None, 0o600), "Setting"),
         (web.url("/"), with(Some("u"), 0o644), "Secret"),
-        (web.url("/"), PeerOptions { plain_http: false, ..options() }, "PlainHttp"),
-        (web.url("/"), PeerOptions { ca_file: Some("/nowhere".into()), ..options() }, "File"),
-        (web.url("/"), PeerOptions { ca_file: Some(env.path("token")), ..options() }, "Setting"),
-        (web.url("/"), PeerOptions { proxy: Some("::".to_owned()), ..options() }, "Setting"),
+        (web.url("/"), Access { plain_http: false, ..options() }, "PlainHttp"),
+        (web.url("/"), Access { ca_file: Some("/nowhere".into()), ..options() }, "File"),
+        (web.url("/"), Access { ca_file: Some(env.path("token")), ..options() }, "Setting"),
+        (web.url("/"), Access { proxy: Some("::".to_owned()), ..options() }, "Setting"),
     ] {
         let error = peer(&url, &options).err().unwrap();
-        assert!(format!("{error:?}").starts_with(kind), "{error:?}");
+        assert!(variant(&error).starts_with(kind), "{error:?}");
         said(&error);
     }
     assert_eq!(web.requests(), [""; 0]);
@@ -350,7 +351,7 @@ fn a_redirect_on_the_same_server_is_remembered() {
     let mut peer = self::peer(&web.url("/old"), &options()).unwrap();
     peer.remember(caps);
     let error = peer.call(&Command::lookup(b"x")).unwrap_err();
-    assert!(matches!(error, PeerError::Moved { .. }), "{error:?}");
+    assert!(matches!(error, PeerError::Net(NetError::Moved { .. })), "{error:?}");
 }
 
 #[test]
@@ -360,16 +361,16 @@ fn bundles_from_elsewhere() {
     let web = Web::saying(answer("200 OK", MERCURIAL, ""));
     let elsewhere = bundles.url("/a.hg?x=y").replace("127.0.0.1", "localhost");
     let ssh_command = script(&env, "ssh", "printf 'capabilities: x\\n1\\n\\n'; exec cat");
-    let options = PeerOptions { ssh_command, ..with_token(&env) };
+    let options = Access { ssh_command, ..with_token(&env) };
     for url in [web.url("/"), "ssh://host.example/repo".to_owned()] {
         let mut refusing = peer(&url, &options).unwrap();
         let error = refusing.download(&elsewhere).err().unwrap();
-        assert!(matches!(error, PeerError::Refused { .. }), "{error:?}");
+        assert!(matches!(error, PeerError::Net(NetError::Refused { .. })), "{error:?}");
         assert!(said(&error).contains("of a private network"), "{error}");
         assert_eq!(error.fault(), Fault::Refused);
         assert_eq!(bundles.requests(), [""; 0]);
 
-        let options = PeerOptions { private_downloads: true, ..options.clone() };
+        let options = Access { private_downloads: true, ..options.clone() };
         let mut peer = peer(&url, &options).unwrap();
         let mut bytes = Vec::new();
         peer.download(&elsewhere).unwrap().read_to_end(&mut bytes).unwrap();
@@ -387,14 +388,17 @@ fn bundles_from_elsewhere() {
         }
         for bad in ["file:///etc/passwd", "/etc/passwd", "ssh://h/a", "https://u:p@h/", ""] {
             let error = peer.download(bad).err().unwrap();
-            let kinds =
-                matches!(error, PeerError::Unintelligible { .. } | PeerError::Unsupported { .. });
+            let kinds = matches!(
+                error,
+                PeerError::Net(NetError::Unintelligible { .. })
+                    | PeerError::Net(NetError::Unsupported { .. })
+            );
             assert!(kinds, "{error:?}");
         }
-        let secure = PeerOptions { plain_http: false, ..options };
+        let secure = Access { plain_http: false, ..options };
         if url.starts_with("ssh") {
             let error = self::peer(&url, &secure).unwrap().download(&elsewhere).err().unwrap();
-            assert!(matches!(error, PeerError::PlainHttp { .. }), "{error:?}");
+            assert!(matches!(error, PeerError::Net(NetError::PlainHttp { .. })), "{error:?}");
         }
     }
 }
@@ -411,11 +415,11 @@ fn a_proxy_is_used_where_one_is_named() {
         to.write_all(inner.as_bytes()).unwrap();
         std::io::copy(&mut to, stream).unwrap();
     });
-    let proxied = PeerOptions { proxy: Some(proxy.url("")), ..options() };
+    let proxied = Access { proxy: Some(proxy.url("")), ..options() };
     assert!(peer(&web.url("/"), &proxied).unwrap().capabilities().unwrap().has("known"));
     assert_eq!(proxy.requests().len(), 1);
     let refusing = Web::saying(answer("403 No", "", ""));
-    let proxied = PeerOptions { proxy: Some(refusing.url("")), ..options() };
+    let proxied = Access { proxy: Some(refusing.url("")), ..options() };
     check(&web.url("/"), &proxied, Fault::Unavailable, "Unreachable", "403").unwrap();
 }
 
@@ -530,10 +534,10 @@ fn ssh_servers_that_misbehave() {
     for_all(cases, |(name, text, fault, kind, words)| {
         let text = text.replace("GREET", greet);
         let ssh_command = script(&env, &name.replace(' ', "-"), &text);
-        let options = PeerOptions { ssh_command, ..options() };
+        let options = Access { ssh_command, ..options() };
         check("ssh://host.example/repo", &options, *fault, kind, words)
     });
-    let missing = PeerOptions { ssh_command: env.path("nowhere"), ..options() };
+    let missing = Access { ssh_command: env.path("nowhere"), ..options() };
     check("ssh://host.example/repo", &missing, Fault::Config, "Program", "nowhere").unwrap();
 }
 
@@ -545,8 +549,7 @@ fn ssh_greetings_are_passed_over() {
         ("old", "0\\n1\\n\\n", false),
     ] {
         let ssh_command = script(&env, name, &format!("printf '{greeting}'; exec cat >/dev/null"));
-        let mut peer =
-            peer("ssh://host.example/a", &PeerOptions { ssh_command, ..options() }).unwrap();
+        let mut peer = peer("ssh://host.example/a", &Access { ssh_command, ..options() }).unwrap();
         assert_eq!(peer.capabilities().unwrap().has("known"), known, "{name}");
     }
 }
@@ -556,7 +559,7 @@ fn an_ssh_stream_that_was_not_read_is_noticed() {
     let env = TestEnv::new();
     let text = "printf 'capabilities: x\\n1\\n\\nHG20more'; exec cat >/dev/null";
     let ssh_command = script(&env, "ssh", text);
-    let mut peer = peer("ssh://host.example/a", &PeerOptions { ssh_command, ..options() }).unwrap();
+    let mut peer = peer("ssh://host.example/a", &Access { ssh_command, ..options() }).unwrap();
     let command = Command::getbundle(&GetBundle::default());
     // The greeting and what follows may come together.
     let result = peer.stream(&command).map(|mut stream| {

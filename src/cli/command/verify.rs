@@ -10,8 +10,8 @@ use crate::cli::exit;
 use crate::cli::source::SourceArgs;
 use crate::cli::ui::Ui;
 use crate::convert::{ConvertOptions, VerifyReport, VerifySelection};
-use crate::hg::peer::SourceUrlError;
 use crate::mirror::{self, CacheLocation, Mirror, SyncError};
+use crate::net::url::SourceUrlError;
 
 /// Source and target cannot be compared.
 #[derive(Debug, thiserror::Error)]

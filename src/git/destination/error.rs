@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::base::{Interrupted, faults};
 use crate::git::init::InitError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
-
-pub use super::known_hosts::HostKeyError;
+use crate::net::SecretError;
+use crate::net::known_hosts::HostKeyError;
 
 /// What libgit2 or the other side said, without secrets and without what a terminal would obey.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum PublishError {
     /// libgit2 could not be set up.
     #[error(transparent)]
     Init(#[from] InitError),
+    /// The credential cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The repository that we push from cannot be read.
     #[error("read the converted history")]
     Cache(#[from] RepositoryError),
@@ -193,6 +196,7 @@ pub enum PublishError {
 faults!(PublishError {
     Self::Interrupted(error) => of(error),
     Self::Init(error) => of(error).at(Here),
+    Self::Secret(error) => of(error).at(Here),
     Self::Cache(error) => of(error).at(Here),
     Self::Keep { source, .. } => io(source).at(Here),
     Self::Read { source, .. } => of(source).at(Target),

@@ -24,11 +24,11 @@ pub(super) fn explain(failure: Failure, target: &Target, session: &Session<'_>) 
             source: Said("its report is not UTF-8".to_owned()),
         },
         Failure::Error(error) if error.message().contains("unpacking the sent packfile failed") => {
-            let reason = state.text.summary(&target.credential);
+            let reason = state.text.summary(&session.credential);
             PublishError::PackRefused { target: address, reason }
         }
         Failure::Error(error) => {
-            let said = Said(clean(error.message(), &target.credential));
+            let said = Said(clean(error.message(), &session.credential));
             classify(&error, address, said)
         }
     }

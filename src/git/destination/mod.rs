@@ -1,9 +1,9 @@
 //! Where commits go: one trait, one function from an address to its implementation.
 
+mod credential;
 mod error;
 mod failure;
 mod fetched;
-mod known_hosts;
 mod local;
 mod network;
 mod objects;
@@ -15,34 +15,31 @@ mod session;
 use std::path::{Path, PathBuf};
 
 use super::reference::Reference;
-use super::url::Location;
-use super::{ObjectId, TargetUrl, init};
+use super::{ObjectId, init};
 use crate::base::{Interrupt, Progress};
+use crate::net::url::Location;
+use crate::net::{Access, TargetUrl};
+use credential::Credential;
 
-pub use super::credential::Credential;
-pub use error::{HostKeyError, PublishError, Said};
+pub use error::{PublishError, Said};
 pub use fetched::{FETCHED, fetched_name};
-#[cfg(fuzzing)]
-pub use known_hosts::is_known as is_known_host;
 pub use plan::{Ancestry, Decision, plan};
 pub use publish::publish;
 
-/// A place to push to, with what is needed to get in. Its `Debug` shows no secret.
-#[derive(Clone, Debug)]
+/// A place to push to, and the way in.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Where it is.
     pub url: TargetUrl,
-    /// What opens it.
-    pub credential: Credential,
-    /// The keys of SSH servers, in the form of OpenSSH's `known_hosts`. Servers that it does not
-    /// mention are unknown, but for GitHub's, whose keys are built in.
-    pub known_hosts: Option<PathBuf>,
+    /// The way in. Its token or key is read anew for each connection. SSH servers that its
+    /// `known_hosts` does not mention are unknown, but for GitHub's, whose keys are built in.
+    pub access: Access,
 }
 
 impl Target {
     /// The repository at a path of this machine.
     pub fn local(path: impl Into<PathBuf>) -> Self {
-        Self { url: TargetUrl::local(path), credential: Credential::None, known_hosts: None }
+        Self { url: TargetUrl::local(path), access: Access::default() }
     }
 }
 
@@ -148,12 +145,14 @@ pub fn open(target: &Target, git_dir: &Path) -> Result<Box<dyn Destination>, Pub
     init::ensure()?;
     let wrong =
         |expected| Err(PublishError::WrongCredential { target: target.url.to_string(), expected });
-    match (target.url.location(), &target.credential) {
+    match (target.url.location(), &target.access) {
         (Location::Path(path), _) => Ok(Box::new(local::LocalDestination::open(path, git_dir)?)),
-        (Location::Http { .. }, Credential::SshKey { .. }) => {
+        (Location::Http { .. }, Access { key: Some(_), token: None, .. }) => {
             wrong("a user and a token, not a private key")
         }
-        (Location::Ssh { .. }, Credential::Token { .. }) => wrong("a private key, not a token"),
+        (Location::Ssh { .. }, Access { token: Some(_), key: None, .. }) => {
+            wrong("a private key, not a token")
+        }
         (Location::Http { .. } | Location::Ssh { .. }, _) => {
             Ok(Box::new(network::NetworkDestination::open(target, git_dir)?))
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use git2::{Direction, PushOptions, RemoteRedirect};
 
+use super::credential::Credential;
 use super::failure::explain;
 use super::fetched::{download, keep};
 use super::remote_text::{RemoteText, clean};
@@ -29,14 +30,15 @@ impl NetworkDestination {
     /// Prepares to push from the bare repository `git_dir`. Nothing is connected yet.
     pub(super) fn open(target: &Target, git_dir: &Path) -> Result<Self, PublishError> {
         let source = BareRepository::open(git_dir)?;
-        let address = target.url.connection(target.credential.ssh_user());
+        let user = target.access.key.as_ref().and_then(|key| key.user.as_deref());
+        let address = target.url.connection(user);
         Ok(Self { source, target: target.clone(), address })
     }
 
     /// Why the server refused a reference: its report, and what it said to people.
-    fn reason(&self, refusal: &str, text: &RemoteText) -> String {
-        let refusal = clean(refusal, &self.target.credential);
-        match text.summary(&self.target.credential) {
+    fn reason(refusal: &str, text: &RemoteText, credential: &Credential) -> String {
+        let refusal = clean(refusal, credential);
+        match text.summary(credential) {
             text if text.is_empty() => refusal,
             text => format!("{refusal}: {text}"),
         }
@@ -64,7 +66,7 @@ impl NetworkDestination {
 impl Destination for NetworkDestination {
     fn references(&mut self) -> Result<Vec<Reference>, PublishError> {
         let interrupt = Interrupt::default();
-        let session = Session::new(&self.target, &NoProgress, &interrupt, HashMap::new());
+        let session = Session::new(&self.target, &NoProgress, &interrupt, HashMap::new())?;
         let list = || {
             let mut remote = self.source.repository().remote_anonymous(&self.address)?;
             let callbacks = session.callbacks();
@@ -86,7 +88,7 @@ impl Destination for NetworkDestination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<Reference>, PublishError> {
-        let session = Session::new(&self.target, progress, interrupt, HashMap::new());
+        let session = Session::new(&self.target, progress, interrupt, HashMap::new())?;
         let found = session
             .run(|| download(&self.source, &self.address, session.callbacks()))
             .map_err(|failure| explain(failure, &self.target, &session))?;
@@ -101,11 +103,13 @@ impl Destination for NetworkDestination {
     ) -> Result<Vec<RefOutcome>, PublishError> {
         let expected =
             updates.iter().filter_map(|update| Some((update.name.clone(), update.old?))).collect();
-        let session = Session::new(&self.target, progress, interrupt, expected);
+        let session = Session::new(&self.target, progress, interrupt, expected)?;
         self.send(&session, updates)?;
         let state = session.state();
         let outcome = |update: &RefUpdate| match state.report.get(&update.name) {
-            Some(Some(refusal)) => RefOutcome::refused(update, self.reason(refusal, &state.text)),
+            Some(Some(refusal)) => {
+                RefOutcome::refused(update, Self::reason(refusal, &state.text, &session.credential))
+            }
             // A server that gives no report leaves it to the list that follows.
             Some(None) | None => RefOutcome::accepted(update),
         };

@@ -1,6 +1,6 @@
 //! What a server says while it receives a push: lines for people, written by a stranger.
 
-use crate::git::Credential;
+use super::credential::Credential;
 
 /// What is kept of it, in bytes: the first part, where a refusal says its reason.
 const LONGEST_TEXT: usize = 64 << 10;

@@ -12,12 +12,12 @@ use git2::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::known_hosts::{self, HostKey, HostKeyError};
 use super::remote_text::RemoteText;
-use super::{Credential, Target};
+use super::{Credential, PublishError, Target};
 use crate::base::{Interrupt, Interrupted, Progress};
 use crate::git::ObjectId;
-use crate::git::url::Location;
+use crate::net::known_hosts::{self, HostKey, HostKeyError};
+use crate::net::url::Location;
 
 /// One connection, from both sides of libgit2's callbacks.
 ///
@@ -25,6 +25,8 @@ use crate::git::url::Location;
 /// callbacks touch is therefore behind a lock.
 pub(super) struct Session<'a> {
     target: &'a Target,
+    /// What opens it, read when this began.
+    pub(super) credential: Credential,
     progress: &'a dyn Progress,
     interrupt: &'a Interrupt,
     /// What each reference that we push must be at, for the connection to go on.
@@ -79,8 +81,9 @@ impl<'a> Session<'a> {
         progress: &'a dyn Progress,
         interrupt: &'a Interrupt,
         expected: HashMap<String, ObjectId>,
-    ) -> Self {
-        Self { target, progress, interrupt, expected, state: Mutex::default() }
+    ) -> Result<Self, PublishError> {
+        let credential = Credential::read(&target.access, target.url.location())?;
+        Ok(Self { target, credential, progress, interrupt, expected, state: Mutex::default() })
     }
 
     /// What was seen so far.
@@ -144,7 +147,7 @@ impl<'a> Session<'a> {
     fn log_in(&self, user: Option<&str>, allowed: CredentialType) -> Result<Cred, git2::Error> {
         let mut state = self.state();
         state.asked += 1;
-        let problem = match &self.target.credential {
+        let problem = match &self.credential {
             _ if state.asked > 1 => LoginProblem::Rejected,
             Credential::None => LoginProblem::NothingConfigured,
             Credential::Token { user, token } if allowed.is_user_pass_plaintext() => {
@@ -176,7 +179,7 @@ impl<'a> Session<'a> {
             Location::Ssh { remote, .. } => remote.port,
             _ => None,
         };
-        let known_hosts = self.target.known_hosts.as_deref();
+        let known_hosts = self.target.access.known_hosts.as_ref();
         known_hosts::check(known_hosts, host, port, &HostKey::new(blob, sha256))
             .map(|()| CertificateCheckStatus::CertificateOk)
             .map_err(|error| {

@@ -20,8 +20,9 @@ use bstr::BString;
 use super::Node;
 use super::pushkey::parse_keys;
 use super::store::obsolete::{Marker, parse_markers};
+use crate::base::Limits;
 use crate::base::decompress::{self, Format};
-use crate::base::{Limits, percent};
+use crate::net::percent;
 use payload::{Framing, Payload};
 use source::Source;
 

@@ -1,33 +1,29 @@
 //! Talking to a Mercurial server: over HTTP, or with the system's OpenSSH.
 //!
-//! The only place that opens connections for the sake of Mercurial, and the only home of `ureq`.
-//! What is said and what is answered is [`super::wire`]'s; nothing here knows a store.
+//! The connections are made by [`crate::net`]. What is said and what is answered is [`super::wire`]'s; nothing here knows a store.
 
 mod error;
 mod http;
 mod logged;
-mod options;
-mod patience;
 mod ssh;
-mod url;
 
 use std::io::Read;
 
 use super::wire::{Capabilities, Command};
 use crate::base::{Interrupt, Limits};
+use crate::net::url::Scheme;
+use crate::net::{Access, SourceUrl};
 use http::HttpPeer;
 use logged::Logged;
 use ssh::SshPeer;
-use url::Scheme;
 
-pub use error::{PeerError, Said};
-pub use options::{Credential, PeerOptions, Timeouts};
-pub use url::{SourceUrl, SourceUrlError};
+pub use error::PeerError;
 
 /// A server that is being talked to.
 ///
 /// Errors while a stream is read come as an [`std::io::Error`] that holds a
-/// [`crate::base::Carried`], which holds the [`PeerError`]: through decompressors too.
+/// [`crate::base::Carried`], which holds the [`PeerError`] or
+/// [`crate::net::NetError`]: through decompressors too.
 pub trait Peer {
     /// What the server says it can do; asked once.
     fn capabilities(&mut self) -> Result<Capabilities, PeerError>;
@@ -50,17 +46,17 @@ pub trait Peer {
 /// Begins to talk to the server of `url`: over SSH logs in, over HTTP sends nothing yet.
 pub fn connect(
     url: &SourceUrl,
-    options: &PeerOptions,
+    access: &Access,
     limits: &Limits,
     interrupt: &Interrupt,
 ) -> Result<Box<dyn Peer>, PeerError> {
     match url.scheme {
         Scheme::Ssh => {
-            let peer = SshPeer::connect(url, options, limits, interrupt)?;
+            let peer = SshPeer::connect(url, access, limits, interrupt)?;
             Ok(Box::new(Logged(peer)))
         }
         Scheme::Http | Scheme::Https => {
-            let peer = HttpPeer::new(url, options, limits, interrupt)?;
+            let peer = HttpPeer::new(url, access, limits, interrupt)?;
             Ok(Box::new(Logged(peer)))
         }
     }

@@ -22,11 +22,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::base::{Cause, Interrupt, Limits, Progress};
-use crate::hg::peer::{PeerOptions, SourceUrl};
 use crate::hg::store::bookmarks::Bookmarks;
 use crate::hg::store::view::ViewFacts;
 use crate::hg::write::Writer;
 use crate::hg::{Changelog, Node, RevSet, Shown};
+use crate::net::{Access, SourceUrl};
 use content::{After, unbundle};
 use phases::Told;
 
@@ -42,8 +42,8 @@ pub enum Source {
     Server {
         /// Its address.
         url: SourceUrl,
-        /// How it is reached.
-        options: Box<PeerOptions>,
+        /// The way in.
+        access: Box<Access>,
     },
 }
 
@@ -132,7 +132,7 @@ pub fn pull(
 ) -> Result<Pulled, PullError> {
     let run = Run { limits, progress, interrupt };
     match source {
-        Source::Server { url, options } => remote::pull(url, options, copy, &run),
+        Source::Server { url, access } => remote::pull(url, access, copy, &run),
         Source::Path(path) if path.is_file() => from_bundle(path, copy, &run),
         Source::Path(path) => local::pull(path, copy, &run),
     }

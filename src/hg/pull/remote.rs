@@ -5,10 +5,11 @@ use super::discovery::Discovery;
 use super::server::Server;
 use super::{Copy, PullError, PullNote, Pulled, Run};
 use crate::base::{Cause, Fault, HasFault};
-use crate::hg::peer::{Peer, PeerOptions, SourceUrl, connect};
+use crate::hg::peer::{Peer, connect};
 use crate::hg::wire::CloneBundle;
 use crate::hg::write::{NewStore, Writer};
 use crate::hg::{Changelog, Node, Rev, RevSet};
+use crate::net::{Access, SourceUrl};
 
 /// So many of our newest heads are asked for along with everything else.
 const FIRST_SAMPLE: usize = 100;
@@ -23,15 +24,15 @@ const ROUNDS: usize = 5;
 /// Brings `copy` up to date with the server at `url`.
 pub(super) fn pull(
     url: &SourceUrl,
-    options: &PeerOptions,
+    access: &Access,
     copy: &Copy,
     run: &Run<'_>,
 ) -> Result<Pulled, PullError> {
     let mut remote = Remote { url: url.to_string(), copy, run, takes_files: true, remembers: true };
     let mut pulled = Pulled::default();
-    let mut pauses = options.retries.iter();
+    let mut pauses = access.retries.iter();
     loop {
-        let mut peer = connect(url, options, run.limits, run.interrupt)?;
+        let mut peer = connect(url, access, run.limits, run.interrupt)?;
         let error = match remote.attempt(&mut *peer, &mut pulled) {
             Ok(Step::Done) => return Ok(pulled),
             // What was left unread of an answer would be taken for the next one.

@@ -6,10 +6,11 @@
 use bstr::{BString, ByteSlice};
 
 use super::command::unescape;
+use crate::base::faults;
 use crate::base::text::printable;
-use crate::base::{faults, percent};
 use crate::hg::Node;
 use crate::hg::pushkey::parse_keys;
+use crate::net::percent;
 
 /// Why an answer makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

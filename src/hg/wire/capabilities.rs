@@ -1,7 +1,8 @@
 //! What a server says it can do, and what we say that we can read.
 
 use crate::base::text::printable;
-use crate::base::{Limits, faults, percent};
+use crate::base::{Limits, faults};
+use crate::net::percent;
 
 /// No server has more to say, in bytes.
 const LONGEST: usize = 1 << 20;

@@ -1,7 +1,7 @@
 //! What a server is asked.
 
-use crate::base::percent;
 use crate::hg::Node;
+use crate::net::percent;
 
 /// One command and its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]

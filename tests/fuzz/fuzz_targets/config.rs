@@ -6,8 +6,8 @@ use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
 use synchroniser::config::Config;
-use synchroniser::git::TargetUrl;
-use synchroniser::git::url::PlainHttp;
+use synchroniser::net::TargetUrl;
+use synchroniser::net::url::PlainHttp;
 use synchroniser_fuzz::told;
 
 fn address(text: &str) {

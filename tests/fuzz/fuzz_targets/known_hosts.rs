@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use synchroniser::git::fuzzing::is_known_host;
+use synchroniser::net::known_hosts::is_known as is_known_host;
 use synchroniser_fuzz::Input;
 
 fuzz_target!(|data: &[u8]| {

@@ -5,9 +5,9 @@ use std::fmt::Debug;
 
 use libfuzzer_sys::fuzz_target;
 use synchroniser::base::HasFault;
-use synchroniser::hg::peer::SourceUrl;
 use synchroniser::hg::wire::http::{MediaType, request};
 use synchroniser::hg::wire::{Capabilities, Command, answer};
+use synchroniser::net::SourceUrl;
 use synchroniser_fuzz::{limits, told};
 
 fn read<T: Debug, E: HasFault>(result: Result<T, E>) -> Option<T> {

@@ -13,13 +13,12 @@ use synchroniser::config::Config;
 use synchroniser::convert::AuthorMap;
 use synchroniser::convert::identity::{Facts, IDENTITIES};
 use synchroniser::convert::mapfiles::{fast_export, git_mapfile};
+use synchroniser::git::ObjectId;
 use synchroniser::git::commit::header;
 use synchroniser::git::pack::apply_delta;
 use synchroniser::git::reference::is_valid_ref_name;
 use synchroniser::git::tree::entries;
 use synchroniser::git::tree_name::{forbidden_path, impossible_path};
-use synchroniser::git::url::PlainHttp;
-use synchroniser::git::{ObjectId, TargetUrl};
 use synchroniser::hg::bundle::{Bundle, BundleError, Content};
 use synchroniser::hg::manifest::{Manifest, diff};
 use synchroniser::hg::revlog::{Delta, Revlog as Opened, RevlogError};
@@ -37,6 +36,8 @@ use synchroniser::hg::subrepo::{SUB, subrepositories};
 use synchroniser::hg::wire::{Capabilities, answer};
 use synchroniser::hg::{BranchTable, Changelog, Changeset, Node, Rev, RevSet, filelog};
 use synchroniser::hook::{Delivery, FORMATS};
+use synchroniser::net::TargetUrl;
+use synchroniser::net::url::PlainHttp;
 
 use super::store::{NO_PARENTS, Revlog, fragment, zlib};
 use crate::support::{Fixture, TestEnv, files_below, for_all, same};
@@ -92,7 +93,7 @@ const DECODERS: &[Row] = &[
     (
         "known_hosts",
         "keys of hosts",
-        Beside("src/git/destination/known_hosts.rs", "every_cut_and_every_flip_is_another_file"),
+        Beside("src/net/known_hosts.rs", "every_cut_and_every_flip_is_another_file"),
     ),
     ("lists", "subrepositories", Here(subrepo_files, subrepos)),
     (

@@ -64,19 +64,23 @@ impl Web {
         let url = format!("https://127.0.0.1:{}/{path}", self.nginx.port);
         Target {
             url: TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
-            credential: token(TOKEN),
-            known_hosts: None,
+            access: self.token(TOKEN),
         }
+    }
+
+    /// The way in with a token.
+    fn token(&self, token: &str) -> Access {
+        let path = self.repositories.folder.path().join(format!("token-{}", token.len()));
+        fs::write(&path, token).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let token = Token { user: Some("pusher".to_owned()), file: path.into() };
+        Access { token: Some(token), ..Access::default() }
     }
 
     fn place(&self, name: &str) -> Place {
         let target = self.target(&format!("git/{name}"));
         Place { target, repository: self.repositories.path(name) }
     }
-}
-
-fn token(token: &str) -> Credential {
-    Credential::Token { user: "pusher".to_owned(), token: token.into() }
 }
 
 fn locations(bridge: u16) -> String {
@@ -220,11 +224,14 @@ fn errors_in_a_process() {
     let Some(web) = Web::start() else { return };
     web.trust();
     let name = web.repositories.make();
-    let with = |credential| failure(Target { credential, ..web.target(&format!("git/{name}")) });
-    let (fault, error) = with(token("geheim, but not it"));
+    let with = |access| {
+        let url = web.target(&format!("git/{name}")).url;
+        failure(Target { url, access })
+    };
+    let (fault, error) = with(web.token("geheim, but not it"));
     assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
     assert_eq!(fault, Fault::Auth);
-    let (fault, error) = with(Credential::None);
+    let (fault, error) = with(Access::default());
     assert!(matches!(error, PublishError::NoCredential { .. }), "{error:?}");
     assert_eq!(fault, Fault::Auth);
     assert_eq!(web.bridge.requests(), [""; 0], "nothing went past the password");
@@ -281,8 +288,7 @@ fn silence_in_a_process() {
         let url = format!("{scheme}://127.0.0.1:{port}/x");
         let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
         let start = Instant::now();
-        let credential = Credential::None;
-        let (fault, error) = failure(Target { url, credential, known_hosts: None });
+        let (fault, error) = failure(Target { url, access: Access::default() });
         assert_eq!(fault, Fault::Unavailable, "{scheme}: {error:?}");
         assert!(start.elapsed() < Duration::from_secs(15), "{scheme}");
     }

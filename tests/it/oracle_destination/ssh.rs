@@ -67,13 +67,18 @@ impl Sshd {
         self.folder.path().join(name)
     }
 
+    /// The way in with a key.
+    fn access(&self, key: Key) -> Access {
+        let known_hosts = Some(self.at("known_hosts").into());
+        Access { key: Some(key), known_hosts, ..Access::default() }
+    }
+
     fn target(&self, name: &str) -> Target {
         let path = self.repositories.path(name);
         let url = format!("ssh://{}@127.0.0.1:{}{}", self.user, self.port, path.display());
         Target {
             url: TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
-            credential: Credential::ssh_key_file(None, &self.at("user"), None).unwrap(),
-            known_hosts: Some(self.at("known_hosts")),
+            access: self.access(Key::at(self.at("user"))),
         }
     }
 
@@ -116,9 +121,10 @@ fn keeps_the_contract() {
 fn who_may_and_who_may_not() {
     let Some(sshd) = Sshd::start() else { return };
     let name = sshd.repositories.make();
-    let with_key = |key: &str, passphrase: Option<&Path>| Target {
-        credential: Credential::ssh_key_file(None, &sshd.at(key), passphrase).unwrap(),
-        ..sshd.target(&name)
+    let with = |access| Target { access, ..sshd.target(&name) };
+    let with_key = |key: &str, passphrase: Option<PathBuf>| {
+        let passphrase = passphrase.map(Into::into);
+        with(sshd.access(Key { passphrase, ..Key::at(sshd.at(key)) }))
     };
     let passphrase = |text: &str| {
         let path = sshd.at("passphrase");
@@ -131,17 +137,17 @@ fn who_may_and_who_may_not() {
     assert_eq!(fault, Fault::Auth);
     let (_, error) = failure(with_key("protected", None));
     assert!(matches!(error, PublishError::UnusableKey { .. }), "{error:?}");
-    let (_, error) = failure(with_key("protected", Some(&passphrase("wrong"))));
+    let (_, error) = failure(with_key("protected", Some(passphrase("wrong"))));
     assert!(matches!(error, PublishError::UnusableKey { .. }), "{error:?}");
-    let (_, error) = failure(Target { credential: Credential::None, ..sshd.target(&name) });
+    let (_, error) = failure(with(Access { key: None, ..sshd.target(&name).access }));
     assert!(matches!(error, PublishError::NoCredential { .. }), "{error:?}");
-    let token = Credential::Token { user: "u".to_owned(), token: TOKEN.into() };
-    let (fault, error) = failure(Target { credential: token, ..sshd.target(&name) });
+    let token = Some(Token::at("/nowhere"));
+    let (fault, error) = failure(with(Access { token, ..Access::default() }));
     assert!(matches!(error, PublishError::WrongCredential { .. }), "{error:?}");
     assert_eq!(fault, Fault::Config);
     assert_eq!(sshd.place(&name).refs().len(), 0);
 
-    let good = with_key("protected", Some(&passphrase("a passphrase\n")));
+    let good = with_key("protected", Some(passphrase("a passphrase\n")));
     let place = Place { target: good, ..sshd.place(&name) };
     assert_eq!(short(&publish_two(&place).unwrap()), "++");
     let place = Place { target: with_key("rsa", None), ..sshd.place(&name) };
@@ -158,8 +164,7 @@ fn the_user_comes_from_the_credential_or_the_address() {
     let (_, error) = failure(Target { url: url.clone(), ..sshd.target(&name) });
     assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
     let user = Some(sshd.user.clone());
-    let credential = Credential::ssh_key_file(user, &sshd.at("user"), None).unwrap();
-    let target = Target { url, credential, ..sshd.target(&name) };
+    let target = Target { url, access: sshd.access(Key { user, ..Key::at(sshd.at("user")) }) };
     let place = Place { target, repository: path };
     assert_eq!(short(&publish_two(&place).unwrap()), "++");
 }
@@ -173,7 +178,9 @@ fn which_server_is_trusted() {
         if let Some(text) = &text {
             fs::write(&path, text).unwrap();
         }
-        Target { known_hosts: text.map(|_| path), ..sshd.target(&name) }
+        let known_hosts = text.map(|_| path.into());
+        let target = sshd.target(&name);
+        Target { access: Access { known_hosts, ..target.access }, ..target }
     };
     for hosts in [None, Some(String::new()), Some("other.example ssh-ed25519 AAAA\n".to_owned())] {
         let (fault, error) = failure(with_hosts(hosts));

@@ -6,14 +6,14 @@ use crate::support::nginx::Nginx;
 const USER: (&str, &str) = ("reader", "geheim");
 
 /// What is asked of `path` below nginx, as `user`.
-fn options_for(nginx: &Nginx, env: &TestEnv, password: &str) -> PeerOptions {
+fn options_for(nginx: &Nginx, env: &TestEnv, password: &str) -> Access {
     use std::os::unix::fs::PermissionsExt as _;
     let token_file = env.path("token");
     std::fs::write(&token_file, password).unwrap();
     std::fs::set_permissions(&token_file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let credential = Some(Credential { user: Some(USER.0.to_owned()), token_file });
+    let token = Some(Token { user: Some(USER.0.to_owned()), file: token_file.into() });
     let ca_file = Some(nginx.certificate());
-    PeerOptions { credential, ca_file, plain_http: false, ..options() }
+    Access { token, ca_file, plain_http: false, ..options() }
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn behind_nginx() {
         assert_eq!(check(&hg, &repository, &mut *peer), Ok(()), "{path}");
     }
 
-    let error = |path: &str, options: &PeerOptions| {
+    let error = |path: &str, options: &Access| {
         let error = peer(&url(path), options).and_then(|mut peer| peer.capabilities()).unwrap_err();
         (error.fault(), text(error))
     };
@@ -56,6 +56,6 @@ fn behind_nginx() {
     let wrong = options_for(&nginx, &env, "falsch");
     let (fault, text) = error("hg/repository", &wrong);
     assert!(fault == Fault::Auth && !text.contains("falsch"), "{fault:?} {text}");
-    let (fault, text) = error("hg/repository", &PeerOptions { ca_file: None, ..known });
+    let (fault, text) = error("hg/repository", &Access { ca_file: None, ..known });
     assert!(fault == Fault::Refused && text.contains("certificate"), "{fault:?} {text}");
 }

@@ -2,13 +2,15 @@
 
 use std::fs;
 
+use synchroniser::net::Key;
+
 use super::*;
 use crate::support::hg_server::Sshd;
 
 /// How the server is reached with the key that it lets in.
-fn good_options(sshd: &Sshd) -> PeerOptions {
+fn good_options(sshd: &Sshd) -> Access {
     let (key, known_hosts) = (sshd.key(), sshd.known_hosts());
-    PeerOptions { key: Some(key), known_hosts: Some(known_hosts), ..options() }
+    Access { key: Some(Key::at(key)), known_hosts: Some(known_hosts.into()), ..options() }
 }
 
 #[test]
@@ -22,22 +24,23 @@ fn keys_of_users_and_of_hosts() {
     let mut good = peer(&url, &good_options(&sshd)).unwrap();
     assert_eq!(check(&hg, &repository, &mut *good), Ok(()));
 
-    let error = |options: &PeerOptions| peer(&url, options).err().unwrap();
-    let other = PeerOptions { key: Some(sshd.at("other")), ..good_options(&sshd) };
+    let error = |options: &Access| peer(&url, options).err().unwrap();
+    let other = Access { key: Some(Key::at(sshd.at("other"))), ..good_options(&sshd) };
     let denied = error(&other);
-    assert!(matches!(denied, PeerError::Denied { .. }), "{denied:?}");
+    assert!(matches!(denied, PeerError::Net(NetError::Denied { .. })), "{denied:?}");
     assert_eq!(denied.fault(), Fault::Auth);
-    let public = PeerOptions { key: Some(sshd.at("user.pub")), ..good_options(&sshd) };
-    assert!(matches!(error(&public), PeerError::Secret(_)), "{:?}", error(&public));
+    let public = Access { key: Some(Key::at(sshd.at("user.pub"))), ..good_options(&sshd) };
+    assert!(matches!(error(&public), PeerError::Net(NetError::Secret(_))), "{:?}", error(&public));
 
     let key = fs::read_to_string(sshd.at("other.pub")).unwrap();
     fs::write(env.path("wrong_hosts"), format!("[127.0.0.1]:{} {key}", sshd.port)).unwrap();
     fs::write(env.path("no_hosts"), "").unwrap();
     for name in ["wrong_hosts", "no_hosts"] {
         let before = fs::read(env.path(name)).unwrap();
-        let distrusting = PeerOptions { known_hosts: Some(env.path(name)), ..good_options(&sshd) };
+        let distrusting =
+            Access { known_hosts: Some(env.path(name).into()), ..good_options(&sshd) };
         let untrusted = error(&distrusting);
-        assert!(matches!(untrusted, PeerError::Untrusted { .. }), "{untrusted:?}");
+        assert!(matches!(untrusted, PeerError::Net(NetError::Untrusted { .. })), "{untrusted:?}");
         let keyscan = format!("ssh-keyscan -p {} 127.0.0.1", sshd.port);
         assert!(untrusted.hint().unwrap().contains(&keyscan));
         assert_eq!(fs::read(env.path(name)).unwrap(), before, "{name}");
@@ -45,7 +48,7 @@ fn keys_of_users_and_of_hosts() {
 
     let gone = format!("ssh://{}@127.0.0.1:{}/x", sshd.user, free_port());
     let unreachable = peer(&gone, &good_options(&sshd)).err().unwrap();
-    assert!(matches!(unreachable, PeerError::Unreachable { .. }), "{unreachable:?}");
+    assert!(matches!(unreachable, PeerError::Net(NetError::Unreachable { .. })), "{unreachable:?}");
     let missing = peer(&sshd.url(Path::new("/nowhere")), &good_options(&sshd)).err().unwrap();
-    assert!(matches!(missing, PeerError::Denied { .. }), "{missing:?}");
+    assert!(matches!(missing, PeerError::Net(NetError::Denied { .. })), "{missing:?}");
 }

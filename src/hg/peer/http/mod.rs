@@ -1,33 +1,29 @@
-//! A server behind HTTP.
-//!
-//! Redirects are followed where they stay with the same host, at most three of them, and only for
-//! requests without a body; from `http` they may go to `https`, never back, and never to another
-//! port. Our credential goes to the very address that it is for: same scheme, host and port.
-
-mod address;
-mod failure;
-mod target;
-mod watch;
-mod web;
+//! A server behind HTTP: Mercurial's wire protocol over the client of [`crate::net::http`].
 
 use std::io::Read;
 
+use super::Peer;
 use super::error::PeerError;
-use super::{Peer, PeerOptions, SourceUrl};
 use crate::base::decompress::{Format, decompressed};
-use crate::base::{Carried, Interrupt, Limits};
+use crate::base::{Interrupt, Limits};
 use crate::hg::wire::http::{MediaType, compression, request};
 use crate::hg::wire::{Capabilities, Command};
-use failure::Context;
-use target::Target;
-pub(super) use web::Web;
-use web::{Question, Reply};
+use crate::net::http::{Context, HttpAnswer, HttpClient, HttpRequest, Introduction, WebAddress};
+use crate::net::{Access, NetError, SourceUrl};
+
+/// Some servers serve Mercurial's own clients only, whose names begin like this.
+pub(super) const INTRODUCTION: Introduction = Introduction {
+    user_agent: concat!("mercurial/proto-1.0 (synchroniser ", env!("CARGO_PKG_VERSION"), ")"),
+    accept: "application/mercurial-0.1",
+};
+/// What bundles for first fetches are asked for as.
+pub(super) const CLONEBUNDLES: &str = "clonebundles";
 
 /// A server behind HTTP.
 pub(super) struct HttpPeer {
     /// Where the repository is, once a redirect has told.
     base: SourceUrl,
-    web: Web,
+    web: HttpClient,
     limits: Limits,
     capabilities: Option<Capabilities>,
 }
@@ -36,12 +32,12 @@ impl HttpPeer {
     /// Gets ready; nothing is sent yet.
     pub(super) fn new(
         url: &SourceUrl,
-        options: &PeerOptions,
+        options: &Access,
         limits: &Limits,
         interrupt: &Interrupt,
     ) -> Result<Self, PeerError> {
-        let web = Web::new(Some(url), options, interrupt)?;
-        web.check_scheme(&Target { place: url.clone(), query: None })?;
+        let web = HttpClient::new(Some(url), options, INTRODUCTION, interrupt)?;
+        web.check_scheme(&WebAddress { server: url.clone(), query: None })?;
         Ok(Self { base: url.clone(), web, limits: limits.clone(), capabilities: None })
     }
 
@@ -58,25 +54,25 @@ impl HttpPeer {
         Ok(self.capabilities.get_or_insert_default())
     }
 
-    fn ask(&mut self, command: &Command, server: &Capabilities) -> Result<Reply, PeerError> {
+    fn ask(&mut self, command: &Command, server: &Capabilities) -> Result<HttpAnswer, PeerError> {
         let request = request(command, server);
         let query = Some(request.query);
-        let reply = self.web.ask(Question {
-            target: Target { place: self.base.clone(), query: query.clone() },
+        let reply = self.web.ask(HttpRequest {
+            address: WebAddress { server: self.base.clone(), query: query.clone() },
             command: command.name(),
             headers: &request.headers,
             body: request.body.as_deref(),
         })?;
         // Where the same question was answered is where we ask from now on.
-        if reply.target.query == query {
-            self.base = reply.target.place.clone();
+        if reply.address.query == query {
+            self.base = reply.address.server.clone();
         }
         Ok(reply)
     }
 
     /// The contents of an answer, out of whatever they are wrapped in.
-    fn contents(&self, reply: Reply, is_stream: bool) -> Result<Box<dyn Read>, PeerError> {
-        let Reply { context, content_type, mut body, .. } = reply;
+    fn contents(&self, reply: HttpAnswer, is_stream: bool) -> Result<Box<dyn Read>, PeerError> {
+        let HttpAnswer { context, content_type, mut body, .. } = reply;
         let format = match MediaType::parse(&content_type) {
             Some(MediaType::Plain) if is_stream => Some(Format::Zlib),
             Some(MediaType::Plain) => None,
@@ -91,13 +87,12 @@ impl HttpPeer {
                 let mut words = Vec::new();
                 // What cannot be read is not shown.
                 let _ = body.take(LONGEST_WORDS).read_to_end(&mut words);
-                return Err(context.refused(self.web.said(&words)));
+                return Err(context.refused(self.web.said(&words)).into());
             }
             None => {
                 let kind = self.web.said(content_type.as_bytes());
-                return Err(
-                    context.unintelligible(format!("it is of the type {:?}", kind.as_str()))
-                );
+                let problem = format!("it is of the type {:?}", kind.as_str());
+                return Err(context.unintelligible(problem).into());
             }
         };
         match format {
@@ -107,15 +102,15 @@ impl HttpPeer {
     }
 
     /// A short answer.
-    fn whole(&self, reply: Reply) -> Result<Vec<u8>, PeerError> {
+    fn whole(&self, reply: HttpAnswer) -> Result<Vec<u8>, PeerError> {
         let (context, limit) = (reply.context.clone(), self.limits.metadata_bytes);
-        let too_large = || PeerError::TooLarge {
+        let too_large = || NetError::TooLarge {
             url: context.url.clone(),
             command: context.command.clone(),
             limit,
         };
         if reply.length.is_some_and(|length| length > limit) {
-            return Err(too_large());
+            return Err(too_large().into());
         }
         let mut contents = self.contents(reply, false)?.take(limit.saturating_add(1));
         let mut answer = Vec::new();
@@ -124,7 +119,7 @@ impl HttpPeer {
         if u64::try_from(answer.len()).is_ok_and(|length| length <= limit) {
             return Ok(answer);
         }
-        Err(too_large())
+        Err(too_large().into())
     }
 }
 
@@ -147,11 +142,11 @@ fn frame(body: &mut impl Read, context: &Context) -> Result<Vec<u8>, PeerError> 
 
 /// Why an answer cannot be read: what travels in the error, or what is wrong with its compression.
 fn read_failure(error: std::io::Error, context: &Context) -> PeerError {
-    Carried::take(error).unwrap_or_else(|error| damaged(&error, context))
+    PeerError::take(error).unwrap_or_else(|error| damaged(&error, context))
 }
 
 fn damaged(error: &std::io::Error, context: &Context) -> PeerError {
-    context.unintelligible(format!("it does not decompress: {error}"))
+    context.unintelligible(format!("it does not decompress: {error}")).into()
 }
 
 impl Peer for HttpPeer {
@@ -176,6 +171,6 @@ impl Peer for HttpPeer {
     }
 
     fn download(&mut self, url: &str) -> Result<Box<dyn Read + '_>, PeerError> {
-        self.web.download(url).map(|body| body as Box<dyn Read + '_>)
+        Ok(self.web.download(url, CLONEBUNDLES)?)
     }
 }

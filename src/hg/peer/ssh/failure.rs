@@ -1,32 +1,11 @@
-//! What the end of OpenSSH means. It has one exit code for all that is its own, so its words must
-//! tell; it is run in a locale where they are always the same.
+//! What the end of OpenSSH means where Mercurial runs behind it.
 
-use super::super::SourceUrl;
-use super::super::error::{PeerError, Said};
+use crate::net::ssh;
+use crate::net::{NetError, Said, SourceUrl};
 
-/// What OpenSSH says where it does not trust a host.
-const UNTRUSTED: &[&str] = &[
-    "Host key verification failed",
-    "REMOTE HOST IDENTIFICATION HAS CHANGED",
-    "host key is known for",
-    "HOST KEY REVOKED",
-    "host key revoked",
-];
-/// What it says where the host does not let us in, or where it cannot use the key.
-const DENIED: &[&str] = &[
-    "Permission denied (",
-    "Too many authentication failures",
-    "UNPROTECTED PRIVATE KEY FILE",
-    "Load key ",
-];
 /// What Mercurial, or a program that stands before it, says where there is no such repository.
 const MISSING: &[&str] = &["repository ", "there is no Mercurial repository"];
 const NOT_FOUND: &str = "not found";
-
-/// The exit code of OpenSSH for its own errors, and of Mercurial for its.
-const ERROR: i32 = 255;
-/// The exit code of a shell that has found no program.
-const NO_PROGRAM: i32 = 127;
 
 /// Why OpenSSH has ended with this exit code (`None` if it was killed) and these words.
 pub(super) fn failure(
@@ -34,32 +13,19 @@ pub(super) fn failure(
     command: &str,
     code: Option<i32>,
     complaints: &[u8],
-) -> PeerError {
+) -> NetError {
+    if let Some(refusal) = ssh::refusal(url, complaints) {
+        return refusal;
+    }
     let text = String::from_utf8_lossy(complaints);
-    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
-    let (said, shown) = (Said::last(complaints), url.to_string());
-    if says(UNTRUSTED) {
-        let hint = format!(
-            "`ssh-keyscan -p {} {}` shows its keys; compare them with what its owner says, then add \
-             them to the file of known hosts",
-            url.real_port(),
-            url.host.trim_matches(['[', ']'])
-        );
-        return PeerError::Untrusted { url: shown, said, hint };
+    if !text.contains("abort: ") {
+        return ssh::ended(url, command, code, complaints);
     }
-    let is_missing = text.contains("abort: ") && says(MISSING) && text.contains(NOT_FOUND);
-    if says(DENIED) || is_missing {
-        return PeerError::Denied { url: shown, said };
+    let (said, url) = (Said::last(complaints), url.to_string());
+    if MISSING.iter().any(|words| text.contains(words)) && text.contains(NOT_FOUND) {
+        return NetError::Denied { url, said };
     }
-    let command = command.to_owned();
-    if text.contains("abort: ") {
-        return PeerError::Refused { url: shown, command, said };
-    }
-    match code {
-        Some(ERROR) => PeerError::Unreachable { url: shown, said },
-        Some(NO_PROGRAM) => PeerError::Refused { url: shown, command, said },
-        _ => PeerError::Cut { url: shown, command, said },
-    }
+    NetError::Refused { url, command: command.to_owned(), said }
 }
 
 #[cfg(test)]

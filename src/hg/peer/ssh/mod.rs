@@ -2,21 +2,21 @@
 //!
 //! Source: `hg help internals.wireprotocol`, and what `hg serve --stdio` does.
 
-mod command;
 mod failure;
-mod process;
 
 use std::io::{self, Read};
 use std::process::Command as Program;
 use std::time::{Duration, Instant};
 
-use super::error::{PeerError, Said};
-use super::http::Web;
-use super::patience::Patience;
-use super::{Peer, PeerOptions, SourceUrl, Timeouts};
+use super::Peer;
+use super::error::PeerError;
+use super::http::{CLONEBUNDLES, INTRODUCTION};
 use crate::base::{Interrupt, Limits};
 use crate::hg::wire::{Capabilities, Command};
-use process::{Process, Waited};
+use crate::net::http::HttpClient;
+use crate::net::patience::Patience;
+use crate::net::ssh::{Process, Waited, arguments};
+use crate::net::{Access, NetError, Said, SourceUrl, Timeouts};
 
 /// What is sent first: a question that says what the server can do, and one that every server
 /// answers alike, by which the end of a greeting before is known.
@@ -31,7 +31,7 @@ const LONGEST_LENGTH: usize = 20;
 /// A server behind OpenSSH.
 pub(super) struct SshPeer {
     url: SourceUrl,
-    options: PeerOptions,
+    options: Access,
     limits: Limits,
     interrupt: Interrupt,
     process: Process,
@@ -43,24 +43,23 @@ pub(super) struct SshPeer {
     /// Whether all is over.
     is_over: bool,
     /// For bundles that are elsewhere.
-    web: Web,
+    web: HttpClient,
 }
 
 impl SshPeer {
     /// Logs in and asks what the server can do.
     pub(super) fn connect(
         url: &SourceUrl,
-        options: &PeerOptions,
+        options: &Access,
         limits: &Limits,
         interrupt: &Interrupt,
     ) -> Result<Self, PeerError> {
         let mut program = Program::new(&options.ssh_command);
-        program.args(command::arguments(url, options)?).env("LC_ALL", "C");
+        let serve = |path: &str| format!("hg -R {path} serve --stdio");
+        program.args(arguments(url, options, serve)?).env("LC_ALL", "C");
         let started = Process::start(program);
-        let process = started.map_err(|source| PeerError::Program {
-            program: options.ssh_command.clone(),
-            source,
-        })?;
+        let process = started
+            .map_err(|source| NetError::Program { program: options.ssh_command.clone(), source })?;
         let mut this = Self {
             url: url.clone(),
             options: options.clone(),
@@ -71,7 +70,7 @@ impl SshPeer {
             command: "hello",
             patience: None,
             is_over: false,
-            web: Web::new(None, options, interrupt)?,
+            web: HttpClient::new(None, options, INTRODUCTION, interrupt)?,
         };
         this.shake_hands()?;
         Ok(this)
@@ -109,7 +108,7 @@ impl SshPeer {
         Ok(())
     }
 
-    fn greeting_line(&mut self, deadline: Instant, left: &mut usize) -> Result<Vec<u8>, PeerError> {
+    fn greeting_line(&mut self, deadline: Instant, left: &mut usize) -> Result<Vec<u8>, NetError> {
         let mut line = Vec::new();
         loop {
             let buffered = self.process.buffered();
@@ -138,8 +137,8 @@ impl SshPeer {
         }
     }
 
-    fn unintelligible(&self, problem: impl Into<String>) -> PeerError {
-        PeerError::Unintelligible {
+    fn unintelligible(&self, problem: impl Into<String>) -> NetError {
+        NetError::Unintelligible {
             url: self.url.to_string(),
             command: self.command.to_owned(),
             problem: problem.into(),
@@ -147,15 +146,15 @@ impl SshPeer {
         }
     }
 
-    fn timed_out(&mut self, what: &'static str, after: Duration) -> PeerError {
+    fn timed_out(&mut self, what: &'static str, after: Duration) -> NetError {
         self.is_over = true;
         self.process.kill();
         let said = Said::last(&self.process.complaints(|_| true));
-        PeerError::TimedOut { url: self.url.to_string(), what, after, said }
+        NetError::TimedOut { url: self.url.to_string(), what, after, said }
     }
 
     /// The other side has closed its output, and should not have.
-    fn ended(&mut self) -> PeerError {
+    fn ended(&mut self) -> NetError {
         self.is_over = true;
         let code = self.process.end().and_then(|status| status.code());
         let complaints = self.process.complaints(|_| false);
@@ -168,7 +167,7 @@ impl SshPeer {
         let name = command.name();
         if self.is_over {
             let said = Said::new(b"the connection is closed");
-            return Err(PeerError::Unreachable { url: self.url.to_string(), said });
+            return Err(NetError::Unreachable { url: self.url.to_string(), said }.into());
         }
         if !self.process.buffered().is_empty() {
             let url = self.url.to_string();
@@ -180,7 +179,7 @@ impl SshPeer {
     }
 
     /// Waits until some of the answer is there.
-    fn wait(&mut self) -> Result<(), PeerError> {
+    fn wait(&mut self) -> Result<(), NetError> {
         let timeouts = self.timeouts();
         let longest = self.patience.as_ref().map_or(timeouts.first_byte, Patience::left);
         let start = Instant::now();
@@ -203,7 +202,7 @@ impl SshPeer {
     }
 
     /// Takes what is there of the answer, at most `bytes.len()`, and waits if nothing is.
-    fn take(&mut self, bytes: &mut [u8]) -> Result<usize, PeerError> {
+    fn take(&mut self, bytes: &mut [u8]) -> Result<usize, NetError> {
         if self.process.buffered().is_empty() {
             self.wait()?;
         }
@@ -217,7 +216,7 @@ impl SshPeer {
     }
 
     /// The length that goes before an answer.
-    fn length(&mut self) -> Result<u64, PeerError> {
+    fn length(&mut self) -> Result<u64, NetError> {
         let mut digits = Vec::new();
         loop {
             let mut byte = [0];
@@ -237,11 +236,11 @@ impl SshPeer {
     }
 
     /// An empty line stands for an error that is told elsewhere, with a hyphen as its last line.
-    fn said_no(&mut self) -> PeerError {
+    fn said_no(&mut self) -> NetError {
         let complaints = self.process.complaints(|text| text.ends_with(b"\n-\n"));
         let text = complaints.strip_suffix(b"\n-\n").unwrap_or(&complaints);
         let command = self.command.to_owned();
-        PeerError::Refused { url: self.url.to_string(), command, said: Said::last(text) }
+        NetError::Refused { url: self.url.to_string(), command, said: Said::last(text) }
     }
 }
 
@@ -261,7 +260,7 @@ impl Peer for SshPeer {
             self.is_over = true;
             self.process.kill();
             let (url, command) = (self.url.to_string(), self.command.to_owned());
-            return Err(PeerError::TooLarge { url, command, limit });
+            return Err(NetError::TooLarge { url, command, limit }.into());
         };
         let mut answer = Vec::new();
         while answer.len() < length {
@@ -280,13 +279,13 @@ impl Peer for SshPeer {
         // No bundle and no changegroup begins like this.
         if self.process.buffered().first() == Some(&b'\n') {
             self.process.take(1);
-            return Err(self.said_no());
+            return Err(self.said_no().into());
         }
         Ok(Box::new(Stream(self)))
     }
 
     fn download(&mut self, url: &str) -> Result<Box<dyn Read + '_>, PeerError> {
-        self.web.download(url).map(|body| body as Box<dyn Read + '_>)
+        Ok(self.web.download(url, CLONEBUNDLES)?)
     }
 }
 
@@ -298,6 +297,6 @@ impl Read for Stream<'_> {
         if bytes.is_empty() {
             return Ok(0);
         }
-        self.0.take(bytes).map_err(PeerError::into_io)
+        self.0.take(bytes).map_err(NetError::into_io)
     }
 }

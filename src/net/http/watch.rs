@@ -10,8 +10,8 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, Transport, time,
 };
 
-use super::super::PeerError;
 use crate::base::{Carried, Interrupt};
+use crate::net::NetError;
 
 /// So often is looked whether somebody wants us to stop.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -51,7 +51,7 @@ impl<T> Watched<T> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let stop = |error| Error::Io(Carried::wrap(PeerError::Interrupted(error)));
+        let stop = |error| Error::Io(Carried::wrap(NetError::Interrupted(error)));
         self.interrupt.check().map_err(stop)
     }
 }

@@ -6,8 +6,9 @@
 
 use std::fmt;
 
-use crate::base::host::{HostError, parse_host_and_port};
-use crate::base::{faults, percent};
+use crate::base::faults;
+use crate::net::host::{HostError, parse_host_and_port};
+use crate::net::percent;
 
 /// Why an address was refused. None of the messages repeats a part that could hold a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -67,27 +68,33 @@ faults!(SourceUrlError {
 /// The address of a Mercurial server's repository.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SourceUrl {
-    pub(super) scheme: Scheme,
+    /// How the server is talked to.
+    pub scheme: Scheme,
     /// Without escapes.
-    pub(super) user: Option<String>,
+    pub user: Option<String>,
     /// In lower case; an IPv6 address in brackets.
-    pub(super) host: String,
-    pub(super) port: Option<u16>,
+    pub host: String,
+    /// As it was written.
+    pub port: Option<u16>,
     /// From its first slash on, as it was written, but that a run of slashes at the end is one of
     /// them, and none with SSH: some web servers have nothing without it, others nothing with it.
-    pub(super) path: String,
+    pub path: String,
 }
 
 /// How a server is talked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Scheme {
+pub enum Scheme {
+    /// Unencrypted HTTP.
     Http,
+    /// Encrypted HTTP.
     Https,
+    /// OpenSSH.
     Ssh,
 }
 
 impl Scheme {
-    pub(super) fn name(self) -> &'static str {
+    /// What stands before `://`.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -95,7 +102,8 @@ impl Scheme {
         }
     }
 
-    pub(super) fn default_port(self) -> u16 {
+    /// The port where none is written.
+    pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
@@ -138,12 +146,12 @@ impl SourceUrl {
     }
 
     /// The path on an SSH server: without escapes, and without the slash that ends the host.
-    pub(super) fn ssh_path(&self) -> Option<String> {
+    pub fn ssh_path(&self) -> Option<String> {
         percent::decode_text(self.path.strip_prefix('/')?)
     }
 
     /// The port, whether it was written or not.
-    pub(super) fn real_port(&self) -> u16 {
+    pub fn real_port(&self) -> u16 {
         self.port.unwrap_or(self.scheme.default_port())
     }
 

@@ -1,5 +1,6 @@
-//! Secrets from files, among them those that systemd makes of `LoadCredential=`.
+//! Where secrets are: in files, among them those that systemd makes of `LoadCredential=`.
 //!
+//! A [`SecretSource`] says where, and is read at each use: a secret that was changed needs no restart.
 //! Whoever reads one passes it on as a [`SecretString`], which shows itself in no message and no log.
 
 use std::fs::{self, File};
@@ -10,10 +11,53 @@ use std::path::{Path, PathBuf};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::faults;
+use crate::base::faults;
 
 /// No token and no key is longer, in bytes.
 const LONGEST_SECRET: u64 = 64 << 10;
+
+/// Where a secret is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    /// In a file.
+    File(PathBuf),
+    /// In the file that systemd made of `LoadCredential=NAME:…`.
+    Credential {
+        /// Its name.
+        name: String,
+        /// The folder of our unit's credentials; `None` outside of a unit that has some.
+        folder: Option<PathBuf>,
+    },
+}
+
+impl From<PathBuf> for SecretSource {
+    fn from(path: PathBuf) -> Self {
+        Self::File(path)
+    }
+}
+
+impl SecretSource {
+    /// The file that it is in.
+    pub fn path(&self) -> Result<PathBuf, SecretError> {
+        match self {
+            Self::File(path) => Ok(path.clone()),
+            Self::Credential { name, folder: Some(folder) } => Ok(folder.join(name)),
+            Self::Credential { name, folder: None } => {
+                Err(SecretError::NoCredentials { name: name.clone() })
+            }
+        }
+    }
+
+    /// Reads a secret of one line: a token, a password.
+    pub fn line(&self) -> Result<SecretString, SecretError> {
+        read_line(&self.path()?)
+    }
+
+    /// Reads a private key, as OpenSSH or PEM text.
+    pub fn private_key(&self) -> Result<SecretString, SecretError> {
+        read_private_key(&self.path()?)
+    }
+}
 
 /// Why a secret could not be taken from its file. The message names the file, never its contents.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +70,12 @@ pub enum SecretError {
         /// What the system says.
         #[source]
         source: io::Error,
+    },
+    /// The secret is a credential of a systemd unit, and we are not run as one that has credentials.
+    #[error("read the credential {name:?}: there is no $CREDENTIALS_DIRECTORY")]
+    NoCredentials {
+        /// The name of the credential.
+        name: String,
     },
     /// Everybody on this machine can read or change the file.
     #[error("use the secret in {}: other users have access (mode {mode:04o})", path.display())]
@@ -47,6 +97,9 @@ pub enum SecretError {
 
 faults!(SecretError {
     Self::Read { source, .. } => io(source).at(Here),
+    Self::NoCredentials { name } => Config.at(Here).hint(format!(
+        "only a systemd unit with `LoadCredential={name}:…` has it; outside of one, name a file"
+    )),
     Self::Exposed { path, .. } => Config.at(Here).hint(format!("chmod 600 {}", path.display())),
     Self::Malformed { .. } => Config.at(Here),
 });

@@ -21,7 +21,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const COMPLAINTS: usize = 16 << 10;
 
 /// A running program. Ends with this value.
-pub(super) struct Process {
+pub struct Process {
     child: Child,
     /// What is to be written; a thread does so, as a program that reads nothing would block us.
     input: Option<Sender<Vec<u8>>>,
@@ -33,7 +33,7 @@ pub(super) struct Process {
 
 /// What became of waiting.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Waited {
+pub enum Waited {
     /// So many bytes are there.
     Bytes(usize),
     /// The program has closed its output.
@@ -51,7 +51,7 @@ struct Complaints {
 impl Process {
     /// Starts a program. It is in a group of its own: an interrupt from a terminal is for us, and we
     /// end it in our own time.
-    pub(super) fn start(mut command: Command) -> io::Result<Self> {
+    pub fn start(mut command: Command) -> io::Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn()?;
         let missing = || io::Error::from(io::ErrorKind::BrokenPipe);
@@ -76,7 +76,7 @@ impl Process {
     }
 
     /// Has `bytes` written.
-    pub(super) fn send(&mut self, bytes: Vec<u8>) {
+    pub fn send(&mut self, bytes: Vec<u8>) {
         if let Some(input) = &self.input {
             // An error means that the thread has ended, see there.
             let _ = input.send(bytes);
@@ -84,17 +84,17 @@ impl Process {
     }
 
     /// What has come and is not yet taken.
-    pub(super) fn buffered(&self) -> &[u8] {
+    pub fn buffered(&self) -> &[u8] {
         self.piece.get(self.taken..).unwrap_or_default()
     }
 
     /// Takes `count` bytes of that.
-    pub(super) fn take(&mut self, count: usize) {
+    pub fn take(&mut self, count: usize) {
         self.taken = self.taken.saturating_add(count).min(self.piece.len());
     }
 
     /// Waits until there is something in [`Process::buffered`].
-    pub(super) fn wait(
+    pub fn wait(
         &mut self,
         longest: Duration,
         interrupt: &Interrupt,
@@ -116,7 +116,7 @@ impl Process {
     }
 
     /// What it has complained of; waits a little until `is_enough` or it ends.
-    pub(super) fn complaints(&self, is_enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    pub fn complaints(&self, is_enough: impl Fn(&[u8]) -> bool) -> Vec<u8> {
         let start = Instant::now();
         loop {
             let complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,7 +130,7 @@ impl Process {
     }
 
     /// Ends it: kindly, then by force. `None` if it had to be forced.
-    pub(super) fn end(&mut self) -> Option<ExitStatus> {
+    pub fn end(&mut self) -> Option<ExitStatus> {
         self.input = None;
         let start = Instant::now();
         while start.elapsed() < FAREWELL {
@@ -145,7 +145,7 @@ impl Process {
     }
 
     /// Ends it at once.
-    pub(super) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.input = None;
         // Errors mean that it has ended.
         let _ = self.child.kill();

@@ -5,29 +5,33 @@ use std::time::Duration;
 
 use ureq::{Error, Timeout};
 
-use super::super::Timeouts;
-use super::super::error::{PeerError, Said};
-use super::address::PrivateAddress;
+use super::public::PrivateAddress;
 use crate::base::Interrupt;
 use crate::base::fault::one_line;
+use crate::net::access::Timeouts;
+use crate::net::error::{NetError, Said};
 
 /// What was going on.
 #[derive(Clone, Debug)]
-pub(super) struct Context {
-    pub(super) url: String,
-    pub(super) command: String,
-    pub(super) timeouts: Timeouts,
-    pub(super) interrupt: Interrupt,
+pub struct Context {
+    /// The address that was asked.
+    pub url: String,
+    /// What it was asked for.
+    pub command: String,
+    /// How long it may take.
+    pub timeouts: Timeouts,
+    /// What ends the wait early.
+    pub interrupt: Interrupt,
 }
 
 impl Context {
     /// What an error of the client means.
-    pub(super) fn failure(&self, error: Error) -> PeerError {
+    pub fn failure(&self, error: Error) -> NetError {
         if let Err(error) = self.interrupt.check() {
             return error.into();
         }
         let url = self.url.clone();
-        let unreachable = |text: &str| PeerError::Unreachable {
+        let unreachable = |text: &str| NetError::Unreachable {
             url: self.url.clone(),
             said: Said::new(text.as_bytes()),
         };
@@ -47,18 +51,18 @@ impl Context {
                 if is_about_trust { untrusted(url, said) } else { unreachable(&text) }
             }
             Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl => {
-                PeerError::Setting { url, problem: error.to_string(), hint: None }
+                NetError::Setting { url, problem: error.to_string(), hint: None }
             }
             error => self.unintelligible(error.to_string()),
         }
     }
 
     /// The same where it comes while a body is read.
-    pub(super) fn read_failure(&self, error: io::Error) -> PeerError {
+    pub fn read_failure(&self, error: io::Error) -> NetError {
         self.failure(Error::from(error))
     }
 
-    fn broken(&self, error: &io::Error) -> PeerError {
+    fn broken(&self, error: &io::Error) -> NetError {
         use io::ErrorKind as Kind;
         let url = self.url.clone();
         let said = Said::new(error.to_string().as_bytes());
@@ -66,23 +70,25 @@ impl Context {
             Kind::UnexpectedEof
             | Kind::ConnectionReset
             | Kind::ConnectionAborted
-            | Kind::BrokenPipe => PeerError::Cut { url, command: self.command.clone(), said },
-            _ => PeerError::Unreachable { url, said },
+            | Kind::BrokenPipe => NetError::Cut { url, command: self.command.clone(), said },
+            _ => NetError::Unreachable { url, said },
         }
     }
 
-    pub(super) fn timed_out(&self, reason: Timeout) -> PeerError {
+    /// That a time is over.
+    pub fn timed_out(&self, reason: Timeout) -> NetError {
         let Timeouts { connect, first_byte, idle } = self.timeouts;
         let (what, after) = match reason {
             Timeout::Resolve | Timeout::Connect => ("a connection", connect),
             Timeout::RecvResponse => ("the answer", first_byte),
             _ => ("the rest of the answer", idle),
         };
-        PeerError::TimedOut { url: self.url.clone(), what, after, said: Said::default() }
+        NetError::TimedOut { url: self.url.clone(), what, after, said: Said::default() }
     }
 
-    pub(super) fn unintelligible(&self, problem: impl Into<String>) -> PeerError {
-        PeerError::Unintelligible {
+    /// That the answer makes no sense.
+    pub fn unintelligible(&self, problem: impl Into<String>) -> NetError {
+        NetError::Unintelligible {
             url: self.url.clone(),
             command: self.command.clone(),
             problem: problem.into(),
@@ -90,27 +96,23 @@ impl Context {
         }
     }
 
-    pub(super) fn refused(&self, said: Said) -> PeerError {
-        PeerError::Refused { url: self.url.clone(), command: self.command.clone(), said }
+    /// That the server says no, and how.
+    pub fn refused(&self, said: Said) -> NetError {
+        NetError::Refused { url: self.url.clone(), command: self.command.clone(), said }
     }
 
     /// What a status other than success means, and what the server says about it.
-    pub(super) fn refusal(
-        &self,
-        status: u16,
-        said: Said,
-        retry_after: Option<Duration>,
-    ) -> PeerError {
+    pub fn refusal(&self, status: u16, said: Said, retry_after: Option<Duration>) -> NetError {
         let (url, command) = (self.url.clone(), self.command.clone());
         match status {
-            401 | 403 | 404 | 410 => PeerError::Denied { url, said },
-            429 | 500..=599 => PeerError::Busy { url, command, said, retry_after },
+            401 | 403 | 404 | 410 => NetError::Denied { url, said },
+            429 | 500..=599 => NetError::Busy { url, command, said, retry_after },
             _ => self.refused(said),
         }
     }
 }
 
-fn untrusted(url: String, said: Said) -> PeerError {
+fn untrusted(url: String, said: Said) -> NetError {
     let hint = "if the server has a private authority, name the file with its certificate";
-    PeerError::Untrusted { url, said, hint: hint.to_owned() }
+    NetError::Untrusted { url, said, hint: hint.to_owned() }
 }

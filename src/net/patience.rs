@@ -8,7 +8,7 @@ const PROGRESS: usize = 1 << 10;
 /// The time that a server may take for each piece of its answer. What we ourselves need for a piece
 /// is not counted.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub struct Patience {
     whole: Duration,
     waited: Duration,
     bytes: usize,
@@ -16,17 +16,17 @@ pub(super) struct Patience {
 
 impl Patience {
     /// So much of it.
-    pub(super) fn new(whole: Duration) -> Self {
+    pub fn new(whole: Duration) -> Self {
         Self { whole, waited: Duration::ZERO, bytes: 0 }
     }
 
     /// How much is left; nothing if the server has had its time.
-    pub(super) fn left(&self) -> Duration {
+    pub fn left(&self) -> Duration {
         self.whole.saturating_sub(self.waited)
     }
 
     /// So many bytes have come, after so long.
-    pub(super) fn note(&mut self, waited: Duration, bytes: usize) {
+    pub fn note(&mut self, waited: Duration, bytes: usize) {
         self.waited = self.waited.saturating_add(waited);
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes >= PROGRESS {

@@ -1,13 +1,16 @@
-//! How a server is reached, as the operator says.
+//! The way in to a server, as the operator says: the same for sources and targets.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How a server is reached. The default is what a public server needs.
+use super::secret::SecretSource;
+
+/// The way in to a server. The default is what a public server needs. Nothing in it is secret:
+/// secrets are read where it says when they are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PeerOptions {
+pub struct Access {
     /// Who we are to a web server.
-    pub credential: Option<Credential>,
+    pub token: Option<Token>,
     /// Certificates (PEM) of the authorities that are trusted *instead of* those of the system. One
     /// certificate that a server made for itself is its own authority: naming it here pins it.
     pub ca_file: Option<PathBuf>,
@@ -18,26 +21,52 @@ pub struct PeerOptions {
     pub private_downloads: bool,
     /// The web proxy to use, as `http://host:port`. The environment is not asked.
     pub proxy: Option<String>,
-    /// The private key for SSH. Without it OpenSSH tries the keys and the agent of its user.
-    pub key: Option<PathBuf>,
-    /// The host keys that are trusted, instead of those that OpenSSH knows. Either way a host must be
-    /// known beforehand.
-    pub known_hosts: Option<PathBuf>,
-    /// The program to run as `ssh`; a name without a slash is looked for in `PATH`.
+    /// Who we are to an SSH server. Without it, OpenSSH tries the keys and the agent of its user for
+    /// a source; a target asks in vain.
+    pub key: Option<Key>,
+    /// The host keys that are trusted, in the form of OpenSSH's `known_hosts`. A host must be known
+    /// beforehand. Without it those are that OpenSSH knows (a source), or GitHub's (a target).
+    pub known_hosts: Option<SecretSource>,
+    /// The program to run as `ssh` for a source; a name without a slash is looked for in `PATH`.
     pub ssh_command: PathBuf,
     /// How long to wait.
     pub timeouts: Timeouts,
-    /// How long to wait before each further attempt, once a connection has broken.
+    /// How long to wait before each further attempt, once a connection to a source has broken.
     pub retries: Vec<Duration>,
 }
 
 /// Who we are to a web server (`Basic`, RFC 7617).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credential {
+pub struct Token {
     /// The user; `None` is the one in the address.
     pub user: Option<String>,
-    /// The file with the token or password, one line that no other user may read.
-    pub token_file: PathBuf,
+    /// Where the token or password is: one line that no other user may read.
+    pub file: SecretSource,
+}
+
+/// Who we are to an SSH server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The user; `None` is the one in the address.
+    pub user: Option<String>,
+    /// Where the private key is, as OpenSSH or PEM text that no other user may read.
+    pub file: SecretSource,
+    /// Where the passphrase is that the key is encrypted with. Only targets take one.
+    pub passphrase: Option<SecretSource>,
+}
+
+impl Token {
+    /// The token in the file at `path`.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { user: None, file: SecretSource::File(path.into()) }
+    }
+}
+
+impl Key {
+    /// The private key in the file at `path`, for the user in the address.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { user: None, file: SecretSource::File(path.into()), passphrase: None }
+    }
 }
 
 /// How long a server may make us wait.
@@ -61,10 +90,10 @@ impl Default for Timeouts {
     }
 }
 
-impl Default for PeerOptions {
+impl Default for Access {
     fn default() -> Self {
         Self {
-            credential: None,
+            token: None,
             ca_file: None,
             plain_http: false,
             private_downloads: false,

@@ -1,6 +1,6 @@
 //! Percent escapes (RFC 3986): `%2C` for a comma.
 
-use super::hex;
+use crate::base::hex;
 
 /// `bytes` with everything escaped but letters, digits and `-._~`, which never need it.
 pub fn encode(bytes: &[u8]) -> String {

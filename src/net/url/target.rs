@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::base::faults;
-use crate::base::host::{HostError, parse_host, parse_host_and_port};
+use crate::net::host::{HostError, parse_host, parse_host_and_port};
 
 /// The user that forges expect over SSH when none is given.
 const SSH_USER: &str = "git";
@@ -94,26 +94,34 @@ pub struct TargetUrl(Location);
 
 /// A server, and where on it the repository is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Remote {
-    pub(super) host: String,
-    pub(super) port: Option<u16>,
+pub struct Remote {
+    /// In lower case; an IPv6 address in brackets.
+    pub host: String,
+    /// As it was written.
+    pub port: Option<u16>,
     /// For `https` and `ssh://` with its leading slash, for `user@host:path` as written.
     path: String,
 }
 
 /// The kinds of targets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Location {
+pub enum Location {
     /// A repository on this machine.
     Path(PathBuf),
     /// A repository behind a web server.
     Http {
         /// Whether it is encrypted.
         secure: bool,
+        /// The server.
         remote: Remote,
     },
     /// A repository behind an SSH server.
-    Ssh { user: Option<String>, remote: Remote },
+    Ssh {
+        /// The user in the address.
+        user: Option<String>,
+        /// The server.
+        remote: Remote,
+    },
 }
 
 impl TargetUrl {
@@ -175,13 +183,13 @@ impl TargetUrl {
     }
 
     /// What kind of target it is.
-    pub(super) fn location(&self) -> &Location {
+    pub fn location(&self) -> &Location {
         &self.0
     }
 
     /// What libgit2 is told to connect to. Over SSH `user` goes before the one in the address. The
     /// user always stands there, so that libgit2 has nothing to ask for but the key.
-    pub(super) fn connection(&self, user: Option<&str>) -> String {
+    pub fn connection(&self, user: Option<&str>) -> String {
         match &self.0 {
             Location::Ssh { user: own, remote } => {
                 let user = user.or(own.as_deref()).unwrap_or(SSH_USER);

@@ -7,10 +7,11 @@
 //! All that libgit2 still takes from a `~/.ssh/known_hosts` is which kind of key it would rather
 //! see; what it thinks of the key is not asked.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::base::base64;
-use crate::base::sha1;
+use crate::base::{base64, sha1};
+
+use super::secret::SecretSource;
 
 /// The fingerprints of the host keys that GitHub publishes
 /// (<https://docs.github.com/authentication/keeping-your-account-and-data-secure/githubs-ssh-key-fingerprints>):
@@ -33,16 +34,16 @@ const SSH_PORT: u16 = 22;
 
 /// The key that a server showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct HostKey {
+pub struct HostKey {
     /// The key in SSH's wire form, which begins with its type.
-    pub(super) blob: Vec<u8>,
+    pub blob: Vec<u8>,
     /// Its SHA-256 in base 64, as `ssh-keygen -l` shows it behind `SHA256:`.
-    pub(super) fingerprint: String,
+    pub fingerprint: String,
 }
 
 impl HostKey {
     /// The key with this wire form and SHA-256.
-    pub(super) fn new(blob: &[u8], sha256: &[u8; 32]) -> Self {
+    pub fn new(blob: &[u8], sha256: &[u8; 32]) -> Self {
         Self { blob: blob.to_owned(), fingerprint: base64::encode(sha256) }
     }
 }
@@ -84,6 +85,12 @@ pub enum HostKeyError {
         /// The SHA-256 of the key it shows.
         fingerprint: String,
     },
+    /// The file with the known keys is nowhere.
+    #[error("find the known hosts: {problem}")]
+    Nowhere {
+        /// What is wrong.
+        problem: String,
+    },
     /// The file with the known keys cannot be read.
     #[error("read the known hosts in {}: {problem}", file.display())]
     File {
@@ -96,7 +103,7 @@ pub enum HostKeyError {
 
 impl HostKeyError {
     /// What the operator can do.
-    pub(super) fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unknown { host, file, .. } => Some(format!(
                 "compare the fingerprint with the one its operator publishes, then add what \
@@ -114,7 +121,7 @@ impl HostKeyError {
                     .map_or_else(|| "known_hosts".to_owned(), |file| file.display().to_string())
             )),
             Self::Revoked { .. } => Some("do not connect to that server".to_owned()),
-            Self::File { .. } => None,
+            Self::Nowhere { .. } | Self::File { .. } => None,
         }
     }
 }
@@ -129,22 +136,24 @@ fn keyscan_arguments(host: &str) -> String {
 
 /// Whether `key` is one of `host`'s, by the file `known_hosts`, or by what is built in if the file
 /// says nothing about the host.
-pub(super) fn check(
-    known_hosts: Option<&Path>,
+pub fn check(
+    known_hosts: Option<&SecretSource>,
     host: &str,
     port: Option<u16>,
     key: &HostKey,
 ) -> Result<(), HostKeyError> {
-    let text = match known_hosts {
+    let file = known_hosts.map(SecretSource::path).transpose();
+    let file = file.map_err(|error| HostKeyError::Nowhere { problem: error.to_string() })?;
+    let text = match &file {
         Some(file) => std::fs::read(file).map_err(|error| HostKeyError::File {
-            file: file.to_owned(),
+            file: file.clone(),
             problem: error.to_string(),
         })?,
         None => Vec::new(),
     };
     let host = Host::new(host, port);
     let fingerprint = key.fingerprint.clone();
-    let (name, file) = (host.shown.clone(), known_hosts.map(Path::to_owned));
+    let name = host.shown.clone();
     let key_type = key_type(&key.blob);
     match look_up(&text, &host, key) {
         Verdict::Good => Ok(()),
@@ -412,7 +421,7 @@ mod tests {
         let error = check(None, "h.example", Some(2222), &shown).unwrap_err();
         insta::assert_snapshot!(error, @"no host key of [h.example]:2222 is known, and it shows ssh-ed25519 SHA256:abc");
         insta::assert_snapshot!(error.hint().unwrap(), @"compare the fingerprint with the one its operator publishes, then add what `ssh-keyscan -p 2222 h.example` prints to a file and name that as known_hosts");
-        let error = check(Some(Path::new("/nowhere")), "h", None, &shown).unwrap_err();
+        let error = check(Some(&PathBuf::from("/nowhere").into()), "h", None, &shown).unwrap_err();
         assert!(matches!(error, HostKeyError::File { .. }));
     }
 }

@@ -4,15 +4,19 @@
 //! a log.
 
 use std::fmt;
-use std::path::Path;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::base::secret::{self, SecretError};
+use crate::net::url::Location;
+use crate::net::{Access, SecretError, SecretSource};
+
+/// The user name for a token where none is set. GitHub wants this one with the tokens of apps, and
+/// takes any other with those of people.
+const TOKEN_USER: &str = "x-access-token";
 
 /// What opens a target. Its `Debug` shows no secret.
 #[derive(Clone)]
-pub enum Credential {
+pub(super) enum Credential {
     /// Nothing: a repository on this machine, or a server that asks nobody.
     None,
     /// A user and a token or password, for `https`.
@@ -48,28 +52,20 @@ impl fmt::Debug for Credential {
 }
 
 impl Credential {
-    /// A token from a file with nothing else in it but, perhaps, a newline at the end.
-    pub fn token_file(user: impl Into<String>, path: &Path) -> Result<Self, SecretError> {
-        Ok(Self::Token { user: user.into(), token: secret::read_line(path)? })
-    }
-
-    /// A private key from a file, and what it is encrypted with from another.
-    pub fn ssh_key_file(
-        user: Option<String>,
-        path: &Path,
-        passphrase: Option<&Path>,
-    ) -> Result<Self, SecretError> {
-        let key = secret::read_private_key(path)?;
-        let passphrase = passphrase.map(secret::read_line).transpose()?;
-        Ok(Self::SshKey { user, key, passphrase })
-    }
-
-    /// The user that goes before the one in an SSH address.
-    pub(super) fn ssh_user(&self) -> Option<&str> {
-        match self {
-            Self::SshKey { user, .. } => user.as_deref(),
-            Self::None | Self::Token { .. } => None,
-        }
+    /// Reads what `access` names for a target at `location`.
+    pub(super) fn read(access: &Access, location: &Location) -> Result<Self, SecretError> {
+        Ok(match (location, &access.token, &access.key) {
+            (Location::Http { .. }, Some(token), _) => Self::Token {
+                user: token.user.clone().unwrap_or_else(|| TOKEN_USER.to_owned()),
+                token: token.file.line()?,
+            },
+            (Location::Ssh { .. }, _, Some(key)) => Self::SshKey {
+                user: key.user.clone(),
+                key: key.file.private_key()?,
+                passphrase: key.passphrase.as_ref().map(SecretSource::line).transpose()?,
+            },
+            _ => Self::None,
+        })
     }
 
     /// `text` with every occurrence of a secret replaced, for text that a server sent.

@@ -3,9 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::super::error::PeerError;
-use super::super::{PeerOptions, SourceUrl};
-use crate::base::secret;
+use crate::net::{Access, NetError, SourceUrl};
 
 /// What never changes: no configuration of the user, no questions, no host that is not known, nothing
 /// forwarded, nothing run here, nothing shared, nothing written.
@@ -24,24 +22,27 @@ const ALWAYS: [&str; 12] = [
     "-oLogLevel=ERROR",
 ];
 
-/// The arguments of `ssh`. Nothing in them is secret.
-pub(super) fn arguments(
+/// The arguments of `ssh` that run a command on the server of `url`: the one that `remote` makes of the
+/// quoted path there. Nothing in them is secret.
+pub fn arguments(
     url: &SourceUrl,
-    options: &PeerOptions,
-) -> Result<Vec<OsString>, PeerError> {
-    let wrong = |problem: String| PeerError::Setting { url: url.to_string(), problem, hint: None };
+    access: &Access,
+    remote: impl FnOnce(&str) -> String,
+) -> Result<Vec<OsString>, NetError> {
+    let wrong = |problem: String| NetError::Setting { url: url.to_string(), problem, hint: None };
     let mut args: Vec<OsString> = ALWAYS.iter().map(OsString::from).collect();
-    let seconds = options.timeouts.connect.as_secs().max(1);
+    let seconds = access.timeouts.connect.as_secs().max(1);
     args.push(format!("-oConnectTimeout={seconds}").into());
-    if let Some(path) = &options.known_hosts {
-        let path = option_path(path).map_err(wrong)?;
+    if let Some(file) = &access.known_hosts {
+        let path = option_path(&file.path()?).map_err(wrong)?;
         args.push(format!("-oUserKnownHostsFile={path}").into());
         args.push("-oGlobalKnownHostsFile=/dev/null".into());
     }
-    if let Some(path) = &options.key {
+    if let Some(key) = &access.key {
         // OpenSSH reads it again; what it would refuse, or should, is refused here with its name.
-        secret::read_private_key(path)?;
-        args.push(format!("-oIdentityFile={}", option_path(path).map_err(wrong)?).into());
+        key.file.private_key()?;
+        let path = option_path(&key.file.path()?).map_err(wrong)?;
+        args.push(format!("-oIdentityFile={path}").into());
         args.push("-oIdentitiesOnly=yes".into());
         args.push("-oIdentityAgent=none".into());
     }
@@ -52,7 +53,7 @@ pub(super) fn arguments(
     args.push("--".into());
     args.push(url.host.trim_matches(['[', ']']).into());
     let path = url.ssh_path().ok_or_else(|| wrong("there is no path".to_owned()))?;
-    args.push(format!("hg -R {} serve --stdio", quoted(&path)).into());
+    args.push(remote(&quoted(&path)).into());
     Ok(args)
 }
 
@@ -74,16 +75,21 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::net::Key;
 
-    fn text(url: &str, options: &PeerOptions) -> String {
-        let args = arguments(&SourceUrl::parse(url).unwrap(), options).unwrap();
+    fn hg(path: &str) -> String {
+        format!("hg -R {path} serve --stdio")
+    }
+
+    fn text(url: &str, options: &Access) -> String {
+        let args = arguments(&SourceUrl::parse(url).unwrap(), options, hg).unwrap();
         let words = args.iter().skip(ALWAYS.len()).map(|word| word.to_str().unwrap());
         words.collect::<Vec<_>>().join("|")
     }
 
     #[test]
     fn what_is_run() {
-        let plain = PeerOptions::default();
+        let plain = Access::default();
         assert_eq!(
             text("ssh://hg@host.example:2222//srv/a%20'b", &plain),
             r"-oConnectTimeout=30|-p2222|-lhg|--|host.example|hg -R '/srv/a '\''b' serve --stdio"
@@ -92,19 +98,19 @@ mod tests {
             text("ssh://[::1]/a;$(x)", &plain),
             "-oConnectTimeout=30|-p22|--|::1|hg -R 'a;$(x)' serve --stdio"
         );
-        let known = PeerOptions { known_hosts: Some(PathBuf::from("/a b%")), ..plain.clone() };
+        let known = Access { known_hosts: Some(PathBuf::from("/a b%").into()), ..plain.clone() };
         assert!(text("ssh://h/a", &known).contains("|-oUserKnownHostsFile=\"/a b%%\"|"));
         let url = SourceUrl::parse("ssh://h/a").unwrap();
-        let known = PeerOptions { known_hosts: Some(PathBuf::from("/a\"b")), ..plain.clone() };
-        assert!(matches!(arguments(&url, &known), Err(PeerError::Setting { .. })));
-        let key = PeerOptions { key: Some(PathBuf::from("/nowhere")), ..plain };
-        assert!(matches!(arguments(&url, &key), Err(PeerError::Secret(_))));
+        let known = Access { known_hosts: Some(PathBuf::from("/a\"b").into()), ..plain.clone() };
+        assert!(matches!(arguments(&url, &known, hg), Err(NetError::Setting { .. })));
+        let key = Access { key: Some(Key::at("/nowhere")), ..plain };
+        assert!(matches!(arguments(&url, &key, hg), Err(NetError::Secret(_))));
     }
 
     #[test]
     fn every_word_before_the_host_is_an_option() {
         let url = SourceUrl::parse("ssh://hg@h/a").unwrap();
-        let args = arguments(&url, &PeerOptions::default()).unwrap();
+        let args = arguments(&url, &Access::default(), hg).unwrap();
         let end = args.iter().position(|word| word == "--").unwrap();
         assert!(args[..end].iter().all(|word| word.to_str().unwrap().starts_with('-')));
         assert_eq!(args.len(), end + 3);

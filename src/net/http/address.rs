@@ -2,53 +2,55 @@
 
 use std::fmt;
 
-use super::super::{SourceUrl, SourceUrlError};
+use crate::net::url::{SourceUrl, SourceUrlError};
 
 /// An absolute address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) place: SourceUrl,
-    pub(super) query: Option<String>,
+pub struct WebAddress {
+    /// The server and the path there.
+    pub server: SourceUrl,
+    /// What stands behind a question mark.
+    pub query: Option<String>,
 }
 
-impl Target {
+impl WebAddress {
     /// Reads an absolute address. A fragment, which is for browsers, is left out.
-    pub(super) fn parse(text: &str) -> Result<Self, SourceUrlError> {
+    pub fn parse(text: &str) -> Result<Self, SourceUrlError> {
         let text = text.split('#').next().unwrap_or_default();
-        let (place, query) = match text.split_once('?') {
-            Some((place, query)) => (place, Some(query)),
+        let (server, query) = match text.split_once('?') {
+            Some((server, query)) => (server, Some(query)),
             None => (text, None),
         };
         if let Some(at) = query.and_then(|query| query.find(|c: char| !c.is_ascii_graphic())) {
-            return Err(SourceUrlError::Character { at: place.len() + 1 + at });
+            return Err(SourceUrlError::Character { at: server.len() + 1 + at });
         }
-        Ok(Self { place: SourceUrl::parse(place)?, query: query.map(str::to_owned) })
+        Ok(Self { server: SourceUrl::parse(server)?, query: query.map(str::to_owned) })
     }
 
     /// The address that `location` says, seen from this one (RFC 3986, without dot segments).
-    pub(super) fn join(&self, location: &str) -> Result<Self, SourceUrlError> {
-        let origin = self.place.origin();
+    pub fn join(&self, location: &str) -> Result<Self, SourceUrlError> {
+        let origin = self.server.origin();
         if location.contains("://") {
             return Self::parse(location);
         }
         if location.starts_with("//") {
-            return Self::parse(&format!("{}:{location}", self.place.scheme.name()));
+            return Self::parse(&format!("{}:{location}", self.server.scheme.name()));
         }
         if location.starts_with('/') {
             return Self::parse(&format!("{origin}{location}"));
         }
         if location.starts_with('?') {
-            return Self::parse(&format!("{origin}{}{location}", self.place.path));
+            return Self::parse(&format!("{origin}{}{location}", self.server.path));
         }
-        let folder = self.place.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = self.server.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         Self::parse(&format!("{origin}{folder}/{location}"))
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for WebAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.place.path.is_empty() { "/" } else { &self.place.path };
-        write!(f, "{}{path}", self.place.origin())?;
+        let path = if self.server.path.is_empty() { "/" } else { &self.server.path };
+        write!(f, "{}{path}", self.server.origin())?;
         self.query.as_ref().map_or(Ok(()), |query| write!(f, "?{query}"))
     }
 }
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn where_a_location_leads() {
-        let here = Target::parse("https://u@h:444/a/b?cmd=heads").unwrap();
+        let here = WebAddress::parse("https://u@h:444/a/b?cmd=heads").unwrap();
         assert_eq!(here.to_string(), "https://h:444/a/b?cmd=heads");
         for (location, there) in [
             ("http://x/y/?z#f", "http://x/y/?z"),
@@ -74,6 +76,6 @@ mod tests {
         for location in ["http://", "https://h/a b", "/a?b c", "file:///x", "https://u:p@h/"] {
             assert!(here.join(location).is_err(), "{location}");
         }
-        assert_eq!(Target::parse("https://h").unwrap().to_string(), "https://h/");
+        assert_eq!(WebAddress::parse("https://h").unwrap().to_string(), "https://h/");
     }
 }

@@ -1,0 +1,21 @@
+//! The network: addresses, hosts, the HTTP client, OpenSSH, known hosts, and secrets read when they
+//! are used. Sources and targets are reached through here with the same [`Access`].
+//!
+//! Only home of the crates that open connections or read addresses. Nothing here knows what Mercurial
+//! or Git say over a connection.
+
+pub mod access;
+pub mod error;
+pub mod host;
+pub mod http;
+pub mod known_hosts;
+pub mod patience;
+pub mod percent;
+pub mod secret;
+pub mod ssh;
+pub mod url;
+
+pub use access::{Access, Key, Timeouts, Token};
+pub use error::{NetError, Said};
+pub use secret::{SecretError, SecretSource};
+pub use url::{SourceUrl, TargetUrl};

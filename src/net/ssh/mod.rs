@@ -1,0 +1,9 @@
+//! The system's OpenSSH as a child process: how it is called, talked to, and what its end means.
+
+mod command;
+mod failure;
+mod process;
+
+pub use command::arguments;
+pub use failure::{ended, refusal};
+pub use process::{Process, Waited};
