@@ -2,7 +2,7 @@
 //! code, logs and metrics ask.
 
 /// The class of an error. Everything that reacts to a failure reacts to this and to nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The operator asked for something that cannot be: a wrong key, an unknown mirror.
@@ -126,10 +126,12 @@ impl Severity {
 }
 
 /// An error that is over, as a report keeps it: what it said, and its class.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Cause {
     /// The class of the error.
     pub fault: Fault,
+    /// The side, if the error knew it.
+    pub side: Option<Side>,
     /// The error with all its causes, on one line.
     pub message: String,
 }
@@ -137,7 +139,8 @@ pub struct Cause {
 impl Cause {
     /// What is kept of `error`.
     pub fn of(error: &dyn HasFault) -> Self {
-        Self { fault: error.fault(), message: one_line(error) }
+        let Diagnosis { fault, side, .. } = error.diagnosis();
+        Self { fault, side, message: one_line(error) }
     }
 }
 

@@ -41,7 +41,22 @@ fn serialize_damage<S: Serializer>(damage: &Arc<Damage>, serializer: S) -> Resul
     damage.as_ref().serialize(serializer)
 }
 
+impl std::fmt::Display for FileProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(damage) => damage.cause.fmt(f),
+            Self::Missing => f.write_str("the source has no such revision"),
+            Self::Kept => f.write_str("an earlier run made a placeholder for it"),
+        }
+    }
+}
+
 impl FileProblem {
+    /// What reading ended with.
+    pub(super) fn damaged(error: &RevlogError) -> Self {
+        Self::Damaged(Arc::new(Damage { cause: Cause::of(error), hint: error.hint() }))
+    }
+
     /// The class of what is wrong.
     pub fn fault(&self) -> Fault {
         match self {
@@ -70,19 +85,9 @@ impl Flaw {
     pub(super) fn of(kind: PlaceholderKind, error: RevlogError) -> Result<Self, RevlogError> {
         match error.fault() {
             Fault::Corrupt | Fault::Unsupported => {
-                let damage = Damage { cause: Cause::of(&error), hint: error.hint() };
-                Ok(Self { kind, problem: FileProblem::Damaged(Arc::new(damage)) })
+                Ok(Self { kind, problem: FileProblem::damaged(&error) })
             }
             _ => Err(error),
-        }
-    }
-
-    /// What is wrong, on one line.
-    pub(super) fn why(&self) -> String {
-        match &self.problem {
-            FileProblem::Damaged(damage) => damage.cause.to_string(),
-            FileProblem::Missing => "the source has no such revision".to_owned(),
-            FileProblem::Kept => "an earlier run made a placeholder for it".to_owned(),
         }
     }
 

@@ -32,6 +32,6 @@ pub use idmap::IdMap;
 pub use left_out::{LeftOut, LeftOutReason};
 pub use options::{ConvertOptions, Rules, Verify};
 pub use verify::{
-    Chosen, Findings, Subject, VerifyError, VerifyReport, VerifySelection, verify,
-    verify_changesets, verify_objects,
+    Chosen, Difference, Findings, Subject, TreeFile, TreeProblem, VerifyError, VerifyReport,
+    VerifySelection, verify, verify_changesets, verify_objects,
 };

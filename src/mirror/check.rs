@@ -32,17 +32,14 @@ impl Sync<'_> {
         let all = converted.git.pack_indexes()?;
         let is_new = |pack: &PathBuf| !converted.packs_before.contains(pack);
         let packs: Vec<_> = all.into_iter().filter(is_new).collect();
-        let Findings { mut differences, more, unreadable } = self.findings(converted, &packs)?;
+        let Findings { differences, more, unreadable } = self.findings(converted, &packs)?;
         if differences.is_empty() {
             return Ok(());
         }
         for pack in &packs {
             converted.git.remove_pack(pack)?;
         }
-        if more > 0 {
-            differences.push(format!("and {more} more"));
-        }
-        Err(SyncError::Wrong { differences, unreadable })
+        Err(SyncError::Wrong { differences, more, unreadable })
     }
 
     fn findings(

@@ -8,7 +8,7 @@ use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::{IdMapError, Record};
 use crate::convert::names::NamesError;
 use crate::convert::placeholder::PlaceholdersError;
-use crate::convert::{ConvertError, VerifyError};
+use crate::convert::{ConvertError, Difference, VerifyError};
 use crate::git::ObjectId;
 use crate::git::destination::PublishError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
@@ -112,10 +112,12 @@ pub enum SyncError {
     #[error(transparent)]
     Sink(#[from] SinkError),
     /// What was converted is not what the source has. It is gone again, and no reference has moved.
-    #[error("verify what was converted: {}", differences.join("; "))]
+    #[error("verify what was converted: {}", listed(differences, *more))]
     Wrong {
-        /// What differs.
-        differences: Vec<String>,
+        /// What differs: the first of it, if there is very much.
+        differences: Vec<Difference>,
+        /// How much more there is.
+        more: usize,
         /// Whether some of it is that the source or what was written cannot be read.
         unreadable: bool,
     },
@@ -178,6 +180,15 @@ faults!(SyncError {
     ),
     Self::Interrupted(error) => of(error),
 });
+
+/// Differences one after the other, and how many more there are.
+fn listed(differences: &[Difference], more: usize) -> String {
+    let mut parts: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    if more > 0 {
+        parts.push(format!("and {more} more"));
+    }
+    parts.join("; ")
+}
 
 /// How many things are named, at most.
 pub(super) const NAMED: usize = 3;

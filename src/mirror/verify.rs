@@ -4,7 +4,7 @@ use super::cache::{CacheLocation, Layout, LockedCache};
 use super::source::LocalSource;
 use super::{Mirror, SyncError};
 use crate::base::{Interrupt, Progress};
-use crate::convert::{self, Subject, VerifyReport, VerifySelection, verify_objects};
+use crate::convert::{self, Difference, Subject, VerifyReport, VerifySelection, verify_objects};
 use crate::git::BareRepository;
 use crate::git::destination::{self, Target};
 use crate::git::reference::by_name;
@@ -39,8 +39,8 @@ pub fn verify(
     compare_references(target, &layout, &mut report)?;
     if let Some(path) = target.url.local_path() {
         let there = verify_objects(path, limits, progress, interrupt)?;
-        let told = there.differences.into_iter().map(|flaw| format!("at the target: {flaw}"));
-        report.differences.extend(told);
+        let at_target = |difference| Difference::AtTarget { difference: Box::new(difference) };
+        report.differences.extend(there.differences.into_iter().map(at_target));
         report.more += there.more;
     }
     Ok(report)
@@ -58,13 +58,13 @@ fn compare_references(
     git.peel(&mut existing);
     let existing = by_name(&existing);
     for reference in wanted {
-        let name = &reference.name;
-        match existing.get(name.as_str()) {
-            Some(there) if there.stands_for(reference.id) => {}
-            Some(there) => report
-                .differences
-                .push(format!("at the target: {name} is at {}, not at {}", there.id, reference.id)),
-            None => report.differences.push(format!("at the target: {name} is not there")),
+        let there = existing.get(reference.name.as_str());
+        if there.is_none_or(|there| !there.stands_for(reference.id)) {
+            report.differences.push(Difference::RefNotPublished {
+                has: there.map(|there| there.id),
+                wants: reference.id,
+                name: reference.name,
+            });
         }
     }
     Ok(())

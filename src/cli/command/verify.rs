@@ -66,7 +66,7 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
             .map_err(|source| VerifyMirrorError { name, source })?
     };
     for difference in &report.differences {
-        ui.result(difference);
+        ui.result(&difference.to_string());
     }
     if report.more > 0 {
         ui.result(&format!("and {} more", report.more));

@@ -8,7 +8,7 @@ use bstr::ByteSlice;
 use super::comparison::Comparison;
 use super::files::Blobs;
 use super::target::Sound;
-use super::{Context, Differences, VerifyError};
+use super::{Context, Difference, Differences, VerifyError};
 use crate::base::Interrupted;
 use crate::convert::IdMap;
 use crate::convert::names::source_refs;
@@ -62,7 +62,7 @@ pub(super) fn compare(
     context.progress.end();
     let commits = comparison.commits;
     if !identity.names_changesets() {
-        find_strangers(context, &commits, differences)?;
+        find_unmatched(context, &commits, differences)?;
     }
     compare_names(context, &wanted, &commits, differences)?;
     compare_map(context, &commits, differences);
@@ -111,7 +111,7 @@ fn compare_one(
     changeset.user = context.rules.user(&changeset.user);
     check_link(context, rev, &changeset, differences);
     let Some(manifest) = manifest else {
-        differences.add(format!("the source has no manifest for changeset {node}"));
+        differences.add(Difference::ManifestMissing { changeset: node });
         return Ok(());
     };
     let text = manifest?;
@@ -127,8 +127,8 @@ fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<Want
     match source_refs(context.source, naming, skipping, &mut BranchTable::default()) {
         Ok(refs) => {
             for node in refs.skipped.iter().filter(|_| !context.options.skip_damaged) {
-                let node = node.short();
-                differences.add(format!("the source has no sound revision {node} of {TAGS:?}"));
+                let (path, revision) = (TAGS.into(), *node);
+                differences.add(Difference::RevisionMissing { path, revision });
             }
             refs.wanted.refs
         }
@@ -168,13 +168,14 @@ fn commits(
         };
         match identity.node_of(&contents) {
             None if adopted.contains(&id) => {}
-            None => differences.add(format!("commit {id} names no changeset")),
+            None => differences.add(Difference::ChangesetNotNamed { commit: id }),
             Some(node) if known(node).is_none() => {
-                differences.add(format!("commit {id} is of changeset {node}: the source has none"));
+                differences.add(Difference::ChangesetUnknown { changeset: node, commit: id });
             }
             Some(node) => {
                 if let Some(other) = commits.insert(node, id).filter(|other| *other != id) {
-                    differences.add(format!("changeset {node} has two commits, {other} and {id}"));
+                    let commits = [other, id];
+                    differences.add(Difference::TwoCommits { changeset: node, commits });
                 }
             }
         }
@@ -197,7 +198,7 @@ fn recorded_commits(context: &Context<'_>) -> Commits {
 }
 
 /// Looks for commits that references reach and that are of no changeset.
-fn find_strangers(
+fn find_unmatched(
     context: &Context<'_>,
     commits: &Commits,
     differences: &mut Differences,
@@ -206,7 +207,7 @@ fn find_strangers(
     for commit in context.target.commits()? {
         match commit {
             Ok((id, _)) if ours.contains(&id) => {}
-            Ok((id, _)) => differences.add(format!("commit {id} is of no changeset")),
+            Ok((id, _)) => differences.add(Difference::CommitUnmatched { commit: id }),
             Err(error) => {
                 differences.add_error(&error);
                 break;
@@ -226,14 +227,14 @@ fn check_link(
     let number = i64::from(rev.number());
     let changelog = context.source.changelog();
     if changelog.revlog().entry(rev).is_ok_and(|entry| i64::from(entry.link) != number) {
-        differences.add(format!("the source's changeset {rev} does not link to itself"));
+        differences.add(Difference::ChangesetLink { revision: rev.number() });
     }
     let manifests = context.source.manifests().revlog();
     let link =
         manifests.rev(changeset.manifest).and_then(|rev| Some(manifests.entry(rev).ok()?.link));
     let exists = |link: i32| usize::try_from(link).is_ok_and(|link| link < changelog.dag().len());
     if link.is_some_and(|link| !exists(link)) {
-        differences.add(format!("the source's manifest of changeset {rev} links to no changeset"));
+        differences.add(Difference::ManifestLink { revision: rev.number() });
     }
 }
 
@@ -248,12 +249,8 @@ fn check_introduced(
     let manifest = Manifest::new(manifest);
     for (path, file) in blobs.introduced.get(&rev).into_iter().flatten() {
         if manifest.file(path.as_bstr()).is_none_or(|line| line.node != *file) {
-            differences.add(format!(
-                "the source's file {path:?}: revision {} says that changeset {} introduced it, \
-                 which does not have it",
-                file.short(),
-                node.short()
-            ));
+            let (path, revision) = (path.clone(), *file);
+            differences.add(Difference::NotIntroduced { path, revision, changeset: node });
         }
     }
 }
@@ -271,17 +268,18 @@ fn compare_names(
         let commit = commits.get(&wanted.node).copied();
         match at.remove(wanted.name.as_str()) {
             Some(there) if commit.is_some_and(|commit| there.stands_for(commit)) => {}
-            Some(there) => differences.add(format!(
-                "{} is at {}, not at the commit of changeset {}",
-                wanted.name, there.id, wanted.node
-            )),
-            None => differences.add(format!("{} is not there", wanted.name)),
+            Some(there) => differences.add(Difference::RefDiffers {
+                name: wanted.name.clone(),
+                has: there.id,
+                changeset: wanted.node,
+            }),
+            None => differences.add(Difference::RefMissing { name: wanted.name.clone() }),
         }
     }
     let mut rest: Vec<_> = at.into_keys().collect();
     rest.sort_unstable();
     for name in rest {
-        differences.add(format!("{name} is there, and the source has no such name"));
+        differences.add(Difference::RefUnknown { name: name.to_owned() });
     }
     Ok(())
 }
@@ -292,7 +290,7 @@ fn compare_map(context: &Context<'_>, commits: &Commits, differences: &mut Diffe
     let changelog = context.source.changelog();
     for node in context.source.view().served().iter().map(|rev| changelog.node(rev)) {
         if map.commit(node) != commits.get(&node).copied() {
-            differences.add(format!("the id map is wrong about changeset {node}"));
+            differences.add(Difference::MapDiffers { changeset: node });
         }
     }
 }

@@ -9,7 +9,7 @@ use super::files::Blobs;
 use super::replay::Replay;
 use super::target::Sound;
 use super::trees::TreeHasher;
-use super::{Context, Differences};
+use super::{Context, Difference, Differences};
 use crate::base::RepoPath;
 use crate::convert::ConvertError;
 use crate::convert::adoption::content::{Content, ContentTrees};
@@ -84,7 +84,7 @@ impl<'c> Comparison<'c> {
         let tree = self.tree(rev, changeset, manifest, differences)?;
         let told = self.commits.get(&node).copied();
         if told.is_none() && self.published.contains(rev) && identity.names_changesets() {
-            differences.add(format!("changeset {node} has no commit"));
+            differences.add(Difference::CommitMissing { changeset: node, commit: None });
         }
         let parents = identity.parents(rev, changeset, &mut self.history)?;
         let commit_of = |parent| {
@@ -101,7 +101,8 @@ impl<'c> Comparison<'c> {
             None => {
                 let id = ObjectId::of(ObjectKind::Commit, &expected);
                 if self.published.contains(rev) && !self.sound.ids.contains(&id) {
-                    differences.add(format!("changeset {node} has no commit: it would be {id}"));
+                    let commit = Some(id);
+                    differences.add(Difference::CommitMissing { changeset: node, commit });
                 }
                 self.commits.insert(node, id);
             }
@@ -114,11 +115,11 @@ impl<'c> Comparison<'c> {
         match self.context.target.read(id) {
             Ok(Some((ObjectKind::Commit, contents))) if contents == expected => {}
             Ok(Some((_, contents))) => {
-                let (has, wants) = first_difference(&contents, expected);
-                differences
-                    .add(format!("commit {id} of changeset {node} has {has:?}, not {wants:?}"));
+                differences.add(commit_differs(node, id, &contents, expected));
             }
-            Ok(None) => differences.add(format!("commit {id} of changeset {node} is not there")),
+            Ok(None) => {
+                differences.add(Difference::CommitNotThere { changeset: node, commit: id });
+            }
             Err(error) => differences.add_error(&error),
         }
     }
@@ -204,8 +205,20 @@ impl<'c> Comparison<'c> {
     }
 }
 
+/// That the commit of a changeset has other bytes than it must have.
+pub(super) fn commit_differs(
+    changeset: Node,
+    commit: ObjectId,
+    has: &[u8],
+    wants: &[u8],
+) -> Difference {
+    let (has, wants) = first_difference(has, wants);
+    let (has, wants) = (has.to_owned(), wants.to_owned());
+    Difference::CommitDiffers { changeset, commit, has, wants }
+}
+
 /// The first lines in which two texts differ.
-pub(super) fn first_difference<'t>(a: &'t [u8], b: &'t [u8]) -> (&'t bstr::BStr, &'t bstr::BStr) {
+fn first_difference<'t>(a: &'t [u8], b: &'t [u8]) -> (&'t bstr::BStr, &'t bstr::BStr) {
     let mut lines = a.lines_with_terminator().zip(b.lines_with_terminator());
     let rest = lines.find(|(a, b)| a != b);
     let (a, b) = rest.unwrap_or_else(|| {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::target::Sound;
-use super::{Context, Differences, VerifyError};
+use super::{Context, Difference, Differences, VerifyError};
 use crate::base::sha1::Message;
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::convert::placeholder::{Placeholder, PlaceholderKind, Placeholders};
@@ -135,11 +135,10 @@ impl Blobs {
                 let introduced = self.introduced.entry(Rev::new(link)).or_default();
                 introduced.push((path.clone(), node));
             }
-            None => differences.add(format!(
-                "the source's file {path:?}: revision {} was introduced by changeset {link}, \
-                 which is not there",
-                node.short()
-            )),
+            None => {
+                let path = path.clone();
+                differences.add(Difference::FileLink { path, revision: node, link });
+            }
         }
     }
 }
@@ -278,7 +277,7 @@ fn check_fncache(context: &Context<'_>, paths: &[RepoPathBuf], differences: &mut
                 forbidden_path(path.as_ref()).is_none() && !fncache.lists(path.as_ref())
             };
             for path in paths.iter().filter(missing) {
-                differences.add(format!("the source's fncache does not list {path:?}"));
+                differences.add(Difference::NotListed { path: path.clone() });
             }
         }
         Err(error) => differences.add_error(&error),

@@ -7,6 +7,7 @@
 mod chosen;
 mod commits;
 mod comparison;
+mod difference;
 mod files;
 mod made_by;
 mod notes;
@@ -25,8 +26,7 @@ use super::idmap::IdMapError;
 use super::placeholder::{Placeholders, PlaceholdersError};
 use super::report::Note;
 use super::{ConvertOptions, IdMap, Rules};
-use crate::base::fault::one_line;
-use crate::base::{Interrupt, Interrupted, Limits, Progress, faults};
+use crate::base::{Cause, HasFault, Interrupt, Interrupted, Limits, Progress, faults};
 use crate::git::BareRepository;
 use crate::git::repository::RepositoryError as GitError;
 use crate::hg::manifest::Line;
@@ -34,6 +34,7 @@ use crate::hg::repository::RepositoryError as HgError;
 use crate::hg::{Repository, Rev};
 
 pub use chosen::{Chosen, Findings, verify_changesets};
+pub use difference::{Difference, TreeFile, TreeProblem};
 pub use selection::{Subject, VerifySelection};
 
 /// What was compared, and what differs.
@@ -43,8 +44,8 @@ pub struct VerifyReport {
     pub changesets: u64,
     /// How many objects the target holds.
     pub objects: u64,
-    /// What differs or is damaged, a line each: the first of them, if there are very many.
-    pub differences: Vec<String>,
+    /// What differs or is damaged: the first of it, if there is very much.
+    pub differences: Vec<Difference>,
     /// How many more there are.
     pub more: usize,
     /// What a person should know, and is as it should be: placeholders.
@@ -96,12 +97,12 @@ const MAX_DIFFERENCES: usize = 1000;
 /// Collects differences, up to a number, and counts the rest.
 #[derive(Debug, Default)]
 struct Differences {
-    first: Vec<String>,
+    first: Vec<Difference>,
     more: usize,
 }
 
 impl Differences {
-    fn add(&mut self, difference: String) {
+    fn add(&mut self, difference: Difference) {
         match self.first.len() < MAX_DIFFERENCES {
             true => self.first.push(difference),
             false => self.more += 1,
@@ -110,16 +111,13 @@ impl Differences {
 
     /// Adds that the source has no sound revision of a file that a manifest names.
     fn add_missing(&mut self, line: Line<'_>) {
-        self.add(format!(
-            "the source has no sound revision {} of the file {:?}",
-            line.node.short(),
-            line.path
-        ));
+        let (path, revision) = (line.path.to_owned(), line.node);
+        self.add(Difference::RevisionMissing { path, revision });
     }
 
-    /// Adds an error with all its causes, on one line.
-    fn add_error(&mut self, error: &dyn std::error::Error) {
-        self.add(one_line(error));
+    /// Adds that something cannot be read.
+    fn add_error(&mut self, error: &dyn HasFault) {
+        self.add(Difference::Unreadable { cause: Cause::of(error) });
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bstr::ByteSlice;
 
 use super::commits::Commits;
-use super::{Context, Differences, VerifyError};
+use super::{Context, Difference, Differences, VerifyError};
 use crate::git::reference::HG_NOTES;
 use crate::git::tree::entries;
 use crate::git::{ObjectId, ObjectKind};
@@ -20,23 +20,25 @@ pub(super) fn compare(
         return Ok(());
     }
     let Some(tip) = context.target.reference(HG_NOTES)? else {
-        differences.add(format!("{HG_NOTES} is not there"));
+        differences.add(Difference::NotesMissing { name: HG_NOTES });
         return Ok(());
     };
     let notes = notes(context, tip, differences)?;
     let changelog = context.source.changelog();
-    let mut expected: HashMap<String, ObjectId> = HashMap::new();
+    let mut expected: HashMap<ObjectId, ObjectId> = HashMap::new();
     for node in context.source.view().served().iter().map(|rev| changelog.node(rev)) {
         if let Some(commit) = commits.get(&node) {
             let note = ObjectId::of(ObjectKind::Blob, node.to_string().as_bytes());
-            expected.insert(commit.to_string(), note);
+            expected.insert(*commit, note);
         }
     }
-    let mut wrong: Vec<_> =
-        expected.iter().filter(|(commit, note)| notes.get(*commit) != Some(*note)).collect();
+    let mut wrong: Vec<_> = expected
+        .iter()
+        .filter(|(commit, note)| notes.get(&commit.to_string()) != Some(*note))
+        .collect();
     wrong.sort_unstable();
     for (commit, _) in wrong {
-        differences.add(format!("the note of commit {commit} is not the node of its changeset"));
+        differences.add(Difference::NoteDiffers { commit: *commit });
     }
     Ok(())
 }
@@ -52,7 +54,7 @@ fn notes(
     while let Some((above, tree)) = folders.pop() {
         context.interrupt.check()?;
         let Some((ObjectKind::Tree, contents)) = context.target.read(tree)? else {
-            differences.add(format!("the tree {tree} of the notes is not there"));
+            differences.add(Difference::NotesTreeMissing { tree });
             continue;
         };
         for entry in entries(&contents).map_while(Result::ok) {

@@ -74,7 +74,9 @@ impl<'c> Replay<'c> {
             Change::Added(line) | Change::Modified(line) => come.push(line),
         });
         if let Err(what) = sorted {
-            differences.add(format!("the manifest of changeset {rev}: {what}"));
+            let manifests = self.context.source.manifests();
+            let at = manifests.rev(changeset.manifest).unwrap_or(Rev::new(0));
+            differences.add_error(&manifests.malformed(at, what));
         }
         come.retain(|line| listed.as_ref().is_none_or(|listed| listed.contains(line.path)));
         // What a directory hid and hides no more is there again.

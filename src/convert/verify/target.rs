@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Differences, Reading, VerifyError};
+use super::{Difference, Differences, Reading, VerifyError};
 use crate::base::{Interrupt, Progress};
 use crate::git::pack::PackContents;
 use crate::git::repository::{KnownObjects, RepositoryError};
@@ -24,7 +24,7 @@ pub(super) fn sound_objects(
 ) -> Result<Option<Sound>, VerifyError> {
     let damaged = context.target.damaged_packs()?;
     for file in &damaged {
-        differences.add(format!("the target's file {} is damaged", file.display()));
+        differences.add(Difference::PackDamaged { file: file.clone() });
     }
     if !damaged.is_empty() {
         return Ok(None);

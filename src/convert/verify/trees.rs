@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Differences;
 use super::files::Blobs;
+use super::{Difference, Differences};
 use crate::base::{RepoPath, RepoPathBuf, sha1};
 use crate::convert::identity::{Identity, Place};
 use crate::convert::placeholder::{Placeholder, PlaceholderKind};
@@ -208,7 +208,7 @@ impl<'t> TreeHasher<'t> {
                 && self.sound.is_some_and(|sound| !sound.contains(&entry.id))
         };
         for Entry { id, .. } in entries.iter().filter(is_missing) {
-            differences.add(format!("the target has no sound object {id}"));
+            differences.add(Difference::ObjectMissing { object: *id });
         }
         Some(hash(entries))
     }

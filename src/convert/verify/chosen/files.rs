@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Chosen;
 use super::touched::Wanted;
-use crate::base::fault::one_line;
 use crate::base::{RepoPath, RepoPathBuf};
+use crate::convert::damage::FileProblem;
 use crate::convert::placeholder::{Placeholder, PlaceholderKind};
 use crate::convert::verify::VerifyError;
 use crate::git::{ObjectId, ObjectKind};
@@ -18,7 +18,7 @@ use crate::hg::{Node, Rev};
 #[derive(Clone, Debug)]
 pub(super) struct Contents {
     /// Its blob, or why there is none.
-    pub blob: Result<ObjectId, String>,
+    pub blob: Result<ObjectId, FileProblem>,
     /// What it is a copy of.
     pub copied_from: Option<RepoPathBuf>,
 }
@@ -29,7 +29,7 @@ pub(super) fn read(chosen: &Chosen<'_>, wanted: &Wanted<'_>) -> Result<Vec<Conte
         wanted.files.iter().enumerate().map(|(at, (path, node))| (*path, at, *node)).collect();
     by_path.sort_unstable();
     let groups: Vec<_> = by_path.chunk_by(|a, b| a.0 == b.0).collect();
-    let missing = Contents { blob: Err("it was not read".to_owned()), copied_from: None };
+    let missing = Contents { blob: Err(FileProblem::Missing), copied_from: None };
     let all = Mutex::new(vec![missing; wanted.files.len()]);
     let next = AtomicUsize::new(0);
     let job = Job { source: chosen.source, placeholders: chosen.placeholders };
@@ -79,8 +79,8 @@ struct Job<'j> {
 impl Job<'_> {
     /// Reads the revisions of one file.
     fn path(self, path: &RepoPath, wanted: &[(u32, usize, Node)]) -> Vec<(usize, Contents)> {
-        let filelog = self.source.filelog(path).map_err(|error| one_line(&error));
-        let filelog = filelog.and_then(|found| found.ok_or_else(|| "it has no history".to_owned()));
+        let filelog = self.source.filelog(path).map_err(|error| FileProblem::damaged(&error));
+        let filelog = filelog.and_then(|found| found.ok_or(FileProblem::Missing));
         let mut reader = filelog.as_ref().ok().map(crate::hg::revlog::Revlog::reader);
         let rev = |node| reader.as_ref().and_then(|reader| reader.revlog().rev(node));
         // In the order of the file, in which each is one delta away from one just read.
@@ -97,15 +97,14 @@ impl Job<'_> {
                     revision(reader, rev).unwrap_or_else(|error| Contents {
                         blob: match error.is_censored() {
                             true => Ok(placeholder(PlaceholderKind::Censored)),
-                            false => Err(one_line(&error)),
+                            false => Err(FileProblem::damaged(&error)),
                         },
                         copied_from: None,
                     })
                 }
                 _ => {
                     let why = filelog.as_ref().err().cloned();
-                    let none = || format!("the source has no revision {node} of it");
-                    Contents { blob: Err(why.unwrap_or_else(none)), copied_from: None }
+                    Contents { blob: Err(why.unwrap_or(FileProblem::Missing)), copied_from: None }
                 }
             };
             read.push((at, contents));

@@ -12,12 +12,12 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::ByteSlice;
 
-use super::VerifyError;
-use super::comparison::first_difference;
-use crate::base::fault::one_line;
-use crate::base::{Interrupt, Progress, RepoPathBuf};
+use super::comparison::commit_differs;
+use super::{Difference, TreeFile, VerifyError};
+use crate::base::{Cause, HasFault, Interrupt, Progress, RepoPathBuf};
 use crate::convert::ConvertError;
 use crate::convert::Rules;
+use crate::convert::damage::FileProblem;
 use crate::convert::identity::{CopiedFile, Facts, History};
 use crate::convert::placeholder::Placeholders;
 use crate::convert::submodules::{Earlier, Overlay, SubmoduleHistory};
@@ -27,7 +27,7 @@ use crate::hg::revlog::{RevlogError, Text};
 use crate::hg::{Changeset, Node, Repository, Rev};
 use files::Contents;
 use touched::{Touched, Wanted};
-use tree_diff::{Leaf, Trees};
+use tree_diff::Trees;
 
 /// What to verify, and what to believe.
 #[derive(Clone, Copy)]
@@ -60,8 +60,8 @@ pub struct Chosen<'c> {
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// What differs, a line each: the first of it, if there is very much.
-    pub differences: Vec<String>,
+    /// What differs: the first of it, if there is very much.
+    pub differences: Vec<Difference>,
     /// How much more there is.
     pub more: usize,
     /// Whether some of it is that the source or the repository cannot be read.
@@ -72,26 +72,21 @@ pub struct Findings {
 const MAX_DIFFERENCES: usize = 100;
 
 impl Findings {
-    fn add(&mut self, difference: String) {
+    fn add(&mut self, difference: Difference) {
+        self.unreadable |= difference.is_unreadable();
         match self.differences.len() < MAX_DIFFERENCES {
             true => self.differences.push(difference),
             false => self.more += 1,
         }
     }
 
-    fn differs(&mut self, changeset: Node, what: &str) {
-        self.add(format!("changeset {}: {what}", changeset.short()));
-    }
-
     /// Adds that something cannot be read.
-    pub fn unreadable(&mut self, error: &dyn std::error::Error) {
-        self.unreadable = true;
-        self.add(one_line(error));
+    pub fn unreadable(&mut self, error: &dyn HasFault) {
+        self.add(Difference::Unreadable { cause: Cause::of(error) });
     }
 
-    fn cannot_read(&mut self, changeset: Node, error: &dyn std::error::Error) {
-        self.unreadable = true;
-        self.differs(changeset, &one_line(error));
+    fn cannot_read(&mut self, changeset: Node, error: &dyn HasFault) {
+        self.add(Difference::ChangesetUnreadable { changeset, cause: Cause::of(error) });
     }
 }
 
@@ -163,7 +158,7 @@ impl Verifier<'_> {
     fn changeset(&mut self, rev: Rev, touched: &Touched) {
         let node = self.chosen.node(rev);
         let Some(commit) = (self.chosen.commit_of)(node) else {
-            return self.findings.differs(node, "it has no commit");
+            return self.findings.add(Difference::CommitMissing { changeset: node, commit: None });
         };
         match self.chosen.git.read(commit) {
             Ok(Some((ObjectKind::Commit, bytes))) => match tree_in(&bytes) {
@@ -177,9 +172,9 @@ impl Verifier<'_> {
                         Err(error) => self.findings.cannot_read(node, &error),
                     }
                 }
-                None => self.findings.differs(node, &format!("commit {commit} has no tree")),
+                None => self.findings.add(Difference::TreeNotNamed { changeset: node, commit }),
             },
-            Ok(_) => self.findings.differs(node, &format!("commit {commit} is not there")),
+            Ok(_) => self.findings.add(Difference::CommitNotThere { changeset: node, commit }),
             Err(error) => self.findings.cannot_read(node, &error),
         }
     }
@@ -201,16 +196,15 @@ impl Verifier<'_> {
             if let Some(commit) = (self.chosen.commit_of)(parent) {
                 parents.push(commit);
             } else {
-                let what = format!("its parent {} has no commit", parent.short());
-                self.findings.differs(node, &what);
+                self.findings.add(Difference::ParentWithoutCommit { changeset: node, parent });
             }
         }
         let copies: Vec<_> = touched.introduced.iter().filter_map(|f| self.copy(*f)).collect();
         let facts = Facts { node, changeset: &changeset, tree, parents: &parents, copies: &copies };
         let expected = identity.commit(&facts).to_bytes();
         if expected != bytes {
-            let (has, wants) = first_difference(bytes, &expected);
-            self.findings.differs(node, &format!("its commit has {has:?}, not {wants:?}"));
+            let commit = ObjectId::of(ObjectKind::Commit, bytes);
+            self.findings.add(commit_differs(node, commit, bytes, &expected));
         }
         Ok(())
     }
@@ -229,15 +223,15 @@ impl Verifier<'_> {
         tree: ObjectId,
         [before, after]: [Overlay; 2],
     ) {
-        let base = match touched.base.map(|base| self.base_tree(base)).transpose() {
+        let base = match touched.base.map(|base| self.base_tree(node, base)).transpose() {
             Ok(base) => base,
-            Err(what) => return self.findings.differs(node, &what),
+            Err(difference) => return self.findings.add(difference),
         };
         let mut differing = match self.trees.differences(base, tree) {
             Ok(differing) => differing,
-            Err(what) => {
-                self.findings.unreadable = true;
-                return self.findings.differs(node, &what);
+            Err((tree, problem)) => {
+                let changeset = node;
+                return self.findings.add(Difference::TreeUnreadable { changeset, tree, problem });
             }
         };
         self.submodules_at(node, tree, &after);
@@ -247,12 +241,16 @@ impl Verifier<'_> {
             let Some(path) = self.wanted.path(*place).filter(|p| !overlaid(p)) else { continue };
             let expected = match file.map(|(mode, file)| (mode, self.contents.get(file as usize))) {
                 None => None,
-                Some((mode, Some(Contents { blob: Ok(id), .. }))) => Some(Leaf { mode, id: *id }),
+                Some((mode, Some(Contents { blob: Ok(id), .. }))) => {
+                    Some(TreeFile { mode, id: *id })
+                }
                 Some((_, contents)) => {
-                    let why = contents.and_then(|c| c.blob.as_ref().err());
-                    let why = why.map_or("it was not read", String::as_str);
-                    self.findings.unreadable = true;
-                    self.findings.differs(node, &format!("the file {path:?}: {why}"));
+                    let problem = contents.and_then(|c| c.blob.as_ref().err());
+                    self.findings.add(Difference::FileUnreadable {
+                        changeset: node,
+                        path: path.clone(),
+                        problem: problem.cloned().unwrap_or(FileProblem::Missing),
+                    });
                     differing.remove(path);
                     continue;
                 }
@@ -262,18 +260,19 @@ impl Verifier<'_> {
                 None => self.trees.find(tree, path.as_bstr()).unwrap_or(None),
             };
             if actual != expected {
-                let (has, wants) = (shown(actual), shown(expected));
-                let what = format!("the file {path:?} is {has} in its commit, not {wants}");
-                self.findings.differs(node, &what);
+                self.findings.add(Difference::FileDiffers {
+                    changeset: node,
+                    path: path.clone(),
+                    has: actual,
+                    wants: expected,
+                });
             }
             if let Some(leaf) = expected {
                 self.check_blob(node, path, leaf.id);
             }
         }
-        for (path, leaf) in differing {
-            let has = shown(leaf);
-            let what = format!("the file {path:?} is {has} in its commit, and did not change");
-            self.findings.differs(node, &what);
+        for (path, has) in differing {
+            self.findings.add(Difference::FileNotChanged { changeset: node, path, has });
         }
     }
 
@@ -281,8 +280,8 @@ impl Verifier<'_> {
     fn submodules_at(&mut self, node: Node, tree: ObjectId, overlay: &Overlay) {
         for (path, expected) in overlay {
             if self.trees.entry(tree, path.as_bstr()).as_ref() != Ok(expected) {
-                self.findings
-                    .differs(node, &format!("{path:?} is no such submodule as it must be"));
+                let path = path.clone();
+                self.findings.add(Difference::SubmoduleDiffers { changeset: node, path });
             }
         }
     }
@@ -306,10 +305,12 @@ impl Verifier<'_> {
         let manifest = manifest_text(&mut self.manifests, &changeset)?;
         history.add(rev, &changeset, &manifest, earlier)?;
         overlays[1] = history.overlay(rev, &manifest, earlier)?.0;
-        for lost in history.take_lost().iter().filter(|lost| !lost.flaw.is_stood_for()) {
-            self.findings.unreadable = true;
-            let what = format!("the file {:?}: {}", lost.path, lost.flaw.why());
-            self.findings.differs(chosen.node(rev), &what);
+        for lost in history.take_lost().into_iter().filter(|lost| !lost.flaw.is_stood_for()) {
+            self.findings.add(Difference::FileUnreadable {
+                changeset: chosen.node(rev),
+                path: lost.path.clone(),
+                problem: lost.flaw.problem.clone(),
+            });
         }
         Ok(overlays)
     }
@@ -321,20 +322,22 @@ impl Verifier<'_> {
         if (self.chosen.is_sound)(id) {
             self.sound.insert(id);
         } else {
-            self.findings.unreadable = true;
-            self.findings.differs(node, &format!("the blob {id} of {path:?} is not there"));
+            let (path, blob) = (path.clone(), id);
+            self.findings.add(Difference::BlobMissing { changeset: node, path, blob });
         }
     }
 
-    /// The tree of the commit of `base`.
-    fn base_tree(&mut self, base: Rev) -> Result<ObjectId, String> {
-        let node = self.chosen.node(base);
-        let commit = (self.chosen.commit_of)(node)
-            .ok_or_else(|| format!("its parent {} has no commit", node.short()))?;
+    /// The tree of the commit of `base`, which `changeset` is compared with.
+    fn base_tree(&mut self, changeset: Node, base: Rev) -> Result<ObjectId, Difference> {
+        let parent = self.chosen.node(base);
+        let commit = (self.chosen.commit_of)(parent)
+            .ok_or(Difference::ParentWithoutCommit { changeset, parent })?;
         if let Some(tree) = self.tree_of.get(&commit) {
             return Ok(*tree);
         }
-        let tree = self.chosen.git.tree_of(commit).map_err(|error| one_line(&error))?;
+        let tree = self.chosen.git.tree_of(commit).map_err(|error| {
+            Difference::ChangesetUnreadable { changeset, cause: Cause::of(&error) }
+        })?;
         self.tree_of.insert(commit, tree);
         Ok(tree)
     }
@@ -352,8 +355,4 @@ fn manifest_text(
 /// The tree that a commit names.
 fn tree_in(commit: &[u8]) -> Option<ObjectId> {
     ObjectId::from_hex(commit.strip_prefix(b"tree ")?.get(..40)?)
-}
-
-fn shown(leaf: Option<Leaf>) -> String {
-    leaf.map_or_else(|| "not there".to_owned(), |l| format!("{} {}", l.mode.digits(), l.id))
 }

@@ -3,23 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::base::fault::one_line;
-use crate::base::{RepoPath, RepoPathBuf};
+use crate::base::{Cause, HasFault, RepoPath, RepoPathBuf};
+use crate::convert::verify::{TreeFile, TreeProblem};
 use crate::git::tree::{self, Mode};
 use crate::git::{BareRepository, ObjectId, ObjectKind};
-
-/// A file in a tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Leaf {
-    pub mode: Mode,
-    pub id: ObjectId,
-}
 
 /// The entries of one tree, by name.
 type Entries = BTreeMap<Vec<u8>, (Mode, ObjectId)>;
 
 /// Files by path: what is there in the second tree, if anything.
-pub(super) type Differing = BTreeMap<RepoPathBuf, Option<Leaf>>;
+pub(super) type Differing = BTreeMap<RepoPathBuf, Option<TreeFile>>;
 
 /// How many trees are kept: those of one changeset are those of the next, but for a few.
 const KEPT: usize = 20_000;
@@ -41,7 +34,7 @@ impl<'t> Trees<'t> {
         &mut self,
         old: Option<ObjectId>,
         new: ObjectId,
-    ) -> Result<Differing, String> {
+    ) -> Result<Differing, BadTree> {
         let mut differing = Differing::new();
         if old == Some(new) {
             return Ok(differing);
@@ -70,7 +63,11 @@ impl<'t> Trees<'t> {
     }
 
     /// The file at `path` in a tree.
-    pub(super) fn find(&mut self, root: ObjectId, path: &RepoPath) -> Result<Option<Leaf>, String> {
+    pub(super) fn find(
+        &mut self,
+        root: ObjectId,
+        path: &RepoPath,
+    ) -> Result<Option<TreeFile>, BadTree> {
         self.entry(root, path).map(leaf)
     }
 
@@ -79,7 +76,7 @@ impl<'t> Trees<'t> {
         &mut self,
         root: ObjectId,
         path: &RepoPath,
-    ) -> Result<Option<(Mode, ObjectId)>, String> {
+    ) -> Result<Option<(Mode, ObjectId)>, BadTree> {
         let mut found = Some((Mode::Directory, root));
         for name in path.split(|&byte| byte == b'/') {
             found = self.entries_of(folder(found))?.get(name).copied();
@@ -87,30 +84,29 @@ impl<'t> Trees<'t> {
         Ok(found)
     }
 
-    fn entries_of(&mut self, tree: Option<ObjectId>) -> Result<Arc<Entries>, String> {
+    fn entries_of(&mut self, tree: Option<ObjectId>) -> Result<Arc<Entries>, BadTree> {
         let Some(id) = tree else { return Ok(Arc::default()) };
         if let Some(kept) = self.kept.get(&id) {
             return Ok(kept.clone());
         }
         let bytes = match self.git.read(id) {
             Ok(Some((ObjectKind::Tree, bytes))) => bytes,
-            Ok(_) => return Err(format!("the tree {id} is not there")),
-            Err(error) => return Err(one_line(&error)),
+            Ok(_) => return Err((id, TreeProblem::NotThere)),
+            Err(error) => return Err(damaged(id, &error)),
         };
         let mut entries = Entries::new();
         // Git sorts a folder as if its name ended in a slash.
         let mut last = Vec::new();
         for entry in tree::entries(&bytes) {
-            let entry = entry.map_err(|error| format!("the tree {id}: {}", one_line(&error)))?;
+            let entry = entry.map_err(|_| (id, TreeProblem::Malformed))?;
             let mut key = entry.name.to_vec();
             if entry.is_directory {
                 key.push(b'/');
             }
-            let mode = Mode::from_digits(entry.mode)
-                .ok_or_else(|| format!("the tree {id} has an entry of no known mode"))?;
+            let mode = Mode::from_digits(entry.mode).ok_or((id, TreeProblem::UnknownMode))?;
             let name = entry.name.to_vec();
             if key <= last || entries.insert(name, (mode, entry.id)).is_some() {
-                return Err(format!("the tree {id} is not in order"));
+                return Err((id, TreeProblem::NotInOrder));
             }
             last = key;
         }
@@ -123,12 +119,19 @@ impl<'t> Trees<'t> {
     }
 }
 
+/// A tree that cannot be read, and why.
+pub(super) type BadTree = (ObjectId, TreeProblem);
+
+fn damaged(tree: ObjectId, error: &dyn HasFault) -> BadTree {
+    (tree, TreeProblem::Damaged { cause: Cause::of(error) })
+}
+
 fn folder(entry: Option<(Mode, ObjectId)>) -> Option<ObjectId> {
     entry.filter(|(mode, _)| *mode == Mode::Directory).map(|(_, id)| id)
 }
 
 /// The file that an entry is. A commit of another repository is none: manifests do not tell of it.
-fn leaf(entry: Option<(Mode, ObjectId)>) -> Option<Leaf> {
+fn leaf(entry: Option<(Mode, ObjectId)>) -> Option<TreeFile> {
     let file = entry.filter(|(mode, _)| !matches!(mode, Mode::Directory | Mode::Gitlink));
-    file.map(|(mode, id)| Leaf { mode, id })
+    file.map(|(mode, id)| TreeFile { mode, id })
 }

@@ -3,7 +3,7 @@
 use super::Comparison;
 use crate::convert::adoption::{parents_fit, same_time};
 use crate::convert::submodules::Overlay;
-use crate::convert::verify::Differences;
+use crate::convert::verify::{Difference, Differences};
 use crate::git::commit::ReadCommit;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::revlog::RevlogError;
@@ -35,25 +35,25 @@ impl Comparison<'_> {
             }
         };
         let Some(commit) = commit else {
-            differences.add(format!("commit {id} of changeset {node} is not there"));
+            differences.add(Difference::CommitNotThere { changeset: node, commit: id });
             return Ok(());
         };
         let expected = self.contents.tree(manifest, &Overlay::new(), differences);
         match self.content_trees.top(commit.tree) {
             Ok(content) if content == expected => {}
             Ok(_) => {
-                differences.add(format!("commit {id} does not hold what changeset {node} holds"));
+                differences.add(Difference::ContentDiffers { changeset: node, commit: id });
             }
             Err(error) => differences.add_error(&error),
         }
         if !same_time(commit.authored, changeset.date.seconds) {
-            differences.add(format!("commit {id} is not of the time of changeset {node}"));
+            differences.add(Difference::TimeDiffers { changeset: node, commit: id });
         }
         let changelog = self.context.source.changelog();
         let commit_of = |parent| self.commits.get(&changelog.node(parent)).copied();
         let parents = &commit.parents;
         if !parents_fit(rev, changeset, &mut self.history, commit_of, parents)? {
-            differences.add(format!("commit {id} has not the parents of changeset {node}"));
+            differences.add(Difference::ParentsDiffer { changeset: node, commit: id });
         }
         Ok(())
     }
