@@ -10,7 +10,7 @@ use crate::convert::names::NamesError;
 use crate::convert::placeholder::PlaceholdersError;
 use crate::convert::{ConvertError, Difference, VerifyError};
 use crate::git::ObjectId;
-use crate::git::destination::PublishError;
+use crate::git::destination::{self, PublishError, Refusal};
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
 use crate::git::sink::SinkError;
 use crate::hg::Node;
@@ -131,10 +131,10 @@ pub enum SyncError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The target refuses some references; the others are published.
-    #[error("publish {}", refused.join("; "))]
+    #[error("publish {}", refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Refused {
-        /// Each refused reference, with the reason.
-        refused: Vec<String>,
+        /// Each refused ref, with the kind of the refusal and the reason.
+        refused: Vec<Refusal>,
     },
     /// Somebody asked us to stop.
     #[error(transparent)]
@@ -174,10 +174,7 @@ faults!(SyncError {
     Self::Verify(error) => of(error),
     Self::References(error) => of(error).at(Here),
     Self::Publish(error) => of(error).at(Target),
-    Self::Refused { .. } => Refused.at(Target).hint(
-        "only fast-forwards are published: move or remove these references at the target, or let \
-         `main` follow a branch instead of the tip"
-    ),
+    Self::Refused { refused } => destination::diagnose(refused),
     Self::Interrupted(error) => of(error),
 });
 

@@ -262,7 +262,7 @@ impl Planner<'_> {
                 node: Some(wanted.node.to_string()),
                 commit: self.cache.commit(wanted.node).map(|id| id.to_string()),
                 old: decision.old(reference.id).map(|id| id.to_string()),
-                reason: decision.refusal(),
+                reason: decision.refusal().map(|(_, reason)| reason),
             };
             planned.add(*decision, entry);
         }

@@ -9,7 +9,7 @@ use super::{Mirror, RefChange, SyncError, SyncReport};
 use crate::base::{Interrupt, Progress};
 use crate::convert::idmap::Record;
 use crate::git::Reference;
-use crate::git::destination::{self, RefOutcome, RefResult, Target};
+use crate::git::destination::{self, RefOutcome, Target};
 
 /// Syncs a mirror: reads its source, converts what is new into its cache, and publishes to its
 /// target, if it has one.
@@ -64,7 +64,7 @@ fn publish(
     let mut destination = destination::open(target, cache.git())?;
     let outcomes =
         destination::publish(destination.as_mut(), wanted, cache.git(), progress, interrupt)?;
-    let refused: Vec<_> = outcomes.iter().filter_map(refusal).collect();
+    let refused: Vec<_> = outcomes.iter().cloned().filter_map(RefOutcome::refusal).collect();
     if !refused.is_empty() {
         return Err(SyncError::Refused { refused });
     }
@@ -79,12 +79,4 @@ pub fn commits(mirror: &Mirror) -> Result<Vec<Record>, SyncError> {
     let source = LocalSource::kept(&mirror.source, &copy, limits)?.open(&mirror.options)?;
     let nodes = source.view().served().iter().map(|rev| source.changelog().node(rev));
     Ok(nodes.filter_map(|node| Some((node, cache.commit(node)?))).collect())
-}
-
-/// The reference and the reason, if it was refused.
-fn refusal(outcome: &RefOutcome) -> Option<String> {
-    match &outcome.result {
-        RefResult::Refused { reason } => Some(format!("{}: {reason}", outcome.name)),
-        RefResult::UpToDate | RefResult::Created | RefResult::FastForwarded => None,
-    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use synchroniser::base::{Fault, HasFault as _, Interrupt, NoProgress, Progress};
 use synchroniser::git::destination::{
-    self, Destination, FETCHED, PublishError, RefOutcome, RefResult, RefUpdate, Target,
+    self, Destination, FETCHED, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Target,
 };
 use synchroniser::git::{ObjectId, Reference};
 
@@ -177,7 +177,15 @@ pub(crate) fn short(outcomes: &[RefOutcome]) -> String {
 /// Why the reference was refused.
 pub(crate) fn reason(outcome: &RefOutcome) -> &str {
     match &outcome.result {
-        RefResult::Refused { reason } => reason,
+        RefResult::Refused { reason, .. } => reason,
+        other => panic!("{} was not refused: {other:?}", outcome.name),
+    }
+}
+
+/// What kind of refusal it was.
+pub(crate) fn kind(outcome: &RefOutcome) -> RefusalKind {
+    match &outcome.result {
+        RefResult::Refused { kind, .. } => *kind,
         other => panic!("{} was not refused: {other:?}", outcome.name),
     }
 }

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 
 use synchroniser::base::{Fault, HasFault as _};
 use synchroniser::git::ObjectId;
-use synchroniser::git::destination::{PublishError, RefOutcome, Target};
+use synchroniser::git::destination::{PublishError, RefOutcome, RefusalKind, Target};
 use synchroniser::git::init::{self, GitSettings};
 use synchroniser::net::url::PlainHttp;
 use synchroniser::net::{Access, Key, TargetUrl, Token};
 
-use super::destination::{History, Place, contract, reason, short};
+use super::destination::{History, Place, contract, kind, reason, short};
 use super::support::serve::{Server, free_port};
 
 const MASTER: &str = "refs/heads/master";
@@ -118,6 +118,7 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
     assert_eq!(short(&outcomes), "+!");
     let why = reason(&outcomes[1]);
     assert!(why.starts_with("hook declined: error: GH006: Protected refs/heads/side."), "{why}");
+    assert_eq!(kind(&outcomes[1]), RefusalKind::Protected);
     assert_eq!(place(&name).refs().len(), 1);
 
     let name = repositories.make();
@@ -126,6 +127,7 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
     let outcomes = publish_two(&place(&name)).unwrap();
     assert_eq!(short(&outcomes), "!!");
     assert!(reason(&outcomes[0]).starts_with("pre-receive hook declined: policy: nothing today, "));
+    assert_eq!(kind(&outcomes[0]), RefusalKind::HookDeclined);
     assert_eq!(place(&name).refs().len(), 0);
 
     let name = repositories.make();
@@ -133,6 +135,21 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
     let outcomes = publish_two(&place(&name)).unwrap();
     assert_eq!(short(&outcomes), "+!");
     assert_eq!(reason(&outcomes[1]), "deny updating a hidden ref");
+    assert_eq!(kind(&outcomes[1]), RefusalKind::BadName);
+
+    // The lock of another program, and a ref in the way that `receive-pack` finds only then.
+    let name = repositories.make();
+    fs::create_dir_all(repositories.path(&name).join("refs/heads")).unwrap();
+    fs::write(repositories.path(&name).join("refs/heads/side.lock"), "").unwrap();
+    let outcomes = publish_two(&place(&name)).unwrap();
+    assert_eq!(short(&outcomes), "+!");
+    assert_eq!(kind(&outcomes[1]), RefusalKind::Locked, "{}", reason(&outcomes[1]));
+    let history = History::new();
+    let commit = history.commit("a", &[]);
+    let below = [(MASTER, commit), ("refs/heads/master/below", commit)];
+    let outcomes = place(&repositories.make()).publish(&history, &below).unwrap();
+    assert_eq!(short(&outcomes), "+!");
+    assert_eq!(kind(&outcomes[1]), RefusalKind::FolderConflict, "{}", reason(&outcomes[1]));
 
     // Both forbid what is never asked for; nothing changes.
     let name = repositories.make();

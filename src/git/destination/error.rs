@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::base::{Interrupted, faults};
 use crate::git::init::InitError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
+use super::RefusalKind;
 use crate::net::SecretError;
 use crate::net::known_hosts::HostKeyError;
 
@@ -135,6 +136,8 @@ pub enum PublishError {
     PackRefused {
         /// The address.
         target: String,
+        /// What kind of refusal it is.
+        kind: RefusalKind,
         /// What the server said.
         reason: String,
     },
@@ -193,6 +196,20 @@ pub enum PublishError {
     },
 }
 
+/// What to do where a target does not let us push, by what it said.
+fn denied_hint(said: &str) -> &'static str {
+    let said = said.to_ascii_lowercase();
+    if said.contains("archived") {
+        "the repository is archived: take it out of the archive, or end this mirror"
+    } else if said.contains("another user") {
+        "run synchroniser as the user who owns the repository, or change its owner"
+    } else if said.contains("read only") || said.contains("read-only") {
+        RefusalKind::ReadOnly.hint()
+    } else {
+        "give the credential's owner write access, or use another credential"
+    }
+}
+
 faults!(PublishError {
     Self::Interrupted(error) => of(error),
     Self::Init(error) => of(error).at(Here),
@@ -208,9 +225,7 @@ faults!(PublishError {
         "check the address, make the repository if there is none, and give the credential's owner \
          write access"
     ),
-    Self::Denied { .. } => Auth
-        .at(Target)
-        .hint("give the credential's owner write access, or use another credential"),
+    Self::Denied { source, .. } => Auth.at(Target).hint(denied_hint(&source.0)),
     Self::NoCredential { .. } => Auth.at(Target).hint(
         "set `target.token_file` (https) or `target.key_file` (ssh) of this mirror"
     ),
@@ -235,7 +250,7 @@ faults!(PublishError {
         Unavailable.at(Target).hint("check that the address is that of a Git repository")
     },
     Self::Unreachable { .. } | Self::Busy { .. } | Self::Raced { .. } => Unavailable.at(Target),
-    Self::PackRefused { .. } => Refused.at(Target),
+    Self::PackRefused { kind, .. } => kind.fault().at(Target).hint(kind.hint()),
     Self::Unsupported { .. } => Unsupported.at(Target),
     Self::Write { source, .. } => match source.kind() {
         std::io::ErrorKind::PermissionDenied => io(source).at(Target),

@@ -7,7 +7,7 @@ use git2::{ErrorClass, ErrorCode};
 
 use super::remote_text::clean;
 use super::session::{Failure, LoginProblem, Session, State};
-use super::{PublishError, Said, Target};
+use super::{PublishError, RefusalKind, Said, Target, refusal};
 use crate::base::Interrupted;
 
 /// Turns the end of a session into the error that says what to do.
@@ -25,7 +25,11 @@ pub(super) fn explain(failure: Failure, target: &Target, session: &Session<'_>) 
         },
         Failure::Error(error) if error.message().contains("unpacking the sent packfile failed") => {
             let reason = state.text.summary(&session.credential);
-            PublishError::PackRefused { target: address, reason }
+            let kind = match refusal::classify("", "", &state.text.lines(&session.credential)) {
+                RefusalKind::Other => RefusalKind::BadObjects,
+                kind => kind,
+            };
+            PublishError::PackRefused { target: address, kind, reason }
         }
         Failure::Error(error) => {
             let said = Said(clean(error.message(), &session.credential));
@@ -89,9 +93,11 @@ fn by_status(status: u16, target: String, source: Said) -> PublishError {
     match status {
         404 | 410 => PublishError::Missing { target, source },
         401 | 403 => PublishError::Denied { target, source },
-        413 => {
-            PublishError::PackRefused { target, reason: "it is larger than it takes".to_owned() }
-        }
+        413 => PublishError::PackRefused {
+            target,
+            kind: RefusalKind::TooLarge,
+            reason: "it is larger than the server takes".to_owned(),
+        },
         408 | 429 | 500.. => PublishError::Busy { target, source },
         _ => PublishError::Unintelligible { target, source },
     }

@@ -15,7 +15,7 @@ use git2::ErrorCode;
 
 use super::fetched::{download, keep};
 use super::objects;
-use super::{Destination, PublishError, RefOutcome, RefUpdate, Said};
+use super::{Destination, PublishError, RefOutcome, RefUpdate, RefusalKind, Said};
 use crate::base::{Interrupt, Progress};
 use crate::git::reference::{Reference, is_mirrored};
 use crate::git::repository::{
@@ -65,24 +65,29 @@ impl LocalDestination {
         }
         // libgit2 stumbles over the file system here, with an error that looks like a broken disk.
         if let Some(other) = names.clash(&update.name) {
-            let reason = format!("{other} exists, and one of the two would have to be a folder");
-            return Ok(RefOutcome::refused(update, reason));
+            let reason = format!("{other} is in the way: one of the two would have to be a folder");
+            return Ok(RefOutcome::refused(update, RefusalKind::FolderConflict, reason));
         }
         if self.is_checked_out(&update.name) {
             let reason = "it is checked out there, and its files would no longer fit it";
-            return Ok(RefOutcome::refused(update, reason));
+            return Ok(RefOutcome::refused(update, RefusalKind::CheckedOut, reason));
         }
-        let reason = match move_reference(self.repository(), &update.name, update.old, update.id) {
+        let refused = |kind, reason: String| Ok(RefOutcome::refused(update, kind, reason));
+        match move_reference(self.repository(), &update.name, update.old, update.id) {
             Ok(Moved::Done) => {
                 names.add(&update.name);
-                return Ok(RefOutcome::accepted(update));
+                Ok(RefOutcome::accepted(update))
             }
-            Ok(Moved::Meanwhile) => "it moved meanwhile",
-            Ok(Moved::Alias) => "it stands for another reference there",
-            Err(UpdateRefsError::Locked { .. }) => "another program has locked it",
-            Err(error) => return Err(self.cannot_move(error)),
-        };
-        Ok(RefOutcome::refused(update, reason))
+            Ok(Moved::Meanwhile) => refused(RefusalKind::Raced, "it moved meanwhile".to_owned()),
+            Ok(Moved::Alias) => {
+                refused(RefusalKind::Symbolic, "it stands for another ref there".to_owned())
+            }
+            Err(UpdateRefsError::Locked { path }) => refused(
+                RefusalKind::Locked,
+                format!("another program has locked it: {} exists", path.display()),
+            ),
+            Err(error) => Err(self.cannot_move(error)),
+        }
     }
 
     /// Creates the references of `updates` that are new, in one go: a file for each, flushed to disk,

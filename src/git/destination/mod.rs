@@ -9,6 +9,7 @@ mod network;
 mod objects;
 mod plan;
 mod publish;
+mod refusal;
 mod remote_text;
 mod session;
 
@@ -25,6 +26,7 @@ pub use error::{PublishError, Said};
 pub use fetched::{FETCHED, fetched_name};
 pub use plan::{Ancestry, Decision, plan};
 pub use publish::publish;
+pub use refusal::{Refusal, RefusalKind, diagnose};
 
 /// A place to push to, and the way in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub enum RefResult {
     FastForwarded,
     /// The target has not moved it, or we did not ask it to.
     Refused {
+        /// What kind of refusal it is.
+        kind: RefusalKind,
         /// Why, in the words of whoever refused.
         reason: String,
     },
@@ -88,6 +92,14 @@ impl RefOutcome {
     /// Whether the target has what it was to have.
     pub fn is_there(&self) -> bool {
         !matches!(self.result, RefResult::Refused { .. })
+    }
+
+    /// What was refused, if it was.
+    pub fn refusal(self) -> Option<Refusal> {
+        match self.result {
+            RefResult::Refused { kind, reason } => Some(Refusal { name: self.name, kind, reason }),
+            RefResult::UpToDate | RefResult::Created | RefResult::FastForwarded => None,
+        }
     }
 
     /// What a push that was accepted means for `update`.
@@ -100,8 +112,8 @@ impl RefOutcome {
     }
 
     /// What a refusal means for `update`.
-    fn refused(update: &RefUpdate, reason: impl Into<String>) -> Self {
-        let result = RefResult::Refused { reason: reason.into() };
+    fn refused(update: &RefUpdate, kind: RefusalKind, reason: impl Into<String>) -> Self {
+        let result = RefResult::Refused { kind, reason: reason.into() };
         Self { name: update.name.clone(), old: update.old, new: update.id, result }
     }
 }

@@ -10,7 +10,7 @@ use super::failure::explain;
 use super::fetched::{download, keep};
 use super::remote_text::{RemoteText, clean};
 use super::session::Session;
-use super::{Destination, PublishError, RefOutcome, RefUpdate, Target};
+use super::{Destination, PublishError, RefOutcome, RefUpdate, Target, refusal};
 use crate::base::{Interrupt, NoProgress, Progress};
 use crate::git::reference::{Reference, is_mirrored};
 use crate::git::repository::BareRepository;
@@ -35,13 +35,20 @@ impl NetworkDestination {
         Ok(Self { source, target: target.clone(), address })
     }
 
-    /// Why the server refused a reference: its report, and what it said to people.
-    fn reason(refusal: &str, text: &RemoteText, credential: &Credential) -> String {
+    /// What a refusal by the server means for `update`: by its report, and what it said to people.
+    fn refused(
+        update: &RefUpdate,
+        refusal: &str,
+        text: &RemoteText,
+        credential: &Credential,
+    ) -> RefOutcome {
         let refusal = clean(refusal, credential);
-        match text.summary(credential) {
+        let kind = refusal::classify(&update.name, &refusal, &text.lines(credential));
+        let reason = match text.summary(credential) {
             text if text.is_empty() => refusal,
             text => format!("{refusal}: {text}"),
-        }
+        };
+        RefOutcome::refused(update, kind, reason)
     }
 
     /// Asks the server to move the references of `updates`.
@@ -108,7 +115,7 @@ impl Destination for NetworkDestination {
         let state = session.state();
         let outcome = |update: &RefUpdate| match state.report.get(&update.name) {
             Some(Some(refusal)) => {
-                RefOutcome::refused(update, Self::reason(refusal, &state.text, &session.credential))
+                Self::refused(update, refusal, &state.text, &session.credential)
             }
             // A server that gives no report leaves it to the list that follows.
             Some(None) | None => RefOutcome::accepted(update),

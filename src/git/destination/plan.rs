@@ -31,20 +31,6 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Why the reference is left alone, if it is.
-    pub fn refusal(&self) -> Option<String> {
-        match self {
-            Self::UpToDate | Self::Create | Self::FastForward { .. } => None,
-            Self::NotFastForward { old, known: true } => {
-                Some(format!("not a fast-forward: the target is at {old}"))
-            }
-            Self::NotFastForward { old, known: false } => {
-                Some(format!("the target is at {old}, a commit that did not come from this mirror"))
-            }
-            Self::TagDiffers { old } => Some(format!("the tag exists, at {old}")),
-        }
-    }
-
     /// What the target has; `None` if it has no reference of that name.
     pub fn old(&self, wanted: ObjectId) -> Option<ObjectId> {
         match *self {

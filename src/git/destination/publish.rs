@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::plan::{Ancestry, Decision, plan};
-use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate};
+use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind};
 use crate::base::{Interrupt, Progress};
 use crate::git::ObjectId;
 use crate::git::reference::{BRANCHES, Reference, by_name};
@@ -96,7 +96,7 @@ fn verify(pushed: &mut [RefOutcome], target: &[Reference]) {
             Some(there) => format!("the target took the push, but is at {}", there.id),
             None => "the target took the push, but does not have the reference".to_owned(),
         };
-        outcome.result = RefResult::Refused { reason };
+        outcome.result = RefResult::Refused { kind: RefusalKind::NotKept, reason };
     }
 }
 
@@ -114,7 +114,7 @@ fn outcomes(
             old: decision.old(reference.id),
             new: reference.id,
             result: match decision.refusal() {
-                Some(reason) => RefResult::Refused { reason },
+                Some((kind, reason)) => RefResult::Refused { kind, reason },
                 None => RefResult::UpToDate,
             },
         })

@@ -20,9 +20,14 @@ impl RemoteText {
         self.0.extend(piece.iter().take(room));
     }
 
-    /// The lines that are worth showing, in one: without the progress that a terminal would have
-    /// overwritten, without what a terminal would obey, without our secrets.
+    /// The lines that are worth showing, in one.
     pub(super) fn summary(&self, credential: &Credential) -> String {
+        self.lines(credential).join("; ").chars().take(SHOWN_CHARS).collect()
+    }
+
+    /// The lines that are worth showing: without the progress that a terminal would have
+    /// overwritten, without what a terminal would obey, without our secrets.
+    pub(super) fn lines(&self, credential: &Credential) -> Vec<String> {
         let text = String::from_utf8_lossy(&self.0);
         let lines = text.split('\n').filter_map(|line| {
             // Only what follows the last carriage return is left on a terminal's line.
@@ -30,8 +35,7 @@ impl RemoteText {
             let line = clean(line, credential);
             (!line.is_empty() && !is_progress(&line)).then_some(line)
         });
-        let lines: Vec<String> = lines.take(SHOWN_LINES).collect();
-        lines.join("; ").chars().take(SHOWN_CHARS).collect()
+        lines.take(SHOWN_LINES).collect()
     }
 }
 
