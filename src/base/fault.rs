@@ -60,6 +60,8 @@ pub const NOT_THERE: Fault = Fault::Config;
 pub const UNTRUSTED: Fault = Fault::Config;
 /// The class of a server that sends us to another address, which we do not follow.
 pub const MOVED: Fault = Fault::Config;
+/// The class of an answer that makes no sense, as of a server that is none of the kind.
+pub const UNINTELLIGIBLE: Fault = Fault::Corrupt;
 /// The class of an address without encryption that was not allowed.
 pub const UNENCRYPTED: Fault = Fault::Config;
 
@@ -256,7 +258,7 @@ pub(crate) mod table {
     };
     use super::HasFault;
     pub(crate) use super::Side::{Here, Source, Target};
-    pub(crate) use super::{Diagnosis, MOVED, NOT_THERE, UNENCRYPTED, UNTRUSTED, io};
+    pub(crate) use super::{Diagnosis, MOVED, NOT_THERE, UNENCRYPTED, UNINTELLIGIBLE, UNTRUSTED, io};
 
     /// The diagnosis of the error inside.
     pub(crate) fn of(error: &(impl HasFault + ?Sized)) -> Diagnosis {

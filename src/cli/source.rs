@@ -40,6 +40,9 @@ impl SourceArgs {
     /// The source that is `written`: an address if it looks like one, a path otherwise.
     pub(super) fn source(&self, written: &Path) -> Result<Source, SourceUrlError> {
         let Some(address) = written.to_str().filter(|text| text.contains("://")) else {
+            if !written.exists() {
+                SourceUrl::refuse_short_form(&written.to_string_lossy())?;
+            }
             return Ok(Source::Path(written.to_owned()));
         };
         let url = SourceUrl::parse(address)?;
@@ -73,6 +76,7 @@ mod tests {
         }
         let server = source("https://hg.example.org/acme/rocket").unwrap();
         assert_eq!(server.to_string(), "https://hg.example.org/acme/rocket");
+        assert!(matches!(source("hg@example.org:x"), Err(SourceUrlError::Short { .. })));
         assert!(matches!(source("ftp://example.org/x"), Err(SourceUrlError::Scheme { .. })));
     }
 }

@@ -54,6 +54,15 @@ pub enum SyncError {
     /// The source cannot be opened.
     #[error(transparent)]
     Source(#[from] HgError),
+    /// A program that wrote to the source was killed, and left a transaction half done.
+    #[error("read {}: a transaction in it was broken off", path.display())]
+    Abandoned {
+        /// The source.
+        path: PathBuf,
+        /// What looks damaged because of it.
+        #[source]
+        source: Box<SyncError>,
+    },
     /// The source seems to be damaged each time that it is read, and is written to each time.
     #[error("read {} while somebody writes to it", path.display())]
     Changing {
@@ -152,6 +161,11 @@ faults!(SyncError {
     Self::NeverSynced { .. } | Self::NeverFetched { .. } => Config.at(Here),
     Self::Locked { .. } => Unavailable.at(Here).hint("wait until it is done, and try again"),
     Self::Changing { .. } => Unavailable.at(Source).hint("wait until it is done, and try again"),
+    Self::Abandoned { path, .. } => Corrupt.at(Source).hint(format!(
+        "if no Mercurial is at work there, `hg recover -R {}` undoes what was broken off; then \
+         try again",
+        path.display()
+    )),
     Self::Pull(error) => of(error).at(Source),
     Self::Source(error) => of(error).at(Source),
     Self::Names(error) => of(error),

@@ -115,7 +115,10 @@ pub(super) fn read_source<T>(
         };
         let after = State::of(path, limits);
         if after == before && !after.is_locked {
-            return Err(error);
+            return Err(match has_journal(path, limits) {
+                true => SyncError::Abandoned { path: path.clone(), source: Box::new(error) },
+                false => error,
+            });
         }
         tracing::debug!(%error, source = %path.display(), "the source was written to: reading again");
         match pauses.next() {
@@ -125,6 +128,12 @@ pub(super) fn read_source<T>(
             }
         }
     }
+}
+
+/// Whether there is the journal of a transaction in the store at `path`: if nobody holds the lock,
+/// of one that was broken off.
+fn has_journal(path: &Path, limits: &Limits) -> bool {
+    Layout::open(path, limits).is_ok_and(|layout| layout.store_dir().join("journal").exists())
 }
 
 /// What of a store changes with everything that is written to it.

@@ -163,7 +163,7 @@ pub enum NetError {
         said: Said,
     },
     /// The address is of a web server without encryption, and that was not allowed.
-    #[error("ask {url}: everybody on the way could read it and change the answer")]
+    #[error("ask {url}: without encryption anybody on the way can read and change what is fetched")]
     PlainHttp {
         /// The address.
         url: String,
@@ -226,21 +226,26 @@ faults!(NetError {
     Self::File { source, .. } | Self::Program { source, .. } => io(source).at(Here),
     Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Cut { .. } => Unavailable,
     Self::Busy { retry_after: Some(after), .. } => Unavailable
-
         .hint(format!("it asks to be left alone for {} seconds", after.as_secs())),
     Self::Busy { .. } => Unavailable,
+    Self::Denied { url, .. } if url.starts_with("ssh:") => Auth.hint(
+        "check the address; a private key that may read it is named by `source.key_file` in the \
+         configuration, or by --source-key-file"
+    ),
     Self::Denied { .. } => Auth.hint(
-        "check the address; name a user and a token file (https) or a private key (ssh) that \
-         can read it"
+        "check the address; a token that may read it is named by `source.token_file` in the \
+         configuration, or by --source-token-file; the user by `source.token_user`, or by \
+         --source-token-user"
     ),
     Self::Untrusted { hint, .. } => UNTRUSTED.hint(hint),
     Self::Refused { .. } => Refused,
-    Self::PlainHttp { .. } => UNENCRYPTED
-
-        .hint("use https, or allow plain http for this source explicitly"),
+    Self::PlainHttp { .. } => UNENCRYPTED.hint(
+        "use https://, or allow it with `source.plain_http = true` in the configuration, or with \
+         --source-plain-http"
+    ),
     Self::Moved { .. } => MOVED.hint("use the new address, if you trust it"),
     Self::Unintelligible { .. } => {
-        Corrupt.hint("check that the address is that of a Mercurial repository")
+        UNINTELLIGIBLE.hint("check that the address is that of a Mercurial repository")
     },
     Self::TooLarge { .. } => Corrupt,
     Self::Unsupported { .. } => Unsupported,

@@ -110,7 +110,7 @@ impl HostKeyError {
                  `ssh-keyscan {}` prints to {}",
                 keyscan_arguments(host),
                 file.as_ref().map_or_else(
-                    || "a file and name that as known_hosts".to_owned(),
+                    || "a file that is named by `target.known_hosts`".to_owned(),
                     |file| file.display().to_string()
                 )
             )),

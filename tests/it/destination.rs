@@ -515,16 +515,18 @@ fn what_is_no_repository() {
     let path = folder.path().join("missing");
     let shown = path.display();
     let expected = format!(
-        "find {shown}, or get access to it: there is no Git repository at that path. \
-         `git init --bare {shown}` makes an empty one"
+        "open the target {shown}: there is nothing at this path: . \
+         `git init --bare {shown}` makes an empty repository"
     );
-    assert_eq!(error_of(&path), (Fault::Auth, expected.clone()));
+    assert_eq!(error_of(&path), (Fault::Config, expected));
     fs::create_dir(&path).unwrap();
-    assert_eq!(error_of(&path), (Fault::Auth, expected.clone()));
+    let (fault, text) = error_of(&path);
+    assert_eq!(fault, Fault::Config);
+    assert!(text.contains("it is not a Git repository"), "{text}");
     assert!(fs::read_dir(&path).unwrap().next().is_none(), "nothing is made there");
     fs::remove_dir(&path).unwrap();
     fs::write(&path, "a file").unwrap();
-    assert_eq!(error_of(&path).0, Fault::Auth);
+    assert_eq!(error_of(&path).0, Fault::Config);
 }
 
 #[test]

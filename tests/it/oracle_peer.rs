@@ -383,7 +383,7 @@ fn over_https() {
     for (url, options) in [(&url, &secure), (&elsewhere, &trusting)] {
         let error = peer(url, options).unwrap().capabilities().unwrap_err();
         assert!(matches!(error, PeerError::Net(NetError::Untrusted { .. })), "{url}: {error:?}");
-        assert_eq!(error.fault(), Fault::Refused);
+        assert_eq!(error.fault(), Fault::Config);
         assert!(error.hint().unwrap().contains("certificate"));
     }
 }

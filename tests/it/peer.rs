@@ -140,7 +140,7 @@ fn refusals() -> Vec<Case> {
     };
     let redirect = |name, to: &str, words| {
         let bytes = answer("302 Found", &format!("Location: {to}\r\n"), "");
-        (name, bytes, Fault::Refused, "Moved", words)
+        (name, bytes, Fault::Config, "Moved", words)
     };
     let later = "Retry-After: 7\r\nContent-Type: text/html\r\n";
     let later = answer("503 No", later, "page");
@@ -443,7 +443,7 @@ const SSH: &[(&str, &str, Fault, &str, &str)] = &[
     (
         "no trust",
         "echo 'Host key verification failed.' >&2; exit 255",
-        Fault::Refused,
+        Fault::Config,
         "Untrusted",
         "ssh-keyscan",
     ),

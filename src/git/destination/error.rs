@@ -39,6 +39,24 @@ pub enum PublishError {
         #[source]
         source: Said,
     },
+    /// There is no repository at a path of this machine.
+    #[error("open the target {target}: {}", if *is_there {
+        "it is not a Git repository"
+    } else {
+        "there is nothing at this path"
+    })]
+    NoRepository {
+        /// The path.
+        target: String,
+        /// Whether there is something else.
+        is_there: bool,
+    },
+    /// The repository on this machine belongs to another user.
+    #[error("open the target {target}: it belongs to another user")]
+    ForeignOwner {
+        /// The path.
+        target: String,
+    },
     /// The target exists, and we may not push to it.
     #[error("get permission to push to {target}")]
     Denied {
@@ -201,8 +219,6 @@ fn denied_hint(said: &str) -> &'static str {
     let said = said.to_ascii_lowercase();
     if said.contains("archived") {
         "the repository is archived: take it out of the archive, or end this mirror"
-    } else if said.contains("another user") {
-        "run synchroniser as the user who owns the repository, or change its owner"
     } else if said.contains("read only") || said.contains("read-only") {
         RefusalKind::ReadOnly.hint()
     } else {
@@ -218,9 +234,15 @@ faults!(PublishError {
     Self::Keep { source, .. } => io(source).at(Here),
     Self::Read { source, .. } => of(source).at(Target),
     Self::References { source, .. } => of(source).at(Target),
-    Self::Missing { target, .. } if !target.contains(':') => NOT_THERE
+    Self::NoRepository { target, is_there: false } => NOT_THERE
         .at(Target)
-        .hint(format!("`git init --bare {target}` makes an empty one")),
+        .hint(format!("`git init --bare {target}` makes an empty repository")),
+    Self::NoRepository { .. } => NOT_THERE.at(Target).hint(
+        "name the folder of a repository; `git init --bare` makes one of an empty folder"
+    ),
+    Self::ForeignOwner { .. } => Config.at(Target).hint(
+        "run synchroniser as the user who owns the repository, or change its owner"
+    ),
     Self::Missing { .. } => Auth.at(Target).hint(
         "check the address, make the repository if there is none, and give the credential's owner \
          write access"
@@ -247,7 +269,7 @@ faults!(PublishError {
     ),
     Self::Moved { .. } => MOVED.at(Target).hint("use the new address"),
     Self::Unintelligible { .. } => {
-        Unavailable.at(Target).hint("check that the address is that of a Git repository")
+        UNINTELLIGIBLE.at(Target).hint("check that the address is that of a Git repository")
     },
     Self::Unreachable { .. } | Self::Busy { .. } | Self::Raced { .. } => Unavailable.at(Target),
     Self::PackRefused { kind, .. } => kind.fault().at(Target).hint(kind.hint()),

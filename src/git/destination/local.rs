@@ -293,14 +293,10 @@ fn cannot_open(error: RepositoryError, address: &str) -> PublishError {
     let target = address.to_owned();
     match error {
         RepositoryError::Init(error) => PublishError::Init(error),
-        RepositoryError::NotARepository { .. } => PublishError::Missing {
-            target,
-            source: Said("there is no Git repository at that path".to_owned()),
-        },
-        RepositoryError::ForeignOwner { .. } => PublishError::Denied {
-            target,
-            source: Said("the repository belongs to another user".to_owned()),
-        },
+        RepositoryError::NotARepository { path } => {
+            PublishError::NoRepository { target, is_there: path.exists() }
+        }
+        RepositoryError::ForeignOwner { .. } => PublishError::ForeignOwner { target },
         RepositoryError::Open { source, .. } => {
             let source = Said(source.message().to_owned());
             if source.0.contains("unsupported") {

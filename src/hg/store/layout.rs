@@ -17,6 +17,12 @@ use super::requirements::{self, BadRequirement, Requirements};
 /// A folder could not be opened as a Mercurial repository.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// There is nothing.
+    #[error("open {}: there is nothing at this path", path.display())]
+    NotThere {
+        /// The folder that was to be opened.
+        path: PathBuf,
+    },
     /// There is no repository.
     #[error("open {}: it is not a Mercurial repository", path.display())]
     NotARepository {
@@ -78,6 +84,10 @@ pub enum OpenError {
 }
 
 faults!(OpenError {
+    Self::NotThere { .. } => NOT_THERE.hint("check the path"),
+    Self::NotARepository { path } if is_git(path) => NOT_THERE.hint(
+        "it is a Git repository: the source is named first, and is a Mercurial repository"
+    ),
     Self::NotARepository { .. } => {
         NOT_THERE.hint("name the folder that holds `.hg`, or the `.hg` folder itself")
     },
@@ -294,11 +304,25 @@ fn find_dot_hg(root: &Path) -> Result<PathBuf, OpenError> {
     let dot_hg = if below.is_dir() { below } else { root.to_owned() };
     let signs = ["requires", "00changelog.i", "store", "data"];
     let named = dot_hg.file_name() == Some(OsStr::new(".hg"));
+    if named
+        && let Err(source) = std::fs::read_dir(&dot_hg)
+        && source.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        let source = ReadError::Io { path: dot_hg, source };
+        return Err(OpenError::Read { path: root.to_owned(), source });
+    }
     if named && signs.iter().any(|sign| dot_hg.join(sign).exists()) {
         Ok(dot_hg)
+    } else if !root.exists() {
+        Err(OpenError::NotThere { path: root.to_owned() })
     } else {
         Err(OpenError::NotARepository { path: root.to_owned() })
     }
+}
+
+/// Whether there is a Git repository, bare or not.
+fn is_git(path: &Path) -> bool {
+    path.join(".git").exists() || (path.join("HEAD").is_file() && path.join("objects").is_dir())
 }
 
 /// What every step of [`Layout::open`] needs.

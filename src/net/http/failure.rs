@@ -113,6 +113,7 @@ impl Context {
 }
 
 fn untrusted(url: String, said: Said) -> NetError {
-    let hint = "if the server has a private authority, name the file with its certificate";
+    let hint = "if the server has a certificate authority of its own, name its certificate with \
+                `source.ca_file` in the configuration, or with --source-ca-file";
     NetError::Untrusted { url, said, hint: hint.to_owned() }
 }

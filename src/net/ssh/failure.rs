@@ -34,7 +34,8 @@ pub fn refusal(url: &SourceUrl, complaints: &[u8]) -> Option<NetError> {
     if says(UNTRUSTED) {
         let hint = format!(
             "`ssh-keyscan -p {} {}` shows its keys; compare them with what its owner says, then add \
-             them to the file of known hosts",
+             them to a file that is named by `source.known_hosts` in the configuration, or by \
+             --source-known-hosts",
             url.real_port(),
             url.host.trim_matches(['[', ']'])
         );

@@ -19,6 +19,14 @@ pub enum SourceUrlError {
         /// Where, counted in bytes from 0.
         at: usize,
     },
+    /// It is written as SSH's short form, which Mercurial does not have.
+    #[error("fetch from {written}: the address of an SSH server begins with ssh://")]
+    Short {
+        /// The address, which holds no secret.
+        written: String,
+        /// How it is written.
+        address: String,
+    },
     /// It is no address, or of a kind that we do not fetch from.
     #[error("fetch over {scheme:?}: only https, http and ssh are supported")]
     Scheme {
@@ -26,7 +34,7 @@ pub enum SourceUrlError {
         scheme: String,
     },
     /// There is a password or a token in the address.
-    #[error("use a source address with a secret in it")]
+    #[error("use a source address with a password or token in it")]
     Secret,
     /// The user is empty or has characters that no user name has.
     #[error("read the user of a source address: only letters, digits and ._-+@ are allowed")]
@@ -55,8 +63,16 @@ impl From<HostError> for SourceUrlError {
 }
 
 faults!(SourceUrlError {
+    Self::Scheme { scheme } if scheme == "file" => {
+        Config.hint("write the path alone, without file://")
+    },
+    Self::Short { address, .. } => Config.hint(format!(
+        "write {address}; a path that does not begin in the user's home folder has two slashes \
+         after the host"
+    )),
     Self::Secret => Config.hint(
-        "take the secret out of the address, and name a file with it as the token file"
+        "take the secret out of the address, and put it into a file that is named by \
+         `source.token_file` in the configuration, or by --source-token-file"
     ),
     Self::Host => Config.hint(
         "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets"
@@ -113,6 +129,17 @@ impl Scheme {
 }
 
 impl SourceUrl {
+    /// Refuses `user@host:path`, as Git has it: Mercurial has no such form, and takes it for a path.
+    pub fn refuse_short_form(text: &str) -> Result<(), SourceUrlError> {
+        let Some((server, path)) = text.split_once(':') else { return Ok(()) };
+        let Some((user, host)) = server.split_once('@') else { return Ok(()) };
+        if server.contains('/') || parse_user(user).is_err() || parse_host_and_port(host).is_err() {
+            return Ok(());
+        }
+        let address = format!("ssh://{server}/{path}");
+        Err(SourceUrlError::Short { written: text.to_owned(), address })
+    }
+
     /// Reads `https://[user@]host[:port]/path`, the same with `http`, or
     /// `ssh://[user@]host[:port]/path`.
     ///

@@ -32,10 +32,10 @@ pub enum UrlError {
         scheme: String,
     },
     /// Everybody on the way could read the token.
-    #[error("push over http: it sends the token and the history unencrypted")]
+    #[error("push over http: it sends the token and the history without encryption")]
     PlainHttp,
     /// There is a password or a token in the address.
-    #[error("use a target address with a secret in it")]
+    #[error("use a target address with a password or token in it")]
     Secret,
     /// The user is empty or has characters that no user name has.
     #[error("read the user of a target address: only letters, digits and ._- are allowed")]
@@ -68,9 +68,10 @@ faults!(UrlError {
         Config.hint("write the path alone, without file://")
     },
     Self::PlainHttp => UNENCRYPTED
-        .hint("use https, or allow plain http for this target explicitly"),
+        .hint("use https://, or allow it with `target.plain_http = true` in the configuration"),
     Self::Secret => Config.hint(
-        "take the user and the secret out of the address, and name a file with the token"
+        "take the user and the secret out of the address, and put the token into a file that is \
+         named by `target.token_file`; the user goes into `target.token_user`"
     ),
     Self::Host => Config.hint(
         "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets; \

@@ -243,7 +243,7 @@ fn errors_in_a_process() {
         ("busy/x", Fault::Unavailable, "Busy"),
         ("limited/x", Fault::Unavailable, "Busy"),
         ("moved/x", Fault::Config, "Moved"),
-        ("page/x", Fault::Unavailable, "Unintelligible"),
+        ("page/x", Fault::Corrupt, "Unintelligible"),
         ("kerberos/x", Fault::Config, "WrongCredential"),
     ] {
         let (actual, error) = failure(web.target(path));

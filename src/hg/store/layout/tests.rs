@@ -79,7 +79,9 @@ fn what_is_no_repository() {
     let root = folder.path();
     for path in [root.to_owned(), root.join("missing"), root.join(".hg")] {
         let error = open(&path).unwrap_err();
-        assert!(matches!(error, OpenError::NotARepository { .. }), "{error}");
+        let is_there = matches!(error, OpenError::NotARepository { .. });
+        assert!(is_there || matches!(error, OpenError::NotThere { .. }), "{error}");
+        assert_eq!(is_there, path == root, "{error}");
         assert!(error.hint().is_some());
     }
     write(root, &[(".hg/junk", ""), ("file", "")]);
