@@ -25,7 +25,7 @@ pub use fault::{Carried, Cause, Diagnosis, Fault, HasFault, Severity, Side};
 pub use interrupt::{Interrupt, Interrupted};
 pub use limits::Limits;
 pub use locked_file::LockedFile;
-pub use progress::{NoProgress, Progress};
+pub use progress::{NoProgress, Progress, Stage, Unit};
 pub use read_at::ReadAt;
 pub use reader::{Reader, ShortRead};
 pub use repo_path::{RepoPath, RepoPathBuf};

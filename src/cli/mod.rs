@@ -38,6 +38,7 @@ fn run_to_code(args: impl IntoIterator<Item = OsString>) -> u8 {
     let ui = Ui::new(args.output.quiet);
     log::init(&ui, args.output, &args.command);
     let result = command::run(args.command, &ui);
+    ui.abandon();
     let printed = ui.finish().map_err(|source| OutputError { source }.into());
     match result.and_then(|code| printed.map(|()| code)) {
         Ok(code) => code,

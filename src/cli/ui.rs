@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::base::Progress;
+use crate::base::{Progress, Stage, Unit};
+use crate::mirror::{Observer, SyncEvent};
 
 /// How often a stage that takes long says how far it is, where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -29,7 +30,7 @@ struct Inner {
     out: Mutex<Out>,
     err: Mutex<Box<dyn Write + Send>>,
     position: AtomicU64,
-    stage: Mutex<Option<Stage>>,
+    stage: Mutex<Option<Shown>>,
 }
 
 /// Standard output, and why it stopped taking lines.
@@ -38,10 +39,9 @@ struct Out {
     stopped: Option<io::Error>,
 }
 
-/// One stage of some work.
-struct Stage {
-    name: &'static str,
-    unit: &'static str,
+/// The stage that is shown.
+struct Shown {
+    stage: Stage,
     total: Option<u64>,
     began: Instant,
     spoke: Instant,
@@ -94,6 +94,13 @@ impl Ui {
         }
     }
 
+    /// Prints what a person at the terminal should know, without being a result.
+    pub(super) fn warn(&self, text: &str) {
+        if !self.0.quiet {
+            self.error(text);
+        }
+    }
+
     /// Prints what went wrong.
     pub(super) fn error(&self, text: &str) {
         self.to_stderr(format!("{text}\n").as_bytes());
@@ -116,7 +123,14 @@ impl Ui {
         });
     }
 
-    fn close_stage(&self, stage: &Stage) {
+    /// Takes away the bar of a stage that does not come to its end.
+    pub(super) fn abandon(&self) {
+        if let Some(bar) = lock(&self.0.stage).take().and_then(|stage| stage.bar) {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn close_stage(&self, stage: &Shown) {
         if let Some(bar) = &stage.bar {
             bar.finish_and_clear();
         }
@@ -126,16 +140,16 @@ impl Ui {
 }
 
 /// Prints with the bar out of the way.
-fn around_bar(stage: Option<&Stage>, print: impl FnOnce()) {
+fn around_bar(stage: Option<&Shown>, print: impl FnOnce()) {
     match stage.and_then(|stage| stage.bar.as_ref()) {
         Some(bar) => bar.suspend(print),
         None => print(),
     }
 }
 
-impl Stage {
+impl Shown {
     fn closing_line(&self, position: u64) -> String {
-        let Self { name, unit, .. } = self;
+        let (name, unit) = (self.stage.words(), self.stage.unit().words());
         let seconds = self.began.elapsed().as_secs_f64();
         match position {
             0 => format!("{name}: {seconds:.1} s"),
@@ -144,9 +158,12 @@ impl Stage {
     }
 
     fn running_line(&self, position: u64) -> String {
-        let Self { name, unit, total, .. } = self;
-        match total {
-            Some(total) => format!("{name}: {position} of {total} {unit}"),
+        let (name, unit) = (self.stage.words(), self.stage.unit().words());
+        match self.total {
+            Some(total) => {
+                let left = left(self.began.elapsed(), position, total);
+                format!("{name}: {position} of {total} {unit}{left}")
+            }
             None if position == 0 => format!("{name}: {} s so far", self.began.elapsed().as_secs()),
             None => format!("{name}: {position} {unit}"),
         }
@@ -154,29 +171,79 @@ impl Stage {
 
     fn bar(&self) -> ProgressBar {
         let target = ProgressDrawTarget::stderr();
-        let bar = ProgressBar::with_draw_target(self.total, target).with_message(self.name);
-        let counts = match self.total {
-            Some(_) => "[{bar:30}] {human_pos}/{human_len}",
-            None if self.unit.is_empty() => "{spinner} {elapsed}",
-            None => "{spinner} {human_pos}",
+        let bar =
+            ProgressBar::with_draw_target(self.total, target).with_message(self.stage.words());
+        let unit = self.stage.unit();
+        let counts = match (self.total, unit) {
+            (Some(_), Unit::Bytes) => "[{bar:30}] {bytes}/{total_bytes}".to_owned(),
+            (None, Unit::Bytes) => "{spinner} {bytes}".to_owned(),
+            (Some(_), _) => format!("[{{bar:30}}] {{human_pos}}/{{human_len}} {}", unit.words()),
+            (None, _) => format!("{{spinner}} {{human_pos}} {}", unit.words()),
         };
-        if let Ok(style) = ProgressStyle::with_template(&format!("{{msg}} {counts} {}", self.unit))
-        {
-            bar.set_style(style.progress_chars("=> "));
+        if let Ok(style) = ProgressStyle::with_template(&format!("{{msg}} {counts}{{left}}")) {
+            let tell_left = |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+                let total = state.len().unwrap_or_default();
+                // If this fails there is nothing to draw on.
+                let _ = to.write_str(&left(state.elapsed(), state.pos(), total));
+            };
+            bar.set_style(style.progress_chars("=> ").with_key("left", tell_left));
         }
         bar.enable_steady_tick(TICK);
         bar
     }
 }
 
+/// How long a stage must have run before it says how long it still takes.
+const ESTIMATE_AFTER: Duration = Duration::from_secs(3);
+
+/// How long the rest of a stage will take, as the end of a line; empty as long as that is not known.
+fn left(elapsed: Duration, position: u64, total: u64) -> String {
+    if elapsed < ESTIMATE_AFTER || position == 0 || position >= total {
+        return String::new();
+    }
+    let rest = elapsed.as_secs().saturating_mul(total - position) / position;
+    match rest {
+        0..90 => format!(", about {} s left", rest.max(1)),
+        90..5400 => format!(", about {} min left", rest.div_ceil(60)),
+        _ => format!(", about {} h left", rest.div_ceil(3600)),
+    }
+}
+
+impl Observer for Ui {
+    fn event(&self, event: &SyncEvent) {
+        match *event {
+            SyncEvent::StageBegun { stage, total } => self.begin(stage, total),
+            SyncEvent::Advanced { done, .. } => self.advance_to(done),
+            SyncEvent::StageEnded { done, .. } => {
+                self.0.position.store(done, Ordering::Relaxed);
+                self.end();
+            }
+            // What came of a run is printed once, when it is over.
+            SyncEvent::SliceDone { .. }
+            | SyncEvent::Note { .. }
+            | SyncEvent::RefPublished { .. }
+            | SyncEvent::RefRefused { .. }
+            | SyncEvent::Finished { .. } => {}
+        }
+    }
+}
+
+impl Ui {
+    /// Shows that so many units of the stage are done.
+    fn advance_to(&self, position: u64) {
+        self.0.position.fetch_max(position, Ordering::Relaxed);
+        self.advance(0);
+    }
+}
+
 impl Progress for Ui {
-    fn begin(&self, stage: &'static str, total: Option<u64>, unit: &'static str) {
+    fn begin(&self, stage: Stage, total: Option<u64>) {
         if self.0.quiet {
             return;
         }
         self.end();
         let now = Instant::now();
-        let mut next = Stage { name: stage, unit, total, began: now, spoke: now, bar: None };
+        let mut next = Shown { stage, total, began: now, spoke: now, bar: None };
         next.bar = self.0.bars.then(|| next.bar());
         self.0.position.store(0, Ordering::Relaxed);
         *lock(&self.0.stage) = Some(next);
@@ -265,17 +332,17 @@ mod tests {
     fn a_stage_is_one_line_where_there_is_no_terminal() {
         let (out, err) = (Paper::default(), Paper::default());
         let ui = ui(&out, &err, false);
-        ui.begin("converting files", Some(3), "revisions");
+        ui.begin(Stage::ConvertingFiles, Some(3));
         ui.advance(2);
         ui.advance(1);
-        ui.begin("writing refs", None, "refs");
+        ui.begin(Stage::ListingRefs, None);
         ui.end();
         ui.say("done");
         let told = err.text();
         let lines: Vec<&str> = told.lines().collect();
         assert_eq!(lines.len(), 2, "{told}");
-        assert!(lines[0].starts_with("converting files: 3 revisions in "), "{told}");
-        assert!(lines[1].starts_with("writing refs: "), "{told}");
+        assert!(lines[0].starts_with("converting files: 3 file revisions in "), "{told}");
+        assert!(lines[1].starts_with("listing refs of the target: "), "{told}");
         assert_eq!(out.text(), "done\n");
     }
 
@@ -283,18 +350,18 @@ mod tests {
     fn a_long_stage_speaks_now_and_then() {
         let err = Paper::default();
         let ui = ui(&Paper::default(), &err, false);
-        ui.begin("converting files", Some(9), "revisions");
+        ui.begin(Stage::ConvertingFiles, Some(9));
         lock(&ui.0.stage).as_mut().unwrap().spoke -= LINE_EVERY;
         ui.advance(4);
         ui.advance(4);
-        assert_eq!(err.text(), "converting files: 4 of 9 revisions\n");
+        assert_eq!(err.text(), "converting files: 4 of 9 file revisions\n");
     }
 
     #[test]
     fn quiet_leaves_errors_and_what_was_asked_for() {
         let (out, err) = (Paper::default(), Paper::default());
         let ui = ui(&out, &err, true);
-        ui.begin("converting files", Some(3), "revisions");
+        ui.begin(Stage::ConvertingFiles, Some(3));
         ui.advance(3);
         ui.end();
         ui.say("chatter");

@@ -7,7 +7,7 @@ use super::idmap::Record;
 use super::placeholder::{Placeholder, Placeholders};
 use super::plan::plan;
 use super::{ConvertError, IdMap, LeftOut, Rules};
-use crate::base::{Interrupt, Progress};
+use crate::base::{Interrupt, Progress, Stage};
 use crate::git::ObjectId;
 use crate::git::sink::ObjectSink;
 use crate::git::tree::TreeSource;
@@ -65,13 +65,13 @@ pub fn convert(
 ) -> Result<Conversion, ConvertError> {
     let changesets = Some(input.changesets.len() as u64);
     let progress = input.progress;
-    progress.begin("reading manifests", changesets, "changesets");
+    progress.begin(Stage::ReadingManifests, changesets);
     let plan = plan(input, existing).map_err(|error| explain(input, error))?;
     progress.end();
-    progress.begin("converting files", Some(plan.files.len() as u64), "file revisions");
+    progress.begin(Stage::ConvertingFiles, Some(plan.files.len() as u64));
     let mut files = convert_files(input, &plan, sink)?;
     progress.end();
-    progress.begin("writing commits", changesets, "changesets");
+    progress.begin(Stage::WritingCommits, changesets);
     let (records, trees) = convert_changesets(input, &plan, &files, existing, sink)?;
     progress.end();
     let broken = Broken::files(input, &plan, std::mem::take(&mut files.broken));

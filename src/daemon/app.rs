@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::running::{Running, StageProgress, Watch};
 use super::text::{clean, with_causes};
 use crate::base::{HasFault, Interrupt, Severity};
 use crate::config::{Config, MirrorConfig};
-use crate::mirror::{Mirror, SyncReport};
+use crate::mirror::{Mirror, Observer, SyncReport};
 use crate::queue::{Failure, Job, JobId, JobState, Queue, StartError, Worker};
 
 /// How many syncs that are over can be asked about, for each mirror.
@@ -20,7 +21,9 @@ pub type SyncFailure = Box<dyn HasFault + Send + Sync>;
 
 /// Syncs one mirror, on a thread that may block, and stops at a safe place once the interrupt is
 /// raised. It is never called twice at once for the same mirror.
-pub type Syncer = Arc<dyn Fn(&Mirror, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync>;
+pub type Syncer = Arc<
+    dyn Fn(&Mirror, &dyn Observer, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync,
+>;
 
 /// A job of the daemon's queue.
 pub(super) type SyncJob = Job<MirrorKey, Arc<SyncReport>>;
@@ -70,6 +73,8 @@ pub(super) struct App {
     pub(super) max_body: usize,
     /// How long a body may take.
     pub(super) body_timeout: Duration,
+    /// How far the syncs are that run.
+    running: Arc<Running>,
     /// Changes whenever a job is over.
     over: watch::Receiver<()>,
 }
@@ -78,13 +83,15 @@ impl App {
     /// Starts the workers.
     pub(super) fn start(config: Config, syncer: Syncer) -> Result<Self, StartError> {
         let (tell_over, over) = watch::channel(());
-        let worker = SyncWorker { syncer, over: tell_over };
+        let running = Arc::<Running>::default();
+        let worker = SyncWorker { syncer, running: running.clone(), over: tell_over };
         Ok(Self {
             queue: Queue::start(config.daemon.workers, HISTORY, worker)?,
             mirrors: config.mirrors.into_iter().map(|it| MirrorKey(Arc::new(it))).collect(),
             wait: config.daemon.wait,
             max_body: config.daemon.max_body,
             body_timeout: config.daemon.request_timeout,
+            running,
             over,
         })
     }
@@ -111,6 +118,11 @@ impl App {
         self.queue.job(id)
     }
 
+    /// How far the sync of the job `id` is, if it runs and has said so.
+    pub(super) fn progress(&self, id: JobId) -> Option<StageProgress> {
+        self.running.of(id)
+    }
+
     /// Takes no more jobs, and asks the running ones to stop.
     pub(super) fn close(&self) {
         self.queue.close();
@@ -127,6 +139,7 @@ impl App {
 /// Joins the queue to what syncs.
 struct SyncWorker {
     syncer: Syncer,
+    running: Arc<Running>,
     over: watch::Sender<()>,
 }
 
@@ -135,7 +148,8 @@ impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
         let span = tracing::info_span!("sync", mirror = job.key.name(), job = %job.id);
         let _entered = span.enter();
         tracing::info!(requests = job.requests, "a sync begins");
-        let report = (self.syncer)(&job.key.0.mirror, interrupt);
+        let watch = Watch { running: &self.running, id: job.id };
+        let report = (self.syncer)(&job.key.0.mirror, &watch, interrupt);
         report.map(Arc::new).map_err(|error| Failure {
             fault: error.fault(),
             side: error.side(),
@@ -145,6 +159,7 @@ impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
     }
 
     fn over(&self, job: &SyncJob) {
+        self.running.forget(job.id);
         log(job);
         self.over.send_replace(());
     }

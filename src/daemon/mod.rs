@@ -10,6 +10,7 @@ mod app;
 mod body;
 mod intake;
 mod routes;
+mod running;
 mod server;
 pub mod signals;
 mod state;

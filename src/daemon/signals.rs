@@ -25,6 +25,7 @@ pub(super) fn signals() -> io::Result<mpsc::Receiver<()>> {
 /// Raises `interrupt` at the first SIGTERM or SIGINT, and calls `again` at the second one.
 pub fn raise_on_signal(
     interrupt: &Interrupt,
+    first: impl FnOnce() + Send + 'static,
     again: impl FnOnce() + Send + 'static,
 ) -> Result<(), DaemonError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -38,6 +39,7 @@ pub fn raise_on_signal(
         runtime.block_on(async {
             if stopped.recv().await.is_some() {
                 interrupt.raise();
+                first();
             }
             if stopped.recv().await.is_some() {
                 again();

@@ -8,6 +8,7 @@ use warp::reply::Response;
 
 use super::answer::plain;
 use super::app::{App, SyncJob};
+use super::running::StageProgress;
 use crate::mirror::SyncReport;
 use crate::queue::{JobId, JobState};
 
@@ -27,6 +28,9 @@ struct Status<'a> {
     since: u64,
     /// Seconds that it has been waiting or running, or that the sync took.
     elapsed: f64,
+    /// How far it is, while it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<StageProgress>,
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<Summary>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +69,7 @@ impl Summary {
 }
 
 impl<'a> Status<'a> {
-    fn of(job: &'a SyncJob) -> Self {
+    fn of(job: &'a SyncJob, progress: Option<StageProgress>) -> Self {
         let (summary, failure) = match &job.state {
             JobState::Done(report) => (Some(Summary::of(report)), None),
             JobState::Failed(failure) => (None, Some(failure)),
@@ -77,6 +81,7 @@ impl<'a> Status<'a> {
             state: job.state.name(),
             since: job.since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
             elapsed: (job.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            progress,
             summary,
             error: failure.map(|failure| &*failure.message),
             fault: failure.map(|failure| failure.fault.name()),
@@ -90,7 +95,9 @@ impl<'a> Status<'a> {
 pub(super) fn response(app: &App, id: &str) -> Response {
     let job = id.parse().ok().and_then(|id| app.queue.job(id));
     let (status, json) = match &job {
-        Some(job) => (StatusCode::OK, serde_json::to_string(&Status::of(job))),
+        Some(job) => {
+            (StatusCode::OK, serde_json::to_string(&Status::of(job, app.progress(job.id))))
+        }
         None => (StatusCode::NOT_FOUND, Ok(r#"{"error":"no such job, or not any more"}"#.into())),
     };
     match json {

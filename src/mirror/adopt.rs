@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use super::cache::LockedCache;
 use super::error::NAMED;
+use super::event::{Events, Observer};
 use super::source::{LocalSource, read_source};
 use super::update::Sync;
 use super::{ConvertOptions, Mirror, Note, SyncError};
-use crate::base::{Interrupt, Progress};
+use crate::base::Interrupt;
 use crate::convert::IdMap;
 use crate::convert::adoption::{AdoptionPolicy, ExistingCommit, Resolution, resolve};
 use crate::convert::identity::{Identity, IdentityChoice};
@@ -38,14 +39,15 @@ pub struct Adopted {
 pub fn adopt(
     mirror: &Mirror,
     given: &[Record],
-    progress: &dyn Progress,
+    observer: &dyn Observer,
     interrupt: &Interrupt,
 ) -> Result<Adopted, SyncError> {
+    let events = &Events::to(observer);
     let options = &mirror.options;
     let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
     let (limits, copy) = (&options.limits, cache.copy());
-    let (source, notes) = LocalSource::fetched(&mirror.source, &copy, limits, progress, interrupt)?;
-    let mut adopted = adopt_into(&cache, mirror, &source, given, progress, interrupt)?;
+    let (source, notes) = LocalSource::fetched(&mirror.source, &copy, limits, events, interrupt)?;
+    let mut adopted = adopt_into(&cache, mirror, &source, given, events, interrupt)?;
     adopted.notes.splice(..0, notes);
     Ok(adopted)
 }
@@ -56,11 +58,11 @@ pub(super) fn adopt_into(
     mirror: &Mirror,
     source: &LocalSource,
     given: &[Record],
-    progress: &dyn Progress,
+    events: &Events<'_>,
     interrupt: &Interrupt,
 ) -> Result<Adopted, SyncError> {
     read_source(source, &mirror.options, interrupt, |source| {
-        let sync = Sync { mirror, cache, source, progress, interrupt };
+        let sync = Sync { mirror, cache, source, events, interrupt };
         let git = cache.open_git(&mirror.options.naming.main_name())?;
         let StartingPoint { identity, map, notes } = sync.starting_point(&git, given)?;
         let served = source.repository.view().served();
@@ -123,7 +125,7 @@ impl Sync<'_> {
     fn fetch(&self, git: &BareRepository) -> Result<Vec<Reference>, SyncError> {
         let Some(target) = &self.mirror.target else { return Ok(Vec::new()) };
         let mut target = destination::open(target, git.path())?;
-        let fetched = target.fetch(self.progress, self.interrupt)?;
+        let fetched = target.fetch(self.events, self.interrupt)?;
         git.refresh()?;
         let is_notes = |reference: &Reference| reference.name == fetched_name(HG_NOTES);
         let (notes, history): (Vec<_>, Vec<_>) = fetched.into_iter().partition(is_notes);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::SyncError;
 use super::update::Sync;
+use crate::base::{Progress, Stage};
 use crate::convert::engine::Conversion;
 use crate::convert::placeholder::Placeholders;
 use crate::convert::{Chosen, Findings, IdMap, Rules, verify_changesets};
@@ -59,10 +60,10 @@ impl Sync<'_> {
                 }
             };
             let count = Some(pack.len() as u64);
-            self.progress.begin("verifying: reading the new pack", count, "objects");
-            let contents = pack.check(self.progress, self.interrupt);
+            self.events.begin(Stage::VerifyingPack, count);
+            let contents = pack.check(self.events, self.interrupt);
             self.interrupt.check()?;
-            self.progress.end();
+            self.events.end();
             contents.flaws.iter().for_each(|flaw| findings.unreadable(flaw));
             written.extend(contents.objects.into_iter().map(|(id, _)| id));
         }
@@ -85,7 +86,7 @@ impl Sync<'_> {
             changesets,
             trusts_others: true,
             is_sound: &|id| written.contains(&id) || is_known(id),
-            progress: self.progress,
+            progress: self.events,
             interrupt: self.interrupt,
         })?)
     }
@@ -96,13 +97,14 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::base::progress::NoProgress;
     use crate::base::sha1;
     use crate::base::{Fault, HasFault, Interrupt};
     use crate::convert::{ConvertOptions, IdMap};
     use crate::hg::pull::Source;
+    use crate::mirror::NoObserver;
     use crate::mirror::adopt::StartingPoint;
     use crate::mirror::cache::LockedCache;
+    use crate::mirror::event::Events;
     use crate::mirror::source::{LocalSource, read_source};
     use crate::mirror::{CacheLocation, Mirror};
 
@@ -154,7 +156,7 @@ mod tests {
         let source = LocalSource::in_place(&source);
         let checked = read_source(&source, &mirror.options, interrupt, |source| {
             let git = cache.open_git("master")?;
-            let run = Sync { mirror, cache, source, progress: &NoProgress, interrupt };
+            let run = Sync { mirror, cache, source, events: &Events::to(&NoObserver), interrupt };
             let StartingPoint { identity, map, .. } = run.starting_point(&git, &[])?;
             let (rules, placeholders) = (&mirror.options.rules(identity), &Placeholders::default());
             let changesets: Vec<Rev> = source.repository.view().served().iter().collect();

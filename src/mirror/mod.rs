@@ -4,6 +4,7 @@ mod adopt;
 mod cache;
 mod check;
 mod error;
+mod event;
 mod plan;
 mod report;
 mod source;
@@ -16,6 +17,7 @@ pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, adopt};
 pub use cache::CacheLocation;
 pub use error::SyncError;
+pub use event::{NoObserver, Observer, SyncEvent};
 pub use plan::{
     KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
     SyncPlan, plan,

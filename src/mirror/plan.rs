@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::adopt::adopt_into;
 use super::cache::{CacheLocation, LockedCache, ReadCache};
+use super::event::{Events, Observer};
 use super::source::{LocalSource, read_source};
 use super::{Mirror, Note, SyncError};
 use crate::base::text::utf8_or_latin1;
-use crate::base::{Interrupt, NoProgress};
+use crate::base::{Cause, Interrupt};
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
 use crate::git::destination::{self, Ancestry, Decision, PublishError};
@@ -43,7 +44,7 @@ pub struct SyncPlan {
     #[serde(skip)]
     pub notes: Vec<Note>,
     /// Why the target cannot be reached; `null` if it can.
-    pub target_error: Option<String>,
+    pub target_error: Option<Cause>,
     /// The same, for who asks what to do about it.
     #[serde(skip)]
     pub unreachable: Option<PublishError>,
@@ -119,8 +120,13 @@ pub struct KeptReference {
 /// A target that has a history and was never synced is fetched into a temporary folder and compared
 /// there, as a sync begins: only that tells what is to be converted and what would move. What a sync
 /// refuses then is the error here, too.
-pub fn plan(mirror: &Mirror, interrupt: &Interrupt) -> Result<SyncPlan, SyncError> {
-    let (source, fetched) = source(mirror, interrupt)?;
+pub fn plan(
+    mirror: &Mirror,
+    observer: &dyn Observer,
+    interrupt: &Interrupt,
+) -> Result<SyncPlan, SyncError> {
+    let events = &Events::to(observer);
+    let (source, fetched) = source(mirror, events, interrupt)?;
     let cache = ReadCache::read(&mirror.cache, &mirror.options)?;
     let listed = match &mirror.target {
         Some(target) => {
@@ -135,7 +141,7 @@ pub fn plan(mirror: &Mirror, interrupt: &Interrupt) -> Result<SyncPlan, SyncErro
     };
     let has_history = listed.as_ref().is_some_and(|listed| !listed.is_empty());
     let begun = match has_history && cache.is_fresh() {
-        true => Some(adopted(mirror, &source, &cache.scratch_cache(), interrupt)?),
+        true => Some(adopted(mirror, &source, &cache.scratch_cache(), (events, interrupt))?),
         false => None,
     };
     let (cache, adopted) = match &begun {
@@ -147,20 +153,24 @@ pub fn plan(mirror: &Mirror, interrupt: &Interrupt) -> Result<SyncPlan, SyncErro
         Planner { mirror, cache, source: source.repository }.plan(listed.as_deref())
     })?;
     plan.notes.splice(..0, fetched.into_iter().chain(adopted.iter().cloned()));
-    plan.target_error = unreachable.as_ref().map(ToString::to_string);
+    plan.target_error = unreachable.as_ref().map(|error| Cause::of(error));
     plan.unreachable = unreachable;
     Ok(plan)
 }
 
 /// The source, which is fetched into the cache if it is not on this machine: what it has is seen
 /// there, and what was fetched is not fetched again by the sync.
-fn source(mirror: &Mirror, interrupt: &Interrupt) -> Result<(LocalSource, Vec<Note>), SyncError> {
+fn source(
+    mirror: &Mirror,
+    events: &Events<'_>,
+    interrupt: &Interrupt,
+) -> Result<(LocalSource, Vec<Note>), SyncError> {
     if let Some(path) = mirror.source.in_place() {
         return Ok((LocalSource::in_place(path), Vec::new()));
     }
     let (options, limits) = (&mirror.options, &mirror.options.limits);
     let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
-    LocalSource::fetched(&mirror.source, &cache.copy(), limits, &NoProgress, interrupt)
+    LocalSource::fetched(&mirror.source, &cache.copy(), limits, events, interrupt)
 }
 
 /// Adopts the history of the target in a cache at `scratch`, which nobody else knows of. What it
@@ -169,10 +179,10 @@ fn adopted(
     mirror: &Mirror,
     source: &LocalSource,
     scratch: &CacheLocation,
-    interrupt: &Interrupt,
+    (events, interrupt): (&Events<'_>, &Interrupt),
 ) -> Result<(ReadCache, Vec<Note>), SyncError> {
     let cache = LockedCache::lock(scratch, &mirror.options.naming.main_name())?;
-    let adopted = adopt_into(&cache, mirror, source, &[], &NoProgress, interrupt)?;
+    let adopted = adopt_into(&cache, mirror, source, &[], events, interrupt)?;
     Ok((ReadCache::read(scratch, &mirror.options)?, adopted.notes))
 }
 

@@ -26,7 +26,7 @@ pub struct SyncReport {
 }
 
 /// One reference after a sync.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RefChange {
     /// The full name, `refs/heads/…` or `refs/tags/…`.
     pub name: String,

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use super::cache::{CacheLocation, LockedCache, ReadCache};
+use super::event::{Events, Observer, SyncEvent};
 use super::source::{LocalSource, read_source};
 use super::update::{Sync, UpdatedCache};
 use super::{Mirror, RefChange, SyncError, SyncReport};
-use crate::base::{Interrupt, Progress};
+use crate::base::Interrupt;
 use crate::convert::idmap::Record;
 use crate::git::Reference;
-use crate::git::destination::{self, RefOutcome, Target};
+use crate::git::destination::{self, Target};
 
 /// Syncs a mirror: reads its source, converts what is new into its cache, and publishes to its
 /// target, if it has one.
@@ -18,10 +19,11 @@ use crate::git::destination::{self, RefOutcome, Target};
 /// nothing but time.
 pub fn sync(
     mirror: &Mirror,
-    progress: &dyn Progress,
+    observer: &dyn Observer,
     interrupt: &Interrupt,
 ) -> Result<SyncReport, SyncError> {
     let start = Instant::now();
+    let events = &Events::to(observer);
     let options = &mirror.options;
     if let (CacheLocation::Repository(target), Some(path)) =
         (&mirror.cache, mirror.source.in_place())
@@ -33,24 +35,26 @@ pub fn sync(
     // The lock first: what the source has after it was taken is what this run must see.
     let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
     let (copy, limits) = (&cache.copy(), &options.limits);
-    let (source, mut notes) =
-        LocalSource::fetched(&mirror.source, copy, limits, progress, interrupt)?;
-    let updated = read_source(&source, options, interrupt, |source| {
-        Sync { mirror, cache: &cache, source, progress, interrupt }.update_cache()
+    let (source, fetched) = LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
+    let mut notes = events.notes(fetched);
+    let mut updated = read_source(&source, options, interrupt, |source| {
+        Sync { mirror, cache: &cache, source, events, interrupt }.update_cache()
     })?;
+    notes.extend(events.notes(std::mem::take(&mut updated.notes)));
     let refs = match &mirror.target {
-        Some(target) => publish(target, &updated.wanted, &cache, progress, interrupt)?,
+        Some(target) => publish(target, &updated.wanted, &cache, events, interrupt)?,
         None => updated.moved(),
     };
-    let UpdatedCache { changesets, converted, notes: more, .. } = updated;
-    notes.extend(more);
-    Ok(SyncReport {
+    let UpdatedCache { changesets, converted, .. } = updated;
+    let report = SyncReport {
         changesets: changesets as u64,
         converted: converted as u64,
         refs,
         notes,
         elapsed: start.elapsed(),
-    })
+    };
+    events.finished(&report);
+    Ok(report)
 }
 
 /// Publishes the references `wanted` of the cache at the target.
@@ -58,18 +62,31 @@ fn publish(
     target: &Target,
     wanted: &[Reference],
     cache: &LockedCache,
-    progress: &dyn Progress,
+    events: &Events<'_>,
     interrupt: &Interrupt,
 ) -> Result<Vec<RefChange>, SyncError> {
     let mut destination = destination::open(target, cache.git())?;
     let outcomes =
-        destination::publish(destination.as_mut(), wanted, cache.git(), progress, interrupt)?;
-    let refused: Vec<_> = outcomes.iter().cloned().filter_map(RefOutcome::refusal).collect();
-    if !refused.is_empty() {
-        return Err(SyncError::Refused { refused });
+        destination::publish(destination.as_mut(), wanted, cache.git(), events, interrupt)?;
+    let mut changes = Vec::with_capacity(outcomes.len());
+    let mut refused = Vec::new();
+    for outcome in outcomes {
+        let change = RefChange { name: outcome.name.clone(), old: outcome.old, new: outcome.new };
+        match outcome.refusal() {
+            None => {
+                events.tell(&SyncEvent::RefPublished { change: change.clone() });
+                changes.push(change);
+            }
+            Some(refusal) => {
+                events.tell(&SyncEvent::RefRefused { refusal: refusal.clone() });
+                refused.push(refusal);
+            }
+        }
     }
-    let changes = outcomes.into_iter().map(|o| RefChange { name: o.name, old: o.old, new: o.new });
-    Ok(changes.collect())
+    match refused.is_empty() {
+        true => Ok(changes),
+        false => Err(SyncError::Refused { refused }),
+    }
 }
 
 /// Every changeset that the source serves and that has a commit, in revision order.

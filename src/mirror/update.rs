@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use super::adopt::StartingPoint;
 use super::cache::LockedCache;
 use super::check::Converted;
+use super::event::Events;
 use super::source::OpenSource;
 use super::{ConvertOptions, Mirror, Note, RefChange, SyncError};
-use crate::base::{Interrupt, Progress};
+use crate::base::Interrupt;
 use crate::convert::engine::{Conversion, Input};
 use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
@@ -56,7 +57,8 @@ pub(super) struct Sync<'s> {
     pub mirror: &'s Mirror,
     pub cache: &'s LockedCache,
     pub source: &'s OpenSource<'s>,
-    pub progress: &'s dyn Progress,
+    /// Hears what it does.
+    pub events: &'s Events<'s>,
     pub interrupt: &'s Interrupt,
 }
 
@@ -216,7 +218,7 @@ impl<'s> Sync<'s> {
             skip_damaged: self.options().skip_damaged,
             rules,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            progress: self.progress,
+            progress: self.events,
             interrupt: self.interrupt,
         }
     }

@@ -1,9 +1,10 @@
 //! One mirror against its source: its cache, then what its target has.
 
 use super::cache::{CacheLocation, Layout, LockedCache};
+use super::event::{Events, Observer};
 use super::source::LocalSource;
 use super::{Mirror, SyncError};
-use crate::base::{Interrupt, Progress};
+use crate::base::Interrupt;
 use crate::convert::{self, Difference, Subject, VerifyReport, VerifySelection, verify_objects};
 use crate::git::BareRepository;
 use crate::git::destination::{self, Target};
@@ -15,9 +16,10 @@ use crate::git::reference::by_name;
 pub fn verify(
     mirror: &Mirror,
     selection: &VerifySelection,
-    progress: &dyn Progress,
+    observer: &dyn Observer,
     interrupt: &Interrupt,
 ) -> Result<VerifyReport, SyncError> {
+    let events = &Events::to(observer);
     let (layout, options) = (mirror.cache.layout(), &mirror.options);
     let _lock = match &mirror.cache {
         CacheLocation::Folder(path) if !layout.git.exists() => {
@@ -32,13 +34,13 @@ pub fn verify(
     let limits = &options.limits;
     let source = LocalSource::kept(&mirror.source, &layout.copy(), limits)?.open(options)?;
     let subject = Subject { source: &source, git: &layout.git, map: &layout.map() };
-    let mut report = convert::verify(&subject, selection, options, progress, interrupt)?;
+    let mut report = convert::verify(&subject, selection, options, events, interrupt)?;
     let Some(target) = mirror.target.as_ref().filter(|_| selection.is_all()) else {
         return Ok(report);
     };
     compare_references(target, &layout, &mut report)?;
     if let Some(path) = target.url.local_path() {
-        let there = verify_objects(path, limits, progress, interrupt)?;
+        let there = verify_objects(path, limits, events, interrupt)?;
         let at_target = |difference| Difference::AtTarget { difference: Box::new(difference) };
         report.differences.extend(there.differences.into_iter().map(at_target));
         report.more += there.more;

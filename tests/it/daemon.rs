@@ -192,6 +192,8 @@ fn a_long_sync_goes_on_and_its_state_can_be_asked_for() {
     };
     let running = state(path);
     assert_eq!(running["state"], "running");
+    let progress = r#"{"done":4,"stage":"converting_files","total":9,"unit":"file_revisions"}"#;
+    assert_eq!(running["progress"].to_string(), progress);
     assert_eq!(running["mirror"], "m-rocket");
     assert!(path.ends_with(running["id"].as_str().unwrap()));
     assert!(running["since"].as_u64().unwrap() > 1_700_000_000);

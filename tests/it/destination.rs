@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use synchroniser::base::{Fault, HasFault as _, Interrupt, NoProgress, Progress};
+use synchroniser::base::{Fault, HasFault as _, Interrupt, NoProgress, Progress, Stage};
 use synchroniser::git::destination::{
     self, Destination, FETCHED, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Target,
 };
@@ -581,11 +581,11 @@ fn a_copy_that_was_cut_short_is_finished() {
     place.assert_complete();
 }
 
-/// Stops at the beginning of the stage of that name, or of any.
-struct StopAt<'a>(Option<&'static str>, &'a Interrupt);
+/// Stops at the beginning of that stage, or of any.
+struct StopAt<'a>(Option<Stage>, &'a Interrupt);
 
 impl Progress for StopAt<'_> {
-    fn begin(&self, stage: &'static str, _total: Option<u64>, _unit: &'static str) {
+    fn begin(&self, stage: Stage, _total: Option<u64>) {
         if self.0.is_none_or(|expected| stage == expected) {
             self.1.raise();
         }
@@ -596,7 +596,7 @@ impl Progress for StopAt<'_> {
 
 #[test]
 fn stopped_while_copying_or_packing_nothing_has_moved() {
-    for (length, stage) in [(1100, "copying packs"), (10, "packing objects")] {
+    for (length, stage) in [(1100, Stage::CopyingPacks), (10, Stage::PackingObjects)] {
         let (bare, history) = (Bare::new(), History::new());
         let line = history.line("a", length);
         pack_everything(&history);
@@ -611,7 +611,7 @@ fn stopped_while_copying_or_packing_nothing_has_moved() {
             &interrupt,
         )
         .unwrap_err();
-        assert_eq!(error.fault(), Fault::Interrupted, "{stage}");
-        assert_eq!(bare.place().refs().len(), 0, "{stage}");
+        assert_eq!(error.fault(), Fault::Interrupted, "{stage:?}");
+        assert_eq!(bare.place().refs().len(), 0, "{stage:?}");
     }
 }

@@ -51,7 +51,7 @@ faults!(AdoptCommandError {
 
 pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
     let given = given(args)?;
-    let interrupt = interrupted_by_signals()?;
+    let interrupt = interrupted_by_signals(ui)?;
     let mirror = if let Some(target) = &args.target {
         Mirror {
             name: target.display().to_string(),

@@ -55,7 +55,7 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
         to: args.target.clone(),
         source,
     };
-    let interrupt = interrupted_by_signals()?;
+    let interrupt = interrupted_by_signals(ui)?;
     let report = mirror::sync(&mirror, ui, &interrupt).map_err(failed)?;
     if let Some(path) = &args.map {
         let commits = mirror::commits(&mirror).map_err(failed)?;

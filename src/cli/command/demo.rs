@@ -75,7 +75,7 @@ impl Places {
 
 pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
     let began = Instant::now();
-    let interrupt = interrupted_by_signals()?;
+    let interrupt = interrupted_by_signals(ui)?;
     let mut folder = make_folder()?;
     folder.disable_cleanup(args.keep);
     let places = Places::below(folder.path());

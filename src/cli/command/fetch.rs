@@ -24,7 +24,7 @@ faults!(FetchCommandError { Self { source, .. } => of(source) });
 
 pub(super) fn run(args: &FetchArgs, ui: &Ui) -> Outcome {
     let source = args.way.source(&args.source)?;
-    let interrupt = interrupted_by_signals()?;
+    let interrupt = interrupted_by_signals(ui)?;
     let limits = Limits::default();
     let copy = Copy::at(&args.directory, &limits);
     let pulled = pull::pull(&source, &copy, &limits, ui, &interrupt).map_err(|error| {

@@ -15,14 +15,14 @@ mod verify;
 
 use std::sync::Arc;
 
-use crate::base::{Interrupt, Progress};
+use crate::base::Interrupt;
 use crate::cli::args::CommandArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::daemon::{SyncFailure, Syncer, signals};
 use crate::git::init::{self, GitSettings};
-use crate::mirror;
+use crate::mirror::{self, Observer};
 
 /// An exit code, or what went wrong.
 type Outcome = Result<u8, Failure>;
@@ -47,18 +47,25 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
 
 /// A flag that SIGINT and SIGTERM raise, so that work ends at its next safe place. A second one
 /// ends the program at once, which is safe too, only slower to go on from.
-fn interrupted_by_signals() -> Result<Interrupt, Failure> {
+fn interrupted_by_signals(ui: &Ui) -> Result<Interrupt, Failure> {
     let interrupt = Interrupt::default();
-    signals::raise_on_signal(&interrupt, || {
+    let (first, second) = (ui.clone(), ui.clone());
+    let stopping = move || {
+        first.abandon();
+        first.warn("stopping at the next safe place; once more stops at once");
+    };
+    let at_once = move || {
+        second.abandon();
         std::process::exit(i32::from(exit::INTERRUPTED));
-    })?;
+    };
+    signals::raise_on_signal(&interrupt, stopping, at_once)?;
     Ok(interrupt)
 }
 
-/// What the daemon calls to sync a mirror.
-fn syncer(progress: impl Progress + Send + 'static) -> Syncer {
-    Arc::new(move |options, interrupt| {
-        mirror::sync(options, &progress, interrupt)
+/// What the daemon calls to sync a mirror; `observer` hears of it, as the daemon does.
+fn syncer(observer: impl Observer + Send + 'static) -> Syncer {
+    Arc::new(move |mirror, daemon, interrupt| {
+        mirror::sync(mirror, &(daemon, &observer), interrupt)
             .map_err(|error| -> SyncFailure { Box::new(error) })
     })
 }

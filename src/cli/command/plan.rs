@@ -52,7 +52,7 @@ struct ShownPlan {
 
 pub(super) fn run(args: &PlanArgs, ui: &Ui) -> Outcome {
     let config = config::load(&args.config.config)?;
-    let interrupt = interrupted_by_signals()?;
+    let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;
     let mut plans = Vec::new();
     let mut fail = |error: PlanCommandError| {
@@ -64,7 +64,7 @@ pub(super) fn run(args: &PlanArgs, ui: &Ui) -> Outcome {
     };
     for mirror in sync::select(&config, &args.mirrors)? {
         let name = || mirror.name.clone();
-        match mirror::plan(mirror, &interrupt) {
+        match mirror::plan(mirror, ui, &interrupt) {
             Ok(mut plan) => {
                 if let Some(source) = plan.unreachable.take() {
                     fail(PlanCommandError::Target { name: name(), source });

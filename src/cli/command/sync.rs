@@ -35,7 +35,7 @@ faults!(SyncCommandError {
 pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     let config = config::load(&args.config.config)?;
     let mirrors = select(&config, &args.mirrors)?;
-    let interrupt = interrupted_by_signals()?;
+    let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;
     for mirror in mirrors {
         if let Err(error) = sync(&asked(mirror, args), ui, &interrupt) {

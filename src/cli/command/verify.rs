@@ -53,7 +53,7 @@ faults!(VerifyMirrorError { Self { source, .. } => of(source) });
 faults!(VerifyCommandError { Self { source, .. } => of(source) });
 
 pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
-    let interrupt = interrupted_by_signals()?;
+    let interrupt = interrupted_by_signals(ui)?;
     let selection =
         VerifySelection { changesets: args.changeset.clone(), since: args.since.clone() };
     let report = if let Some(target) = &args.target {

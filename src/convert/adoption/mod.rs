@@ -20,6 +20,7 @@ use super::engine::Input;
 use super::identity::{History, Identity, IdentityChoice};
 use super::idmap::Record;
 use super::{ConvertError, ConvertOptions, engine};
+use crate::base::Stage;
 use crate::git::ObjectId;
 use crate::git::sink::Nowhere;
 use crate::git::tree::TreeSource;
@@ -145,7 +146,7 @@ fn by_content(
     let mut contents = ContentTrees::new(trees);
     let mut candidates = Vec::with_capacity(existing.len());
     let mut read = Vec::with_capacity(existing.len());
-    input.progress.begin("comparing with what is there", Some(existing.len() as u64), "commits");
+    input.progress.begin(Stage::MatchingCommits, Some(existing.len() as u64));
     for commit in existing {
         input.interrupt.check()?;
         input.progress.advance(1);

@@ -9,7 +9,7 @@ use super::comparison::Comparison;
 use super::files::Blobs;
 use super::target::Sound;
 use super::{Context, Difference, Differences, VerifyError};
-use crate::base::Interrupted;
+use crate::base::{Interrupted, Stage};
 use crate::convert::IdMap;
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
@@ -38,7 +38,7 @@ pub(super) fn compare(
     let wanted = wanted_refs(context, differences);
     let published = published(context, &wanted);
     let served = context.source.view().served();
-    context.progress.begin("comparing", Some(served.count() as u64), "changesets");
+    context.progress.begin(Stage::ComparingCommits, Some(served.count() as u64));
     let mut comparison = match Comparison::new(context, sound, blobs, commits, &published) {
         Ok(comparison) => comparison,
         Err(error) => {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::target::Sound;
 use super::{Context, Difference, Differences, VerifyError};
 use crate::base::sha1::Message;
-use crate::base::{RepoPath, RepoPathBuf};
+use crate::base::{RepoPath, RepoPathBuf, Stage};
 use crate::convert::placeholder::{Placeholder, PlaceholderKind, Placeholders};
 use crate::convert::report::{Note, PlaceholderKept};
 use crate::git::ObjectId;
@@ -76,7 +76,7 @@ pub(super) fn blobs(
 ) -> Result<Blobs, VerifyError> {
     let paths: Vec<_> = served_paths(context, differences)?.into_iter().collect();
     check_fncache(context, &paths, differences);
-    context.progress.begin("reading files", Some(paths.len() as u64), "files");
+    context.progress.begin(Stage::ReadingFiles, Some(paths.len() as u64));
     let next = AtomicUsize::new(0);
     let read: Mutex<BTreeMap<&RepoPathBuf, _>> = Mutex::default();
     // The target's repository cannot be shared between threads, and is not needed here.
@@ -206,8 +206,11 @@ fn served_paths(
     let mut manifests = source.manifests().reader();
     let mut paths = BTreeSet::new();
     let mut last = Text::default();
-    for rev in source.view().served().iter() {
+    let served = source.view().served();
+    context.progress.begin(Stage::ReadingManifests, Some(served.count() as u64));
+    for rev in served.iter() {
         context.interrupt.check()?;
+        context.progress.advance(1);
         let Ok(changeset) = changesets.changeset(rev) else { continue };
         let Some(manifest) = source.manifests().rev(changeset.manifest) else { continue };
         let Ok(text) = manifests.unchecked_text(manifest) else { continue };
@@ -223,6 +226,7 @@ fn served_paths(
         }
         last = text;
     }
+    context.progress.end();
     Ok(paths)
 }
 

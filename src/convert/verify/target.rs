@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{Difference, Differences, Reading, VerifyError};
-use crate::base::{Interrupt, Progress};
+use crate::base::{Interrupt, Progress, Stage};
 use crate::git::pack::PackContents;
 use crate::git::repository::{KnownObjects, RepositoryError};
 use crate::git::{ObjectId, ObjectKind};
@@ -53,7 +53,7 @@ fn packed(
         let contents = match pack {
             Ok(pack) => {
                 let count = pack.len() as u64;
-                context.progress.begin("reading the target's packs", Some(count), "objects");
+                context.progress.begin(Stage::ReadingPacks, Some(count));
                 let contents = pack.check(context.progress, context.interrupt);
                 context.progress.end();
                 contents
@@ -80,7 +80,7 @@ fn others(
 ) -> Result<(), VerifyError> {
     let mut ids = context.target.object_ids()?;
     ids.retain(|id| !sound.ids.contains(id));
-    context.progress.begin("reading the target's other objects", Some(ids.len() as u64), "objects");
+    context.progress.begin(Stage::ReadingObjects, Some(ids.len() as u64));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = ids.len().div_ceil(threads).max(1);
     let known = context.target.known()?;

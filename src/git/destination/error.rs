@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::RefusalKind;
 use crate::base::{Interrupted, faults};
 use crate::git::init::InitError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
-use super::RefusalKind;
 use crate::net::SecretError;
 use crate::net::known_hosts::HostKeyError;
 

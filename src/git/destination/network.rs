@@ -114,9 +114,7 @@ impl Destination for NetworkDestination {
         self.send(&session, updates)?;
         let state = session.state();
         let outcome = |update: &RefUpdate| match state.report.get(&update.name) {
-            Some(Some(refusal)) => {
-                Self::refused(update, refusal, &state.text, &session.credential)
-            }
+            Some(Some(refusal)) => Self::refused(update, refusal, &state.text, &session.credential),
             // A server that gives no report leaves it to the list that follows.
             Some(None) | None => RefOutcome::accepted(update),
         };

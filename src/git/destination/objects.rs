@@ -11,7 +11,7 @@ use git2::{ErrorClass, Oid};
 use super::{PublishError, RefUpdate};
 use crate::base::durable::{self, Step, sync_folder};
 use crate::base::sha1::Sha1;
-use crate::base::{Interrupt, Progress};
+use crate::base::{Interrupt, Progress, Stage};
 use crate::git::ObjectId;
 use crate::git::reference::{Reference, TAGS};
 use crate::git::repository::{BareRepository, RepositoryError};
@@ -120,7 +120,7 @@ impl Transfer<'_> {
         builder
             .set_progress_callback(|_, _, _| !self.interrupt.is_raised())
             .map_err(|error| self.unreadable(error))?;
-        self.progress.begin("packing objects", None, "objects");
+        self.progress.begin(Stage::PackingObjects, None);
         let inserted = builder.insert_walk(&mut walk);
         self.interrupt.check()?;
         inserted.map_err(|error| self.unreadable(error))?;
@@ -161,7 +161,7 @@ impl Transfer<'_> {
                 packs.push(from);
             }
         }
-        self.progress.begin("copying packs", Some(total), "bytes");
+        self.progress.begin(Stage::CopyingPacks, Some(total));
         for pack in packs {
             // The index comes last: it is what makes the pack visible.
             for kind in ["pack", "idx"] {

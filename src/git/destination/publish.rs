@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::plan::{Ancestry, Decision, plan};
 use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind};
-use crate::base::{Interrupt, Progress};
+use crate::base::{Interrupt, Progress, Stage};
 use crate::git::ObjectId;
 use crate::git::reference::{BRANCHES, Reference, by_name};
 use crate::git::repository::{BareRepository, RepositoryError};
@@ -29,7 +29,7 @@ pub fn publish(
     interrupt: &Interrupt,
 ) -> Result<Vec<RefOutcome>, PublishError> {
     interrupt.check()?;
-    progress.begin("listing the target", None, "references");
+    progress.begin(Stage::ListingRefs, None);
     let mut target = destination.references()?;
     progress.end();
     let source = BareRepository::open(git_dir)?;

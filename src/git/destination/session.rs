@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::remote_text::RemoteText;
 use super::{Credential, PublishError, Target};
-use crate::base::{Interrupt, Interrupted, Progress};
+use crate::base::{Interrupt, Interrupted, Progress, Stage};
 use crate::git::ObjectId;
 use crate::net::known_hosts::{self, HostKey, HostKeyError};
 use crate::net::url::Location;
@@ -50,7 +50,7 @@ pub(super) struct State {
     /// What the server says to people.
     pub(super) text: RemoteText,
     /// The stage that runs, and how many of its units are done.
-    stage: Option<(&'static str, usize)>,
+    stage: Option<(Stage, usize)>,
 }
 
 /// Why logging in failed.
@@ -117,19 +117,19 @@ impl<'a> Session<'a> {
         callbacks.credentials(|_, user, allowed| self.log_in(user, allowed));
         callbacks.certificate_check(|certificate, host| self.check(certificate, host));
         callbacks.transfer_progress(|stats| {
-            self.advance("receiving objects", stats.received_objects(), stats.total_objects());
+            self.advance(Stage::FetchingObjects, stats.received_objects(), stats.total_objects());
             true
         });
         callbacks.push_negotiation(|updates| self.compare(updates));
         callbacks.pack_progress(|stage, done, total| {
             let stage = match stage {
-                PackBuilderStage::AddingObjects => "counting objects",
-                PackBuilderStage::Deltafication => "compressing objects",
+                PackBuilderStage::AddingObjects => Stage::CountingObjects,
+                PackBuilderStage::Deltafication => Stage::CompressingObjects,
             };
             self.advance(stage, done, total);
         });
         callbacks.push_transfer_progress(|done, total, _| {
-            self.advance("sending objects", done, total);
+            self.advance(Stage::SendingObjects, done, total);
         });
         callbacks.sideband_progress(|piece| {
             self.state().text.add(piece);
@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
     }
 
     /// Passes progress on, and stops if somebody asked to.
-    fn advance(&self, stage: &'static str, done: usize, total: usize) {
+    fn advance(&self, stage: Stage, done: usize, total: usize) {
         self.stop_if_asked();
         let mut seen = self.state();
         if seen.stage.is_none_or(|(current, _)| current != stage) {
@@ -217,7 +217,7 @@ impl<'a> Session<'a> {
             }
             // While it counts, libgit2 gives no total.
             let total = u64::try_from(total).ok().filter(|&total| total > 0);
-            self.progress.begin(stage, total, "objects");
+            self.progress.begin(stage, total);
             seen.stage = Some((stage, 0));
         }
         if let Some((_, before)) = &mut seen.stage {

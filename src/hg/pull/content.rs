@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::phases::Told;
 use super::{Copy, PullError, Run};
-use crate::base::Limits;
+use crate::base::{Limits, Stage};
 use crate::hg::Node;
 use crate::hg::bundle::{BookmarkList, Bundle, Content, Part};
 use crate::hg::store::Phase;
@@ -49,7 +49,7 @@ pub(super) fn unbundle(
                 if copy.exists() {
                     return Err(PullError::NotEmpty { path: copy.root().to_owned() });
                 }
-                run.progress.begin("copying", bytes, "bytes");
+                run.progress.begin(Stage::CopyingFiles, bytes);
                 let mut store =
                     StreamedStore::create(copy.root(), &requirements, limits, run.interrupt)?;
                 while let Some(file) = stream.next_file()? {

@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::Run;
-use crate::base::RepoPathBuf;
 use crate::base::compress::Decompressor;
+use crate::base::{RepoPathBuf, Stage};
 use crate::hg::bundle::{DeltaRevision, Group, Item};
 use crate::hg::manifest::{Change, ManifestReader, diff};
 use crate::hg::revlog::{Delta, Revlog, TextCache};
@@ -147,7 +147,7 @@ impl Collected {
         let mut found = Self::default();
         let mut changesets = source.changelog().reader();
         let mut manifests = source.manifests().reader();
-        run.progress.begin("looking for revisions", Some(wanted.len() as u64), "changesets");
+        run.progress.begin(Stage::CollectingRevisions, Some(wanted.len() as u64));
         for rev in wanted {
             run.interrupt.check()?;
             let node = source.changelog().node(*rev);

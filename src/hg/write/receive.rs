@@ -4,7 +4,7 @@ use super::Added;
 use super::Revisions;
 use super::appender::{Appender, Kind, Outcome, Place, Tools};
 use super::error::{WriteError, Wrong};
-use crate::base::{Interrupt, Progress, RepoPath};
+use crate::base::{Interrupt, Progress, RepoPath, Stage};
 use crate::hg::Node;
 use crate::hg::bundle::{DeltaRevision, Group, Item};
 use crate::hg::revlog::RevlogFiles;
@@ -24,11 +24,11 @@ pub(super) struct Receiver<'w, 't> {
 }
 
 /// What counts a revision of a group.
-fn stage(group: &Group) -> &'static str {
+fn stage(group: &Group) -> Stage {
     match group {
-        Group::Changelog => "adding changesets",
-        Group::Manifests | Group::Directory(_) => "adding manifests",
-        Group::File(_) => "adding files",
+        Group::Changelog => Stage::AddingChangesets,
+        Group::Manifests | Group::Directory(_) => Stage::AddingManifests,
+        Group::File(_) => Stage::AddingFiles,
     }
 }
 
@@ -57,7 +57,7 @@ impl<'w, 't> Receiver<'w, 't> {
         interrupt: &Interrupt,
     ) -> Result<Added, WriteError> {
         let mut at = stage(&Group::Changelog);
-        progress.begin(at, None, "revisions");
+        progress.begin(at, None);
         while let Some(item) = revisions.next_item()? {
             interrupt.check()?;
             match item {
@@ -67,7 +67,7 @@ impl<'w, 't> Receiver<'w, 't> {
                     self.group = group;
                     if next != at {
                         progress.end();
-                        progress.begin(next, None, "revisions");
+                        progress.begin(next, None);
                         at = next;
                     }
                 }

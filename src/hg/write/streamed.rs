@@ -16,7 +16,7 @@ use super::create::{LAYOUT, Making};
 use super::error::{RevisionsError, WriteError};
 use super::files;
 use crate::base::durable::{self, Step};
-use crate::base::{Interrupt, Limits, Progress};
+use crate::base::{Interrupt, Limits, Progress, Stage};
 use crate::hg::bundle::Area;
 use crate::hg::revlog::{Problem, Revlog, RevlogFiles};
 use crate::hg::store::obsolete::parse_markers;
@@ -161,7 +161,7 @@ impl StreamedStore {
         store.check_names()?;
         let files: Vec<_> = store.names.iter().filter_map(|name| store.path_of(name)).collect();
         let total = store.names.iter().filter(|name| name.ends_with(b".i")).count();
-        progress.begin("checking what came", Some(total as u64), "files");
+        progress.begin(Stage::CheckingFiles, Some(total as u64));
         // While cores check, the disk is free.
         let latest = std::thread::scope(|scope| {
             let syncing = scope.spawn(|| files::sync_all(files.iter()));

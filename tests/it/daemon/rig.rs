@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use synchroniser::base::{Diagnosis, Fault, HasFault, Interrupt, Side};
+use synchroniser::base::{Diagnosis, Fault, HasFault, Interrupt, Side, Stage};
 use synchroniser::config::Config;
 use synchroniser::daemon::{Daemon, Syncer};
-use synchroniser::mirror::{Mirror, SyncReport};
+use synchroniser::mirror::{Mirror, Observer, SyncEvent, SyncReport};
 
 /// Longer than anything here takes: whoever waits that long has found a mistake.
 pub(super) const LONG: Duration = Duration::from_secs(20);
@@ -48,8 +48,10 @@ impl HasFault for PuppetError {
 pub(super) fn puppet() -> (Syncer, Receiver<Begun>) {
     let (begun_sender, begun) = channel();
     let begun_sender = Mutex::new(begun_sender);
-    let syncer = move |mirror: &Mirror, interrupt: &Interrupt| {
+    let syncer = move |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
         let (end, ended) = channel();
+        observer.event(&SyncEvent::StageBegun { stage: Stage::ConvertingFiles, total: Some(9) });
+        observer.event(&SyncEvent::Advanced { stage: Stage::ConvertingFiles, done: 4 });
         let _ = begun_sender.lock().unwrap().send((mirror.name.clone(), end));
         let fail = |fault, side, message| Err(Box::new(PuppetError { fault, side, message }) as _);
         // A test that has ended holds no more strings.

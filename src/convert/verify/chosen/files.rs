@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Chosen;
 use super::touched::Wanted;
-use crate::base::{RepoPath, RepoPathBuf};
+use crate::base::{RepoPath, RepoPathBuf, Stage};
 use crate::convert::damage::FileProblem;
 use crate::convert::placeholder::{Placeholder, PlaceholderKind};
 use crate::convert::verify::VerifyError;
@@ -38,7 +38,7 @@ pub(super) fn read(chosen: &Chosen<'_>, wanted: &Wanted<'_>) -> Result<Vec<Conte
         .map(|group| group.first().and_then(|(path, ..)| wanted.path(*path)))
         .collect();
     let (progress, interrupt) = (chosen.progress, chosen.interrupt);
-    progress.begin("verifying files", Some(wanted.files.len() as u64), "file revisions");
+    progress.begin(Stage::VerifyingFiles, Some(wanted.files.len() as u64));
     let work = || {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use bstr::ByteSlice;
 
 use super::comparison::commit_differs;
 use super::{Difference, TreeFile, VerifyError};
-use crate::base::{Cause, HasFault, Interrupt, Progress, RepoPathBuf};
+use crate::base::{Cause, HasFault, Interrupt, Progress, RepoPathBuf, Stage};
 use crate::convert::ConvertError;
 use crate::convert::Rules;
 use crate::convert::damage::FileProblem;
@@ -94,7 +94,7 @@ impl Findings {
 pub fn verify_changesets(chosen: &Chosen<'_>) -> Result<Findings, VerifyError> {
     let mut findings = Findings::default();
     let count = Some(chosen.changesets.len() as u64);
-    chosen.progress.begin("verifying: reading manifests", count, "changesets");
+    chosen.progress.begin(Stage::VerifyingManifests, count);
     let mut wanted = Wanted::new(chosen);
     let mut plans = Vec::with_capacity(chosen.changesets.len());
     for &rev in chosen.changesets {
@@ -105,7 +105,7 @@ pub fn verify_changesets(chosen: &Chosen<'_>) -> Result<Findings, VerifyError> {
     }
     chosen.progress.end();
     let contents = files::read(chosen, &wanted)?;
-    chosen.progress.begin("verifying commits", count, "changesets");
+    chosen.progress.begin(Stage::VerifyingCommits, count);
     let mut verifier = Verifier {
         chosen,
         wanted: &wanted,

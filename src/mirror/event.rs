@@ -1,0 +1,171 @@
+//! What a sync does while it does it: one stream of events, as data.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::{Note, RefChange, SyncReport};
+use crate::base::{Progress, Stage};
+use crate::git::destination::Refusal;
+
+/// Something that happened in a sync, or in another run over a mirror.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum SyncEvent {
+    /// A stage has begun. Phases follow on one another; none is in another.
+    StageBegun {
+        /// What is being done.
+        stage: Stage,
+        /// How many units it has, if that is known.
+        total: Option<u64>,
+    },
+    /// The stage that runs has got further. Not every step is told.
+    Advanced {
+        /// What is being done.
+        stage: Stage,
+        /// How many of its units are done.
+        done: u64,
+    },
+    /// The stage that ran is over.
+    StageEnded {
+        /// What was done.
+        stage: Stage,
+        /// How many units it had.
+        done: u64,
+    },
+    /// A slice of changesets is converted and durable: a kill does not lose it.
+    SliceDone {
+        /// How many changesets this run has converted.
+        converted: u64,
+        /// How many it has to convert.
+        total: u64,
+    },
+    /// Something that a person should know.
+    Note {
+        /// What it is.
+        note: Note,
+    },
+    /// A ref of the target is as the source wants it.
+    RefPublished {
+        /// The ref.
+        #[serde(flatten)]
+        change: RefChange,
+    },
+    /// The target keeps a ref as it was.
+    RefRefused {
+        /// The ref, and why.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
+    /// The run ended well.
+    Finished {
+        /// How many changesets the source serves.
+        changesets: u64,
+        /// How many of them this run converted.
+        converted: u64,
+    },
+}
+
+/// Hears what a sync does, on the threads that do it: it must be quick.
+pub trait Observer: Sync {
+    /// Something happened.
+    fn event(&self, event: &SyncEvent);
+}
+
+/// Hears nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn event(&self, _event: &SyncEvent) {}
+}
+
+impl<A: Observer + ?Sized, B: Observer + ?Sized> Observer for (&A, &B) {
+    fn event(&self, event: &SyncEvent) {
+        self.0.event(event);
+        self.1.event(event);
+    }
+}
+
+/// How often the steps of a stage are told at most.
+const TOLD_EVERY: Duration = Duration::from_millis(50);
+
+/// Tells an observer what the layers below say of their progress, and what the mirror says itself.
+pub(super) struct Events<'o> {
+    observer: &'o dyn Observer,
+    began: Instant,
+    done: AtomicU64,
+    /// When a step was told last, in milliseconds after `began`.
+    told: AtomicU64,
+    stage: Mutex<Option<Stage>>,
+}
+
+impl<'o> Events<'o> {
+    pub(super) fn to(observer: &'o dyn Observer) -> Self {
+        let (done, told, stage) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::new(None));
+        Self { observer, began: Instant::now(), done, told, stage }
+    }
+
+    pub(super) fn tell(&self, event: &SyncEvent) {
+        self.observer.event(event);
+    }
+
+    /// Tells notes, and gives them back for the report.
+    pub(super) fn notes(&self, notes: Vec<Note>) -> Vec<Note> {
+        for note in &notes {
+            self.tell(&SyncEvent::Note { note: note.clone() });
+        }
+        notes
+    }
+
+    /// Tells what came of a run that ended well.
+    pub(super) fn finished(&self, report: &SyncReport) {
+        let SyncReport { changesets, converted, .. } = *report;
+        self.tell(&SyncEvent::Finished { changesets, converted });
+    }
+
+    /// Whether a step may be told again. Of several threads, one gets leave.
+    fn is_due(&self) -> bool {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let told = self.told.load(Ordering::Relaxed);
+        let every = u64::try_from(TOLD_EVERY.as_millis()).unwrap_or(u64::MAX);
+        now >= told.saturating_add(every)
+            && self.told.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Ends the stage that runs, if one does; begins `next`, if there is one.
+    fn turn(&self, next: Option<(Stage, Option<u64>)>) {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = self.done.swap(0, Ordering::Relaxed);
+        if let Some(stage) = stage.take() {
+            self.tell(&SyncEvent::StageEnded { stage, done });
+        }
+        if let Some((next, total)) = next {
+            *stage = Some(next);
+            self.tell(&SyncEvent::StageBegun { stage: next, total });
+        }
+    }
+}
+
+impl Progress for Events<'_> {
+    fn begin(&self, stage: Stage, total: Option<u64>) {
+        self.turn(Some((stage, total)));
+    }
+
+    fn advance(&self, n: u64) {
+        let done = self.done.fetch_add(n, Ordering::Relaxed).saturating_add(n);
+        if self.is_due() {
+            // Whoever finds the lock taken need not wait: another thread is just telling.
+            let Ok(stage) = self.stage.try_lock() else { return };
+            if let Some(stage) = *stage {
+                self.tell(&SyncEvent::Advanced { stage, done });
+            }
+        }
+    }
+
+    fn end(&self) {
+        self.turn(None);
+    }
+}
