@@ -193,11 +193,16 @@ impl Broken<BrokenFile> {
             FileProblem::Damaged(damage) => damage.hint.clone(),
             FileProblem::Missing | FileProblem::Kept => None,
         });
-        let hint = hint.unwrap_or_else(|| HINT.to_owned());
-        format!(
-            "{hint}. Put the files back from a clone or a backup, or go on with \
-             --skip-damaged, which leaves a placeholder for each revision"
-        )
+        const SKIP: &str =
+            "go on with --skip-damaged, which leaves a placeholder for each revision";
+        match (hint, self.fault()) {
+            // Nothing is lost: there is nothing to put back.
+            (Some(hint), Fault::Unsupported) => format!("{hint}; or {SKIP}"),
+            (hint, _) => format!(
+                "{}. Put the files back from a clone or a backup, or {SKIP}",
+                hint.as_deref().unwrap_or(HINT)
+            ),
+        }
     }
 
     /// Damage counts more than what we only do not read.
@@ -333,15 +338,21 @@ fn descendants(input: &Input<'_>, rev: Rev) -> usize {
     input.changesets.iter().filter(|other| **other != rev && set.contains(**other)).count()
 }
 
-/// What a person can do about broken changesets.
-pub(super) fn changesets_hint() -> String {
-    format!(
-        "{HINT}. Put the store back from a clone or a backup: without a changeset or its manifest \
-         nobody knows which files there were, so --skip-damaged does not help here"
-    )
-}
-
 impl Broken<BrokenChangeset> {
+    /// What a person can do about them.
+    pub(super) fn hint(&self) -> String {
+        const NO_SKIP: &str = "without a changeset or its manifest nobody knows which files there \
+            were, so --skip-damaged does not help here";
+        let hint = self.first.iter().find_map(|changeset| match &changeset.problem {
+            HistoryProblem::Damaged(error) if error.fault() == Fault::Unsupported => error.hint(),
+            HistoryProblem::Damaged(_) | HistoryProblem::NoManifest(_) => None,
+        });
+        match (hint, self.fault()) {
+            (Some(hint), Fault::Unsupported) => format!("{hint}; {NO_SKIP}"),
+            _ => format!("{HINT}. Put the store back from a clone or a backup: {NO_SKIP}"),
+        }
+    }
+
     /// Damage counts more than what we only do not read.
     pub(super) fn fault(&self) -> Fault {
         worst(self.first.iter().map(|broken| broken.problem.fault()))

@@ -1,6 +1,6 @@
 //! Why a conversion stops.
 
-use super::damage::{Broken, BrokenChangeset, BrokenFile, changesets_hint};
+use super::damage::{Broken, BrokenChangeset, BrokenFile};
 use crate::base::{Interrupted, RepoPathBuf, faults};
 use crate::git::repository::RepositoryError;
 use crate::git::sink::SinkError;
@@ -85,7 +85,7 @@ faults!(ConvertError {
     Self::NoManifest { .. } => {
         Corrupt.at(Source).hint("`hg verify` on the source shows all that is damaged")
     },
-    Self::Changesets(broken) => broken.fault().at(Source).hint(changesets_hint()),
+    Self::Changesets(broken) => broken.fault().at(Source).hint(broken.hint()),
     Self::Files(broken) => broken.fault().at(Source).hint(broken.hint()),
     Self::Target { source } => of(source).at(Here),
     Self::Tree { source, .. } | Self::Existing { source } | Self::Notes { source } => {

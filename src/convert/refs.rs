@@ -12,7 +12,8 @@
 //!    tags, and closed branches. One that cannot stand
 //!    beside an earlier one (the same, the same but for case, or `a` beside `a/b`), or that is too
 //!    long, has each `/` written as `%2F` and gets `-` and the first eight hexadecimal digits of
-//!    the SHA-1 of the name in the source.
+//!    the SHA-1 of the name in the source. Where even that name is taken, because the same name of the
+//!    source asks a third time or another one ends so by itself, `_` is added until it is free.
 //!
 //! The prefix of all references is no part of the names that the rule is about: it is put before
 //! what comes out of it. Every reference that is not called as in the source, or as the operator asks, is reported.
@@ -412,6 +413,24 @@ del%7F
         for kept in ["v1.0", "100%", "50%x", "a-b", "a.b/c", "x@y", "ünï"] {
             assert_eq!(tags(&[kept]), [kept]);
         }
+    }
+
+    #[test]
+    fn a_third_claimant_of_a_name_gets_an_underscore() {
+        let names = SourceNames {
+            main: Some(node(9)),
+            branches: vec![("master".into(), vec![node(1)])],
+            bookmarks: named(&["master", "master-4f26aeaf"]),
+            ..SourceNames::default()
+        };
+        let wanted = name_refs(&names, &RefNaming::default());
+        let refs: Vec<_> = wanted.refs.iter().map(|wanted| wanted.name.as_str()).collect();
+        assert_eq!(
+            refs[..3],
+            ["refs/heads/master", "refs/heads/master-4f26aeaf", "refs/heads/master-4f26aeaf_"]
+        );
+        assert!(refs[3].starts_with("refs/heads/master-4f26aeaf-"), "{refs:?}");
+        assert_eq!(wanted.renamed.len(), 3);
     }
 
     /// A line of `.hgtags` that ends after the blank names a tag without a name.

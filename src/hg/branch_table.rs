@@ -21,7 +21,7 @@ pub struct BranchTable {
 /// Stands for a changeset that was not read yet.
 const UNREAD: u32 = u32::MAX;
 /// What a saved table begins with: changes when the form does.
-const MAGIC: &[u8] = b"synchroniser branch table 1\n";
+const MAGIC: &[u8] = b"synchroniser branch table 2\n";
 
 impl BranchTable {
     /// Reads the changesets of `wanted` that the table does not have yet. Says whether there were

@@ -132,9 +132,9 @@ impl Changeset {
         found.map(|(_, value)| value.as_bstr())
     }
 
-    /// The named branch.
+    /// The named branch. Its name may be empty, which no client writes, and is not `default` then.
     pub fn branch(&self) -> &BStr {
-        self.extra("branch").filter(|branch| !branch.is_empty()).unwrap_or(BStr::new("default"))
+        self.extra("branch").unwrap_or(BStr::new("default"))
     }
 
     /// The topic that the evolve extension has put it in.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::target::Sound;
 use super::{Context, Difference, Differences, VerifyError};
 use crate::base::sha1::Message;
-use crate::base::{RepoPath, RepoPathBuf, Stage};
+use crate::base::{Limits, RepoPath, RepoPathBuf, Stage};
 use crate::convert::placeholder::{Placeholder, PlaceholderKind, Placeholders};
 use crate::convert::report::{Note, PlaceholderKept};
 use crate::git::ObjectId;
@@ -81,12 +81,13 @@ pub(super) fn blobs(
     let read: Mutex<BTreeMap<&RepoPathBuf, _>> = Mutex::default();
     // The target's repository cannot be shared between threads, and is not needed here.
     let Context { source, progress, interrupt, .. } = *context;
+    let committed = committed(source);
     let work = || {
         while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
             if interrupt.is_raised() {
                 return;
             }
-            let revisions = read_file(source, path.as_ref());
+            let revisions = read_file(source, path.as_ref(), committed);
             progress.advance(1);
             if let Ok(mut read) = read.lock() {
                 read.insert(path, revisions);
@@ -237,15 +238,34 @@ struct Broken {
 }
 
 /// Reads all revisions of one file. A file without a history has none: whoever needs one will say.
-fn read_file(source: &Repository, path: &RepoPath) -> Vec<Result<Revision, Broken>> {
+///
+/// Revisions of changesets that are not `committed`, so many, are passed over.
+fn read_file(
+    source: &Repository,
+    path: &RepoPath,
+    committed: Option<usize>,
+) -> Vec<Result<Revision, Broken>> {
     match source.filelog(path) {
-        Ok(Some(filelog)) => read_revisions(&filelog),
+        Ok(Some(filelog)) => read_revisions(&filelog, committed),
         Ok(None) => Vec::new(),
         Err(error) => vec![Err(Broken { node: None, error })],
     }
 }
 
-fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, Broken>> {
+/// How many changesets are committed, if more may be on their way: a transaction appends to files
+/// before it appends to the changelog. `None` if there is no transaction, nor was one since the source
+/// was opened: what no changeset has introduced is damage then.
+fn committed(source: &Repository) -> Option<usize> {
+    let len = source.changelog().dag().len();
+    let layout = source.layout();
+    let has_grown = || {
+        let now = Revlog::open("00changelog", &layout.changelog(), &Limits::default());
+        now.is_ok_and(|now| now.is_some_and(|now| now.len() > len))
+    };
+    (layout.journal_file().exists() || has_grown()).then_some(len)
+}
+
+fn read_revisions(filelog: &Revlog, committed: Option<usize>) -> Vec<Result<Revision, Broken>> {
     let mut reader = filelog.reader();
     let mut read = |rev| -> Result<Revision, RevlogError> {
         let text = reader.unchecked_text(rev)?;
@@ -265,7 +285,11 @@ fn read_revisions(filelog: &Revlog) -> Vec<Result<Revision, Broken>> {
         })
     };
     let mut read = |rev| read(rev).map_err(|error| Broken { node: filelog.node(rev).ok(), error });
-    filelog.revs().map(&mut read).collect()
+    let is_under_way = |rev: &Rev| {
+        let link = filelog.entry(*rev).ok().and_then(|entry| usize::try_from(entry.link).ok());
+        committed.zip(link).is_some_and(|(committed, link)| link >= committed)
+    };
+    filelog.revs().filter(|rev| !is_under_way(rev)).map(&mut read).collect()
 }
 
 /// Looks for files whose history the source's own list of histories lacks: its clones would too.

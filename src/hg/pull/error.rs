@@ -35,6 +35,20 @@ pub enum PullError {
         #[source]
         source: io::Error,
     },
+    /// The bundle file has no changesets, and nothing is there that they could be of.
+    #[error("read {}: the bundle has no changesets", path.display())]
+    NoChangesets {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The bundle file goes on from changesets that are not there.
+    #[error("read {}: the bundle goes on from changeset {parent}, which is not in it", path.display())]
+    GoesOn {
+        /// The file.
+        path: PathBuf,
+        /// The first changeset that is missing.
+        parent: Node,
+    },
     /// What came cannot be added to the copy.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -106,6 +120,13 @@ faults!(PullError {
     Self::Answer(error) => of(error).at(Source),
     Self::Bundle(error) => of(error).at(Source),
     Self::File { source, .. } => io(source).at(Source),
+    Self::NoChangesets { .. } => Config.at(Source).hint(
+        "`hg bundle --all FILE` in the repository makes a bundle of all that it has"
+    ),
+    Self::GoesOn { .. } => Config.at(Source).hint(
+        "convert what it goes on from into the same target first, or make a bundle of everything: \
+         `hg bundle --all FILE`"
+    ),
     Self::Write(error) => of(error).at(Here),
     Self::Open(error) => of(error),
     Self::Repository(error) => of(error),

@@ -24,7 +24,7 @@ use serde::Serialize;
 use crate::base::{Cause, Interrupt, Limits, Progress};
 use crate::hg::store::bookmarks::Bookmarks;
 use crate::hg::store::view::ViewFacts;
-use crate::hg::write::Writer;
+use crate::hg::write::{WriteError, Writer, Wrong};
 use crate::hg::{Changelog, Node, RevSet, Shown};
 use crate::net::{Access, SourceUrl};
 use content::{After, unbundle};
@@ -142,7 +142,15 @@ fn from_bundle(path: &Path, copy: &Copy, run: &Run<'_>) -> Result<Pulled, PullEr
     let is_new = !copy.exists();
     let file = File::open(path);
     let file = file.map_err(|source| PullError::File { path: path.to_owned(), source })?;
-    let found = unbundle(file, After::Nothing, copy, run)?;
+    let found = unbundle(file, After::Nothing, copy, run).map_err(|error| match error {
+        PullError::Write(WriteError::Revision {
+            ref file, problem: Wrong::Parent(parent), ..
+        }) if file == "00changelog" => PullError::GoesOn { path: path.to_owned(), parent },
+        error => error,
+    })?;
+    if !copy.exists() {
+        return Err(PullError::NoChangesets { path: path.to_owned() });
+    }
     // What nobody told of is draft.
     let told = found.phases.or(is_new.then(|| Told::Heads(Vec::new())));
     let changelog = copy.changelog()?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::base::compress::DecompressError;
 use crate::base::{RepoPathBuf, ShortRead, faults};
+use crate::hg::store::requirements::remedy;
 use crate::hg::{Node, Rev};
 
 /// Why a revlog, or one of its revisions, cannot be read.
@@ -146,11 +147,11 @@ pub enum Problem {
     /// The revision stands for several that a narrow clone left out.
     #[error("it stands for revisions that a narrow clone left out")]
     Ellipsis,
-    /// What the text says is elsewhere, where nothing can be elsewhere.
-    #[error("its contents are stored elsewhere, as only those of files can be")]
+    /// What the text says is elsewhere.
+    #[error("its contents are stored elsewhere, by the `lfs` extension of Mercurial")]
     External,
     /// Flags that we do not know, so that the text may be anything.
-    #[error("it has the flags {0:#06x}, which are not known")]
+    #[error("it has the flags {0:#06x}, which no Mercurial knows without an extension")]
     Flags(u16),
     /// A directory of a tree manifest is not there.
     #[error("its directory {name:?} has no revision {node}")]
@@ -189,12 +190,17 @@ faults!(RevlogError {
         Problem::Ellipsis => {
             Unsupported.hint("name the repository that this one is a narrow clone of")
         }
-        Problem::Censored | Problem::External | Problem::Flags(_) => Unsupported.into(),
+        Problem::External => Unsupported.hint(remedy("lfs")),
+        Problem::Flags(_) => Unsupported.hint(EXTENSION),
+        Problem::Censored => Unsupported.into(),
         _ => Corrupt.hint(VERIFY),
     },
 });
 
 /// What to do about damage.
 const VERIFY: &str = "`hg verify` on the source shows all that is damaged";
+/// What to do about revisions that an extension stores in its own way.
+const EXTENSION: &str = "`hg config extensions` in the source shows which extensions it uses: what \
+    one of them stores in its own way is not read";
 /// What to do about a size beyond the limits.
 const LIMIT: &str = "raise the limit in the configuration if the size is genuine";

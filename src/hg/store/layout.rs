@@ -246,6 +246,11 @@ impl Layout {
         listed.then(|| self.store_dir().join("fncache"))
     }
 
+    /// The journal of a transaction that is under way, or was abandoned.
+    pub fn journal_file(&self) -> PathBuf {
+        self.store_dir().join("journal")
+    }
+
     /// The phase roots.
     pub fn phaseroots_file(&self) -> PathBuf {
         self.store_dir().join("phaseroots")
