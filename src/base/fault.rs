@@ -258,7 +258,9 @@ pub(crate) mod table {
     };
     use super::HasFault;
     pub(crate) use super::Side::{Here, Source, Target};
-    pub(crate) use super::{Diagnosis, MOVED, NOT_THERE, UNENCRYPTED, UNINTELLIGIBLE, UNTRUSTED, io};
+    pub(crate) use super::{
+        Diagnosis, MOVED, NOT_THERE, UNENCRYPTED, UNINTELLIGIBLE, UNTRUSTED, io,
+    };
 
     /// The diagnosis of the error inside.
     pub(crate) fn of(error: &(impl HasFault + ?Sized)) -> Diagnosis {

@@ -129,9 +129,9 @@ pub fn plan(
     let (source, fetched) = source(mirror, events, interrupt)?;
     let cache = ReadCache::read(&mirror.cache, &mirror.options)?;
     let listed = match &mirror.target {
-        Some(target) => {
-            cache.git_dir().and_then(|git| Ok(destination::open(target, &git)?.references()?))
-        }
+        Some(target) => cache
+            .git_dir()
+            .and_then(|git| Ok(destination::open(target, &git)?.references(interrupt)?)),
         None => cache.refs(),
     };
     let (mut listed, unreachable) = match listed {

@@ -38,7 +38,7 @@ pub fn verify(
     let Some(target) = mirror.target.as_ref().filter(|_| selection.is_all()) else {
         return Ok(report);
     };
-    compare_references(target, &layout, &mut report)?;
+    compare_references(target, &layout, &mut report, interrupt)?;
     if let Some(path) = target.url.local_path() {
         let there = verify_objects(path, limits, events, interrupt)?;
         let at_target = |difference| Difference::AtTarget { difference: Box::new(difference) };
@@ -53,10 +53,11 @@ fn compare_references(
     target: &Target,
     layout: &Layout,
     report: &mut VerifyReport,
+    interrupt: &Interrupt,
 ) -> Result<(), SyncError> {
     let git = BareRepository::open(&layout.git)?;
     let wanted = git.refs()?;
-    let mut existing = destination::open(target, &layout.git)?.references()?;
+    let mut existing = destination::open(target, &layout.git)?.references(interrupt)?;
     git.peel(&mut existing);
     let existing = by_name(&existing);
     for reference in wanted {

@@ -14,6 +14,7 @@ pub mod percent;
 pub mod secret;
 pub mod ssh;
 pub mod url;
+mod wait;
 
 pub use access::{Access, Key, Timeouts, Token};
 pub use error::{NetError, Said};

@@ -136,8 +136,8 @@ struct Counted {
 }
 
 impl Destination for Counted {
-    fn references(&mut self) -> Result<Vec<Reference>, PublishError> {
-        self.inner.references()
+    fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
+        self.inner.references(interrupt)
     }
 
     fn fetch(

@@ -13,12 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use synchroniser::base::{Fault, HasFault as _};
+use synchroniser::base::{Fault, HasFault as _, Interrupt};
 use synchroniser::git::ObjectId;
-use synchroniser::git::destination::{PublishError, RefOutcome, RefusalKind, Target};
-use synchroniser::git::init::{self, GitSettings};
+use synchroniser::git::destination::{self, PublishError, RefOutcome, RefusalKind, Target};
 use synchroniser::net::url::PlainHttp;
-use synchroniser::net::{Access, Key, TargetUrl, Token};
+use synchroniser::net::{Access, Key, TargetUrl, Timeouts, Token};
 
 use super::destination::{History, Place, contract, kind, reason, short};
 use super::support::serve::{Server, free_port};

@@ -21,7 +21,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::daemon::{SyncFailure, Syncer, signals};
-use crate::git::init::{self, GitSettings};
+use crate::git::init;
 use crate::mirror::{self, Observer};
 
 /// An exit code, or what went wrong.
@@ -29,7 +29,7 @@ type Outcome = Result<u8, Failure>;
 
 /// Does what was typed.
 pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
-    init::init(&GitSettings::default())?;
+    init::ensure()?;
     match command {
         CommandArgs::Serve(args) => serve::run(&args),
         CommandArgs::Sync(args) => sync::run(&args, ui),

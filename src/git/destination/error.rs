@@ -6,8 +6,8 @@ use super::RefusalKind;
 use crate::base::{Interrupted, faults};
 use crate::git::init::InitError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
-use crate::net::SecretError;
 use crate::net::known_hosts::HostKeyError;
+use crate::net::{NetError, SecretError};
 
 /// What libgit2 or the other side said, without secrets and without what a terminal would obey.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum PublishError {
     /// libgit2 could not be set up.
     #[error(transparent)]
     Init(#[from] InitError),
+    /// The connection cannot be made, or the server does not answer.
+    #[error(transparent)]
+    Net(NetError),
     /// The credential cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -229,6 +232,7 @@ fn denied_hint(said: &str) -> &'static str {
 faults!(PublishError {
     Self::Interrupted(error) => of(error),
     Self::Init(error) => of(error).at(Here),
+    Self::Net(error) => of(error).at(Target),
     Self::Secret(error) => of(error).at(Here),
     Self::Cache(error) => of(error).at(Here),
     Self::Keep { source, .. } => io(source).at(Here),

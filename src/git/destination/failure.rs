@@ -9,6 +9,7 @@ use super::remote_text::clean;
 use super::session::{Failure, LoginProblem, Session, State};
 use super::{PublishError, RefusalKind, Said, Target, refusal};
 use crate::base::Interrupted;
+use crate::net::NetError;
 
 /// Turns the end of a session into the error that says what to do.
 pub(super) fn explain(failure: Failure, target: &Target, session: &Session<'_>) -> PublishError {
@@ -19,6 +20,7 @@ pub(super) fn explain(failure: Failure, target: &Target, session: &Session<'_>) 
     }
     match failure {
         Failure::Interrupted => PublishError::Interrupted(Interrupted),
+        Failure::Connection(error) => by_connection(error, address),
         Failure::BrokenText => PublishError::Unintelligible {
             target: address,
             source: Said("its report is not UTF-8".to_owned()),
@@ -35,6 +37,19 @@ pub(super) fn explain(failure: Failure, target: &Target, session: &Session<'_>) 
             let said = Said(clean(error.message(), &session.credential));
             classify(&error, address, said)
         }
+    }
+}
+
+/// What it means that a connection could not be made, or broke.
+fn by_connection(error: NetError, target: String) -> PublishError {
+    match error {
+        NetError::Untrusted { said, .. } => {
+            PublishError::Certificate { target, source: Said(said.as_str().to_owned()) }
+        }
+        NetError::Unreachable { said, .. } | NetError::Cut { said, .. } => {
+            PublishError::Unreachable { target, source: Said(said.as_str().to_owned()) }
+        }
+        other => PublishError::Net(other),
     }
 }
 

@@ -167,7 +167,8 @@ impl LocalDestination {
 }
 
 impl Destination for LocalDestination {
-    fn references(&mut self) -> Result<Vec<Reference>, PublishError> {
+    fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
+        interrupt.check()?;
         let broken = |error| self.broken(&error);
         let mut found = Vec::new();
         for reference in self.repository().references().map_err(broken)? {
@@ -190,7 +191,7 @@ impl Destination for LocalDestination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<Reference>, PublishError> {
-        let found = self.references()?;
+        let found = self.references(interrupt)?;
         if found.is_empty() {
             return Ok(found);
         }
@@ -228,7 +229,7 @@ impl Destination for LocalDestination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<RefOutcome>, PublishError> {
-        let has = self.references()?;
+        let has = self.references(interrupt)?;
         let transfer = objects::Transfer {
             source: &self.source,
             target: self.repository(),

@@ -12,6 +12,7 @@ mod publish;
 mod refusal;
 mod remote_text;
 mod session;
+mod stream;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ use crate::base::{Interrupt, Progress};
 use crate::net::url::Location;
 use crate::net::{Access, TargetUrl};
 use credential::Credential;
+
+pub(super) use stream::register as register_streams;
 
 pub use error::{PublishError, Said};
 pub use fetched::{FETCHED, fetched_name};
@@ -121,7 +124,7 @@ impl RefOutcome {
 /// A place that has references, gives objects and takes them. [`publish()`] decides what goes there.
 pub trait Destination {
     /// The branches, tags and notes of changesets that the target has now, by name.
-    fn references(&mut self) -> Result<Vec<Reference>, PublishError>;
+    fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError>;
 
     /// Sends what `updates` need, and asks the target to move these references. The result has one
     /// outcome for each, by the target's own report.

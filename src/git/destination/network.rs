@@ -71,9 +71,8 @@ impl NetworkDestination {
 }
 
 impl Destination for NetworkDestination {
-    fn references(&mut self) -> Result<Vec<Reference>, PublishError> {
-        let interrupt = Interrupt::default();
-        let session = Session::new(&self.target, &NoProgress, &interrupt, HashMap::new())?;
+    fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
+        let session = Session::new(&self.target, &NoProgress, interrupt, HashMap::new())?;
         let list = || {
             let mut remote = self.source.repository().remote_anonymous(&self.address)?;
             let callbacks = session.callbacks();

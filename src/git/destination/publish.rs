@@ -30,7 +30,7 @@ pub fn publish(
 ) -> Result<Vec<RefOutcome>, PublishError> {
     interrupt.check()?;
     progress.begin(Stage::ListingRefs, None);
-    let mut target = destination.references()?;
+    let mut target = destination.references(interrupt)?;
     progress.end();
     let source = BareRepository::open(git_dir)?;
     source.peel(&mut target);
@@ -57,7 +57,7 @@ pub fn publish(
         pushed.extend(destination.push(batch, progress, interrupt)?);
     }
     if pushed.iter().any(RefOutcome::is_there) {
-        verify(&mut pushed, &destination.references()?);
+        verify(&mut pushed, &destination.references(interrupt)?);
     }
     Ok(outcomes(wanted, &decisions, pushed))
 }

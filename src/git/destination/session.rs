@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use git2::cert::Cert;
 use git2::{
@@ -13,9 +13,11 @@ use git2::{
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::remote_text::RemoteText;
+use super::stream::Line;
 use super::{Credential, PublishError, Target};
 use crate::base::{Interrupt, Interrupted, Progress, Stage};
 use crate::git::ObjectId;
+use crate::net::NetError;
 use crate::net::known_hosts::{self, HostKey, HostKeyError};
 use crate::net::url::Location;
 
@@ -29,6 +31,8 @@ pub(super) struct Session<'a> {
     pub(super) credential: Credential,
     progress: &'a dyn Progress,
     interrupt: &'a Interrupt,
+    /// The connections.
+    line: Arc<Line>,
     /// What each reference that we push must be at, for the connection to go on.
     expected: HashMap<String, ObjectId>,
     state: Mutex<State>,
@@ -68,6 +72,8 @@ pub(super) enum LoginProblem {
 pub(super) enum Failure {
     /// It was asked to stop.
     Interrupted,
+    /// A connection could not be made, or broke.
+    Connection(NetError),
     /// libgit2 says no.
     Error(git2::Error),
     /// The other side sent text that is not UTF-8 where libgit2's binding takes no other.
@@ -83,7 +89,8 @@ impl<'a> Session<'a> {
         expected: HashMap<String, ObjectId>,
     ) -> Result<Self, PublishError> {
         let credential = Credential::read(&target.access, target.url.location())?;
-        Ok(Self { target, credential, progress, interrupt, expected, state: Mutex::default() })
+        let (line, state) = (Line::new(target, interrupt), Mutex::default());
+        Ok(Self { target, credential, progress, interrupt, line, expected, state })
     }
 
     /// What was seen so far.
@@ -99,14 +106,18 @@ impl<'a> Session<'a> {
         &self,
         call: impl FnOnce() -> Result<T, git2::Error>,
     ) -> Result<T, Failure> {
-        let result = catch_unwind(AssertUnwindSafe(call));
+        let result = self.line.during(|| catch_unwind(AssertUnwindSafe(call)));
         if self.state().stage.take().is_some() {
             self.progress.end();
         }
         match result {
             Ok(Ok(value)) => Ok(value),
             _ if self.interrupt.is_raised() => Err(Failure::Interrupted),
-            Ok(Err(error)) => Err(Failure::Error(error)),
+            Ok(Err(error)) => match self.line.take_failure() {
+                Some(NetError::Interrupted(_)) => Err(Failure::Interrupted),
+                Some(cause) => Err(Failure::Connection(cause)),
+                None => Err(Failure::Error(error)),
+            },
             Err(_) => Err(Failure::BrokenText),
         }
     }
@@ -156,6 +167,7 @@ impl<'a> Session<'a> {
             Credential::SshKey { key, passphrase, .. } if allowed.is_ssh_memory() => {
                 let passphrase = passphrase.as_ref().map(SecretString::expose_secret);
                 let user = user.unwrap_or_default();
+                self.line.logged_in();
                 return Cred::ssh_key_from_memory(user, None, key.expose_secret(), passphrase);
             }
             Credential::Token { .. } | Credential::SshKey { .. } => LoginProblem::WrongKind,
@@ -164,8 +176,8 @@ impl<'a> Session<'a> {
         Err(git2::Error::new(ErrorCode::Auth, ErrorClass::Callback, "no credential that would do"))
     }
 
-    /// Decides about SSH host keys. Certificates of web servers are left to OpenSSL: libgit2 asks
-    /// about every one of them, and "good" from here would switch its own verification off.
+    /// Decides about SSH host keys. Certificates of web servers were checked when the connection was
+    /// made.
     fn check(&self, cert: &Cert<'_>, host: &str) -> Result<CertificateCheckStatus, git2::Error> {
         let Some(shown) = cert.as_hostkey() else {
             return Ok(CertificateCheckStatus::CertificatePassthrough);
@@ -209,6 +221,7 @@ impl<'a> Session<'a> {
 
     /// Passes progress on, and stops if somebody asked to.
     fn advance(&self, stage: Stage, done: usize, total: usize) {
+        self.line.working();
         self.stop_if_asked();
         let mut seen = self.state();
         if seen.stage.is_none_or(|(current, _)| current != stage) {

@@ -1,23 +1,29 @@
 //! Connections to web servers: how long they may take, whom we trust, through which proxy.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use ureq::config::Config;
+use ureq::http::Uri;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-use ureq::unversioned::resolver::Resolver;
+use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::{
-    ConnectProxyConnector, Connector, NativeTlsConnector, TcpConnector,
+    ConnectProxyConnector, ConnectionDetails, Connector, NativeTlsConnector, NextTimeout,
+    TcpConnector, Transport, TransportAdapter, time,
 };
-use ureq::{Agent, Proxy};
+use ureq::{Agent, Error, Proxy, Timeout};
 
 use super::client::Introduction;
+use super::failure::Context;
 use super::watch::Watch;
 use crate::base::Interrupt;
 use crate::net::access::{Access, Timeouts};
 use crate::net::error::NetError;
+use crate::net::patience::Patience;
+use crate::net::wait::in_background;
 
 /// A file with certificates has no more, in bytes.
 const LONGEST_CERTIFICATES: u64 = 4 << 20;
@@ -81,13 +87,119 @@ impl Connections {
         Agent::with_parts(self.config.clone(), self.connector(), resolver)
     }
 
+    /// A connection for one scheme, host and port.
+    fn dial(self, uri: &Uri) -> Result<Box<dyn Transport>, Error> {
+        let timeout = |reason| NextTimeout {
+            after: time::Duration::from(self.timeouts.connect),
+            reason,
+            ..NextTimeout::default()
+        };
+        let resolver = DefaultResolver::default();
+        // A proxy looks names up itself.
+        let addrs = match &self.proxy {
+            Some(proxy) if !proxy.is_no_proxy(uri) && !proxy.resolve_target() => resolver.empty(),
+            _ => resolver.resolve(uri, &self.config, timeout(Timeout::Resolve))?,
+        };
+        let connector = self.connector();
+        let run = move |details: &ConnectionDetails<'_>| {
+            let made: Option<_> = connector.connect(details, None)?;
+            Ok(made.ok_or(Error::ConnectionFailed)?.boxed())
+        };
+        let run: Arc<
+            dyn Fn(&ConnectionDetails<'_>) -> Result<Box<dyn Transport>, Error> + Send + Sync,
+        > = Arc::new(run);
+        run(&ConnectionDetails {
+            uri,
+            addrs,
+            config: &self.config,
+            request_level: false,
+            resolver: &resolver,
+            now: time::Instant::now(),
+            timeout: timeout(Timeout::Connect),
+            current_time: Arc::new(time::Instant::now),
+            run_connector: Arc::clone(&run),
+            register_shutdown: Arc::new(|_| Ok(())),
+        })
+    }
+
     /// What makes a connection: through the proxy if there is one, watched, encrypted if need be.
-    fn connector(&self) -> impl Connector {
+    fn connector(&self) -> impl Connector<(), Out = impl Transport> {
         let watch = Watch { interrupt: self.interrupt.clone(), idle: self.timeouts.idle };
         ().chain(ConnectProxyConnector::default())
             .chain(TcpConnector::default())
             .chain(watch)
             .chain(NativeTlsConnector::default())
+    }
+}
+
+/// A connection to a web server, on which somebody else speaks HTTP: encrypted where the address says
+/// so, through the proxy if there is one. Times are those of [`Access::timeouts`]: once something was
+/// written the server may think before it answers, then it must go on.
+pub struct Connection {
+    stream: TransportAdapter,
+    /// `None` from what was written last until the first byte of an answer.
+    patience: Option<Patience>,
+    context: Context,
+}
+
+impl Connection {
+    /// Connects to `origin`, which is `https://host[:port]`, or the same with `http`. `url` is what
+    /// messages show. An interrupt ends the wait for the connection at once.
+    pub fn open(
+        url: &str,
+        origin: &str,
+        access: &Access,
+        interrupt: &Interrupt,
+    ) -> Result<Self, NetError> {
+        let connections = Connections::new(url, access, None, interrupt)?;
+        let context = Context {
+            url: url.to_owned(),
+            command: "a connection".to_owned(),
+            timeouts: access.timeouts,
+            interrupt: interrupt.clone(),
+        };
+        let uri: Uri = origin.parse().map_err(|_| NetError::Setting {
+            url: url.to_owned(),
+            problem: "its host cannot be one".to_owned(),
+            hint: None,
+        })?;
+        let made = in_background(interrupt, move || connections.dial(&uri))?;
+        let transport = made.map_err(|error| context.failure(error))?;
+        let stream = TransportAdapter::new(transport, Arc::new(time::Instant::now));
+        Ok(Self { stream, patience: None, context })
+    }
+
+    fn set_timeout(&mut self, after: Duration, reason: Timeout) {
+        let after = time::Duration::from(after);
+        self.stream.set_timeout(NextTimeout { after, reason, ..NextTimeout::default() });
+    }
+
+    /// Reads some of what the server says; nothing at its end.
+    pub fn receive(&mut self, bytes: &mut [u8]) -> Result<usize, NetError> {
+        let Timeouts { first_byte, idle, .. } = self.context.timeouts;
+        match &self.patience {
+            None => self.set_timeout(first_byte, Timeout::RecvResponse),
+            Some(patience) => {
+                let left = patience.left();
+                self.set_timeout(left, Timeout::RecvBody);
+            }
+        }
+        let start = Instant::now();
+        let read = self.stream.read(bytes).map_err(|error| self.failure(error))?;
+        let patience = self.patience.get_or_insert_with(|| Patience::new(idle));
+        patience.note(start.elapsed(), read);
+        Ok(read)
+    }
+
+    /// Writes some of `bytes`; how many.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<usize, NetError> {
+        self.patience = None;
+        self.set_timeout(self.context.timeouts.idle, Timeout::SendBody);
+        self.stream.write(bytes).map_err(|error| self.failure(error))
+    }
+
+    fn failure(&self, error: io::Error) -> NetError {
+        self.context.read_failure(error)
     }
 }
 

@@ -13,4 +13,5 @@ mod watch;
 
 pub use address::WebAddress;
 pub use client::{Body, HttpAnswer, HttpClient, HttpRequest, Introduction};
+pub use connection::Connection;
 pub use failure::Context;

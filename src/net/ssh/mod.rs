@@ -3,7 +3,9 @@
 mod command;
 mod failure;
 mod process;
+mod tunnel;
 
 pub use command::arguments;
 pub use failure::{ended, refusal};
 pub use process::{Process, Waited};
+pub use tunnel::Tunnel;

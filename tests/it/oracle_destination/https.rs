@@ -4,39 +4,6 @@ use super::*;
 use crate::support::env::program;
 use crate::support::nginx::Nginx;
 
-/// Runs an ignored test of this module in a process of its own: libgit2's certificates and
-/// timeouts are set once for a process, and other tests need other ones.
-fn in_a_process_of_its_own(test: &str) {
-    let mut child = command(std::env::current_exe().unwrap());
-    child.arg(format!("oracle_destination::https::{test}"));
-    child.args(["--exact", "--ignored", "--nocapture", "--test-threads=1"]);
-    let output = child.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    eprint!("{said}");
-    let report = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && report.contains("1 passed"), "{report}");
-}
-
-#[test]
-fn keeps_the_contract() {
-    in_a_process_of_its_own("contract_in_a_process");
-}
-
-#[test]
-fn says_what_is_wrong() {
-    in_a_process_of_its_own("errors_in_a_process");
-}
-
-#[test]
-fn trusts_nobody_by_default() {
-    in_a_process_of_its_own("no_trust_in_a_process");
-}
-
-#[test]
-fn does_not_wait_forever() {
-    in_a_process_of_its_own("silence_in_a_process");
-}
-
 /// nginx with TLS and a password, in front of `git http-backend`.
 struct Web {
     repositories: Repositories,
@@ -54,12 +21,6 @@ impl Web {
         Some(Self { repositories, bridge, nginx })
     }
 
-    /// Sets libgit2 up to trust this server.
-    fn trust(&self) {
-        let ca_file = Some(self.nginx.certificate());
-        init::init(&GitSettings { ca_file, ..GitSettings::default() }).unwrap();
-    }
-
     fn target(&self, path: &str) -> Target {
         let url = format!("https://127.0.0.1:{}/{path}", self.nginx.port);
         Target {
@@ -74,7 +35,8 @@ impl Web {
         fs::write(&path, token).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let token = Token { user: Some("pusher".to_owned()), file: path.into() };
-        Access { token: Some(token), ..Access::default() }
+        let ca_file = Some(self.nginx.certificate());
+        Access { token: Some(token), ca_file, ..Access::default() }
     }
 
     fn place(&self, name: &str) -> Place {
@@ -189,10 +151,8 @@ fn answer(mut stream: TcpStream, root: &Path, seen: &Mutex<Vec<String>>) {
 }
 
 #[test]
-#[ignore = "run by keeps_the_contract, in a process of its own"]
-fn contract_in_a_process() {
+fn keeps_the_contract() {
     let Some(web) = Web::start() else { return };
-    web.trust();
     contract(&|| web.place(&web.repositories.make()));
     refusals(&web.repositories, &|name| web.place(name));
     fsck(&web.repositories);
@@ -219,10 +179,8 @@ fn contract_in_a_process() {
 }
 
 #[test]
-#[ignore = "run by says_what_is_wrong, in a process of its own"]
-fn errors_in_a_process() {
+fn says_what_is_wrong() {
     let Some(web) = Web::start() else { return };
-    web.trust();
     let name = web.repositories.make();
     let with = |access| {
         let url = web.target(&format!("git/{name}")).url;
@@ -231,7 +189,7 @@ fn errors_in_a_process() {
     let (fault, error) = with(web.token("geheim, but not it"));
     assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
     assert_eq!(fault, Fault::Auth);
-    let (fault, error) = with(Access::default());
+    let (fault, error) = with(Access { token: None, ..web.token(TOKEN) });
     assert!(matches!(error, PublishError::NoCredential { .. }), "{error:?}");
     assert_eq!(fault, Fault::Auth);
     assert_eq!(web.bridge.requests(), [""; 0], "nothing went past the password");
@@ -265,31 +223,100 @@ fn errors_in_a_process() {
 }
 
 #[test]
-#[ignore = "run by trusts_nobody_by_default, in a process of its own"]
-fn no_trust_in_a_process() {
+fn trusts_nobody_by_default() {
     let Some(web) = Web::start() else { return };
     let name = web.repositories.make();
-    let (fault, error) = failure(web.target(&format!("git/{name}")));
+    let url = web.target(&format!("git/{name}")).url;
+    let access = Access { ca_file: None, ..web.token(TOKEN) };
+    let (fault, error) = failure(Target { url, access });
     assert!(matches!(error, PublishError::Certificate { .. }), "{error:?}");
     assert_eq!(fault, Fault::Config);
     assert!(error.hint().unwrap().contains("ca_file"));
     assert_eq!(web.bridge.requests(), [""; 0]);
 }
 
+/// What is configured for this target, and nothing longer.
 #[test]
-#[ignore = "run by does_not_wait_forever, in a process of its own"]
-fn silence_in_a_process() {
+fn a_hung_target_costs_what_is_configured() {
     let second = Duration::from_secs(1);
-    init::init(&GitSettings { server_timeout: second, connect_timeout: second, ca_file: None })
-        .unwrap();
+    let timeouts = Timeouts { connect: second, first_byte: second, idle: second };
+    let access = Access { timeouts, ..Access::default() };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     for scheme in ["https", "http", "ssh"] {
         let url = format!("{scheme}://127.0.0.1:{port}/x");
         let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
         let start = Instant::now();
-        let (fault, error) = failure(Target { url, access: Access::default() });
+        let (fault, error) = failure(Target { url, access: access.clone() });
         assert_eq!(fault, Fault::Unavailable, "{scheme}: {error:?}");
-        assert!(start.elapsed() < Duration::from_secs(15), "{scheme}");
+        assert!(said(&error).contains("nothing for 1 seconds"), "{}", said(&error));
+        assert!(start.elapsed() < Duration::from_secs(5), "{scheme}: {:?}", start.elapsed());
     }
+}
+
+/// A list of refs that does not come is not waited for once somebody asks us to stop.
+#[test]
+fn an_interrupt_ends_the_wait_for_a_list() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let history = History::new();
+    for scheme in ["https", "http", "ssh"] {
+        let url = format!("{scheme}://127.0.0.1:{port}/x");
+        let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
+        let target = Target { url, access: Access::default() };
+        let interrupt = Interrupt::default();
+        let raised = interrupt.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(300));
+            raised.raise();
+        });
+        let start = Instant::now();
+        let mut opened = destination::open(&target, &history.path()).unwrap();
+        let error = opened.references(&interrupt).unwrap_err();
+        assert!(matches!(error, PublishError::Interrupted(_)), "{scheme}: {error:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{scheme}: {:?}", start.elapsed());
+        thread.join().unwrap();
+    }
+}
+
+/// The proxy sees where we want to go and nothing of what is said, and it is the target's own.
+#[test]
+fn goes_through_its_proxy() {
+    let Some(web) = Web::start() else { return };
+    let name = web.repositories.make();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let proxy = Some(format!("http://{}", listener.local_addr().unwrap()));
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut reader = BufReader::new(client.try_clone().unwrap());
+            let mut first = String::new();
+            reader.read_line(&mut first).unwrap();
+            let place = first.split(' ').nth(1).unwrap().to_owned();
+            seen.lock().unwrap().push(first);
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                line.clear();
+            }
+            let mut server = TcpStream::connect(place).unwrap();
+            client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            let (mut up, mut from) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+            std::thread::spawn(move || drop(std::io::copy(&mut from, &mut up)));
+            std::thread::spawn(move || drop(std::io::copy(&mut server, &mut client)));
+        }
+    });
+    let target = web.target(&format!("git/{name}"));
+    let place = |access| Place {
+        target: Target { url: target.url.clone(), access },
+        repository: web.repositories.path(&name),
+    };
+    let access = Access { proxy, ..target.access.clone() };
+    assert_eq!(short(&publish_two(&place(access.clone())).unwrap()), "++");
+    let asked = std::mem::take(&mut *asked.lock().unwrap());
+    let expected = format!("CONNECT 127.0.0.1:{} HTTP/1.1\r\n", web.nginx.port);
+    assert!(!asked.is_empty() && asked.iter().all(|line| *line == expected), "{asked:?}");
+    let nowhere = Some(format!("http://127.0.0.1:{}", free_port()));
+    let (fault, error) = failure(place(Access { proxy: nowhere, ..access }).target);
+    assert_eq!(fault, Fault::Unavailable, "{error:?}");
 }
