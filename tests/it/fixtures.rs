@@ -1,64 +1,117 @@
-//! Every fixture, through the program, against what Mercurial says of it. Needs no other tool:
-//! libgit2 reads the result.
+//! Every fixture, through the program, against what Mercurial says of it, and judged by stock Git.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use synchroniser::base::Fault;
 use synchroniser::cli::exit;
+use synchroniser::convert::identity::names;
 
-use crate::support::{Commits, Converted, Fixture, TestEnv, files_below, for_all, same};
+use crate::support::{Converted, Fixture, TestEnv, env, files_below, git, same, skip};
 
-#[test]
-fn every_fixture_becomes_what_mercurial_says() {
-    for_all(Fixture::all_that(true), |fixture| {
-        let env = TestEnv::new();
-        let source = fixture.unpack(&env);
-        let before = contents(&env.path("source"));
-        Converted::make(&env, &source, &env.path("target.git"))?.check(&fixture.truth)?;
-        let untouched = contents(&env.path("source")) == before;
-        same("the source is as it was", &untouched, &true)?;
-        same("files in the home folder", &env.home_entries(), &Vec::new())
-    });
+mod each {
+    crate::support::each_fixture!(super::check);
 }
 
-#[test]
-fn converting_again_or_elsewhere_changes_nothing() {
-    for_all(Fixture::all_that(true), |fixture| {
-        let env = TestEnv::new();
-        let source = fixture.unpack(&env);
-        let first = Converted::make(&env, &source, &env.path("target.git"))?;
-        let again = Converted::make(&env, &source, &env.path("target.git"))?;
-        let elsewhere = Converted::make(&env, &source, &env.path("elsewhere.git"))?;
-        for other in [&again, &elsewhere] {
-            same("commits", &other.commits, &first.commits)?;
-            same("references", &other.refs(), &first.refs())?;
-        }
-        Ok(())
-    });
+fn check(fixture: &Fixture) -> Result<(), String> {
+    if fixture.converts() { check_converted(fixture) } else { check_refused(fixture) }
 }
 
-/// The same history in another store format, or seen through a share, is the same commits.
-#[test]
-fn every_telling_of_a_history_gives_the_same_commits() {
-    let mut told: BTreeMap<String, Vec<(String, Commits)>> = BTreeMap::new();
-    for (name, fixture) in Fixture::all_that(true) {
-        if name.ends_with("/repository") {
-            continue;
-        }
-        let env = TestEnv::new();
-        let source = fixture.unpack(&env);
-        let converted = Converted::make(&env, &source, &env.path("target.git")).unwrap();
-        let (folder, telling) = name.split_once('/').unwrap();
-        let commits = (telling.to_owned(), converted.commits);
-        told.entry(folder.to_owned()).or_default().push(commits);
+/// A fixture that converts: into what Mercurial says it is and Git finds nothing wrong with, the same
+/// commits from every form of the history, and again; and `verify` agrees under every identity.
+fn check_converted(fixture: &Fixture) -> Result<(), String> {
+    let env = TestEnv::new();
+    let source = fixture.unpack(&env);
+    let before = contents(&env.path("source"));
+    let target = env.path("native.git");
+    let made = Converted::make(&env, &source, &target)?;
+    made.check(&fixture.truth)?;
+    let again = Converted::make(&env, &source, &target)?;
+    check_same(&again, &made).map_err(|problem| format!("again: {problem}"))?;
+    check_git(&env, &made)?;
+    check_verified(&env, &source, "native", fixture)?;
+    for identity in names().filter(|identity| *identity != "native") {
+        let target = env.path(format!("{identity}.git"));
+        let made = Converted::make_as(&env, &source, &target, identity)?;
+        same("commits", &made.commits.len(), &fixture.truth.served().count())?;
+        check_verified(&env, &source, identity, fixture)
+            .map_err(|problem| format!("{identity}: {problem}"))?;
     }
-    assert!(told.len() >= 2, "{:?}", told.keys());
-    for (folder, tellings) in told {
-        let (first, rest) = tellings.split_first().unwrap();
-        for (telling, commits) in rest {
-            assert_eq!(*commits, first.1, "{folder}: {telling} is not {}", first.0);
+    let untouched = contents(&env.path("source")) == before;
+    same("the source is as it was", &untouched, &true)?;
+    same("files in the home folder", &env.home_entries(), &Vec::new())?;
+    let elsewhere = TestEnv::new();
+    let source = fixture.first_of_folder().unpack(&elsewhere);
+    let other = Converted::make(&elsewhere, &source, &elsewhere.path("target.git"))?;
+    check_same(&other, &made).map_err(|problem| format!("elsewhere: {problem}"))
+}
+
+fn check_same(other: &Converted, made: &Converted) -> Result<(), String> {
+    same("commits", &other.commits, &made.commits)?;
+    same("references", &other.refs(), &made.refs())
+}
+
+/// Stock Git finds nothing wrong, and takes all of it with every check on.
+fn check_git(env: &TestEnv, made: &Converted) -> Result<(), String> {
+    if !env::has("git") {
+        skip("there is no git");
+        return Ok(());
+    }
+    git::fsck(env, &made.path)?;
+    same("commits in Git", &git::count_commits(env, &made.path)?, &made.commits.len())?;
+    let copy = env.path("copy.git");
+    env.run("git", [Path::new("init"), Path::new("-q"), Path::new("--bare"), &copy]).ok()?;
+    let fetch = ["-c", "fetch.fsckObjects=true", "fetch", "-q"];
+    let everything = [made.path.to_str().unwrap(), "+refs/*:refs/*"];
+    env.git(&copy, &[&fetch[..], &everything].concat()).ok()?;
+    let refs = |path: &Path| env.git(path, &["for-each-ref"]).ok();
+    same("references that were fetched", &refs(&copy)?, &refs(&made.path)?)
+}
+
+/// `verify` agrees with the whole, with chosen changesets, and with a copy that has no map, where what
+/// its commits must be is computed. Removes the map.
+fn check_verified(
+    env: &TestEnv,
+    source: &Path,
+    identity: &str,
+    fixture: &Fixture,
+) -> Result<(), String> {
+    let target = env.path(format!("{identity}.git"));
+    let verify = |more: &[&str]| {
+        let words =
+            [Path::new("verify"), source, &target, Path::new("--identity"), identity.as_ref()];
+        let more = more.iter().map(Path::new);
+        env.synchronise(words.into_iter().chain(more)).ok().map(drop)
+    };
+    verify(&[])?;
+    let chosen: Vec<_> = fixture
+        .truth
+        .served()
+        .flat_map(|changeset| ["--changeset", changeset.node.as_str()])
+        .collect();
+    if !chosen.is_empty() {
+        verify(&chosen).map_err(|problem| format!("changeset by changeset: {problem}"))?;
+    }
+    std::fs::remove_dir_all(target.join("synchroniser")).unwrap();
+    verify(&[]).map_err(|problem| format!("without a map: {problem}"))
+}
+
+/// A fixture that cannot be read: refused with the words that its truth asks for, and no reference made.
+fn check_refused(fixture: &Fixture) -> Result<(), String> {
+    let env = TestEnv::new();
+    let (fault, words) = fixture.truth.refused.clone().unwrap();
+    let fault = Fault::ALL.into_iter().find(|known| known.name() == fault).unwrap();
+    let (source, target) = (fixture.unpack(&env), env.path("target.git"));
+    let ran = env
+        .synchronise([Path::new("convert"), &source, &target])
+        .with_code(i32::from(exit::code(fault)))?;
+    for word in words {
+        if !ran.stderr.contains(&word) {
+            return Err(format!("{word:?} is not in {}", ran.stderr));
         }
+    }
+    match git2::Repository::open_bare(&target) {
+        Ok(made) => same("references", &made.references().unwrap().count(), &0),
+        Err(_) => Ok(()),
     }
 }
 
@@ -99,40 +152,8 @@ fn two_halves_are_one_whole() {
     assert!(half.commits.len() < both.commits.len());
 }
 
-#[test]
-fn what_cannot_be_read_is_refused_and_no_reference_made() {
-    for_all(Fixture::all_that(false), |fixture| {
-        let env = TestEnv::new();
-        let (fault, words) = fixture.truth.refused.clone().unwrap();
-        let fault = Fault::ALL.into_iter().find(|known| known.name() == fault).unwrap();
-        let (source, target) = (fixture.unpack(&env), env.path("target.git"));
-        let ran = env
-            .synchronise([Path::new("convert"), &source, &target])
-            .with_code(i32::from(exit::code(fault)))?;
-        for word in words {
-            if !ran.stderr.contains(&word) {
-                return Err(format!("{word:?} is not in {}", ran.stderr));
-            }
-        }
-        match git2::Repository::open_bare(&target) {
-            Ok(made) => same("references", &made.references().unwrap().count(), &0),
-            Err(_) => Ok(()),
-        }
-    });
-}
-
 fn verify(env: &TestEnv, source: &Path, target: &Path) -> Option<i32> {
     env.synchronise([Path::new("verify"), source, target]).code
-}
-
-#[test]
-fn verify_agrees_with_every_conversion() {
-    for_all(Fixture::all_that(true), |fixture| {
-        let env = TestEnv::new();
-        let (source, target) = (fixture.unpack(&env), env.path("target.git"));
-        Converted::make(&env, &source, &target)?;
-        env.synchronise([Path::new("verify"), &source, &target]).ok().map(drop)
-    });
 }
 
 #[test]

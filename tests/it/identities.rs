@@ -1,34 +1,16 @@
-//! Every fixture under every identity: converted, verified, gone on with, and refused where going on
-//! would make a second history.
+//! What was made under each identity: verified, gone on with, and refused where going on would make a
+//! second history. `fixtures` has every fixture under every identity.
 
 use std::path::Path;
 
 use synchroniser::cli::exit;
 use synchroniser::convert::identity::names;
 
-use crate::support::{Converted, Fixture, Ran, TestEnv, env, for_all, git, same, skip};
+use crate::support::{Converted, Fixture, Ran, TestEnv, env, git, skip};
 
 fn run(env: &TestEnv, command: &str, source: &Path, target: &Path, identity: &str) -> Ran {
     let words = [Path::new(command), source, target, Path::new("--identity"), identity.as_ref()];
     env.synchronise(words)
-}
-
-#[test]
-fn verify_agrees_with_every_conversion() {
-    for_all(Fixture::all_that(true), |fixture| {
-        let env = TestEnv::new();
-        let source = fixture.unpack(&env);
-        for identity in names() {
-            let target = env.path(format!("{identity}.git"));
-            let made = Converted::make_as(&env, &source, &target, identity)?;
-            run(&env, "verify", &source, &target, identity).ok()?;
-            // A copy has no map: what its commits must be is computed.
-            std::fs::remove_dir_all(target.join("synchroniser")).unwrap();
-            run(&env, "verify", &source, &target, identity).ok()?;
-            same("commits", &made.commits.len(), &fixture.truth.served().count())?;
-        }
-        Ok(())
-    });
 }
 
 #[test]

@@ -6,51 +6,79 @@ mod rust;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// The layers from the bottom up, and what each may use.
-const LAYERS: &[(&str, &[&str])] = &[
-    ("base", &[]),
-    ("net", &["base"]),
-    ("hg", &["base", "net"]),
-    ("git", &["base", "net"]),
-    ("convert", &["base", "hg", "git"]),
-    ("mirror", &["base", "net", "hg", "git", "convert"]),
-    ("queue", &["base"]),
-    ("hook", &["base"]),
-    // It resolves into the options of the layers it configures.
-    ("config", &["base", "net", "hg", "git", "convert", "mirror", "queue", "hook"]),
-    ("daemon", &["base", "mirror", "queue", "hook", "config"]),
-    (
-        "cli",
-        &["base", "net", "hg", "git", "convert", "mirror", "queue", "hook", "config", "daemon"],
-    ),
-];
+/// A row of the table of layers in `src/README.md`.
+struct Layer {
+    name: String,
+    /// The layers that it may use, and whether each must be used: "all" allows, a list says what is.
+    uses: BTreeSet<String>,
+    is_list: bool,
+    /// The crates that no other layer may name.
+    crates: BTreeSet<String>,
+}
 
-/// Crates that only one layer may name.
-const HOMES: &[(&str, &str)] = &[
-    ("bzip2", "base"),
-    ("clap", "cli"),
-    ("crc32fast", "base"),
-    ("flate2", "base"),
-    ("libdeflater", "base"),
-    ("git2", "git"),
-    ("indicatif", "cli"),
-    ("sha1", "base"),
-    ("tar", "cli"),
-    ("tokio", "daemon"),
-    ("toml", "config"),
-    ("tracing_subscriber", "cli"),
-    ("ureq", "net"),
-    ("warp", "daemon"),
-    ("zstd", "base"),
-];
+/// What the table calls the row of crates that every layer may name.
+const ANY: &str = "any";
+
+/// Names between backticks or commas, as code spells those of crates.
+fn names(cell: &str) -> BTreeSet<String> {
+    let names = cell.split(',').map(|name| name.trim().trim_matches('`').replace('-', "_"));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// The table in `src/README.md`: the layers from the bottom up, and the crates that any may name.
+fn table() -> (Vec<Layer>, BTreeSet<String>) {
+    let text = std::fs::read_to_string(root().join("src/README.md")).unwrap();
+    parse(&text)
+}
+
+fn parse(text: &str) -> (Vec<Layer>, BTreeSet<String>) {
+    const HEADER: &str = "| layer | is | may use | only home of |";
+    let rows = text.lines().skip_while(|line| *line != HEADER).skip(2);
+    let rows: Vec<[&str; 4]> = rows
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+            cells.try_into().unwrap_or_else(|_| panic!("not four cells: {line}"))
+        })
+        .collect();
+    let name = |row: &[&str; 4]| row[0].trim_matches('`').to_owned();
+    let all: Vec<String> = rows.iter().map(name).filter(|name| name != ANY).collect();
+    let (mut layers, mut any) = (Vec::new(), BTreeSet::new());
+    for row in rows {
+        let (name, crates) = (name(&row), names(row[3]));
+        if name == ANY {
+            any = crates;
+            continue;
+        }
+        let above = all.iter().take_while(|other| **other != name).cloned();
+        let (uses, is_list) = match row[2] {
+            "all" | "all above" => (above.collect(), false),
+            list => (names(list), true),
+        };
+        layers.push(Layer { name, uses, is_list, crates });
+    }
+    (layers, any)
+}
+
+fn layers() -> Vec<Layer> {
+    let (layers, _) = table();
+    assert!(layers.len() > 5, "only {} layers in the table", layers.len());
+    layers
+}
+
+/// The crates of `Cargo.toml`, as code names them.
+fn dependencies() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = text.parse().unwrap();
+    let tables = manifest.iter().filter(|(key, _)| *key == "dependencies");
+    let tables = tables.filter_map(|(_, table)| table.as_table());
+    tables.flat_map(|table| table.keys().map(|name| name.replace('-', "_"))).collect()
+}
 
 /// Lines of a file without its tests.
 const MAX_LINES: usize = 400;
 /// Files that may be longer, because they are tables.
 const TABLES: &[&str] = &[];
-
-/// Places of the machine that something was written on.
-const PLACES: &[&str] = &["../shared", "/work/", "/root/", "/home/", ".cargo/registry"];
 
 struct Source {
     /// Below `src/`.
@@ -77,8 +105,8 @@ impl Source {
     }
 
     /// The layers that it names, itself left out.
-    fn layers_used(&self) -> BTreeSet<String> {
-        let known = |name: &String| LAYERS.iter().any(|(layer, _)| layer == name);
+    fn layers_used(&self, layers: &[Layer]) -> BTreeSet<String> {
+        let known = |name: &String| layers.iter().any(|layer| layer.name == *name);
         rust::paths(&self.text)
             .into_iter()
             .filter_map(|path| rust::in_crate(&path, self.depth()))
@@ -87,7 +115,7 @@ impl Source {
     }
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -116,71 +144,190 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-fn assert_none(problems: &[String]) {
+pub(crate) fn assert_none(problems: &[String]) {
     assert!(problems.is_empty(), "{}", problems.join("\n"));
 }
 
 #[test]
 fn the_table_points_downward_only() {
-    for (position, (layer, uses)) in LAYERS.iter().enumerate() {
-        for used in *uses {
-            let below = LAYERS[..position].iter().any(|(other, _)| other == used);
-            assert!(below, "{layer} may use {used}, which is not below it");
+    let layers = layers();
+    for (position, layer) in layers.iter().enumerate() {
+        for used in &layer.uses {
+            let below = layers[..position].iter().any(|other| other.name == *used);
+            assert!(below, "{} may use {used}, which is not above it in the table", layer.name);
         }
     }
 }
 
 #[test]
 fn every_module_is_a_layer() {
-    let layers: BTreeSet<String> = sources().iter().map(Source::layer).collect();
-    let mut expected: BTreeSet<String> =
-        LAYERS.iter().map(|(layer, _)| (*layer).to_owned()).collect();
+    let found: BTreeSet<String> = sources().iter().map(Source::layer).collect();
+    let mut expected: BTreeSet<String> = layers().into_iter().map(|layer| layer.name).collect();
     expected.extend(["lib".to_owned(), "main".to_owned()]);
-    assert_eq!(layers, expected);
+    assert_eq!(found, expected);
+}
+
+/// What the table allows is what is used, unless it allows all.
+#[test]
+fn a_layer_uses_what_the_table_says() {
+    let layers = layers();
+    let mut problems = Vec::new();
+    let mut used: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for source in &sources() {
+        let Some(layer) = layers.iter().find(|layer| layer.name == source.layer()) else {
+            continue;
+        };
+        for name in source.layers_used(&layers) {
+            if !layer.uses.contains(&name) {
+                problems.push(format!("{}: {} may not use {name}", source.shown(), layer.name));
+            }
+            used.entry(&layer.name).or_default().insert(name);
+        }
+    }
+    for layer in layers.iter().filter(|layer| layer.is_list) {
+        let unused = layer.uses.iter();
+        let unused = unused
+            .filter(|name| !used.get(layer.name.as_str()).is_some_and(|used| used.contains(*name)));
+        problems.extend(unused.map(|name| format!("{} uses nothing of {name}", layer.name)));
+    }
+    assert_none(&problems);
 }
 
 #[test]
-fn a_layer_uses_only_what_it_may() {
+fn every_dependency_has_one_home() {
+    let (layers, any) = table();
+    let homes: Vec<&String> = layers.iter().flat_map(|layer| &layer.crates).chain(&any).collect();
     let mut problems = Vec::new();
-    for source in sources() {
-        let Some((layer, uses)) = LAYERS.iter().find(|(layer, _)| *layer == source.layer()) else {
-            continue;
-        };
-        for used in source.layers_used() {
-            if !uses.contains(&used.as_str()) {
-                problems.push(format!("{}: {layer} may not use {used}", source.shown()));
-            }
+    let dependencies = dependencies();
+    for name in &dependencies {
+        match homes.iter().filter(|home| **home == name).count() {
+            0 => problems.push(format!("{name} has no home in the table of src/README.md")),
+            1 => {}
+            more => problems.push(format!("{name} has {more} homes")),
         }
     }
+    let strange = homes.into_iter().filter(|home| !dependencies.contains(*home));
+    problems.extend(strange.map(|home| format!("{home} is no dependency")));
     assert_none(&problems);
 }
 
 #[test]
 fn a_crate_is_named_in_its_home_only() {
+    let layers = layers();
     let mut problems = Vec::new();
     for source in sources() {
         for name in rust::crates(&source.text) {
-            let home = HOMES.iter().find(|(crate_name, _)| *crate_name == name);
-            if let Some((_, home)) = home.filter(|(_, home)| source.layer() != *home) {
-                problems.push(format!("{}: {name} is at home in {home}", source.shown()));
+            let home = layers.iter().find(|layer| layer.crates.contains(&name));
+            if let Some(home) = home.filter(|home| source.layer() != home.name) {
+                problems.push(format!("{}: {name} is at home in {}", source.shown(), home.name));
             }
         }
     }
     assert_none(&problems);
 }
 
-/// A home that is wrong, or a dependency that nobody uses, shows here.
+/// A home that is wrong, or a dependency that nothing uses, shows here.
 #[test]
-fn every_crate_with_a_home_is_used_there() {
+fn every_crate_is_used_where_the_table_says() {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {
         for name in rust::crates(&source.text) {
             used.entry(name).or_default().insert(source.layer());
         }
     }
-    for (name, home) in HOMES {
-        assert!(used.get(*name).is_some_and(|layers| layers.contains(*home)), "{name} in {home}");
+    let (layers, any) = table();
+    let mut problems = Vec::new();
+    for layer in layers {
+        let unused = layer.crates.iter();
+        let unused =
+            unused.filter(|name| !used.get(*name).is_some_and(|in_| in_.contains(&layer.name)));
+        problems.extend(unused.map(|name| format!("{} does not use {name}", layer.name)));
     }
+    // What one layer alone uses has its home there.
+    for name in any {
+        let count = used.get(&name).map_or(0, BTreeSet::len);
+        if count < 2 {
+            problems.push(format!("{name} is used in {count} layers, and any may use it"));
+        }
+    }
+    assert_none(&problems);
+}
+
+/// The test fails whichever row is changed: the table that it reads is the one that people read.
+#[test]
+fn the_table_is_read_as_it_stands() {
+    let text = "before\n\n| layer | is | may use | only home of |\n|---|---|---|---|\n\
+                | `a` | x | | one-crate, two |\n| `b` | y | a | |\n| `c` | z | all above | `three` |\n\
+                | any | | | four |\n\n| `d` | no row | | |\n";
+    let (layers, any) = parse(text);
+    let shown: Vec<_> = layers
+        .iter()
+        .map(|layer| {
+            let joined =
+                |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join("+");
+            format!(
+                "{} {} {} {}",
+                layer.name,
+                joined(&layer.uses),
+                layer.is_list,
+                joined(&layer.crates)
+            )
+        })
+        .collect();
+    assert_eq!(shown, ["a  true one_crate+two", "b a true ", "c a+b false three"]);
+    assert_eq!(any, ["four".to_owned()].into());
+}
+
+/// What changes state on the disk, other than through `base::durable`, which tells tests of it.
+const PAST_THE_SEAM: [&str; 6] = [
+    ".sync_all(",
+    ".sync_data(",
+    "fs::rename(",
+    "fs::remove_file(",
+    "fs::remove_dir(",
+    ".persist(",
+];
+
+/// Tools that write for people and leave nothing that a later run reads.
+fn is_of_people(path: &Path) -> bool {
+    path.starts_with("cli") || path == Path::new("base/durable.rs")
+}
+
+#[test]
+fn state_changes_through_the_seam_only() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        let is_test = ["tests.rs", "testing.rs"].iter().any(|name| source.path.ends_with(name));
+        if is_test || is_of_people(&source.path) {
+            continue;
+        }
+        let lines = source.text.lines().take_while(|line| *line != "#[cfg(test)]");
+        for (number, line) in lines.enumerate() {
+            for call in PAST_THE_SEAM.iter().filter(|call| line.contains(**call)) {
+                problems.push(format!("{}:{}: {call}", source.shown(), number + 1));
+            }
+        }
+    }
+    assert_none(&problems);
+}
+
+/// What is there for tests only is in a module of tests: everything else is what users run.
+#[test]
+fn production_is_not_different_in_tests() {
+    let mut problems = Vec::new();
+    for source in sources() {
+        let lines: Vec<&str> = source.text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let is_module = lines.get(number + 1).is_some_and(|next| {
+                next.split_once("mod ").is_some_and(|(before, _)| before.len() < 20)
+            });
+            let code = line.split("//").next().unwrap_or_default();
+            if code.contains("cfg(test)") && !is_module || code.contains("cfg!(test)") {
+                problems.push(format!("{}:{}", source.shown(), number + 1));
+            }
+        }
+    }
+    assert_none(&problems);
 }
 
 #[test]
@@ -191,31 +338,6 @@ fn files_are_short() {
         let excepted = TABLES.iter().any(|table| Path::new(table) == source.path);
         if lines > MAX_LINES && !excepted {
             problems.push(format!("{}: {lines} lines", source.shown()));
-        }
-    }
-    assert_none(&problems);
-}
-
-#[test]
-fn nothing_names_the_machine_it_was_written_on() {
-    let mut problems = Vec::new();
-    let mut files = files_below(&root().join("src"), "rs");
-    for (folder, extension) in [
-        ("src", "md"),
-        ("src", "toml"),
-        ("fixtures", "py"),
-        ("fixtures", "sh"),
-        ("fixtures", "md"),
-        ("tests/fuzz", "rs"),
-    ] {
-        files.extend(files_below(&root().join(folder), extension));
-    }
-    files.extend(["README.md", ".ci/run", "tests/fuzz/run"].map(|name| root().join(name)));
-    for path in files {
-        // A published crate has no `.ci`.
-        let Ok(text) = std::fs::read_to_string(&path) else { continue };
-        for place in PLACES.iter().filter(|place| text.contains(**place)) {
-            problems.push(format!("{}: {place}", path.display()));
         }
     }
     assert_none(&problems);
@@ -240,16 +362,38 @@ fn every_fuzz_target_is_in_the_list() {
     }
 }
 
-/// With one binary a test file that nobody lists is a test that never runs.
+/// The files that the modules from `root` on are in: each `mod name;` is `name.rs` or `name/mod.rs` in
+/// the folder of the module that says so.
+fn modules(root: &Path, folder: &Path) -> BTreeSet<PathBuf> {
+    let text = std::fs::read_to_string(root).unwrap();
+    let mut found = BTreeSet::from([root.to_owned()]);
+    for line in text.lines() {
+        let Some(name) = line.trim().strip_suffix(';') else { continue };
+        let Some((visibility, name)) = name.split_once("mod ") else { continue };
+        let is_declared = visibility.is_empty() || visibility.starts_with("pub");
+        if !is_declared || name.contains(' ') {
+            continue;
+        }
+        let below = folder.join(name);
+        let file = [folder.join(format!("{name}.rs")), below.join("mod.rs")];
+        let file = file.into_iter().find(|file| file.exists());
+        let file = file.unwrap_or_else(|| panic!("{}: no file for {name}", root.display()));
+        found.extend(modules(&file, &below));
+    }
+    found
+}
+
+/// A file that no module declares is code or a test that never runs.
 #[test]
-fn every_test_file_is_in_the_list() {
-    let folder = root().join("tests/it");
-    let list = std::fs::read_to_string(folder.join("main.rs")).unwrap();
-    for path in files_below(&folder, "rs") {
-        let below = path.strip_prefix(&folder).unwrap();
-        let module = below.iter().next().unwrap().to_string_lossy();
-        let module = module.trim_end_matches(".rs");
-        let listed = module == "main" || list.contains(&format!("\nmod {module};\n"));
-        assert!(listed, "{} is not in tests/it/main.rs", below.display());
+fn every_source_file_is_a_module() {
+    for (folder, roots) in [("tests/it", &["main.rs"][..]), ("src", &["lib.rs", "main.rs"])] {
+        let folder = root().join(folder);
+        let declared: BTreeSet<_> =
+            roots.iter().flat_map(|name| modules(&folder.join(name), &folder)).collect();
+        let there: BTreeSet<_> = files_below(&folder, "rs").into_iter().collect();
+        let left_out: Vec<_> =
+            there.difference(&declared).map(|path| path.display().to_string()).collect();
+        assert!(left_out.is_empty(), "no module declares these: {left_out:#?}");
+        assert!(declared.len() > 40, "only {} modules found", declared.len());
     }
 }

@@ -8,6 +8,7 @@
     reason = "a test that meets what it does not expect has failed, and says so"
 )]
 
+mod adoption;
 mod bundles;
 mod cli;
 mod commit_texts;
@@ -20,6 +21,7 @@ mod identities;
 mod inspect;
 mod layers;
 mod options;
+mod oracle_adoption;
 mod oracle_authors;
 mod oracle_bundles;
 mod oracle_convert;
@@ -36,10 +38,9 @@ mod oracle_pull;
 mod oracle_random;
 mod oracle_remedies;
 mod oracle_store;
-mod oracle_takeover;
 mod oracle_write;
 mod peer;
 mod recorded;
 mod repository;
 mod support;
-mod takeover;
+mod words;

@@ -1,150 +1,169 @@
-//! Killed at any moment, the next run ends where it would have ended anyway, and Git finds nothing
-//! wrong.
+//! Killed before any step that changes what is on the disk, the next run ends where it would have ended
+//! anyway, and Git finds nothing wrong.
 
-use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
-use crate::support::{Converted, Fixture, TestEnv, env, for_all, git, same, skip};
+use crate::support::kill::{self, Done};
+use crate::support::{Converted, Fixture, TestEnv, env, git, same, skip};
 
-/// How often, in all.
-const KILLS: usize = 50;
-
-/// Moments that nobody chose, and that can be had again: `SYNCHRONISER_SEED` sets them.
-struct Moments(u64);
-
-impl Moments {
-    fn new(test: &str) -> Self {
-        let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-        let seed = match std::env::var("SYNCHRONISER_SEED") {
-            Ok(chosen) => chosen.parse().unwrap(),
-            Err(_) => u64::try_from(now() % 1_000_000_007).unwrap(),
-        };
-        eprintln!("{test}: SYNCHRONISER_SEED={seed}");
-        Self(seed)
-    }
-
-    /// A moment in `whole`, or a little after.
-    fn next(&mut self, whole: Duration) -> Duration {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let part = f64::from(u32::try_from(self.0 >> 32).unwrap()) / f64::from(u32::MAX);
-        whole.mul_f64(part * 1.05)
-    }
-}
-
-/// Starts `command` and ends it by SIGKILL after `delay`; whether it was still running.
-fn kill_after(mut command: Command, delay: Duration) -> bool {
-    let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
-    std::thread::sleep(delay);
-    let running = child.try_wait().unwrap().is_none();
-    child.kill().unwrap();
-    child.wait().unwrap();
-    running
-}
-
-/// An error unless most kills met a running program: a test that kills nothing shows nothing.
-fn check_kills(met: usize, of: usize) {
-    assert!(met * 2 > of, "only {met} of {of} kills met a running program");
-}
-
-fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
-    let began = Instant::now();
-    (run(), began.elapsed())
-}
+/// More steps than any run here does.
+const NEVER: usize = usize::MAX;
+/// A fixture with branches, bookmarks and tags that is small.
+const FIXTURE: &str = "graph";
 
 #[test]
-fn a_killed_conversion_goes_on() {
+fn a_conversion_that_is_killed_goes_on() {
     if !env::has("git") {
         return skip("there is no git");
     }
     let test_env = TestEnv::new();
-    let source = Fixture::demo().unpack(&test_env);
-    let (whole, took) =
-        timed(|| Converted::make(&test_env, &source, &test_env.path("whole.git")).unwrap());
-    let mut moments = Moments::new("a_killed_conversion_goes_on");
-    let mut met = 0;
-    let rounds: Vec<_> = (0..KILLS / 2).map(|_| moments.next(took)).collect();
-    for (round, delay) in rounds.iter().enumerate() {
-        let target = test_env.path(format!("target-{round}.git"));
-        let mut command = test_env.synchroniser();
-        command.args([Path::new("-q"), Path::new("convert"), &source, &target]);
-        met += usize::from(kill_after(command, *delay));
+    let source = Fixture::named(FIXTURE).unpack(&test_env);
+    let whole = Converted::make(&test_env, &source, &test_env.path("whole.git")).unwrap();
+    let convert = |target: &Path, at| {
+        let words = ["-q", "convert", source.to_str().unwrap(), target.to_str().unwrap()];
+        kill::run(&test_env, &words, target, at)
+    };
+    let all = convert(&test_env.path("never.git"), NEVER).unwrap().steps.len();
+    assert!(all > 10, "only {all} steps");
+    for at in 0..all {
+        let target = test_env.path(format!("target-{at}.git"));
+        let check = || {
+            let killed = convert(&target, at)?;
+            same("killed", &killed.is_killed, &true)?;
+            let after = Converted::make(&test_env, &source, &target)?;
+            same("commits", &after.commits, &whole.commits)?;
+            same("references", &after.refs(), &whole.refs())?;
+            git::fsck(&test_env, &target)?;
+            same("all commits", &git::count_commits(&test_env, &target)?, &whole.commits.len())
+        };
+        check().unwrap_or_else(|problem| panic!("killed before step {at} of {all}: {problem}"));
+        std::fs::remove_dir_all(&target).unwrap();
     }
-    let ended = rounds.iter().enumerate().map(|(round, delay)| (format!("{delay:?}"), round));
-    for_all(ended, |round| {
-        let target = test_env.path(format!("target-{round}.git"));
-        let after = Converted::make(&test_env, &source, &target)?;
-        same("commits", &after.commits, &whole.commits)?;
-        same("references", &after.refs(), &whole.refs())?;
-        git::fsck(&test_env, &target)?;
-        same("all commits", &git::count_commits(&test_env, &target)?, &whole.commits.len())
-    });
-    check_kills(met, rounds.len());
 }
 
-/// One target, killed again and again while it grows and is published: nothing piles up wrong.
+/// Each kill meets a mirror and a target as the fixture's half left them.
 #[test]
-fn a_killed_sync_goes_on() {
+fn a_sync_that_is_killed_goes_on() {
     if !env::has("git") {
         return skip("there is no git");
     }
-    let mut moments = Moments::new("a_killed_sync_goes_on");
-    let whole = Mirror::new();
-    let ((), took) = timed(|| whole.sync().unwrap());
+    let whole = Mirror::with_more_to_sync();
+    let all = whole.killed(NEVER).unwrap().steps.len();
+    assert!(all > 10, "only {all} steps");
     let expected = whole.refs().unwrap();
-    assert!(!expected.is_empty());
-    let mut met = 0;
-    let rounds: Vec<_> = (0..KILLS / 2).map(|_| moments.next(took)).collect();
-    let checked = rounds.chunks(5).map(|delays| (format!("{delays:?}"), Mirror::new(), delays));
-    let killed: Vec<_> = checked
-        .map(|(name, mirror, delays)| {
-            for delay in delays {
-                met += usize::from(kill_after(mirror.command(), *delay));
-            }
-            (name, mirror)
-        })
-        .collect();
-    for_all(killed, |mirror| {
-        mirror.sync()?;
-        same("references", &mirror.refs()?, &expected)?;
-        git::fsck(&mirror.env, &mirror.env.path("target.git"))?;
-        git::fsck(&mirror.env, &mirror.env.path("cache/demo/git"))
-    });
-    assert!(met > 0, "no kill met a running program");
+    for at in 0..all {
+        let mirror = Mirror::with_more_to_sync();
+        let check = || {
+            same("killed", &mirror.killed(at)?.is_killed, &true)?;
+            mirror.sync()?;
+            mirror.check(&expected)
+        };
+        check().unwrap_or_else(|problem| panic!("killed before step {at} of {all}: {problem}"));
+    }
 }
 
-/// The demo's repository, mirrored into an empty bare one.
+/// One mirror, killed again and again from its first sync on, a step later each time: nothing piles up
+/// wrong.
+#[test]
+fn a_mirror_that_is_killed_again_and_again_goes_on() {
+    if !env::has("git") {
+        return skip("there is no git");
+    }
+    let whole = Mirror::new("halves-whole");
+    whole.sync().unwrap();
+    let expected = whole.refs().unwrap();
+    assert!(!expected.is_empty());
+    let mirror = Mirror::new("halves-whole");
+    let mut kills = 0;
+    while mirror.killed(kills).unwrap().is_killed {
+        kills += 1;
+    }
+    assert!(kills > 10, "only {kills} kills");
+    mirror.check(&expected).unwrap();
+}
+
+/// Whatever gets its name by a rename is on the disk before: a power cut leaves the old file or the
+/// whole new one.
+#[test]
+fn what_gets_its_name_is_durable() {
+    let mirror = Mirror::with_more_to_sync();
+    let steps = mirror.killed(NEVER).unwrap().steps;
+    let mut durable: BTreeSet<&PathBuf> = BTreeSet::new();
+    let mut waiting: BTreeSet<PathBuf> = BTreeSet::new();
+    for step in &steps {
+        match step {
+            Done::Write(path) => {
+                durable.remove(path);
+            }
+            Done::Flush(path) => {
+                durable.insert(path);
+                waiting.remove(path);
+            }
+            // A lock says something only as long as its process lives.
+            Done::Rename(_, to) if to.extension().is_some_and(|kind| kind == "lock") => {}
+            Done::Rename(from, to) => {
+                assert!(durable.contains(from), "{} is not durable: {steps:#?}", to.display());
+                waiting.extend(to.parent().map(Path::to_owned));
+            }
+            Done::Remove(_) => {}
+        }
+    }
+    // And so is the name.
+    assert!(waiting.is_empty(), "{waiting:?} are not durable: {steps:#?}");
+    let renamed = |step: &&Done| matches!(step, Done::Rename(..));
+    assert!(steps.iter().filter(renamed).count() > 3, "{steps:#?}");
+}
+
+/// A repository that is mirrored into a bare one.
 struct Mirror {
     env: TestEnv,
 }
 
 impl Mirror {
-    fn new() -> Self {
+    /// A mirror of a fixture, before its first sync.
+    fn new(fixture: &str) -> Self {
         let env = TestEnv::new();
-        let source = Fixture::demo().unpack(&env);
-        git2::Repository::init_bare(env.path("target.git")).unwrap();
+        let source = Fixture::named(fixture).unpack(&env);
+        // Where steps are counted: the cache and the target.
+        std::fs::create_dir(env.path("state")).unwrap();
+        git2::Repository::init_bare(env.path("state/target.git")).unwrap();
         let config = format!(
-            "cache = \"cache\"\n[mirrors.demo]\nsource = \"{}\"\ntarget = \"{}\"\n\
+            "cache = \"{}\"\n[mirrors.demo]\nsource = \"{}\"\ntarget = \"{}\"\n\
              user = \"demo\"\nproject = \"demo\"\n",
+            env.path("state/cache").display(),
             source.display(),
-            env.path("target.git").display(),
+            env.path("state/target.git").display(),
         );
         std::fs::write(env.path("synchroniser.toml"), config).unwrap();
         Self { env }
     }
 
-    fn command(&self) -> Command {
-        let mut command = self.env.synchroniser();
-        command.args(["-q", "sync", "--config", "synchroniser.toml"]);
-        command
+    /// The first half of a history is synchronised, the second is not yet.
+    fn with_more_to_sync() -> Self {
+        let mirror = Self::new("halves-first");
+        mirror.sync().unwrap();
+        Fixture::named("halves-whole").unpack(&mirror.env);
+        mirror
     }
 
     fn sync(&self) -> Result<(), String> {
         self.env.synchronise(["-q", "sync", "--config", "synchroniser.toml"]).ok().map(drop)
     }
 
+    /// A sync that is killed before a step.
+    fn killed(&self, at: usize) -> Result<kill::Steps, String> {
+        let words = ["-q", "sync", "--config", "synchroniser.toml"];
+        kill::run(&self.env, &words, &self.env.path("state"), at)
+    }
+
     fn refs(&self) -> Result<String, String> {
-        self.env.git(&self.env.path("target.git"), &["for-each-ref"]).ok()
+        self.env.git(&self.env.path("state/target.git"), &["for-each-ref"]).ok()
+    }
+
+    fn check(&self, expected: &String) -> Result<(), String> {
+        same("references", &self.refs()?, expected)?;
+        git::fsck(&self.env, &self.env.path("state/target.git"))?;
+        git::fsck(&self.env, &self.env.path("state/cache/demo/git"))
     }
 }

@@ -86,8 +86,13 @@ struct Turns {
 }
 
 impl Turns {
+    /// Each is taken once, the first first.
     fn among(ways: usize) -> Self {
-        Self { ways, next: Cell::new(0) }
+        Self::starting_with(0, ways)
+    }
+
+    fn starting_with(turn: usize, ways: usize) -> Self {
+        Self { ways, next: Cell::new(turn) }
     }
 
     /// The ways to take.
@@ -98,27 +103,38 @@ impl Turns {
 }
 
 /// Over HTTP: by files, and by revisions.
-fn over_http(turns: &Turns, env: &TestEnv, program: &Path, source: &Path) -> Result<(), String> {
-    let expected = Served::new(env, program, source)?;
+fn over_http(expected: &Served<'_>, turns: &Turns, source: &Path) -> Result<(), String> {
     let ways = [
         ("stream", &["server.uncompressed=yes", "server.uncompressedallowsecret=yes"][..]),
         ("pull", &["server.uncompressed=no"]),
     ];
     for (way, settings) in turns.take().map(|turn| ways[turn]) {
-        let server = HgServe::start(env, program, source, settings);
+        let server = HgServe::start(expected.env, &expected.program, source, settings);
         expected.check(way, &server.url, &["--source-plain-http"])?;
     }
     Ok(())
 }
 
-/// Runs `check` on every fixture that converts.
-fn for_fixtures(check: impl Fn(&TestEnv, &Path, &Path) -> Result<(), String>) {
-    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
-    for_all(Fixture::all_that(true), |fixture| {
-        let env = TestEnv::new();
-        let source = fixture.unpack(&env);
-        check(&env, &program, &source)
-    });
+/// Which of several ways a fixture takes: a number that is its own.
+fn turn_of(fixture: &Fixture) -> usize {
+    fixture.name.bytes().map(usize::from).sum()
+}
+
+mod fixtures_are_as_on_disk {
+    crate::support::each_fixture!(super::check_fixture);
+}
+
+/// Over HTTP, and from a path.
+fn check_fixture(fixture: &Fixture) -> Result<(), String> {
+    let Some(program) = env::hg() else { return Ok(skip("SYNCHRONISER_HG names no hg")) };
+    if !fixture.converts() {
+        return Ok(());
+    }
+    let env = TestEnv::new();
+    let source = fixture.unpack(&env);
+    let expected = Served::new(&env, &program, &source)?;
+    over_http(&expected, &Turns::starting_with(turn_of(fixture), 2), &source)?;
+    from_a_path(&expected, &source)
 }
 
 /// Runs `check` on every repository of the corpus that is not damaged.
@@ -134,36 +150,29 @@ fn for_corpus(check: impl Fn(&TestEnv, &Path, &Path) -> Result<(), String>) {
 }
 
 #[test]
-fn over_http_fixtures_are_as_on_disk() {
-    let turns = Turns::among(2);
-    for_fixtures(|env, program, source| over_http(&turns, env, program, source));
-}
-
-#[test]
 fn over_http_the_corpus_is_as_on_disk() {
     let turns = Turns::among(2);
-    for_corpus(|env, program, source| over_http(&turns, env, program, source));
+    for_corpus(|env, program, source| {
+        over_http(&Served::new(env, program, source)?, &turns, source)
+    });
 }
 
 /// A copy that is fetched from a path, tree manifests included.
-#[test]
-fn from_a_path_fixtures_are_as_on_disk() {
-    for_fixtures(|env, program, source| {
-        let expected = Served::new(env, program, source)?;
-        let copy = env.path("copy");
-        let (from, to) = (source.to_str().unwrap(), copy.to_str().unwrap());
-        let ran = env.synchronise(["fetch", from, to]);
-        if !expected.is_clean && ran.code != Some(0) {
-            return Ok(());
-        }
-        ran.ok()?;
-        let verified = expected.hg().run(&copy, &["verify", "-q"]).ok();
-        if expected.is_clean {
-            verified?;
-        }
-        let made = Converted::make(env, &copy, &env.path("copied.git"))?;
-        same("commits", &made.commits, &expected.once.commits)
-    });
+fn from_a_path(expected: &Served<'_>, source: &Path) -> Result<(), String> {
+    let env = expected.env;
+    let copy = env.path("copy");
+    let (from, to) = (source.to_str().unwrap(), copy.to_str().unwrap());
+    let ran = env.synchronise(["fetch", from, to]);
+    if !expected.is_clean && ran.code != Some(0) {
+        return Ok(());
+    }
+    ran.ok()?;
+    let verified = expected.hg().run(&copy, &["verify", "-q"]).ok();
+    if expected.is_clean {
+        verified?;
+    }
+    let made = Converted::make(env, &copy, &env.path("copied.git"))?;
+    same("commits", &made.commits, &expected.once.commits)
 }
 
 #[test]
@@ -247,13 +256,32 @@ fn from_bundles(
     Ok(())
 }
 
-#[test]
-fn bundles_of_fixtures_are_as_unbundled() {
-    let (turns, made) = (Turns::among(BUNDLES.len()), RefCell::default());
-    for_fixtures(|env, program, source| from_bundles((&turns, &made), env, program, source));
-    if env::hg().is_some() {
-        assert_eq!(made.borrow().len(), BUNDLES.len(), "{made:?}");
+mod bundles_of_fixtures_are_as_unbundled {
+    crate::support::each_fixture!(super::check_bundle);
+}
+
+fn check_bundle(fixture: &Fixture) -> Result<(), String> {
+    let Some(program) = env::hg() else { return Ok(skip("SYNCHRONISER_HG names no hg")) };
+    if !fixture.converts() {
+        return Ok(());
     }
+    let env = TestEnv::new();
+    let source = fixture.unpack(&env);
+    let turns = Turns::starting_with(turn_of(fixture), BUNDLES.len());
+    from_bundles((&turns, &RefCell::default()), &env, &program, &source)
+}
+
+#[test]
+fn bundles_of_every_type_are_as_unbundled() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let env = TestEnv::new();
+    let source = Fixture::named("graph").unpack(&env);
+    let (turns, made) = (Turns::among(BUNDLES.len()), RefCell::default());
+    for _ in BUNDLES {
+        from_bundles((&turns, &made), &env, &program, &source).unwrap();
+        drop(std::fs::remove_dir_all(env.path("once.git")));
+    }
+    assert_eq!(made.borrow().len(), BUNDLES.len(), "{made:?}");
 }
 
 #[test]

@@ -15,6 +15,8 @@ use synchroniser::hg::store::tags::{TagsFile, compute};
 use synchroniser::hg::store::{Layout, OpenError, ServedView, hgrc};
 use synchroniser::hg::{Dag, Node, Rev, Serving};
 
+use crate::support::{env, skip};
+
 /// Stock `hg` in a folder of its own.
 struct Hg {
     program: PathBuf,
@@ -25,7 +27,7 @@ impl Hg {
     /// `None`, and a word why, where there is no `hg`.
     fn find() -> Option<Self> {
         let Some(program) = std::env::var_os("SYNCHRONISER_HG") else {
-            eprintln!("skipped: SYNCHRONISER_HG names no hg");
+            skip("SYNCHRONISER_HG names no hg");
             return None;
         };
         Some(Self { program: program.into(), home: tempfile::tempdir().unwrap() })
@@ -425,7 +427,7 @@ fn formats_that_hg_makes_open_or_are_named() {
         hg.init(&repo, &[config]);
         let written = std::fs::read_to_string(hg.path(&repo).join(".hg/store/requires")).unwrap();
         if let Some(name) = unsupported.filter(|name| !written.contains(name)) {
-            eprintln!("skipped: this hg makes no {name}");
+            skip(&format!("this hg makes no {name}"));
             continue;
         }
         match (hg.open(&repo), unsupported) {
@@ -537,14 +539,9 @@ fn publishing_is_what_hg_config_says() {
     }
 }
 
-/// Unpacks a repository of the corpus; `None` where there is no corpus, with a word why.
+/// The archives of a kind in the corpus; `None` where there is no corpus, with a word why.
 fn corpus(kind: &str) -> Option<Vec<PathBuf>> {
-    let package = std::env::var_os("CARGO_MANIFEST_DIR")?;
-    let folder = Path::new(&package).join("../shared/corpus").join(kind);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("skipped: no corpus at {}", folder.display());
-        return None;
-    };
+    let entries = std::fs::read_dir(env::corpus()?.join(kind)).unwrap();
     Some(entries.map(|entry| entry.unwrap().path()).collect())
 }
 

@@ -322,7 +322,7 @@ mod oracle_git {
         command.arg("-C").arg(path).args(arguments).env("HOME", path).env_remove("GIT_DIR");
         command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
         let Ok(output) = command.output() else {
-            eprintln!("skipped: there is no git to ask");
+            crate::support::skip("there is no git to ask");
             return None;
         };
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -376,7 +376,7 @@ mod oracle_git {
             let mut command = Command::new("git");
             command.current_dir(folder.path()).args(["check-ref-format", name]);
             let Ok(status) = command.status() else {
-                eprintln!("skipped: there is no git to ask");
+                crate::support::skip("there is no git to ask");
                 return;
             };
             let ours = synchroniser::git::reference::is_valid_ref_name(name);

@@ -37,7 +37,7 @@ pub(super) fn replace(path: &Path, contents: &[&[u8]]) -> io::Result<()> {
         durable::flush(&file, &beside)?;
         durable::rename(&beside, path)
     });
-    made.inspect_err(|_| drop(fs::remove_file(&beside)))
+    made.inspect_err(|_| drop(durable::remove_file(&beside)))
 }
 
 /// How many files are made durable at a time: a file system does many of them in one go.

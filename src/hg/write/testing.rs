@@ -170,7 +170,11 @@ pub(super) fn count(root: &Path) -> (usize, usize, usize) {
 
 /// Runs `hg`, if the machine has one and says so; an error if it finds something wrong.
 pub(super) fn hg(root: &Path, args: &[&str]) {
-    let Some(program) = std::env::var_os("SYNCHRONISER_HG") else { return };
+    let Some(program) = std::env::var_os("SYNCHRONISER_HG") else {
+        let is_strict = std::env::var_os("SYNCHRONISER_STRICT").is_some_and(|value| value == "1");
+        assert!(!is_strict, "this must not be skipped: SYNCHRONISER_HG names no hg");
+        return;
+    };
     let mut command = Command::new(program);
     command.env("HGRCPATH", "/dev/null").env("HGPLAIN", "1").arg("-R").arg(root).args(args);
     let ran = command.output().unwrap();

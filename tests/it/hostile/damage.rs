@@ -516,28 +516,6 @@ fn a_chosen_changeset_is_verified_by_itself() {
     }
 }
 
-/// Every fixture, changeset by changeset, under every identity.
-#[test]
-fn chosen_changesets_of_every_fixture_are_right() {
-    for_all(Fixture::all_that(true), |fixture| {
-        let env = TestEnv::new();
-        let source = fixture.unpack(&env);
-        for identity in ["native", "hg-git", "fast-export"] {
-            let target = env.path(format!("{identity}.git"));
-            let as_identity = ["--identity", identity];
-            convert(&env, &source, &target, &as_identity).ok()?;
-            let mut options = as_identity.to_vec();
-            for changeset in fixture.truth.served() {
-                options.extend(["--changeset", &changeset.node]);
-            }
-            if options.len() > as_identity.len() {
-                verify(&env, &source, &target, &options).ok()?;
-            }
-        }
-        Ok(())
-    });
-}
-
 #[test]
 fn a_mirror_is_verified_to_its_target() {
     let env = TestEnv::new();

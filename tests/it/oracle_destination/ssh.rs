@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::env::program;
+use crate::support::skip;
 
 /// An OpenSSH server with one host key and one user key.
 struct Sshd {
@@ -58,7 +59,7 @@ impl Sshd {
         let output = ssh.arg(format!("{}@127.0.0.1", self.user)).arg("true").output().unwrap();
         if !output.status.success() {
             let log = fs::read_to_string(self.at("log")).unwrap_or_default();
-            eprintln!("skipped: ssh cannot log in here: {output:?} {log}");
+            skip(&format!("ssh cannot log in here: {output:?} {log}"));
         }
         output.status.success()
     }

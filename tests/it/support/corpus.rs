@@ -1,5 +1,5 @@
 //! Other people's repositories and bundles, and what was recorded of them. They are not part of the
-//! project: a folder beside it, if there is one.
+//! project: `SYNCHRONISER_CORPUS` names the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -22,15 +22,12 @@ pub(crate) struct History {
 impl Corpus {
     /// The corpus; without it, or without the tools, says what is missing.
     pub(crate) fn find() -> Option<Self> {
-        let found = env::corpus();
-        if found.is_none() {
-            skip("there is no corpus beside the project");
-        }
+        let found = env::corpus()?;
         let missing = ["git", "tar", "xz"].into_iter().find(|tool| !env::has(tool));
         if let Some(tool) = missing {
             skip(&format!("there is no {tool}"));
         }
-        found.filter(|_| missing.is_none()).map(Self)
+        missing.is_none().then_some(Self(found))
     }
 
     /// Checks every archived repository, real and awkward, damaged ones too.

@@ -150,8 +150,22 @@ pub(crate) fn hg() -> Option<PathBuf> {
     std::env::var_os("SYNCHRONISER_HG").map(PathBuf::from)
 }
 
-/// The corpus beside the project, if the machine has it.
+/// Whether a test that cannot be done is a failure: `SYNCHRONISER_STRICT` is 1.
+pub(crate) fn is_strict() -> bool {
+    std::env::var_os("SYNCHRONISER_STRICT").is_some_and(|value| value == "1")
+}
+
+/// The folder with other people's repositories; `None`, after saying so, if there is none. `-` says
+/// that none is wanted.
 pub(crate) fn corpus() -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    path.is_dir().then_some(path)
+    match std::env::var_os("SYNCHRONISER_CORPUS") {
+        Some(none) if none == "-" => super::leave_out("no corpus is wanted"),
+        Some(path) => {
+            let path = PathBuf::from(path);
+            assert!(path.is_dir(), "SYNCHRONISER_CORPUS: {} is no folder", path.display());
+            return Some(path);
+        }
+        None => super::skip("SYNCHRONISER_CORPUS names no folder"),
+    }
+    None
 }

@@ -21,14 +21,30 @@ pub(crate) fn folder() -> PathBuf {
 impl Fixture {
     /// The demo's repository: the largest.
     pub(crate) fn demo() -> Self {
-        one_folder("demo", &folder().join("demo")).remove(0)
+        Self::named("demo")
     }
 
     /// The only archive of `fixtures/hg/NAME`, or the one called `NAME/ARCHIVE`.
     pub(crate) fn named(name: &str) -> Self {
-        let full = if name.contains('/') { name.to_owned() } else { format!("{name}/repository") };
-        let found = Self::all().into_iter().find(|fixture| fixture.name == full);
+        let (folder, archive) = name.split_once('/').unwrap_or((name, "repository"));
+        let full = format!("{folder}/{archive}");
+        let found = one_folder(folder, &path_of(folder)).into_iter();
+        let found = found.into_iter().find(|fixture| fixture.name == full);
         found.unwrap_or_else(|| panic!("no fixture {name}"))
+    }
+
+    /// Fails if `check` finds something wrong with the fixture of this name.
+    pub(crate) fn check(name: &str, check: fn(&Self) -> Result<(), String>) {
+        if let Err(problem) = check(&Self::named(name)) {
+            panic!("{problem}");
+        }
+    }
+
+    /// The first archive of the folder that this one is in: the same history, in another form or this
+    /// one.
+    pub(crate) fn first_of_folder(&self) -> Self {
+        let (folder, _) = self.name.split_once('/').unwrap();
+        one_folder(folder, &path_of(folder)).remove(0)
     }
 
     /// Every archive there is.
@@ -46,13 +62,8 @@ impl Fixture {
         all
     }
 
-    /// All that must convert, or all that must not.
-    pub(crate) fn all_that(convert: bool) -> impl Iterator<Item = (String, Self)> {
-        let wanted = Self::all().into_iter().filter(move |fixture| fixture.converts() == convert);
-        wanted.map(|fixture| (fixture.name.clone(), fixture))
-    }
-
-    fn converts(&self) -> bool {
+    /// Whether it must convert.
+    pub(crate) fn converts(&self) -> bool {
         self.truth.refused.is_none()
     }
 
@@ -68,6 +79,11 @@ impl Fixture {
         place_share(&repository.join(".hg/sharedpath"), &root);
         repository
     }
+}
+
+/// The folder with the archives of a history.
+fn path_of(name: &str) -> PathBuf {
+    if name == "demo" { folder().join(name) } else { folder().join("hg").join(name) }
 }
 
 /// Writes where the archive was unpacked to into a share that has an absolute path.

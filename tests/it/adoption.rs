@@ -347,11 +347,11 @@ fn notes_go_on_after_a_lost_cache() {
 /// What people put in the place of our tags says the same, and more.
 #[test]
 fn annotated_tags_of_the_right_commits_stay() {
-    for at_takeover in [true, false] {
+    for at_adoption in [true, false] {
         let env = TestEnv::new();
         let target = old_mirror(&env, "halves-first", "hg-git");
         let source = Fixture::named("halves-whole").unpack(&env);
-        if !at_takeover {
+        if !at_adoption {
             sync(&env, &source, &target, "").ok().unwrap();
         }
         let repository = Repository::open(&target).unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use git2::Repository;
 
+use crate::adoption::{commits, edited, lose_cache, only_fast_forward, refs, rewrite, sync};
 use crate::support::{Hg, TestEnv, env, skip};
-use crate::takeover::{commits, edited, lose_cache, only_fast_forward, refs, rewrite, sync};
 
 /// A repository with a root and two changesets that nothing but their messages tells apart, one of
 /// them with a child.
