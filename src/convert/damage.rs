@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::ConvertError;
 use super::engine::Input;
-pub use super::flaw::FileProblem;
+pub use super::flaw::{Damage, FileProblem};
 use super::plan::{Plan, Planned};
 use super::report::Note;
 use crate::base::fault::one_line;

@@ -55,6 +55,11 @@ impl Layout {
         self.folder.join("branches")
     }
 
+    /// The notes that were told.
+    pub(super) fn told(&self) -> PathBuf {
+        self.folder.join("told")
+    }
+
     /// The copy of a source that is not on this machine.
     pub(super) fn copy(&self) -> PathBuf {
         self.folder.join("hg")

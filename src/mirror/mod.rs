@@ -9,6 +9,7 @@ mod plan;
 mod report;
 mod source;
 mod sync;
+mod told;
 mod update;
 mod verify;
 

@@ -121,18 +121,21 @@ impl fmt::Display for Note {
         match self {
             Self::ChangesetsGone { count } => {
                 let changesets = counted(*count, "changeset", "changesets");
-                write!(f, "the source does not have {changesets} any more that it once had")
+                write!(f, "the source no longer has {changesets} that it once had")
             }
             Self::Adopted { commits, identity } => {
-                let commits = counted(*commits as u64, "commit", "commits");
-                write!(f, "goes on from {commits} that were there, with the identity {identity}")
+                let commits = counted(*commits as u64, "existing commit", "existing commits");
+                write!(f, "continues from {commits}, with the identity {identity}")
             }
             Self::MatchedByContent { count } => write!(
                 f,
-                "{count} of them another tool made; they were matched by trees, times and parents"
+                "{} made by another tool, and matched by trees, times and parents",
+                counted(*count as u64, "of them was", "of them were")
             ),
             Self::UnmatchedCommitsKept { count } => {
-                write!(f, "{count} of them match no changeset, and stay where they are")
+                let matches = counted(*count as u64, "of them matches", "of them match");
+                let stays = if *count == 1 { "stays where it is" } else { "stay where they are" };
+                write!(f, "{matches} no changeset, and {stays}")
             }
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
@@ -151,5 +154,73 @@ fn counted(n: u64, one: &str, many: &str) -> String {
 impl<N: Into<convert::report::Note>> From<N> for Note {
     fn from(note: N) -> Self {
         Self::Convert(note.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Cause;
+
+    fn samples() -> Vec<Note> {
+        let cause = || Cause {
+            fault: Fault::Unavailable,
+            side: Some(Side::Source),
+            message: "read x: no route".to_owned(),
+        };
+        vec![
+            Note::ChangesetsGone { count: 1 },
+            Note::ChangesetsGone { count: 2 },
+            Note::Adopted { commits: 9, identity: "hg-git" },
+            Note::MatchedByContent { count: 3 },
+            Note::UnmatchedCommitsKept { count: 1 },
+            Note::RefRemoved { reference: "refs/heads/x".to_owned() },
+            Note::Pull(PullNote::FilesNotCopied { cause: cause() }),
+            Note::Pull(PullNote::BundleNotUsed {
+                url: "https://h/b.hg".to_owned(),
+                cause: cause(),
+            }),
+            Note::Convert(convert::report::Note::NoMainBranch { branch: "x".to_owned() }),
+        ]
+    }
+
+    /// The tag that a note has for programs. It does not change: a variant may get another name.
+    fn tag(note: &Note) -> &'static str {
+        match note {
+            Note::ChangesetsGone { .. } => "changesets_gone",
+            Note::Adopted { .. } => "adopted",
+            Note::MatchedByContent { .. } => "matched_by_content",
+            Note::UnmatchedCommitsKept { .. } => "unmatched_commits_kept",
+            Note::RefRemoved { .. } => "ref_removed",
+            Note::Pull(PullNote::FilesNotCopied { .. }) => "files_not_copied",
+            Note::Pull(PullNote::BundleNotUsed { .. }) => "bundle_not_used",
+            Note::Convert(_) => "no_main_branch",
+        }
+    }
+
+    #[test]
+    fn every_note_has_a_tag_of_its_own() {
+        for note in samples() {
+            assert_eq!(serde_json::to_value(&note).unwrap()["kind"], tag(&note), "{note}");
+        }
+    }
+
+    #[test]
+    fn how_notes_read() {
+        let lines: Vec<_> = samples()
+            .iter()
+            .map(|note| format!("{} ({}): {note}", note.severity().name(), note.side().name()))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+warning (source): the source no longer has 1 changeset that it once had
+warning (source): the source no longer has 2 changesets that it once had
+note (target): continues from 9 existing commits, with the identity hg-git
+note (target): 3 of them were made by another tool, and matched by trees, times and parents
+warning (target): 1 of them matches no changeset, and stays where it is
+note (source): removed refs/heads/x: the source has no such name any more
+note (source): the files of the source could not be copied as they are, so its changesets were fetched instead: read x: no route
+note (source): the clone bundle https://h/b.hg could not be used, so its changesets were fetched from the source: read x: no route
+warning (here): every changeset of the branch "x" is obsolete or in a topic, so there is no main branch
+"#);
     }
 }

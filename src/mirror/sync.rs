@@ -40,7 +40,8 @@ pub fn sync(
     let mut updated = read_source(&source, options, interrupt, |source| {
         Sync { mirror, cache: &cache, source, events, interrupt }.update_cache()
     })?;
-    notes.extend(events.notes(std::mem::take(&mut updated.notes)));
+    let mut told = cache.told_notes();
+    notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
     let refs = match &mirror.target {
         Some(target) => publish(target, &updated.wanted, &cache, events, interrupt)?,
         None => updated.moved(),
@@ -53,6 +54,7 @@ pub fn sync(
         notes,
         elapsed: start.elapsed(),
     };
+    told.save();
     events.finished(&report);
     Ok(report)
 }

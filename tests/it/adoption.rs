@@ -414,7 +414,7 @@ fn a_plan_foresees_what_is_taken_over() {
             "(fast-export)",
             "19 changesets, 10 to convert",
             "move refs/heads/master",
-            "goes on from 9 commits that were there",
+            "continues from 9 existing commits",
         ] {
             assert!(plan.contains(words), "{words}: {plan}");
         }

@@ -240,14 +240,17 @@ impl fmt::Display for Difference {
             Self::NotListed { path } => write!(f, "the source's fncache does not list {path:?}"),
             Self::ChangesetNotNamed { commit } => write!(f, "commit {commit} names no changeset"),
             Self::ChangesetUnknown { changeset, commit } => {
-                write!(f, "commit {commit} is of changeset {changeset}, which the source has not")
+                write!(
+                    f,
+                    "commit {commit} is of changeset {changeset}, which the source does not have"
+                )
             }
             Self::CommitUnmatched { commit } => write!(f, "commit {commit} is of no changeset"),
             Self::ObjectMissing { object } => {
-                write!(f, "object {object} of the target is missing or damaged")
+                write!(f, "object {object} is missing or damaged")
             }
             Self::PackDamaged { file } => {
-                write!(f, "the target's file {} is damaged", file.display())
+                write!(f, "the file {} is damaged", file.display())
             }
             Self::RefMissing { name } => write!(f, "{name} is missing"),
             Self::RefDiffers { name, has, changeset } => {
@@ -309,7 +312,7 @@ impl Difference {
             Self::FileUnreadable { path, problem, .. } => write!(f, "the file {path:?}: {problem}"),
             Self::FileDiffers { path, has, wants, .. } => {
                 let (has, wants) = (shown(*has), shown(*wants));
-                write!(f, "the file {path:?} is {has} in its commit, not {wants}")
+                write!(f, "the file {path:?} is {has} in its commit, and must be {wants}")
             }
             Self::FileNotChanged { path, has, .. } => {
                 let has = shown(*has);
@@ -356,3 +359,6 @@ impl Difference {
 fn shown(file: Option<TreeFile>) -> String {
     file.map_or_else(|| "missing".to_owned(), |file| format!("{} {}", file.mode.digits(), file.id))
 }
+
+#[cfg(test)]
+mod tests;

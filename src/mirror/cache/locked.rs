@@ -14,6 +14,7 @@ use crate::convert::{AuthorMap, IdMap, Rules};
 use crate::git::BareRepository;
 use crate::hg::{BranchTable, Changelog, Node, Repository};
 use crate::mirror::SyncError;
+use crate::mirror::told::ToldNotes;
 
 /// A cache that nobody else writes to, which may be written to.
 #[derive(Debug)]
@@ -116,6 +117,11 @@ impl LockedCache {
     ) -> Result<(), SyncError> {
         replace_file(&self.layout.branches(), &table.to_bytes(changelog))
             .map_err(|source| SyncError::Folder { path: self.layout.branches(), source })
+    }
+
+    /// The notes that earlier syncs told.
+    pub(in crate::mirror) fn told_notes(&self) -> ToldNotes {
+        ToldNotes::read(self.layout.told())
     }
 
     /// The folder of the copy of a source that is not on this machine.

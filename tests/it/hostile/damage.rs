@@ -98,7 +98,7 @@ fn placeholders_stand_for_what_is_damaged_and_stay() {
     let store = broken();
     let (source, target) = (store.write(&env.path("made")), env.path("target.git"));
     let said = convert(&env, &source, &target, &["--skip-damaged"]).ok().unwrap();
-    assert_eq!(said.matches("warning: made a placeholder: ").count(), 3, "{said}");
+    assert_eq!(said.matches("warning: made a placeholder for ").count(), 3, "{said}");
     let whole = four();
     for number in 0..4 {
         let f = match number {
@@ -202,7 +202,7 @@ fn of_very_many_broken_revisions_the_first_are_told() {
     let told = |name: &String| ran.stderr.contains(&format!(" of {name}: "));
     assert!(names[..100].iter().all(told) && !names[100..].iter().any(told), "{}", ran.stderr);
     let said = convert(&env, &source, &target, &["--skip-damaged"]).ok().unwrap();
-    assert_eq!(said.matches("made a placeholder: ").count(), 100, "{said}");
+    assert_eq!(said.matches("made a placeholder for ").count(), 100, "{said}");
     assert!(said.contains("and placeholders for 50 more file revisions"), "{said}");
     let said = verify(&env, &source, &target, &[]).ok().unwrap();
     assert_eq!(said.matches("a placeholder stands for it").count(), 100, "{said}");
@@ -478,7 +478,7 @@ fn a_chosen_changeset_is_verified_by_itself() {
         ran.with_code(i32::from(exit::CONFIG)).unwrap();
     }
     let forgeries: [Forgery; 4] = [
-        ("\"h\" is not there", |repository, tree| {
+        ("\"h\" is missing", |repository, tree| {
             let mut builder = repository.treebuilder(Some(tree)).unwrap();
             builder.remove("h").unwrap();
             builder.write().unwrap()

@@ -94,7 +94,7 @@ fn a_mirror_keeps_its_tags_when_the_source_cannot_be_read() {
 #[test]
 fn tags_that_are_damaged_can_be_skipped() {
     for (identity, said_of) in
-        [("native", "made a placeholder: "), ("fast-export", "left out the tags in ")]
+        [("native", "made a placeholder for "), ("fast-export", "left out the tags in ")]
     {
         for (_, lose) in LOSSES.into_iter().filter(|(words, _)| words.contains(TAGS)) {
             let env = TestEnv::new();
