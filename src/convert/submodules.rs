@@ -164,6 +164,9 @@ impl<'h> SubmoduleHistory<'h> {
         } else {
             after.submodules = before.submodules.clone();
         }
+        // hg-fast-export leaves a link where it is when its commit is not known any more.
+        let stays = |path: &RepoPathBuf| after.submodules.links.contains_key(path);
+        brought.without.retain(|(path, _)| !stays(path));
         // Most changesets are like the one before.
         let same = *before == after;
         self.states.insert(rev, if same { before } else { Arc::new(after) });
