@@ -81,6 +81,17 @@ impl DataFile {
         self.size
     }
 
+    /// `length` bytes at `offset`, one after the other; `None` if they are not all in the file.
+    pub(super) fn stream(&self, offset: u64, length: u32) -> Option<impl Read + '_> {
+        let end = offset.checked_add(u64::from(length)).filter(|end| *end <= self.size)?;
+        Some(Range { bytes: &self.bytes, at: offset, end })
+    }
+
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// `length` bytes at `offset`, by way of `window`; `None` if they are not all in the file, or not
     /// any more: whoever strips a repository cuts its files.
     pub(super) fn read<'w>(
@@ -104,6 +115,24 @@ impl DataFile {
         }
         let from = usize::try_from(offset - window.start).unwrap_or(usize::MAX);
         Ok(window.bytes.get(from..).and_then(|rest| rest.get(..length as usize)))
+    }
+}
+
+/// Bytes of a file that are read one after the other.
+struct Range<'d> {
+    bytes: &'d ReadAt,
+    at: u64,
+    end: u64,
+}
+
+impl Read for Range<'_> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let length = room.len().min(left);
+        let room = room.get_mut(..length).unwrap_or_default();
+        self.bytes.read_exact_at(room, self.at)?;
+        self.at += length as u64;
+        Ok(length)
     }
 }
 

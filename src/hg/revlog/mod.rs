@@ -9,6 +9,7 @@ mod data;
 pub mod delta;
 mod error;
 mod index;
+mod large;
 mod nodes;
 mod reader;
 mod shape;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::data::Window;
+use super::large::{Failure, LARGE, Plain};
 use super::text_cache::TextCache;
 use super::{Delta, Entry, Problem, Revlog, RevlogError, Storage, chunk};
 use crate::base::compress::Decompressor;
@@ -112,7 +113,7 @@ impl<'r> RevlogReader<'r> {
         let mut last = None;
         while let Some((at, base)) = links.pop() {
             match self.apply_delta(at, &text) {
-                Ok((next, delta)) => (text, last) = (next, base.map(|base| (base, delta))),
+                Ok((next, delta)) => (text, last) = (next, base.zip(delta)),
                 Err(error) => return Err(self.give_up(at, &links, error)),
             }
         }
@@ -120,13 +121,19 @@ impl<'r> RevlogReader<'r> {
     }
 
     /// The text of `rev`, whose delta is against `base`, and that delta.
-    fn apply_delta(&mut self, rev: Rev, base: &[u8]) -> Result<(Text, Delta), RevlogError> {
+    fn apply_delta(&mut self, rev: Rev, base: &Text) -> Result<(Text, Option<Delta>), RevlogError> {
+        if let Some(plain) = self.large(rev)? {
+            let made = plain.applied(base).map_err(|failure| self.failed(rev, failure));
+            let (text, delta) = made?;
+            self.check_length(rev, text.len())?;
+            return Ok((self.keep(rev, text), delta));
+        }
         let delta = self.delta(rev)?;
         let size = delta.result_length(base.len()).map_err(|e| self.bad_delta(rev, e))?;
         self.check_length(rev, size)?;
         let buffer = self.cache.buffer(size);
         let text = delta.apply_in(base, buffer).map_err(|e| self.bad_delta(rev, e))?;
-        Ok((self.keep(rev, text), delta))
+        Ok((self.keep(rev, text), Some(delta)))
     }
 
     /// Remembers that `culprit`, and what is made from it by `links`, cannot be made. What the
@@ -152,7 +159,10 @@ impl<'r> RevlogReader<'r> {
 
     /// The text of a revision that is stored in full.
     fn full_text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
-        let text = self.chunk(rev)?;
+        let text = match self.large(rev)? {
+            Some(plain) => plain.text().map_err(|failure| self.failed(rev, failure))?,
+            None => self.chunk(rev)?,
+        };
         self.check_length(rev, text.len())?;
         Ok(self.keep(rev, text))
     }
@@ -195,21 +205,57 @@ impl<'r> RevlogReader<'r> {
         text
     }
 
-    /// The decompressed chunk of `rev`.
-    fn chunk(&mut self, rev: Rev) -> Result<Vec<u8>, RevlogError> {
+    /// The plain bytes of the chunk of `rev`, not read yet, if all of them are too many to hold.
+    fn large(&mut self, rev: Rev) -> Result<Option<Plain<'r>>, RevlogError> {
         let revlog = self.revlog;
         let entry = revlog.entry(rev)?;
+        if entry.text_length.unwrap_or_default().max(entry.stored_length) < LARGE {
+            return Ok(None);
+        }
+        self.check_sizes(rev, entry)?;
+        let Some(file) = &revlog.data else { return Ok(None) };
+        // What was read before is not needed now.
+        self.window = Window::default();
+        let stored = file.stream(entry.offset, entry.stored_length);
+        let stored = stored.ok_or_else(|| out_of_file(revlog, rev, entry))?;
+        let plain = Plain::new(stored, self.limit(entry));
+        plain.map(Some).map_err(|failure| self.failed(rev, failure))
+    }
+
+    /// The error that a large chunk does not become a text.
+    fn failed(&self, rev: Rev, failure: Failure) -> RevlogError {
+        let path = || self.revlog.data.as_ref().map(|file| file.path().to_owned());
+        match failure {
+            Failure::Problem(problem) => self.revlog.error(rev, problem),
+            Failure::Io(source) => RevlogError::Io { path: path().unwrap_or_default(), source },
+        }
+    }
+
+    /// Refuses a revision that is larger than the limit, by what the index says of it.
+    fn check_sizes(&self, rev: Rev, entry: Entry) -> Result<(), RevlogError> {
         if let Some(size) = entry.text_length {
             self.check_size(rev, u64::from(size))?;
         }
         // What is stored is never longer than what it stands for, but for a byte that says how.
-        self.check_size(rev, u64::from(entry.stored_length).saturating_sub(1))?;
-        let stored = stored(revlog, &mut self.window, rev, entry)?;
-        // A full text has its declared size; a delta has no more than we would hold of a text.
-        let limit = match (entry.storage, entry.text_length) {
+        self.check_size(rev, u64::from(entry.stored_length).saturating_sub(1))
+    }
+
+    /// How many plain bytes a chunk may have: a full text has its declared size, a delta no more than
+    /// we would hold of a text.
+    fn limit(&self, entry: Entry) -> usize {
+        match (entry.storage, entry.text_length) {
             (Storage::Full, Some(size)) => size as usize,
-            _ => revlog.limits.revision_bytes,
-        };
+            _ => self.revlog.limits.revision_bytes,
+        }
+    }
+
+    /// The decompressed chunk of `rev`.
+    fn chunk(&mut self, rev: Rev) -> Result<Vec<u8>, RevlogError> {
+        let revlog = self.revlog;
+        let entry = revlog.entry(rev)?;
+        self.check_sizes(rev, entry)?;
+        let limit = self.limit(entry);
+        let stored = stored(revlog, &mut self.window, rev, entry)?;
         chunk::decode(&mut self.decompressor, stored, limit).map_err(|p| revlog.error(rev, p))
     }
 }
@@ -225,10 +271,13 @@ fn stored<'s>(
         Some(file) => file.read(window, entry.offset, entry.stored_length)?,
         None => revlog.index.inline_data(rev, entry.stored_length as usize),
     };
-    stored.ok_or_else(|| {
-        let length = u64::from(entry.stored_length);
-        revlog.error(rev, Problem::OutOfFile { offset: entry.offset, length })
-    })
+    stored.ok_or_else(|| out_of_file(revlog, rev, entry))
+}
+
+/// The error that the chunk of `rev` is not all in the file.
+fn out_of_file(revlog: &Revlog, rev: Rev, entry: Entry) -> RevlogError {
+    let length = u64::from(entry.stored_length);
+    revlog.error(rev, Problem::OutOfFile { offset: entry.offset, length })
 }
 
 /// Checks that `text` hashes to the node of `rev`: SHA-1 over the parents' nodes, the smaller one

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use synchroniser::cli::exit;
 
-use super::store::{Store, fragment, zlib};
+use super::store::{Revlog, Store, fragment, zlib};
 use crate::support::{TestEnv, git};
 
 const MIB: usize = 1 << 20;
@@ -60,6 +60,51 @@ fn a_large_file_is_held_twice_at_most() {
     assert_eq!(code, Some(0));
     assert!(most < 2 * size / MIB + 100, "{most} MiB");
     git::fsck(&env, &env.path("target.git")).unwrap();
+}
+
+/// Bytes that nothing makes smaller.
+fn noise(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    (0..size / 8).flat_map(|_| next().to_be_bytes()).collect()
+}
+
+/// A file each of whose revisions has nothing in common with the one before, or next to nothing: the
+/// delta has the size of the text, and is held no more than the chunk that it comes from.
+#[test]
+fn a_delta_that_replaces_all_of_a_file_is_not_held() {
+    let size = 64 * MIB;
+    let (first, second) = (noise(1, size), noise(2, size));
+    let end = u32::try_from(size).unwrap();
+    let all = fragment(0, end, &second);
+    let most = fragment(0, end - 1, &second[..size - 1]);
+    let kept = [&second[..size - 1], &first[size - 1..]].concat();
+    let chunks = [
+        ("all of it, as it is", all.clone(), second.clone()),
+        ("all of it, by zstd", zstd::bulk::compress(&all, 1).unwrap(), second),
+        ("all but a byte, by zlib", zlib(&most), kept),
+    ];
+    drop((all, most));
+    for (what, chunk, text) in chunks {
+        let env = TestEnv::new();
+        let mut store = Store::default();
+        let mut log = Revlog::default();
+        log.push_stored(&first, [-1, -1], [b"u", &first[..]].concat(), 0);
+        log.push_stored(&text, [0, -1], chunk, 0);
+        let nodes = [log.0[0].node, log.0[1].node];
+        store.files.insert("z".to_owned(), log);
+        store.commit([-1, -1], &[("z", nodes[0])]);
+        store.commit([0, -1], &[("z", nodes[1])]);
+        let (code, most) = measure(&env, &store.write(&env.path("made")), &["--verify"]);
+        eprintln!("{what}: two texts of {} MiB: {most} MiB", size / MIB);
+        assert_eq!(code, Some(0), "{what}");
+        assert!(most < 2 * size / MIB + 60, "{what}: {most} MiB");
+    }
 }
 
 /// What a chunk becomes is bounded by what the index says of it, and that by the limit.
