@@ -2,7 +2,6 @@
 //!
 //! Only home of the hashing and compression crates. Nothing here knows what Mercurial or Git is.
 
-pub mod base64;
 pub mod compress;
 pub mod decompress;
 pub mod durable;

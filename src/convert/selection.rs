@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use wildmatch::WildMatch;
+
 /// What kind of name a source gives to a changeset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameKind {
@@ -49,7 +51,7 @@ impl NamePattern {
     }
 
     fn matches(&self, kind: NameKind, name: &str) -> bool {
-        self.kind.is_none_or(|wanted| wanted == kind) && glob_matches(&self.glob, name)
+        self.kind.is_none_or(|wanted| wanted == kind) && WildMatch::new(&self.glob).matches(name)
     }
 }
 
@@ -80,34 +82,6 @@ impl Selection {
     }
 }
 
-/// Whether `glob` matches all of `name`. Goes back to the last `*` only, so its cost is at most the
-/// product of the two lengths.
-fn glob_matches(glob: &str, name: &str) -> bool {
-    let (mut glob, mut name) = (glob.chars(), name.chars());
-    let mut last_star = None;
-    loop {
-        let (mut glob_next, mut name_next) = (glob.clone(), name.clone());
-        match (glob_next.next(), name_next.next()) {
-            (Some('*'), _) => {
-                last_star = Some((glob_next.clone(), name.clone()));
-                glob = glob_next;
-            }
-            (Some(wanted), Some(c)) if wanted == '?' || wanted == c => {
-                (glob, name) = (glob_next, name_next);
-            }
-            (None, None) => return true,
-            _ => {
-                let Some((after_star, mut from)) = last_star else { return false };
-                if from.next().is_none() {
-                    return false;
-                }
-                (glob, name) = (after_star.clone(), from.clone());
-                last_star = Some((after_star, from));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,7 +104,7 @@ mod tests {
             ("*ab", "aab", true),
             ("\u{e4}?", "\u{e4}\u{f6}", true),
         ] {
-            assert_eq!(glob_matches(glob, name), expected, "{glob} {name}");
+            assert_eq!(WildMatch::new(glob).matches(name), expected, "{glob} {name}");
         }
     }
 
@@ -161,9 +135,9 @@ mod tests {
         #[test]
         fn a_name_matches_itself_with_stars(name: String) {
             let literal = name.replace(['*', '?'], "?");
-            assert!(glob_matches(&literal, &name));
+            assert!(WildMatch::new(&literal).matches(&name));
             let stars: String = literal.chars().flat_map(|c| ['*', c]).collect();
-            assert!(glob_matches(&stars, &name));
+            assert!(WildMatch::new(&stars).matches(&name));
         }
     }
 }

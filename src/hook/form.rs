@@ -1,9 +1,5 @@
 //! `application/x-www-form-urlencoded`, as browsers and forges write it.
 
-use std::borrow::Cow;
-
-use crate::base::hex;
-
 /// The value of the first field called `name`, decoded; `None` if there is no such field.
 ///
 /// Decoding cannot fail: as the URL standard has it, a `%` that no two hex digits follow stands for
@@ -13,30 +9,14 @@ pub fn field(form: &[u8], name: &str) -> Option<Vec<u8>> {
         let mut halves = pair.splitn(2, |&byte| byte == b'=');
         let key = halves.next().unwrap_or_default();
         let value = halves.next().unwrap_or_default();
-        (*decoded(key) == *name.as_bytes()).then(|| decoded(value).into_owned())
+        (decoded(key) == name.as_bytes()).then(|| decoded(value))
     })
 }
 
 /// `text` with `+` and percent escapes undone.
-fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
-        return Cow::Borrowed(text);
-    }
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        let (byte, after) = match (byte, after) {
-            (b'+', _) => (b' ', after),
-            (b'%', [high, low, after @ ..]) => match (hex::digit(*high), hex::digit(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, after),
-                _ => (byte, rest.get(1..).unwrap_or_default()),
-            },
-            _ => (byte, after),
-        };
-        decoded.push(byte);
-        rest = after;
-    }
-    Cow::Owned(decoded)
+fn decoded(text: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+    percent_encoding::percent_decode(&spaced).collect()
 }
 
 #[cfg(test)]

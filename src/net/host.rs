@@ -34,22 +34,20 @@ fn parse_port(digits: &str) -> Result<u16, HostError> {
 }
 
 /// Reads the name of a host, which comes out in lower case, an IPv4 address, or an IPv6 address in
-/// brackets.
+/// brackets. As for browsers, a name of numbers is an IPv4 address, however short it is.
 pub fn parse_host(host: &str) -> Result<String, HostError> {
-    if let Some(address) = host.strip_prefix('[') {
-        let address = address.strip_suffix(']').ok_or(HostError::Host)?;
-        let address: Ipv6Addr = address.parse().map_err(|_| HostError::Host)?;
-        return Ok(format!("[{address}]"));
-    }
     let is_label = |label: &str| {
         !label.is_empty()
             && !label.starts_with('-')
             && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
-    if host.len() > 253 || !host.strip_suffix('.').unwrap_or(host).split('.').all(is_label) {
+    // The crate decodes escapes and takes letters of every alphabet.
+    let is_name = || host.strip_suffix('.').unwrap_or(host).split('.').all(is_label);
+    if host.len() > 253 || !(host.starts_with('[') || is_name()) {
         return Err(HostError::Host);
     }
-    Ok(host.to_ascii_lowercase())
+    let host = url::Host::parse(host).map_err(|_| HostError::Host)?;
+    Ok(host.to_string())
 }
 
 /// Whether an address is of the internet at large (the special-purpose registries of IANA).
@@ -102,6 +100,7 @@ mod tests {
             ("H.example", host("h.example", None)),
             ("h.:22", host("h.", Some(22))),
             ("127.0.0.1:65535", host("127.0.0.1", Some(65535))),
+            ("0x7f.1", host("127.0.0.1", None)),
             ("[::1]:1", host("[::1]", Some(1))),
             ("", Err(HostError::Host)),
             ("-h", Err(HostError::Host)),

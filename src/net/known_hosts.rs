@@ -9,7 +9,13 @@
 
 use std::path::PathBuf;
 
-use crate::base::{base64, sha1};
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use wildmatch::WildMatch;
+
+use crate::base::sha1;
 
 use super::secret::SecretSource;
 
@@ -29,6 +35,10 @@ const LEAKED: &str = "nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8";
 /// Where GitHub's keys are in use.
 const GITHUB_HOSTS: [&str; 2] = ["github.com", "ssh.github.com"];
 
+/// Fingerprints are written without padding, keys with it.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_padding_mode(DecodePaddingMode::Indifferent));
+
 /// The port that `known_hosts` leaves out.
 const SSH_PORT: u16 = 22;
 
@@ -44,7 +54,7 @@ pub struct HostKey {
 impl HostKey {
     /// The key with this wire form and SHA-256.
     pub fn new(blob: &[u8], sha256: &[u8; 32]) -> Self {
-        Self { blob: blob.to_owned(), fingerprint: base64::encode(sha256) }
+        Self { blob: blob.to_owned(), fingerprint: BASE64.encode(sha256) }
     }
 }
 
@@ -242,7 +252,7 @@ impl<'a> Line<'a> {
         if marker.is_some() {
             hosts = words.next()?;
         }
-        let key = base64::decode(words.nth(1)?)?;
+        let key = BASE64.decode(words.nth(1)?).ok()?;
         Some(Self { marker, hosts, key })
     }
 
@@ -266,7 +276,7 @@ impl<'a> Line<'a> {
 /// Whether `hashed`, which is `salt|hash`, was made of `host`.
 fn is_hash_of(hashed: &str, host: &str) -> bool {
     let Some((salt, hash)) = hashed.split_once('|') else { return false };
-    let (Some(salt), Some(hash)) = (base64::decode(salt), base64::decode(hash)) else {
+    let (Ok(salt), Ok(hash)) = (BASE64.decode(salt), BASE64.decode(hash)) else {
         return false;
     };
     hmac_sha1(&salt, host.as_bytes()) == hash.as_slice()
@@ -286,28 +296,7 @@ fn hmac_sha1(key: &[u8], message: &[u8]) -> [u8; 20] {
 
 /// Whether `text` fits a pattern in which `*` is anything and `?` any one character.
 fn matches(pattern: &str, text: &str) -> bool {
-    let pattern = pattern.to_ascii_lowercase();
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    // The usual two-finger match: on a mismatch the last star takes one character more.
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while let Some(&byte) = text.get(t) {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(&expected) if expected == byte || expected == b'?' => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((star_p, star_t)) = star else { return false };
-                (p, t) = (star_p + 1, star_t + 1);
-                star = Some((star_p, t));
-            }
-        }
-    }
-    pattern.iter().skip(p).all(|&byte| byte == b'*')
+    WildMatch::new_case_insensitive(pattern).matches(text)
 }
 
 /// The name of a key's type, which its wire form begins with.
@@ -327,7 +316,7 @@ mod tests {
     const OTHER: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     fn key(blob: &str, fingerprint: &str) -> HostKey {
-        HostKey { blob: base64::decode(blob).unwrap(), fingerprint: fingerprint.to_owned() }
+        HostKey { blob: BASE64.decode(blob).unwrap(), fingerprint: fingerprint.to_owned() }
     }
 
     fn verdict(text: &str, host: &str, port: Option<u16>) -> Verdict {
@@ -420,7 +409,7 @@ mod tests {
         let shown = key(ED25519, "abc");
         let error = check(None, "h.example", Some(2222), &shown).unwrap_err();
         insta::assert_snapshot!(error, @"no host key of [h.example]:2222 is known, and it shows ssh-ed25519 SHA256:abc");
-        insta::assert_snapshot!(error.hint().unwrap(), @"compare the fingerprint with the one its operator publishes, then add what `ssh-keyscan -p 2222 h.example` prints to a file and name that as known_hosts");
+        insta::assert_snapshot!(error.hint().unwrap(), @"compare the fingerprint with the one its operator publishes, then add what `ssh-keyscan -p 2222 h.example` prints to a file that is named by `target.known_hosts`");
         let error = check(Some(&PathBuf::from("/nowhere").into()), "h", None, &shown).unwrap_err();
         assert!(matches!(error, HostKeyError::File { .. }));
     }

@@ -1,35 +1,23 @@
-//! Percent escapes (RFC 3986): `%2C` for a comma.
+//! Percent escapes (RFC 3986): `%2C` for a comma. Strict: the `percent-encoding` crate lets a percent
+//! sign stand for itself that escapes nothing, as browsers do.
 
-use crate::base::hex;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, percent_encode};
+
+/// What must be escaped: all but letters, digits and `-._~`.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// `bytes` with everything escaped but letters, digits and `-._~`, which never need it.
 pub fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            text.push('%');
-            text.push_str(&hex::encode(&[byte]).to_ascii_uppercase());
-        }
-    }
-    text
+    percent_encode(bytes, ESCAPED).to_string()
 }
 
 /// `text` with its escapes undone; `None` if one of them is none.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, after)) = rest.split_first() {
-        let (byte, after) = match (byte, after) {
-            (b'%', [high, low, after @ ..]) => (hex::digit(*high)? << 4 | hex::digit(*low)?, after),
-            (b'%', _) => return None,
-            _ => (byte, after),
-        };
-        out.push(byte);
-        rest = after;
-    }
-    Some(out)
+    let mut escapes = text.split(|&byte| byte == b'%').skip(1);
+    let is_escape = |rest: &[u8]| {
+        rest.first_chunk().is_some_and(|digits: &[u8; 2]| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    escapes.all(is_escape).then(|| percent_decode(text).collect())
 }
 
 /// The same where UTF-8 must come out.

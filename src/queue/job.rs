@@ -1,7 +1,6 @@
 //! One job: what was asked for, and what became of it.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -37,20 +36,12 @@ impl FromStr for JobId {
     }
 }
 
-/// Makes job ids. Two keyed hashes of a counter: the keys are random and never leave the process.
-#[derive(Debug, Default)]
-pub(super) struct JobIds {
-    high: RandomState,
-    low: RandomState,
-    made: u64,
-}
-
-impl JobIds {
-    /// An id that was not made before.
-    pub(super) fn next(&mut self) -> JobId {
-        self.made += 1;
-        let (high, low) = (self.high.hash_one(self.made), self.low.hash_one(self.made));
-        JobId(u128::from(high) << 64 | u128::from(low))
+impl JobId {
+    /// A new one, of random bits.
+    pub(super) fn random() -> Self {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).expect("a system that can encrypt has random bits");
+        Self(u128::from_ne_bytes(bits))
     }
 }
 
@@ -153,12 +144,10 @@ mod tests {
 
     #[test]
     fn ids_are_written_and_read() {
-        let mut ids = JobIds::default();
-        let (one, two) = (ids.next(), ids.next());
+        let (one, two) = (JobId::random(), JobId::random());
         assert_ne!(one, two);
         assert_eq!(one.to_string().parse(), Ok(one));
         assert_eq!(JobId(5).to_string(), "00000000000000000000000000000005");
-        assert_ne!(JobIds::default().next(), JobIds::default().next(), "a counter can be guessed");
     }
 
     #[test]

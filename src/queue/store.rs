@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-use super::job::{Failure, Job, JobId, JobIds, JobState};
+use super::job::{Failure, Job, JobId, JobState};
 use crate::base::{Fault, Side, faults};
 
 /// What a request got.
@@ -39,7 +39,6 @@ pub(super) struct MemoryStore<K, T> {
     waiting: VecDeque<JobId>,
     /// How many jobs that are over are kept for each key.
     history: usize,
-    ids: JobIds,
     closed: bool,
 }
 
@@ -59,7 +58,6 @@ impl<K: Clone + Eq + Hash, T: Clone> MemoryStore<K, T> {
             keys: HashMap::new(),
             waiting: VecDeque::new(),
             history,
-            ids: JobIds::default(),
             closed: false,
         }
     }
@@ -76,7 +74,7 @@ impl<K: Clone + Eq + Hash, T: Clone> MemoryStore<K, T> {
             }
             return Ok(Receipt { id, folded: true });
         }
-        let id = self.ids.next();
+        let id = JobId::random();
         of_key.pending = Some(id);
         self.jobs.insert(id, Job::queued(id, key));
         self.waiting.push_back(id);

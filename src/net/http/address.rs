@@ -27,23 +27,20 @@ impl WebAddress {
         Ok(Self { server: SourceUrl::parse(server)?, query: query.map(str::to_owned) })
     }
 
-    /// The address that `location` says, seen from this one (RFC 3986, without dot segments).
+    /// The address that `location` says, seen from this one (RFC 3986).
     pub fn join(&self, location: &str) -> Result<Self, SourceUrlError> {
-        let origin = self.server.origin();
+        // What the crate forgives in a location is refused before it is asked.
+        let place = location.split('#').next().unwrap_or_default();
+        let stray = |c: char| !c.is_ascii_graphic() || c == '\\';
+        if let Some(at) = place.find(stray) {
+            return Err(SourceUrlError::Character { at });
+        }
         if location.contains("://") {
             return Self::parse(location);
         }
-        if location.starts_with("//") {
-            return Self::parse(&format!("{}:{location}", self.server.scheme.name()));
-        }
-        if location.starts_with('/') {
-            return Self::parse(&format!("{origin}{location}"));
-        }
-        if location.starts_with('?') {
-            return Self::parse(&format!("{origin}{}{location}", self.server.path));
-        }
-        let folder = self.server.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        Self::parse(&format!("{origin}{folder}/{location}"))
+        let here = url::Url::parse(&self.to_string()).map_err(|_| SourceUrlError::Host)?;
+        let there = here.join(location).map_err(|_| SourceUrlError::Host)?;
+        Self::parse(there.as_str())
     }
 }
 

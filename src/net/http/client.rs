@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use ureq::http::{HeaderMap, Response};
 use ureq::unversioned::resolver::DefaultResolver;
@@ -14,7 +16,7 @@ use super::address::WebAddress;
 use super::connection::Connections;
 use super::failure::Context;
 use super::public::PublicOnly;
-use crate::base::{Interrupt, base64};
+use crate::base::Interrupt;
 use crate::net::access::Access;
 use crate::net::error::{NetError, Said};
 use crate::net::host::is_public;
@@ -220,7 +222,7 @@ impl HttpClient {
         let (user, token) = self.credential.as_ref()?;
         self.server.as_ref().filter(|source| source.is_same_origin(&address.server))?;
         let pair = SecretString::from(format!("{user}:{}", token.expose_secret()));
-        let encoded = base64::encode_padded(pair.expose_secret().as_bytes());
+        let encoded = STANDARD.encode(pair.expose_secret());
         Some(SecretString::from(format!("Basic {encoded}")))
     }
 
