@@ -191,6 +191,9 @@ pub(super) struct VerifyArgs {
     /// Only changesets that are neither this one nor its ancestors
     #[arg(long, value_name = "NODE|REV")]
     pub(super) since: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
     #[command(flatten)]

@@ -347,6 +347,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_is_told_once_it_is_known() {
+        let left = |seconds, position| left(Duration::from_secs(seconds), position, 1000);
+        assert_eq!(left(2, 100), "", "too early");
+        assert_eq!(left(10, 0), "", "nothing is done");
+        assert_eq!(left(10, 1000), "", "all is done");
+        assert_eq!(left(10, 999), ", about 1 s left");
+        assert_eq!(left(10, 200), ", about 40 s left");
+        assert_eq!(left(60, 200), ", about 4 min left");
+        assert_eq!(left(3600, 200), ", about 4 h left");
+    }
+
+    #[test]
+    fn events_are_shown_as_stages_and_what_does_not_end_leaves_nothing() {
+        let err = Paper::default();
+        let ui = ui(&Paper::default(), &err, false);
+        let stage = Stage::ConvertingFiles;
+        ui.event(&SyncEvent::StageBegun { stage, total: Some(9) });
+        ui.event(&SyncEvent::Advanced { stage, done: 4 });
+        ui.event(&SyncEvent::StageEnded { stage, done: 9 });
+        assert!(err.text().starts_with("converting files: 9 file revisions in "), "{}", err.text());
+        let told = err.text();
+        ui.event(&SyncEvent::StageBegun { stage, total: Some(9) });
+        ui.abandon();
+        assert!(lock(&ui.0.stage).is_none());
+        assert_eq!(err.text(), told);
+    }
+
+    #[test]
     fn a_long_stage_speaks_now_and_then() {
         let err = Paper::default();
         let ui = ui(&Paper::default(), &err, false);

@@ -172,9 +172,10 @@ fn log(job: &SyncJob) {
         JobState::Done(report) => {
             for note in &report.notes {
                 let text = clean(&note.to_string());
-                match note.severity() {
-                    Severity::Note => tracing::info!(mirror, job = %id, "{text}"),
-                    _ => tracing::warn!(mirror, job = %id, "{text}"),
+                if note.severity() == Severity::Note {
+                    tracing::info!(mirror, job = %id, "{text}");
+                } else {
+                    tracing::warn!(mirror, job = %id, "{text}");
                 }
             }
             tracing::info!(

@@ -169,3 +169,87 @@ impl Progress for Events<'_> {
         self.turn(None);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::ObjectId;
+    use crate::git::destination::RefusalKind;
+
+    /// Keeps what it hears.
+    #[derive(Default)]
+    struct Log(Mutex<Vec<SyncEvent>>);
+
+    impl Observer for Log {
+        fn event(&self, event: &SyncEvent) {
+            self.0.lock().unwrap().push(event.clone());
+        }
+    }
+
+    #[test]
+    fn stages_follow_on_one_another_and_steps_are_told_now_and_then() {
+        let log = Log::default();
+        let events = Events::to(&log);
+        let (first, second) = (Stage::ReadingManifests, Stage::WritingCommits);
+        events.begin(first, Some(1000));
+        for _ in 0..1000 {
+            events.advance(1);
+        }
+        events.told.store(0, Ordering::Relaxed);
+        std::thread::sleep(TOLD_EVERY);
+        events.advance(5);
+        // One that begins ends the one before.
+        events.begin(second, None);
+        events.end();
+        events.end();
+        let told = log.0.into_inner().unwrap();
+        let steps = |event: &&SyncEvent| matches!(event, SyncEvent::Advanced { .. });
+        let last = told.iter().rfind(steps).unwrap();
+        assert_eq!(*last, SyncEvent::Advanced { stage: first, done: 1005 });
+        assert!(told.iter().filter(steps).count() < 100, "{told:?}");
+        let others: Vec<_> = told.iter().filter(|event| !steps(event)).cloned().collect();
+        assert_eq!(
+            others,
+            [
+                SyncEvent::StageBegun { stage: first, total: Some(1000) },
+                SyncEvent::StageEnded { stage: first, done: 1005 },
+                SyncEvent::StageBegun { stage: second, total: None },
+                SyncEvent::StageEnded { stage: second, done: 0 },
+            ]
+        );
+    }
+
+    #[test]
+    fn every_event_has_a_name_for_programs() {
+        let stage = Stage::CopyingPacks;
+        let id = ObjectId::from_bytes([1; 20]);
+        let change = RefChange { name: "refs/heads/x".to_owned(), old: None, new: id };
+        let refusal = Refusal {
+            name: "refs/heads/x".to_owned(),
+            kind: RefusalKind::TagDiffers,
+            reason: "it differs".to_owned(),
+        };
+        let note = Note::ChangesetsGone { count: 2 };
+        let events = [
+            SyncEvent::StageBegun { stage, total: Some(9) },
+            SyncEvent::Advanced { stage, done: 4 },
+            SyncEvent::StageEnded { stage, done: 9 },
+            SyncEvent::SliceDone { converted: 10, total: 20 },
+            SyncEvent::Note { note },
+            SyncEvent::RefPublished { change },
+            SyncEvent::RefRefused { refusal },
+            SyncEvent::Finished { changesets: 20, converted: 10 },
+        ];
+        let lines: Vec<_> = events.iter().map(|e| serde_json::to_string(e).unwrap()).collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+{"event":"stage_begun","stage":"copying_packs","total":9}
+{"event":"advanced","stage":"copying_packs","done":4}
+{"event":"stage_ended","stage":"copying_packs","done":9}
+{"event":"slice_done","converted":10,"total":20}
+{"event":"note","note":{"kind":"changesets_gone","count":2}}
+{"event":"ref_published","name":"refs/heads/x","old":null,"new":"0101010101010101010101010101010101010101"}
+{"event":"ref_refused","name":"refs/heads/x","kind":"tag_differs","reason":"it differs"}
+{"event":"finished","changesets":20,"converted":10}
+"#);
+    }
+}

@@ -14,7 +14,7 @@ use crate::base::text::utf8_or_latin1;
 use crate::base::{Cause, Interrupt};
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
-use crate::git::destination::{self, Ancestry, Decision, PublishError};
+use crate::git::destination::{self, Ancestry, Decision, PublishError, RefusalKind};
 use crate::git::reference::HG_NOTES;
 use crate::git::{ObjectId, Reference};
 use crate::hg::revlog::RevlogError;
@@ -103,6 +103,9 @@ pub struct PlannedReference {
     pub old: Option<String>,
     /// Why it would not move; `null` if it would.
     pub reason: Option<String>,
+    /// The kind of refusal that this would be, for programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RefusalKind>,
 }
 
 /// A reference that the target has.
@@ -200,7 +203,7 @@ impl Planner<'_> {
         let names = source_refs(self.source, &options.naming, skipping, &mut table)?;
         let view_notes = self.source.view().notes().iter().cloned().map(Note::from);
         let renamed = names.wanted.renamed.iter().cloned().map(Note::from);
-        let named = names.notes.into_iter().map(Note::from);
+        let of_names = names.notes.into_iter().map(Note::from);
         Ok(SyncPlan {
             name: name.clone(),
             source: source.to_string(),
@@ -210,7 +213,7 @@ impl Planner<'_> {
             identity: self.cache.identity(),
             changesets: self.changesets()?,
             references: target.map(|target| self.references(&names.wanted.refs, target)),
-            notes: view_notes.chain(renamed).chain(named).collect(),
+            notes: view_notes.chain(renamed).chain(of_names).collect(),
             target_error: None,
             unreachable: None,
         })
@@ -272,6 +275,7 @@ impl Planner<'_> {
                 node: Some(wanted.node.to_string()),
                 commit: self.cache.commit(wanted.node).map(|id| id.to_string()),
                 old: decision.old(reference.id).map(|id| id.to_string()),
+                refusal: decision.refusal().map(|(kind, _)| kind),
                 reason: decision.refusal().map(|(_, reason)| reason),
             };
             planned.add(*decision, entry);
@@ -309,6 +313,7 @@ impl Planner<'_> {
             commit: commit.map(|id| id.to_string()),
             old: old.map(|id| id.to_string()),
             reason: None,
+            refusal: None,
         };
         planned.add(decision, entry);
     }

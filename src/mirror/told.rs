@@ -50,7 +50,7 @@ impl ToldNotes {
         if self.now == self.before {
             return;
         }
-        let text: String = self.now.iter().map(|key| format!("{key}\n")).collect();
+        let text = self.now.iter().flat_map(|key| [key, "\n"]).collect::<String>();
         if let Err(error) = replace_file(&self.file, text.as_bytes()) {
             tracing::debug!(%error, file = %self.file.display(), "notes will be told again");
         }
@@ -99,7 +99,7 @@ mod tests {
         let (a, b) = (bookmark("a@1"), bookmark("b@1"));
         assert_eq!(sync(&[a.clone(), done.clone()]), [a.clone(), done.clone()]);
         assert_eq!(sync(&[a.clone(), b.clone(), done.clone()]), [b.clone(), done.clone()]);
-        assert_eq!(sync(&[b.clone()]), []);
+        assert_eq!(sync(std::slice::from_ref(&b)), []);
         assert_eq!(sync(&[a.clone(), b]), [a]);
     }
 }

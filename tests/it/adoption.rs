@@ -365,7 +365,7 @@ fn annotated_tags_of_the_right_commits_stay() {
             assert_eq!(refs(&target)["refs/tags/v1"], tag);
             on_mirror(&env, "verify").ok().unwrap();
             let plan = on_mirror(&env, "plan").ok().unwrap();
-            assert!(plan.contains("6 references are as in the source"), "{plan}");
+            assert!(plan.contains("6 refs are as in the source"), "{plan}");
         }
         // One of another commit is another tag.
         let parent = commit.parent(0).unwrap();

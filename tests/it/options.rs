@@ -300,7 +300,7 @@ m: HOME/source/repository to HOME/target.git (auto)
   create refs/heads/mark the commit of changeset df7afca2a5de
   create refs/tags/v1 the commit of changeset 7de7c74a7a73
   create refs/notes/hg a new commit
-  0 references are as in the source
+  0 refs are as in the source
 "#);
     assert!(!env.path("cache").exists());
     assert!(refs(&target).is_empty() && env.leftovers().is_empty());
@@ -329,7 +329,7 @@ m: HOME/source/repository to HOME/target.git (native)
   move refs/heads/default 09d0b214fa9e -> the commit of changeset ffad0c16dcc3
   move refs/notes/hg 23729ae48ea4 -> a new commit
   keep refs/heads/mark at 9a8656138bfc: the source has no such name
-  1 reference is as in the source
+  1 ref is as in the source
 "#);
     assert_eq!(refs(&target), before);
     on_mirror(&env, &["sync"]).ok().unwrap();
@@ -338,7 +338,7 @@ m: HOME/source/repository to HOME/target.git (native)
 m: HOME/source/repository to HOME/target.git (native)
   19 changesets, 0 to convert
   keep refs/heads/mark at 9a8656138bfc: the source has no such name
-  6 references are as in the source
+  6 refs are as in the source
 "#);
 }
 
@@ -420,10 +420,10 @@ m: HOME/source/repository to HOME/target.git (native)
   refuse refs/heads/mark 626f1db176b9 -> 9a8656138bfc: not a fast-forward: the target is at 626f1db176b9543b965585f9ef52a67b77abc8ec
   keep refs/heads/side at 23780b4d21dd: the source has no such name
   keep refs/tags/v2 at 8e77b4c93cdd: the source has no such name
-  1 reference is as in the source
+  1 ref is as in the source
 "#);
     std::fs::remove_dir_all(&target).unwrap();
     let ran = on_mirror(&env, &["plan"]).with_code(i32::from(exit::AUTH)).unwrap();
-    assert!(ran.stdout.contains("the references of the target cannot be read"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("the refs of the target cannot be read"), "{}", ran.stdout);
     assert!(ran.stderr.contains("look at the target of the mirror m"), "{}", ran.stderr);
 }

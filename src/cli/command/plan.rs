@@ -114,10 +114,10 @@ fn lines(plan: &SyncPlan) -> Vec<String> {
                 let commit = kept.commit.get(..12).unwrap_or_default();
                 format!("  keep {} at {commit}: the source has no such name", kept.name)
             }));
-            let unchanged = count(references.unchanged as u64, "reference is", "references are");
+            let unchanged = count(references.unchanged as u64, "ref is", "refs are");
             lines.push(format!("  {unchanged} as in the source"));
         }
-        None => lines.push("  the references of the target cannot be read".to_owned()),
+        None => lines.push("  the refs of the target cannot be read".to_owned()),
     }
     lines.extend(plan.notes.iter().map(note_line));
     lines

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use crate::base::{Fault, Severity, Side};
 use crate::cli::ui::Ui;
+use crate::convert::Difference;
 use crate::mirror::{Note, RefChange, SyncReport};
 
-/// Says what became of `name`: one line, then the references that changed and what to know.
+/// Says what became of `name`: one line, then the refs that changed and what to know.
 pub(super) fn say(ui: &Ui, name: &str, report: &SyncReport) {
     for line in lines(name, report) {
         ui.say(&line);
@@ -19,7 +20,7 @@ fn lines(name: &str, report: &SyncReport) -> Vec<String> {
         "{name}: {}, {} new; {}, {} changed; {:.1} s",
         count(report.changesets, "changeset", "changesets"),
         report.converted,
-        count(report.refs.len() as u64, "reference", "references"),
+        count(report.refs.len() as u64, "ref", "refs"),
         changed.len(),
         report.elapsed.as_secs_f64(),
     )];
@@ -53,6 +54,29 @@ impl ShownNote {
             fault: note.fault(),
             note: note.clone(),
             message: note.to_string(),
+        }
+    }
+}
+
+/// A difference as JSON: what it is as data, and how it reads.
+#[derive(Serialize)]
+pub(super) struct ShownDifference {
+    severity: Severity,
+    side: Side,
+    fault: Fault,
+    #[serde(flatten)]
+    difference: Difference,
+    message: String,
+}
+
+impl ShownDifference {
+    pub(super) fn of(difference: &Difference) -> Self {
+        Self {
+            severity: difference.severity(),
+            side: difference.side(),
+            fault: difference.fault(),
+            difference: difference.clone(),
+            message: difference.to_string(),
         }
     }
 }
@@ -96,7 +120,7 @@ mod tests {
         assert_eq!(
             lines("rocket", &report),
             [
-                "rocket: 300 changesets, 1 new; 3 references, 2 changed; 1.2 s",
+                "rocket: 300 changesets, 1 new; 3 refs, 2 changed; 1.2 s",
                 "  refs/heads/master 111111111111 -> 222222222222",
                 "  refs/tags/v1 new -> 333333333333",
                 "  note: removed refs/heads/old: the source has no such name any more",

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::report::{count, note_line};
+use serde::Serialize;
+
+use super::report::{ShownDifference, ShownNote, count, note_line};
 use super::{Outcome, config, interrupted_by_signals, sync};
 use crate::base::{Interrupt, faults};
 use crate::cli::args::VerifyArgs;
@@ -10,7 +12,7 @@ use crate::cli::exit;
 use crate::cli::source::SourceArgs;
 use crate::cli::ui::Ui;
 use crate::convert::{ConvertOptions, VerifyReport, VerifySelection};
-use crate::mirror::{self, CacheLocation, Mirror, SyncError};
+use crate::mirror::{self, CacheLocation, Mirror, Note, SyncError};
 use crate::net::url::SourceUrlError;
 
 /// Source and target cannot be compared.
@@ -65,17 +67,50 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
         mirror::verify(mirror, &selection, ui, &interrupt)
             .map_err(|source| VerifyMirrorError { name, source })?
     };
+    match args.json {
+        // Strings and numbers only: nothing that JSON has no form for.
+        true => ui.result(&serde_json::to_string_pretty(&Shown::of(&report)).unwrap_or_default()),
+        false => say(ui, &report),
+    }
+    Ok(if report.differences.is_empty() { exit::OK } else { exit::DIFFERENCES })
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown {
+    changesets: u64,
+    objects: u64,
+    differences: Vec<ShownDifference>,
+    /// How many more there are.
+    more: usize,
+    notes: Vec<ShownNote>,
+}
+
+impl Shown {
+    fn of(report: &VerifyReport) -> Self {
+        let notes = report.notes.iter().cloned().map(Note::from);
+        Self {
+            changesets: report.changesets,
+            objects: report.objects,
+            differences: report.differences.iter().map(ShownDifference::of).collect(),
+            more: report.more,
+            notes: notes.map(|note| ShownNote::of(&note)).collect(),
+        }
+    }
+}
+
+/// What came out, a line for each thing that was found.
+fn say(ui: &Ui, report: &VerifyReport) {
     for difference in &report.differences {
         ui.result(&difference.to_string());
     }
     if report.more > 0 {
         ui.result(&format!("and {} more", report.more));
     }
-    for note in &report.notes {
-        ui.say(&note_line(&note.clone().into()));
+    for note in report.notes.iter().cloned().map(Note::from) {
+        ui.say(&note_line(&note));
     }
-    ui.say(&summary(&report));
-    Ok(if report.differences.is_empty() { exit::OK } else { exit::DIFFERENCES })
+    ui.say(&summary(report));
 }
 
 /// Compares what `source` serves with what `target`, made with `options`, holds.

@@ -212,32 +212,6 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { cause } => cause.fmt(f),
-            Self::RevisionMissing { path, revision } => {
-                write!(f, "the source has no sound revision {} of {path:?}", revision.short())
-            }
-            Self::ManifestMissing { changeset } => {
-                write!(f, "the source has no manifest for changeset {changeset}")
-            }
-            Self::ChangesetLink { revision } => {
-                write!(f, "the source's changeset {revision} does not link to itself")
-            }
-            Self::ManifestLink { revision } => {
-                write!(f, "the source's manifest of changeset {revision} links to no changeset")
-            }
-            Self::FileLink { path, revision, link } => write!(
-                f,
-                "the source's file {path:?}: revision {} was introduced by changeset {link}, which \
-                 is not there",
-                revision.short()
-            ),
-            Self::NotIntroduced { path, revision, changeset } => write!(
-                f,
-                "the source's file {path:?}: revision {} says that changeset {} introduced it, \
-                 which does not have it",
-                revision.short(),
-                changeset.short()
-            ),
-            Self::NotListed { path } => write!(f, "the source's fncache does not list {path:?}"),
             Self::ChangesetNotNamed { commit } => write!(f, "commit {commit} names no changeset"),
             Self::ChangesetUnknown { changeset, commit } => {
                 write!(
@@ -274,12 +248,52 @@ impl fmt::Display for Difference {
             }
             Self::NotesTreeMissing { tree } => write!(f, "the tree {tree} of the notes is missing"),
             Self::AtTarget { difference } => write!(f, "at the target: {difference}"),
+            Self::RevisionMissing { .. }
+            | Self::ManifestMissing { .. }
+            | Self::ChangesetLink { .. }
+            | Self::ManifestLink { .. }
+            | Self::FileLink { .. }
+            | Self::NotIntroduced { .. }
+            | Self::NotListed { .. } => self.fmt_source(f),
             of_changeset => of_changeset.fmt_changeset(f),
         }
     }
 }
 
 impl Difference {
+    /// Those of the source by itself.
+    fn fmt_source(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RevisionMissing { path, revision } => {
+                write!(f, "the source has no sound revision {} of {path:?}", revision.short())
+            }
+            Self::ManifestMissing { changeset } => {
+                write!(f, "the source has no manifest for changeset {changeset}")
+            }
+            Self::ChangesetLink { revision } => {
+                write!(f, "the source's changeset {revision} does not link to itself")
+            }
+            Self::ManifestLink { revision } => {
+                write!(f, "the source's manifest of changeset {revision} links to no changeset")
+            }
+            Self::FileLink { path, revision, link } => write!(
+                f,
+                "the source's file {path:?}: revision {} was introduced by changeset {link}, which \
+                 is not there",
+                revision.short()
+            ),
+            Self::NotIntroduced { path, revision, changeset } => write!(
+                f,
+                "the source's file {path:?}: revision {} says that changeset {} introduced it, \
+                 which does not have it",
+                revision.short(),
+                changeset.short()
+            ),
+            Self::NotListed { path } => write!(f, "the source's fncache does not list {path:?}"),
+            _ => Ok(()),
+        }
+    }
+
     /// Those of one changeset: all begin with it.
     fn fmt_changeset(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(changeset) = self.changeset() {

@@ -131,15 +131,11 @@ impl Blobs {
         }
         self.ids.entry(path.clone()).or_default().insert(node, blob);
         let changesets = context.source.changelog().dag().len();
-        match u32::try_from(link).ok().filter(|link| (*link as usize) < changesets) {
-            Some(link) => {
-                let introduced = self.introduced.entry(Rev::new(link)).or_default();
-                introduced.push((path.clone(), node));
-            }
-            None => {
-                let path = path.clone();
-                differences.add(Difference::FileLink { path, revision: node, link });
-            }
+        let path = path.clone();
+        if let Some(link) = u32::try_from(link).ok().filter(|link| (*link as usize) < changesets) {
+            self.introduced.entry(Rev::new(link)).or_default().push((path, node));
+        } else {
+            differences.add(Difference::FileLink { path, revision: node, link });
         }
     }
 }
