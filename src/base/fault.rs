@@ -335,7 +335,7 @@ pub fn io(error: &std::io::Error) -> Diagnosis {
             NOT_THERE.into()
         }
         ErrorKind::PermissionDenied => {
-            Fault::Config.hint("give the user that runs synchroniser access to it")
+            Fault::Config.hint("give the user that runs synchroniser access to that file or folder")
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             Fault::Unavailable.hint("make room on the disk, and try again")

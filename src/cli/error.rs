@@ -48,10 +48,57 @@ fn render(error: &dyn HasFault) -> String {
         }
         cause = error.source();
     }
-    if let Some(hint) = error.hint() {
+    // Several causes can come with a hint each.
+    for hint in error.hint().iter().flat_map(|hint| hint.lines()) {
         let _ = write!(text, "\nhint: {hint}");
     }
     text
+}
+
+/// `text` with its lines broken for a terminal that is `width` columns wide, between words: not
+/// within a path, an address or what stands between backticks, which is to be copied. What a line
+/// goes on with is indented to where its own text begins.
+pub(super) fn wrapped(text: &str, width: usize) -> String {
+    let lines: Vec<_> = text.lines().map(|line| wrapped_line(line, width)).collect();
+    lines.join("\n")
+}
+
+fn wrapped_line(line: &str, width: usize) -> String {
+    let blanks = line.len() - line.trim_start().len();
+    let mark = line.get(blanks..).and_then(|rest| rest.split_once(": "));
+    let indent = match mark {
+        Some((mark, _)) if mark == "hint" || mark.bytes().all(|byte| byte.is_ascii_digit()) => {
+            blanks + mark.len() + 2
+        }
+        _ => blanks + 2,
+    };
+    let mut broken = " ".repeat(blanks);
+    let mut column = blanks;
+    let mut is_first = true;
+    for word in words(line.trim_start()) {
+        let length = word.chars().count();
+        if !is_first && column + 1 + length > width {
+            broken.push('\n');
+            broken.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if !is_first {
+            broken.push(' ');
+            column += 1;
+        }
+        broken.push_str(word);
+        column += length;
+        is_first = false;
+    }
+    broken
+}
+
+/// The parts of `line` between blanks, but not those between backticks.
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    line.split(move |c: char| {
+        is_quoted ^= c == '`';
+        c == ' ' && !is_quoted
+    })
 }
 
 #[cfg(test)]
@@ -86,6 +133,23 @@ mod tests {
             "error: failed to sync the mirror rocket\n  1: read a.i: no disk\nhint: run `hg verify`"
         );
         assert_eq!(failure.fault(), Fault::Corrupt);
+    }
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let text = "error at the target: failed to publish refs/heads/main\n  \
+                    1: open /srv/git/rocket.git/with/a/long/name\nhint: make one with \
+                    `git init --bare rocket.git`, or take another";
+        insta::assert_snapshot!(wrapped(text, 40), @r"
+        error at the target: failed to publish
+          refs/heads/main
+          1: open
+             /srv/git/rocket.git/with/a/long/name
+        hint: make one with
+              `git init --bare rocket.git`, or
+              take another
+        ");
+        assert_eq!(wrapped(text, 200), text);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::error::wrapped;
 use crate::base::{Progress, Stage, Unit};
 use crate::mirror::{Observer, SyncEvent};
 
@@ -103,6 +104,9 @@ impl Ui {
 
     /// Prints what went wrong.
     pub(super) fn error(&self, text: &str) {
+        // What is read by a program, or later in a log, keeps its lines.
+        let width = terminal_size::terminal_size_of(io::stderr()).map(|(width, _)| width.0);
+        let text = width.map_or_else(|| text.to_owned(), |width| wrapped(text, width.into()));
         self.to_stderr(format!("{text}\n").as_bytes());
     }
 

@@ -35,9 +35,10 @@ faults!(ConfigError {
     Self::Read { .. } => {
         Config.hint("`synchroniser config default` prints a file to start from")
     },
-    Self::Invalid { .. } => {
+    Self::Invalid { problems, .. } if problems.iter().any(Problem::is_of_keys) => {
         Config.hint("`synchroniser config default` prints every key with its meaning")
     },
+    Self::Invalid { .. } => Config,
 });
 
 /// One line for each problem, in the `file:line: ` form that editors jump to.
@@ -57,6 +58,16 @@ pub struct Problem {
     pub key: String,
     /// What is wrong there.
     pub kind: ProblemKind,
+}
+
+impl Problem {
+    /// Whether a list of all keys helps.
+    fn is_of_keys(&self) -> bool {
+        matches!(
+            self.kind,
+            ProblemKind::UnknownKey { .. } | ProblemKind::WrongType { .. } | ProblemKind::Missing
+        )
+    }
 }
 
 impl fmt::Display for Problem {

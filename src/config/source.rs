@@ -44,6 +44,12 @@ pub(super) fn source(
         section.wrong("source", ProblemKind::Empty, problems);
         return None;
     }
+    if let (false, Err(source)) =
+        (folders.folder.join(written).exists(), SourceUrl::refuse_short_form(written))
+    {
+        section.wrong("source", ProblemKind::Source { source }, problems);
+        return None;
+    }
     if !written.contains("://") {
         refuse_other_ways(section, Way::Path, problems);
         return Some(Source::Path(folders.folder.join(written)));

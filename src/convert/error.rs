@@ -55,7 +55,7 @@ pub enum ConvertError {
         source: RepositoryError,
     },
     /// The commits that a target has already cannot be read.
-    #[error("read the commits that are there")]
+    #[error("read the commits that the repository has")]
     Existing {
         /// What is wrong.
         #[source]

@@ -108,7 +108,7 @@ pub enum PlaceholdersError {
         source: std::io::Error,
     },
     /// A line is none of ours.
-    #[error("read the list of placeholders {}: line {line} makes no sense", path.display())]
+    #[error("read the list of placeholders {}: line {line} is malformed", path.display())]
     Malformed {
         /// The list.
         path: PathBuf,

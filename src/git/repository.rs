@@ -40,7 +40,7 @@ pub enum RepositoryError {
     #[error(transparent)]
     Init(#[from] InitError),
     /// There is something else at that path, or nothing.
-    #[error("find a Git repository at {}", path.display())]
+    #[error("open the Git repository {}: there is none at this path", path.display())]
     NotARepository {
         /// The path that was given.
         path: PathBuf,
@@ -131,8 +131,12 @@ pub enum RepositoryError {
 
 faults!(RepositoryError {
     Self::Init(error) => of(error),
-    Self::NotARepository { .. } => NOT_THERE,
-    Self::NotBare { .. } => Config.hint("`git init --bare` makes one that will do"),
+    Self::NotARepository { .. } => NOT_THERE.hint(
+        "name a bare repository, an empty folder, or a path with nothing at it, where one is made"
+    ),
+    Self::NotBare { .. } => Config.hint(
+        "name a bare repository, or a path with nothing at it, where one is made"
+    ),
     Self::ForeignOwner { .. } => Config.hint(
         "run synchroniser as the user who owns the repository, or change its owner"
     ),

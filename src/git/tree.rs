@@ -104,7 +104,7 @@ pub enum TreeError {
 
 faults!(TreeError {
     Self::Unreadable { .. } => {
-        Corrupt.hint("the Git side is damaged: remove it and convert anew")
+        Corrupt.hint("the Git repository is damaged: `git fsck` shows how far; remove it, and convert again")
     },
     Self::Write(error) => of(error),
 });

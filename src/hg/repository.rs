@@ -46,7 +46,7 @@ pub enum RepositoryError {
         source: RevlogError,
     },
     /// Its small files are damaged.
-    #[error("find out what the repository {} serves", path.display())]
+    #[error("find the changesets that the repository {} serves", path.display())]
     View {
         /// The repository.
         path: PathBuf,

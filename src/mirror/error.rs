@@ -22,7 +22,7 @@ use crate::hg::revlog::RevlogError;
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// The cache folder cannot be made or locked.
-    #[error("use the folder {}", path.display())]
+    #[error("use the cache folder {}", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum SyncError {
         /// The cache folder of the mirror.
         path: PathBuf,
     },
-    /// Somebody else works on the same folder.
+    /// Another process works on the same folder.
     #[error("lock {}: another process is at work there", path.display())]
     Locked {
         /// The lock.
@@ -64,7 +64,7 @@ pub enum SyncError {
         source: Box<SyncError>,
     },
     /// The source seems to be damaged each time that it is read, and is written to each time.
-    #[error("read {} while somebody writes to it", path.display())]
+    #[error("read {}: it is being written to", path.display())]
     Changing {
         /// The source.
         path: PathBuf,
@@ -87,14 +87,14 @@ pub enum SyncError {
     /// The author map is another one than before.
     #[error(transparent)]
     Authors(#[from] RecordedAuthorsError),
-    /// There are commits that are of no changeset.
+    /// There are commits that match no changeset.
     #[error(
-        "go on with the history in {place}: {}", told(*unmatched_commits, first_unmatched_commits, *unmatched_changesets, first_unmatched_changesets)
+        "adopt the history of {place}: {}", told(*unmatched_commits, first_unmatched_commits, *unmatched_changesets, first_unmatched_changesets)
     )]
     Unmatched {
         /// Where the history is.
         place: String,
-        /// How many commits are of no changeset.
+        /// How many commits match no changeset.
         unmatched_commits: usize,
         /// The first of them.
         first_unmatched_commits: Vec<ObjectId>,
@@ -103,10 +103,14 @@ pub enum SyncError {
         /// The first of them.
         first_unmatched_changesets: Vec<Node>,
     },
-    /// Somebody says of commits that they are of changesets which they are not of.
-    #[error("believe what the map says: {} {} not what {} changeset has ({})", mismatched.len(),
-        if mismatched.len() == 1 { "commit has" } else { "commits have" },
-        if mismatched.len() == 1 { "its" } else { "their" }, few(mismatched.iter().map(|(node, id)| format!("{id} {node}"))))]
+    /// The given map names commits that do not match their changesets.
+    #[error("use the given map: it names {} {} ({})", mismatched.len(),
+        if mismatched.len() == 1 {
+            "commit that does not match its changeset"
+        } else {
+            "commits that do not match their changesets"
+        },
+        few(mismatched.iter().map(|(node, id)| format!("{id} {node}"))))]
     Mismatched {
         /// The wrong records.
         mismatched: Vec<Record>,
@@ -174,10 +178,10 @@ faults!(SyncError {
     Self::Identity(error) => of(error).at(Here),
     Self::Authors(error) => of(error).at(Here),
     Self::Unmatched { .. } => Refused.at(Target).hint(
-        "check that source and target belong together; \"partial\" as `adopt` leaves these commits \
-         where they are, and converts anew what has none"
+        "check that source and target belong together; `adopt = \"partial\"` leaves these commits where \
+         they are, and converts the changesets that have none"
     ),
-    Self::Mismatched { .. } => Config.at(Here).hint("make the map again, or go without it"),
+    Self::Mismatched { .. } => Config.at(Here).hint("make the map again, or leave it out"),
     Self::Git(error) => of(error).at(Here),
     Self::Convert(error) => of(error).at(Here),
     Self::Sink(error) => of(error).at(Here),
@@ -221,10 +225,10 @@ fn told(
         let more = if count > first.len() { ", …" } else { "" };
         format!("({}{more})", first.join(", "))
     };
-    let are = if unmatched_commits == 1 { "commit is" } else { "commits are" };
+    let are = if unmatched_commits == 1 { "commit there matches" } else { "commits there match" };
     let first = first_unmatched_commits.iter().map(ToString::to_string).collect();
     let mut text =
-        format!("{unmatched_commits} {are} of no changeset {}", listed(unmatched_commits, first));
+        format!("{unmatched_commits} {are} no changeset {}", listed(unmatched_commits, first));
     if unmatched_changesets > 0 {
         let have = if unmatched_changesets == 1 { "changeset has" } else { "changesets have" };
         let first = first_unmatched_changesets.iter().map(ToString::to_string).collect();

@@ -133,7 +133,7 @@ pub(super) fn read_source<T>(
 /// Whether there is the journal of a transaction in the store at `path`: if nobody holds the lock,
 /// of one that was broken off.
 fn has_journal(path: &Path, limits: &Limits) -> bool {
-    Layout::open(path, limits).is_ok_and(|layout| layout.store_dir().join("journal").exists())
+    Layout::open(path, limits).is_ok_and(|layout| layout.journal_file().exists())
 }
 
 /// What of a store changes with everything that is written to it.

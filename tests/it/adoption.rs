@@ -223,7 +223,7 @@ fn an_unrelated_history_is_refused_and_stays() {
     let ran = ran.with_code(i32::from(exit::REFUSED)).unwrap();
     let theirs = before["refs/heads/theirs"];
     for words in [
-        &format!("1 commit is of no changeset ({theirs})")[..],
+        &format!("1 commit there matches no changeset ({theirs})")[..],
         "changesets have no commit",
         "hint: ",
     ] {
@@ -277,7 +277,11 @@ fn a_map_of_another_tool_is_adopted_unless_it_lies() {
     wrong[0].replace_range(..40, &second);
     wrong[1].replace_range(..40, &first);
     let ran = adopt(&wrong).with_code(i32::from(exit::CONFIG)).unwrap();
-    assert!(ran.stderr.contains("believe what the map says: 2 commits have not"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("use the given map: it names 2 commits that do not match"),
+        "{}",
+        ran.stderr
+    );
     assert!(!target.join("synchroniser/map").exists());
 
     let said = adopt(&lines).ok().unwrap();
@@ -371,7 +375,7 @@ fn annotated_tags_of_the_right_commits_stay() {
         let parent = commit.parent(0).unwrap();
         repository.tag("v1", parent.as_object(), &who, "wrong", true).unwrap();
         let ran = sync(&env, &source, &target, "").with_code(i32::from(exit::REFUSED)).unwrap();
-        assert!(ran.stderr.contains("refs/tags/v1: the tag exists"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("refs/tags/v1: the target has this tag"), "{}", ran.stderr);
         on_mirror(&env, "verify").with_code(i32::from(exit::DIFFERENCES)).unwrap();
     }
 }
@@ -403,7 +407,7 @@ fn a_plan_foresees_what_is_taken_over() {
         }
         let source = Fixture::named("halves-whole").unpack(&env);
         // Only the configuration is wanted.
-        sync(&env, &source, &env.path("nowhere"), "").with_code(i32::from(exit::AUTH)).unwrap();
+        sync(&env, &source, &env.path("nowhere"), "").with_code(i32::from(exit::CONFIG)).unwrap();
         lose_cache(&env);
         let config = env.path("synchroniser.toml");
         let text = std::fs::read_to_string(&config).unwrap();
@@ -426,6 +430,6 @@ fn a_plan_foresees_what_is_taken_over() {
         // A sync would be refused, and the plan says why.
         foreign_commit(&target);
         let ran = on_mirror(&env, "plan").with_code(i32::from(exit::REFUSED)).unwrap();
-        assert!(ran.stderr.contains("1 commit is of no changeset"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("1 commit there matches no changeset"), "{}", ran.stderr);
     }
 }

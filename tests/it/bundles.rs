@@ -144,7 +144,7 @@ fn what_is_not_read_is_refused_by_name() {
         (b"HG20\0\0\0\x03Abc", Fault::Unsupported, "\"Abc\""),
         (b"HG20\0\0\0\x0fabc Compression", Fault::Unsupported, "compression \"\""),
         (b"HG20\xff\xff\xff\xff", Fault::Corrupt, "length of the parameters is -1"),
-        (b"HG20\0\0\0\x01-", Fault::Corrupt, "parameters makes no sense"),
+        (b"HG20\0\0\0\x01-", Fault::Corrupt, "parameters is malformed"),
         (b"PACK", Fault::Corrupt, "does not begin as a bundle does"),
         (b"HG", Fault::Corrupt, "at offset 2: it ends within the magic bytes"),
         (b"HG20\0\0\0\0\0\0\0\0x", Fault::Corrupt, "at offset 13: something follows"),

@@ -143,7 +143,10 @@ fn a_source_that_is_not_there_is_named_and_no_target_made() {
     let env = TestEnv::new();
     let ran = env.synchronise(["convert", "nowhere", "target.git"]);
     let ran = ran.with_code(i32::from(exit::CONFIG)).unwrap();
-    assert!(ran.stderr.starts_with("error: failed to convert nowhere into target.git"), "{ran:?}");
+    assert!(
+        ran.stderr.starts_with("error at the source: failed to convert nowhere into target.git"),
+        "{ran:?}"
+    );
     let made = env.path("target.git/HEAD").exists();
     assert!(!made, "a target was made of nothing");
 }

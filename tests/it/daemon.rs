@@ -10,12 +10,16 @@ mod http;
 mod rig;
 mod stop;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use synchroniser::base::{Fault, Side};
-use synchroniser::mirror::{Note, SyncReport};
+use synchroniser::base::{Fault, Interrupt, Side};
+use synchroniser::config::Config;
+use synchroniser::daemon::{Daemon, Syncer};
+use synchroniser::mirror::{self, Mirror, Note, Observer, SyncReport};
 
-use rig::{End, get, payload, post, report, request, rig, rig_with, rocket, send};
+use crate::support::serve::Web;
+use rig::{End, LONG, get, payload, post, report, request, rig, rig_with, rocket, send};
 
 #[test]
 fn a_converted_hook_is_answered_once_it_is_converted() {
@@ -134,6 +138,36 @@ fn only_a_target_that_does_not_let_us_in_is_told_as_a_missing_target() {
         assert_eq!(told_as_target, side == Side::Target, "{side:?}: {}", answer.body);
         assert_eq!(answer.status == 400, side == Side::Target, "{side:?}");
     }
+}
+
+/// With a source that asks for a token, through everything that a sync is.
+#[test]
+fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Web::saying("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
+    git2::Repository::init_bare(folder.path().join("rocket.git")).unwrap();
+    let text = format!(
+        "daemon.listen = \"127.0.0.1:0\"\ncache = \"cache\"\n[mirrors.rocket]\nuser = \"acme\"\n\
+         project = \"rocket\"\nsource = {:?}\nsource_plain_http = true\ntarget = \"rocket.git\"\n",
+        source.url("/rocket")
+    );
+    let mut config = Config::parse(&text, &folder.path().join("x.toml"), None).unwrap();
+    config.daemon.wait = LONG;
+    let syncer = |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
+        mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
+    };
+    let syncer: Syncer = Arc::new(syncer);
+    let daemon = Daemon::start(config, syncer).unwrap();
+    let answer = send(daemon.address(), &post("", &payload("acme", "rocket")));
+    assert_eq!(answer.status, 500);
+    let body = answer.redacted().replace(&source.port.to_string(), "PORT");
+    insta::assert_snapshot!(body, @r"
+    Converting rocket failed at its source: get access to http://127.0.0.1:PORT/rocket: HTTP 401 Unauthorized
+    hint: check the address; a token that may read it is named by `source.token_file` in the configuration, or by --source-token-file; the user by `source.token_user`, or by --source-token-user
+    state: /synchronise/state/ID
+    status: 500 Internal Server Error
+    ");
+    assert!(!answer.body.contains("Target project"), "{}", answer.body);
 }
 
 #[test]

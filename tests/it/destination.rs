@@ -293,7 +293,7 @@ fn tags_do_not_move(place: &Place) {
     place.publish(&history, &[(MASTER, line[1]), (TAG, line[0])]).unwrap();
     let outcomes = place.publish(&history, &[(MASTER, line[1]), (TAG, line[1])]).unwrap();
     assert_eq!(short(&outcomes), "=!");
-    assert_eq!(reason(&outcomes[1]), format!("the tag exists, at {}", line[0]));
+    assert_eq!(reason(&outcomes[1]), format!("the target has this tag, at {}", line[0]));
     assert_eq!(place.refs()[TAG], line[0]);
 }
 
@@ -483,7 +483,8 @@ fn a_locked_reference_is_refused_alone() {
     fs::write(bare.path().join("refs/heads/side.lock"), "").unwrap();
     let outcomes = place.publish(&history, &[(MASTER, line[1]), (SIDE, line[1])]).unwrap();
     assert_eq!(short(&outcomes), ">!");
-    assert_eq!(reason(&outcomes[1]), "another program has locked it");
+    assert!(reason(&outcomes[1]).starts_with("another program has locked it: /"));
+    assert_eq!(kind(&outcomes[1]), RefusalKind::Locked);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod commit_texts;
 mod config;
 mod daemon;
 mod destination;
+mod errors;
 mod fixtures;
 mod hostile;
 mod identities;

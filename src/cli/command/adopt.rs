@@ -29,10 +29,10 @@ enum AdoptCommandError {
         source: io::Error,
     },
     /// The state of another tool makes no sense.
-    #[error("read what another tool remembers")]
+    #[error("read the map of another tool")]
     State(#[from] MapFileError),
     /// The mirror is not taken over.
-    #[error("take over {name}")]
+    #[error("adopt the history of {name}")]
     Adopt {
         name: String,
         #[source]

@@ -35,7 +35,15 @@ enum ConvertCommandError {
 }
 
 faults!(ConvertCommandError {
-    Self::Convert { source, .. } => of(source),
+    // The target is what a mirror has as its cache.
+    Self::Convert { source, .. } => match source {
+        SyncError::Git(_)
+        | SyncError::Identity(_)
+        | SyncError::Map(_)
+        | SyncError::Placeholders(_)
+        | SyncError::References(_) => Diagnosis { side: Some(Target), ..of(source) },
+        _ => of(source),
+    },
     Self::Map { source, .. } => io(source),
 });
 

@@ -14,6 +14,9 @@ use crate::mirror::{self, Mirror, SyncError};
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SyncCommandError {
+    /// There is none.
+    #[error("find a mirror: the configuration has none")]
+    None,
     /// No mirror has this name.
     #[error("find the mirror {name}: the configuration has no such mirror")]
     Unknown { name: String, known: Vec<String> },
@@ -27,7 +30,10 @@ pub(super) enum SyncCommandError {
 }
 
 faults!(SyncCommandError {
-    Self::Unknown { known, .. } if known.is_empty() => Config.hint("it has no mirrors at all"),
+    Self::None => Config.hint(
+        "add a section [mirrors.NAME] with `source` and `target`; `synchroniser config default` \
+         shows all its keys"
+    ),
     Self::Unknown { known, .. } => Config.hint(format!("it has {}", known.join(", "))),
     Self::Sync { source, .. } => of(source),
 });
@@ -67,6 +73,9 @@ pub(super) fn select<'a>(
     config: &'a Config,
     names: &[String],
 ) -> Result<Vec<&'a Mirror>, SyncCommandError> {
+    if config.mirrors.is_empty() {
+        return Err(SyncCommandError::None);
+    }
     if names.is_empty() {
         return Ok(config.mirrors.iter().map(|mirror| &mirror.mirror).collect());
     }
@@ -75,6 +84,9 @@ pub(super) fn select<'a>(
 
 /// The mirror with this name.
 pub(super) fn find<'a>(config: &'a Config, name: &str) -> Result<&'a Mirror, SyncCommandError> {
+    if config.mirrors.is_empty() {
+        return Err(SyncCommandError::None);
+    }
     config.mirror(name).map(|mirror| &mirror.mirror).ok_or_else(|| SyncCommandError::Unknown {
         name: name.to_owned(),
         known: config.mirrors.iter().map(|mirror| mirror.mirror.name.clone()).collect(),

@@ -36,8 +36,8 @@ pub enum RecordedAuthorsError {
     History(#[from] RevlogError),
     /// A converted changeset would have another author.
     #[error(
-        "go on with another author map: the user {user:?} of changeset {changeset}, which is \
-         converted, was {was:?} and would be {would:?}"
+        "convert with another author map: the user {user:?} of changeset {changeset}, which is \
+         converted already, was {was:?} and would become {would:?}"
     )]
     Changed {
         /// The user.

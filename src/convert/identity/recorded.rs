@@ -32,7 +32,7 @@ pub enum RecordedIdentityError {
         source: UnknownIdentity,
     },
     /// The target was made with another identity.
-    #[error("go on with the identity {wanted}: what is there was made with {recorded}")]
+    #[error("convert with the identity {wanted}: the repository was made with {recorded}")]
     Other {
         /// What it was made with.
         recorded: &'static str,

@@ -60,6 +60,12 @@ pub enum PublishError {
         /// The path.
         target: String,
     },
+    /// The target on this machine is a shallow clone, whose history we would have to go on with.
+    #[error("read the history of {target}: it is a shallow clone, which lacks the beginning of it")]
+    Shallow {
+        /// The path.
+        target: String,
+    },
     /// The target exists, and we may not push to it.
     #[error("get permission to push to {target}")]
     Denied {
@@ -244,6 +250,9 @@ faults!(PublishError {
     Self::NoRepository { .. } => NOT_THERE.at(Target).hint(
         "name the folder of a repository; `git init --bare` makes one of an empty folder"
     ),
+    Self::Shallow { .. } => {
+        RefusalKind::Shallow.fault().at(Target).hint(RefusalKind::Shallow.hint())
+    },
     Self::ForeignOwner { .. } => Config.at(Target).hint(
         "run synchroniser as the user who owns the repository, or change its owner"
     ),

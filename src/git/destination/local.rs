@@ -195,6 +195,9 @@ impl Destination for LocalDestination {
         if found.is_empty() {
             return Ok(found);
         }
+        if self.repository().is_shallow() {
+            return Err(PublishError::Shallow { target: self.address.clone() });
+        }
         let path = self.repository().path();
         let is_whole = self.repository().is_bare() && !objects::has_alternates(path);
         if is_whole {

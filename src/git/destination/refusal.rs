@@ -119,7 +119,7 @@ impl RefusalKind {
         match self {
             Self::NotFastForward => {
                 "only fast-forwards are published: if the commits may go, delete the branch at the \
-                 target; if it is `main`, let it follow a branch with `main = \"default\"`"
+                 target; the main branch follows a branch instead of the tip with `main = \"default\"`"
             }
             Self::Unknown => {
                 "somebody pushed to the target: move that work to a branch of another name, or \

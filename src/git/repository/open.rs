@@ -78,6 +78,8 @@ pub(super) fn create(path: &Path, main_branch: &str) -> io::Result<()> {
     options.bare(true).no_reinit(true).mkpath(true).external_template(false);
     options.initial_head(main_branch);
     durable::step(Step::Write(path))?;
+    // libgit2 would make the folder too, but hides why it cannot.
+    durable::create_folders(path)?;
     git2::Repository::init_opts(path, &options).map_err(io::Error::other)?;
     durable::create_folders(&path.join("objects/pack"))?;
     // libgit2 leaves a sample in it; nothing of ours runs hooks, and nobody shall wonder.

@@ -85,13 +85,13 @@ pub enum Damage {
         limit: u64,
     },
     /// A text that is not what it should be.
-    #[error("the {field} makes no sense")]
+    #[error("the {field} is malformed")]
     Malformed {
         /// Which text.
         field: &'static str,
     },
     /// A parameter that must be there is not.
-    #[error("the parameter {key} is missing, or makes no sense")]
+    #[error("the parameter {key} is missing or malformed")]
     Parameter {
         /// Its name.
         key: &'static str,

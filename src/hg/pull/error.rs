@@ -89,7 +89,7 @@ pub enum PullError {
         source: io::Error,
     },
     /// Nothing that the source has is in the copy.
-    #[error("go on with the copy in {}: it has no changeset in common with {origin}", path.display())]
+    #[error("add to the copy in {}: it has no changeset in common with {origin}", path.display())]
     Unrelated {
         /// The folder of the copy.
         path: PathBuf,
@@ -141,7 +141,7 @@ faults!(PullError {
         "if the source is the right one, remove {}: it is fetched again", path.display()
     )),
     Self::Withheld { .. } => {
-        Unavailable.at(Source).hint("somebody may be writing to it all the time: try again")
+        Unavailable.at(Source).hint("the source is perhaps written to at the moment: try again")
     },
     Self::NotEmpty { .. } => Refused.at(Here).hint("add it to a folder that is not there yet"),
     Self::Interrupted(error) => of(error),

@@ -28,14 +28,14 @@ use super::phases::{Phase, PhaseRoots, PhaseRootsError, Phases};
 #[derive(Debug, thiserror::Error)]
 pub enum ViewError {
     /// A file could not be read.
-    #[error("find what is served")]
+    #[error("find the changesets that are served")]
     Read {
         /// Which, and why.
         #[from]
         source: ReadError,
     },
     /// The phase roots are damaged.
-    #[error("find what is served from {}", file.display())]
+    #[error("find the changesets that are served, from {}", file.display())]
     PhaseRoots {
         /// The file.
         file: PathBuf,
@@ -44,7 +44,7 @@ pub enum ViewError {
         source: PhaseRootsError,
     },
     /// The obsolescence markers are damaged.
-    #[error("find what is served from {}", file.display())]
+    #[error("find the changesets that are served, from {}", file.display())]
     Obsstore {
         /// The file.
         file: PathBuf,
@@ -53,7 +53,7 @@ pub enum ViewError {
         source: ObsstoreError,
     },
     /// The state of the working directory is damaged.
-    #[error("find what is served from {}", file.display())]
+    #[error("find the changesets that are served, from {}", file.display())]
     Dirstate {
         /// The file.
         file: PathBuf,
@@ -62,7 +62,7 @@ pub enum ViewError {
         source: DirstateError,
     },
     /// The configuration of the repository is not understood.
-    #[error("find what is served")]
+    #[error("find the changesets that are served")]
     Hgrc {
         /// Which file, and why.
         #[from]

@@ -16,7 +16,7 @@ use crate::net::percent;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// A part of it is not what it should be.
-    #[error("read the answer to {command}: {field} makes no sense: {found:?}")]
+    #[error("read the answer to {command}: {field} is malformed: {found:?}")]
     Malformed {
         /// What was asked.
         command: &'static str,

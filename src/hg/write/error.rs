@@ -29,7 +29,7 @@ pub enum RevisionsError {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// The bytes that they are in do not come.
-    #[error("read what comes")]
+    #[error("read the received data")]
     Io {
         /// What the reader says.
         #[source]
@@ -52,7 +52,7 @@ pub enum WriteError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// There is something already where a repository was to be made.
-    #[error("make the repository {}: something is there already", path.display())]
+    #[error("make the repository {}: the path is in use", path.display())]
     Exists {
         /// Where it was to be.
         path: PathBuf,
@@ -74,7 +74,7 @@ pub enum WriteError {
         holder: String,
     },
     /// What a transaction that was not ended left behind makes no sense.
-    #[error("undo what was begun in {}: {problem}", path.display())]
+    #[error("undo the unfinished transaction in {}: {problem}", path.display())]
     Journal {
         /// The journal.
         path: PathBuf,
@@ -132,7 +132,7 @@ pub enum WriteError {
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// Something went wrong before, all was undone, and now it was to be made to stay.
-    #[error("write to {}: what was begun was undone", path.display())]
+    #[error("write to {}: the transaction was rolled back", path.display())]
     Undone {
         /// The repository.
         path: PathBuf,
@@ -188,9 +188,9 @@ pub enum Wrong {
 faults!(WriteError {
     Self::Open(error) => of(error),
     Self::Exists { .. } => Config,
-    Self::Unsupported { .. } => Unsupported.hint("remove it, and have it made anew"),
+    Self::Unsupported { .. } => Unsupported.hint("remove it; the next fetch makes it again"),
     Self::Locked { .. } => {
-        Unavailable.hint("wait for it; `hg debuglocks` shows the lock of one that died")
+        Unavailable.hint("wait until it is done; `hg debuglocks` shows the lock of a process that died")
     },
     Self::Journal { .. } => Corrupt.hint("`hg recover` in the repository may know more"),
     Self::Name { .. } => Corrupt.at(Source),

@@ -28,7 +28,7 @@ pub enum SourceUrlError {
         address: String,
     },
     /// It is no address, or of a kind that we do not fetch from.
-    #[error("fetch over {scheme:?}: only https, http and ssh are supported")]
+    #[error("fetch over {scheme:?}: only https, http, ssh and paths are supported")]
     Scheme {
         /// What stands before `://`; empty if there is none.
         scheme: String,
@@ -64,21 +64,23 @@ impl From<HostError> for SourceUrlError {
 
 faults!(SourceUrlError {
     Self::Scheme { scheme } if scheme == "file" => {
-        Config.hint("write the path alone, without file://")
+        Config.at(Source).hint("write the path alone, without file://")
     },
-    Self::Short { address, .. } => Config.hint(format!(
+    Self::Short { address, .. } => Config.at(Source).hint(format!(
         "write {address}; a path that does not begin in the user's home folder has two slashes \
          after the host"
     )),
-    Self::Secret => Config.hint(
+    Self::Secret => Config.at(Source).hint(
         "take the secret out of the address, and put it into a file that is named by \
          `source.token_file` in the configuration, or by --source-token-file"
     ),
-    Self::Host => Config.hint(
+    Self::Host => Config.at(Source).hint(
         "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets"
     ),
-    Self::Character { .. } => Config.hint("in an address such characters are percent-encoded"),
-    _ => Config,
+    Self::Character { .. } => {
+        Config.at(Source).hint("in an address such characters are percent-encoded")
+    },
+    _ => Config.at(Source),
 });
 
 /// The address of a Mercurial server's repository.

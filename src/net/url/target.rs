@@ -65,19 +65,20 @@ impl From<HostError> for UrlError {
 
 faults!(UrlError {
     Self::Scheme { scheme } if scheme == "file" => {
-        Config.hint("write the path alone, without file://")
+        Config.at(Target).hint("write the path alone, without file://")
     },
     Self::PlainHttp => UNENCRYPTED
+        .at(Target)
         .hint("use https://, or allow it with `target.plain_http = true` in the configuration"),
-    Self::Secret => Config.hint(
+    Self::Secret => Config.at(Target).hint(
         "take the user and the secret out of the address, and put the token into a file that is \
          named by `target.token_file`; the user goes into `target.token_user`"
     ),
-    Self::Host => Config.hint(
+    Self::Host => Config.at(Target).hint(
         "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets; \
          for a path with a colon write ./ before it"
     ),
-    _ => Config,
+    _ => Config.at(Target),
 });
 
 /// Whether a target may be reached over unencrypted HTTP.

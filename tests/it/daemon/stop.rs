@@ -71,5 +71,5 @@ fn an_address_that_is_taken_is_an_error_that_names_it() {
     assert!(matches!(error, DaemonError::Listen { .. }));
     assert_eq!(error.fault(), Fault::Unavailable);
     assert_eq!(error.to_string(), format!("listen on {}", rig.address()));
-    insta::assert_snapshot!(error.hint().unwrap(), @"is another daemon running? `listen` in [daemon] sets the address; port 0 takes a free one");
+    insta::assert_snapshot!(error.hint().unwrap(), @"another program listens there, perhaps another daemon: stop it, or set `listen` in [daemon] to another address");
 }
