@@ -8,6 +8,7 @@ use clap::{ArgAction, Parser, Subcommand};
 
 use super::conversion::{CommitArgs, ConversionArgs};
 use super::exit;
+use super::flags::help_of_care;
 use super::source::SourceArgs;
 
 pub(super) use inspect::{
@@ -73,6 +74,16 @@ pub(super) struct ConfigArgs {
     pub(super) config: PathBuf,
 }
 
+/// A source, and the way in.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct SourceAt {
+    /// The Mercurial repository: a path, https://, ssh://, or a bundle file
+    #[arg(value_name = "SOURCE")]
+    pub(super) written: PathBuf,
+    #[command(flatten)]
+    pub(super) way: SourceArgs,
+}
+
 /// `serve`
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeArgs {
@@ -86,10 +97,9 @@ pub(super) struct SyncArgs {
     /// Names from the configuration; all mirrors if there are none
     #[arg(value_name = "MIRROR")]
     pub(super) mirrors: Vec<String>,
-    /// Put a placeholder where a file revision is damaged or missing, and go on
-    #[arg(long)]
+    #[arg(long, help = help_of_care("skip_damaged"))]
     pub(super) skip_damaged: bool,
-    /// Do not verify what was converted before references move
+    /// Do not verify what was converted before refs move
     #[arg(long)]
     pub(super) no_verify: bool,
     #[command(flatten)]
@@ -112,19 +122,17 @@ pub(super) struct PlanArgs {
 /// `fetch`
 #[derive(Debug, clap::Args)]
 pub(super) struct FetchArgs {
-    /// The Mercurial repository: https://, ssh://, a path, or a bundle file
-    pub(super) source: PathBuf,
+    #[command(flatten)]
+    pub(super) source: SourceAt,
     /// The clone; made if it is not there
     pub(super) directory: PathBuf,
-    #[command(flatten)]
-    pub(super) way: SourceArgs,
 }
 
 /// `convert`
 #[derive(Debug, clap::Args)]
 pub(super) struct ConvertArgs {
-    /// The Mercurial repository: a path, https://, ssh://, or a bundle file
-    pub(super) source: PathBuf,
+    #[command(flatten)]
+    pub(super) source: SourceAt,
     /// The bare Git repository; made if it is not there
     #[arg(value_name = "TARGET.git")]
     pub(super) target: PathBuf,
@@ -133,12 +141,9 @@ pub(super) struct ConvertArgs {
     pub(super) map: Option<PathBuf>,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
-    #[command(flatten)]
-    pub(super) way: SourceArgs,
-    /// Put a placeholder where a file revision is damaged or missing, and go on
-    #[arg(long)]
+    #[arg(long, help = help_of_care("skip_damaged"))]
     pub(super) skip_damaged: bool,
-    /// Verify what was converted before references move, as a sync does
+    /// Verify what was converted before refs move, as a sync does
     #[arg(long)]
     pub(super) verify: bool,
 }
@@ -203,8 +208,8 @@ pub(super) struct VerifyArgs {
 /// `authors`
 #[derive(Debug, clap::Args)]
 pub(super) struct AuthorsArgs {
-    /// The Mercurial repository
-    pub(super) source: PathBuf,
+    #[command(flatten)]
+    pub(super) source: SourceAt,
     #[command(flatten)]
     pub(super) commits: CommitArgs,
 }
@@ -224,6 +229,8 @@ pub(super) enum ConfigCommand {
     Check(ConfigArgs),
     /// Print every key with its default and its meaning: a file to start from
     Default,
+    /// Print the reference page of the configuration, in Markdown
+    Reference,
 }
 
 #[cfg(test)]

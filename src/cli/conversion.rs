@@ -1,153 +1,38 @@
-//! What a conversion can be asked for: flags with the names and meanings of a mirror's keys.
+//! What a conversion can be asked for: the keys of a mirror as flags.
 
-use std::path::PathBuf;
-
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-
-use crate::base::Limits;
-use crate::config::{is_branch_name, is_prefix};
-use crate::convert::adoption::AdoptionPolicy;
-use crate::convert::identity::{AUTO, IdentityChoice, choices};
-use crate::convert::names::RefNaming;
-use crate::convert::selection::{NamePattern, Selection};
-use crate::convert::{AuthorMap, AuthorMapError, ConvertOptions};
-use crate::hg::ServedPhases;
+use super::flags::Flags;
+use crate::config::{self, CommitKeys, HistoryKeys, NamingKeys};
+use crate::convert::{AuthorMapError, ConvertOptions};
 
 /// What decides commits, and which changesets have one.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct CommitArgs {
-    /// The rules that decide what a commit is, and so its id; `auto` is the one that made what
-    /// is there
-    #[arg(long, value_name = "NAME", default_value = AUTO, value_parser = identity_parser())]
-    pub(super) identity: IdentityChoice,
-    /// A file of lines `user = author`: who stands in place of which users
-    #[arg(long, value_name = "FILE")]
-    author_map: Option<PathBuf>,
-    /// `draft` takes draft changesets too, from a source that does not publish
-    #[arg(long, value_name = "public|draft", default_value = "public", value_parser = phases_parser())]
-    pub(super) phases: ServedPhases,
+    #[command(flatten)]
+    keys: Flags<CommitKeys>,
 }
 
 /// The options of a conversion. `convert` and `verify` have the same.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ConversionArgs {
     #[command(flatten)]
-    commits: CommitArgs,
-    /// Whether each commit of a target that another tool made must be a changeset of the source
-    #[arg(long, value_name = "exact|partial", default_value = "exact", value_parser = adoption_parser())]
-    adopt: AdoptionPolicy,
-    #[command(flatten, next_help_heading = "References")]
-    naming: NamingArgs,
-    /// Write a note with the node for each commit, below refs/notes/hg
-    #[arg(long)]
-    notes: bool,
-}
-
-/// How source names become references.
-#[derive(Clone, Debug, clap::Args)]
-struct NamingArgs {
-    /// What the main branch follows: `tip`, the newest changeset, or the head of a named branch
-    #[arg(long, value_name = "tip|BRANCH", default_value = "tip")]
-    main: String,
-    /// The name of the main branch
-    #[arg(long, value_name = "NAME", default_value = "master")]
-    main_branch: String,
-    /// What every branch and every tag begins with
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
-    ref_prefix: Option<String>,
-    /// Call a named branch or a bookmark otherwise; may be given again
-    #[arg(long, value_name = "OLD=NEW", value_parser = renaming)]
-    branches: Vec<(String, String)>,
-    /// Call a tag otherwise; may be given again
-    #[arg(long, value_name = "OLD=NEW", value_parser = renaming)]
-    tags: Vec<(String, String)>,
-    /// Only names like this become references: `release-*`, `branch:…`, `bookmark:…`, `tag:…`,
-    /// `topic:…`; may be given again
-    #[arg(long, value_name = "PATTERN")]
-    publish: Vec<String>,
-    /// Names like this do not become references; may be given again
-    #[arg(long, value_name = "PATTERN")]
-    exclude: Vec<String>,
-    /// Make tags that begin with this of named branches whose heads are all closed
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
-    closed_branches: Option<String>,
-    /// Make branches that begin with this of topics
-    #[arg(long, value_name = "PREFIX", value_parser = prefix)]
-    topics: Option<String>,
-}
-
-/// The identity of this name. The usage error lists the names there are, and the similar one.
-fn identity_parser() -> impl TypedValueParser<Value = IdentityChoice> {
-    PossibleValuesParser::new(choices()).try_map(|name| IdentityChoice::named(&name))
-}
-
-fn adoption_parser() -> impl TypedValueParser<Value = AdoptionPolicy> {
-    let names = AdoptionPolicy::ALL.map(|(name, _)| name);
-    PossibleValuesParser::new(names).map(|name| AdoptionPolicy::named(&name).unwrap_or_default())
-}
-
-fn phases_parser() -> impl TypedValueParser<Value = ServedPhases> {
-    let names = ServedPhases::ALL.map(|(name, _)| name);
-    PossibleValuesParser::new(names).map(|name| ServedPhases::named(&name).unwrap_or_default())
-}
-
-/// The beginning of a name, if Git takes it.
-fn prefix(text: &str) -> Result<String, &'static str> {
-    is_prefix(text).then(|| text.to_owned()).ok_or("no name that Git allows begins so")
-}
-
-/// `OLD=NEW`, if Git takes the new name. Mercurial's names may hold a `=`, and so may Git's: the
-/// last one divides.
-fn renaming(text: &str) -> Result<(String, String), &'static str> {
-    let (old, new) = text.rsplit_once('=').ok_or("no \"=\" between the two names")?;
-    match is_branch_name(new) {
-        true => Ok((old.to_owned(), new.to_owned())),
-        false => Err("not a name that Git allows"),
-    }
+    commits: Flags<CommitKeys>,
+    #[command(flatten)]
+    history: Flags<HistoryKeys>,
+    #[command(flatten)]
+    naming: Flags<NamingKeys>,
 }
 
 impl CommitArgs {
     /// What they mean.
     pub(super) fn options(&self) -> Result<ConvertOptions, AuthorMapError> {
-        let authors = self.author_map.as_deref().map(AuthorMap::read).transpose()?;
-        Ok(ConvertOptions {
-            identity: self.identity,
-            authors: authors.unwrap_or_default().into(),
-            phases: self.phases,
-            limits: Limits::default(),
-            ..ConvertOptions::default()
-        })
+        config::conversion(&self.keys.keys, &HistoryKeys::default(), &NamingKeys::default())
     }
 }
 
 impl ConversionArgs {
     /// What they mean.
     pub(super) fn options(&self) -> Result<ConvertOptions, AuthorMapError> {
-        Ok(ConvertOptions {
-            adopt: self.adopt,
-            naming: self.naming.naming(),
-            notes: self.notes,
-            ..self.commits.options()?
-        })
-    }
-}
-
-impl NamingArgs {
-    fn naming(&self) -> RefNaming {
-        let patterns = |texts: &[String]| texts.iter().map(|text| NamePattern::new(text)).collect();
-        RefNaming {
-            main_branch: self.main_branch.clone(),
-            main: self.main.as_str().into(),
-            prefix: self.ref_prefix.clone().unwrap_or_default(),
-            branches: self.branches.iter().cloned().collect(),
-            tags: self.tags.iter().cloned().collect(),
-            selection: Selection {
-                publish: patterns(&self.publish),
-                exclude: patterns(&self.exclude),
-            },
-            closed_branches: self.closed_branches.clone(),
-            topics: self.topics.clone(),
-        }
+        config::conversion(&self.commits.keys, &self.history.keys, &self.naming.keys)
     }
 }
 
@@ -157,7 +42,8 @@ mod tests {
 
     use super::*;
     use crate::cli::exit;
-    use crate::convert::names::MainBranch;
+    use crate::convert::names::{MainBranch, RefNaming};
+    use crate::convert::selection::{NamePattern, Selection};
 
     fn parse(line: &str) -> Result<ConvertOptions, clap::Error> {
         let command = ConversionArgs::augment_args(Command::new("convert"));
@@ -186,7 +72,13 @@ mod tests {
             topics: Some("topic/".to_owned()),
         };
         assert_eq!(parse(line).unwrap().naming, expected);
-        for wrong in ["--branches a", "--tags v1=a..b", "--ref-prefix /", "--phases secret"] {
+        for wrong in [
+            "--branches a",
+            "--tags v1=a..b",
+            "--ref-prefix /",
+            "--phases secret",
+            "--main-branch a..b",
+        ] {
             let error = parse(&format!("convert {wrong}")).unwrap_err();
             assert_eq!(error.exit_code(), i32::from(exit::USAGE), "{wrong}");
         }

@@ -9,6 +9,7 @@ mod command;
 mod conversion;
 mod error;
 pub mod exit;
+mod flags;
 mod log;
 mod source;
 mod ui;

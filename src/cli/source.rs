@@ -1,72 +1,104 @@
-//! Where changesets come from, as typed: flags with the names and meanings of a mirror's keys.
+//! Where changesets come from, as typed: the keys of a source as flags.
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 
-use crate::hg::pull::Source;
-use crate::net::url::SourceUrlError;
-use crate::net::{Access, Key, SourceUrl, Token};
+use tempfile::TempDir;
+
+use super::flags::Flags;
+use crate::base::{Interrupt, Progress, faults};
+use crate::config::{self, EndpointKeys, TypedError};
+use crate::convert::ConvertOptions;
+use crate::hg::Repository;
+use crate::hg::pull::{self, Copy, PullError, Source};
+use crate::hg::repository::RepositoryError;
 
 /// The way in, if the source is an address.
 #[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Sources that are addresses")]
 pub(super) struct SourceArgs {
-    /// The user name for a web server, if the address has none
-    #[arg(long = "source-token-user", value_name = "NAME", requires = "token_file")]
-    token_user: Option<String>,
-    /// A file that holds a token or a password for a web server, and nothing else
-    #[arg(long = "source-token-file", value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// Certificates (PEM) to trust in place of the system's
-    #[arg(long = "source-ca-file", value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// The web proxy on the way, as `http://host:port`
-    #[arg(long = "source-proxy", value_name = "URL")]
-    proxy: Option<String>,
-    /// Take `http://` too, which everybody on the way can read and change
-    #[arg(long = "source-plain-http")]
-    plain_http: bool,
-    /// Take bundles for first fetches from private networks too
-    #[arg(long = "source-private-downloads")]
-    private_downloads: bool,
-    /// The private key for SSH, without a passphrase
-    #[arg(long = "source-key-file", value_name = "FILE")]
-    key_file: Option<PathBuf>,
-    /// The host keys that SSH servers must show, in the form of OpenSSH's `known_hosts`
-    #[arg(long = "source-known-hosts", value_name = "FILE")]
-    known_hosts: Option<PathBuf>,
+    #[command(flatten)]
+    keys: Flags<EndpointKeys>,
 }
+
+/// A source that was opened to be looked at.
+pub(super) struct Opened {
+    repository: Repository,
+    /// What was fetched of it, if it is not a repository of this machine. Gone with this.
+    _fetched: Option<TempDir>,
+}
+
+/// Why a source cannot be looked at.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    /// It cannot be named so.
+    #[error(transparent)]
+    Typed(#[from] TypedError),
+    /// There is no place for what is fetched.
+    #[error("make a folder for what is fetched in {}", std::env::temp_dir().display())]
+    Folder(#[source] std::io::Error),
+    /// It cannot be fetched.
+    #[error("fetch {from}")]
+    Fetch {
+        /// The source.
+        from: String,
+        #[source]
+        source: PullError,
+    },
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] RepositoryError),
+}
+
+impl Deref for Opened {
+    type Target = Repository;
+
+    fn deref(&self) -> &Repository {
+        &self.repository
+    }
+}
+
+faults!(OpenError {
+    Self::Typed(error) => of(error),
+    Self::Folder(error) => io(error).at(Here),
+    Self::Fetch { source, .. } => of(source).at(Source),
+    Self::Open(error) => of(error).at(Source),
+});
 
 impl SourceArgs {
     /// The source that is `written`: an address if it looks like one, a path otherwise.
-    pub(super) fn source(&self, written: &Path) -> Result<Source, SourceUrlError> {
-        let Some(address) = written.to_str().filter(|text| text.contains("://")) else {
-            if !written.exists() {
-                SourceUrl::refuse_short_form(&written.to_string_lossy())?;
-            }
-            return Ok(Source::Path(written.to_owned()));
-        };
-        let url = SourceUrl::parse(address)?;
-        let token = self
-            .token_file
-            .clone()
-            .map(|token_file| Token { user: self.token_user.clone(), file: token_file.into() });
-        let access = Access {
-            token,
-            ca_file: self.ca_file.clone(),
-            proxy: self.proxy.clone(),
-            plain_http: self.plain_http,
-            private_downloads: self.private_downloads,
-            key: self.key_file.clone().map(Key::at),
-            known_hosts: self.known_hosts.clone().map(Into::into),
-            ..Access::default()
-        };
-        Ok(Source::Server { url, access: Box::new(access) })
+    pub(super) fn source(&self, written: &Path) -> Result<Source, TypedError> {
+        config::source(written, &self.keys.keys, self.keys.typed.iter().copied())
+    }
+
+    /// Opens the source that is `written`, to look at it: in place, or fetched into a folder that is
+    /// gone afterwards.
+    pub(super) fn open(
+        &self,
+        written: &Path,
+        options: &ConvertOptions,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Opened, OpenError> {
+        let source = self.source(written)?;
+        if let Some(path) = source.in_place() {
+            return Ok(Opened { repository: options.open(path, None)?, _fetched: None });
+        }
+        let folder = tempfile::Builder::new().prefix("synchroniser-").tempdir();
+        let folder = folder.map_err(OpenError::Folder)?;
+        let copy = Copy::at(folder.path(), &options.limits);
+        let from = source.to_string();
+        let fetch = |source| OpenError::Fetch { from: from.clone(), source };
+        pull::pull(&source, &copy, &options.limits, progress, interrupt).map_err(fetch)?;
+        let shown = copy.shown().map_err(fetch)?;
+        let repository = options.open(copy.root(), shown.as_ref())?;
+        Ok(Opened { repository, _fetched: Some(folder) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Fault, HasFault};
 
     #[test]
     fn addresses_and_paths() {
@@ -76,7 +108,8 @@ mod tests {
         }
         let server = source("https://hg.example.org/acme/rocket").unwrap();
         assert_eq!(server.to_string(), "https://hg.example.org/acme/rocket");
-        assert!(matches!(source("hg@example.org:x"), Err(SourceUrlError::Short { .. })));
-        assert!(matches!(source("ftp://example.org/x"), Err(SourceUrlError::Scheme { .. })));
+        let error = source("ftp://example.org/x").unwrap_err();
+        assert_eq!(error.fault(), Fault::Config);
+        assert!(error.to_string().contains("only https, http and ssh"), "{error}");
     }
 }

@@ -4,9 +4,9 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::similar::similar;
 use crate::base::{HasFault, faults};
 use crate::convert::AuthorMapError;
-use crate::convert::identity::UnknownIdentity;
 use crate::net::SecretError;
 use crate::net::url::{SourceUrlError, UrlError};
 
@@ -29,6 +29,14 @@ pub enum ConfigError {
         /// All that is wrong, in the order of the lines. Never empty.
         problems: Vec<Problem>,
     },
+    /// What the file names cannot be used. Only the mirrors that need it fail.
+    #[error("use what the configuration names:{}", listed(path, problems))]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// All that is wrong, in the order of the lines. Never empty.
+        problems: Vec<Problem>,
+    },
 }
 
 faults!(ConfigError {
@@ -39,6 +47,9 @@ faults!(ConfigError {
         Config.hint("`synchroniser config default` prints every key with its meaning")
     },
     Self::Invalid { .. } => Config,
+    Self::Unusable { .. } => {
+        Config.hint("only the mirrors that need them fail; the others are synced")
+    },
 });
 
 /// One line for each problem, in the `file:line: ` form that editors jump to.
@@ -65,7 +76,11 @@ impl Problem {
     fn is_of_keys(&self) -> bool {
         matches!(
             self.kind,
-            ProblemKind::UnknownKey { .. } | ProblemKind::WrongType { .. } | ProblemKind::Missing
+            ProblemKind::UnknownKey { .. }
+                | ProblemKind::KeyOfAnEnd { .. }
+                | ProblemKind::WrongType { .. }
+                | ProblemKind::NotATable { .. }
+                | ProblemKind::Missing
         )
     }
 }
@@ -95,11 +110,38 @@ pub enum ProblemKind {
         /// The key that may have been meant.
         similar: Option<&'static str>,
     },
+    /// A key about one end of a mirror that stands in the table of the mirror.
+    #[error(
+        "write it into the table of the {end}, as `{key}`: \
+         {end} = {{ url = \"ADDRESS\", {key} = … }}, or below [mirrors.NAME.{end}]"
+    )]
+    KeyOfAnEnd {
+        /// The end: `source` or `target`.
+        end: &'static str,
+        /// What the key is called there.
+        key: &'static str,
+    },
     /// A value of the wrong type.
-    #[error("{message}")]
+    #[error("not {expected}")]
     WrongType {
-        /// What the parser said.
-        message: String,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// A value where a table must be.
+    #[error("write it as a table, [{name}]")]
+    NotATable {
+        /// The full name of the table.
+        name: String,
+    },
+    /// A word that is none of those that there are.
+    #[error("{value:?} is not one of {}{}", quoted(allowed), suggestion(*similar))]
+    NotOneOf {
+        /// What was written.
+        value: String,
+        /// The words that there are.
+        allowed: Vec<&'static str>,
+        /// The one that may have been meant.
+        similar: Option<&'static str>,
     },
     /// A key that has no default is not there.
     #[error("missing")]
@@ -139,30 +181,21 @@ pub enum ProblemKind {
     },
     /// A source whose history everybody on the way can read and change.
     #[error(
-        "over http:// anybody on the way reads and changes what is fetched; \
-         set `source_plain_http = true` if that is meant"
+        "over http:// anybody on the way can read and change what is fetched; if that is meant, {}",
+        match is_alone {
+            true => "write source = { url = \"http://…\", plain_http = true }",
+            false => "set `plain_http = true` beside it",
+        }
     )]
-    PlainHttp,
-    /// A key that does not fit the source.
-    #[error("of no use for this source")]
-    NotForThisSource,
-    /// An identity that there is not.
-    #[error("{:?} is not an identity{}", source.name, suggestion(source.similar()))]
-    UnknownIdentity {
-        /// The name that was written, and what it may have meant.
-        source: UnknownIdentity,
+    PlainHttp {
+        /// Whether it is written without a table.
+        is_alone: bool,
     },
-    /// Not a word for what is done with a history that another tool made.
-    #[error("{value:?} is neither \"exact\" nor \"partial\"")]
-    UnknownAdoption {
-        /// What was written.
-        value: String,
-    },
-    /// Not a word for the phases that are served.
-    #[error("{value:?} is neither \"public\" nor \"draft\"")]
-    UnknownPhases {
-        /// What was written.
-        value: String,
+    /// A key that does not fit the address.
+    #[error("of no use for {here}")]
+    NoUse {
+        /// What the address leads to.
+        here: &'static str,
     },
     /// An author map that cannot be used.
     #[error("{}", cannot(source))]
@@ -188,9 +221,12 @@ pub enum ProblemKind {
         /// What is wrong with it. Does not repeat it: it may hold a secret.
         source: UrlError,
     },
-    /// No default for the selector.
-    #[error("missing, and the target does not tell it")]
-    NoSelector,
+    /// Half of a selector.
+    #[error("missing: the target does not tell it, and `{other}` is set")]
+    HalfASelector {
+        /// The other half.
+        other: &'static str,
+    },
     /// Two mirrors that one hook would mean.
     #[error("user {user:?} and project {project:?} already select the mirror {other:?}")]
     SameSelector {
@@ -207,21 +243,30 @@ pub enum ProblemKind {
         /// The other key.
         other: &'static str,
     },
-    /// A way in that does not fit the target.
-    #[error("of no use for this target, which needs {needs}")]
-    WrongWayIn {
-        /// What would be of use.
-        needs: &'static str,
-    },
-    /// An ssh target without a key.
-    #[error("ssh needs a key: set `key_file` or `key_credential`")]
-    NoKey,
-    /// A credential is named, and nobody passed any.
+    /// Two mirrors that move the same refs.
     #[error(
-        "there is no folder of credentials ($CREDENTIALS_DIRECTORY); \
-         they come with LoadCredential= of a systemd unit"
+        "the mirror {other:?} publishes to the same repository, and {}",
+        match notes {
+            true => "both write refs/notes/hg; set `notes` for one of them only".to_owned(),
+            false => format!(
+                "both move refs that begin with {prefix:?}; give each a `ref_prefix` of its own"
+            ),
+        }
     )]
-    NoCredentials,
+    SameTarget {
+        /// The mirror that came first.
+        other: String,
+        /// What the refs of both begin with.
+        prefix: String,
+        /// Whether it is the notes that both write.
+        notes: bool,
+    },
+    /// A user without a token.
+    #[error("of no use without `token_file` or `token_credential`")]
+    NoToken,
+    /// An ssh target without a key.
+    #[error("a target that is reached over SSH needs a key: set `key_file` or `key_credential`")]
+    NoKey,
     /// The name of a credential that would leave the folder.
     #[error("{value:?} is not the name of a credential")]
     BadCredentialName {
@@ -253,6 +298,22 @@ fn cannot(error: &impl HasFault) -> String {
 
 fn suggestion(similar: Option<&str>) -> String {
     similar.map(|key| format!("; did you mean \"{key}\"?")).unwrap_or_default()
+}
+
+/// `"a", "b"`.
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
+}
+
+impl ProblemKind {
+    /// What is wrong with `value` if it is none of `allowed`.
+    pub(super) fn not_one_of(value: &str, allowed: Vec<&'static str>) -> Option<Self> {
+        if allowed.contains(&value) {
+            return None;
+        }
+        let similar = similar(value, allowed.iter().copied());
+        Some(Self::NotOneOf { value: value.to_owned(), allowed, similar })
+    }
 }
 
 /// What was found so far.

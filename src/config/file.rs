@@ -1,106 +1,42 @@
-//! What the file says, before anybody asks what it means: plain values and their lines.
+//! What the file says, before anybody asks what it means: values, and the lines that they stand on.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue, ValueDeserializer};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{ProblemKind, Problems};
-use super::keys::keys_of;
+use super::keys::{Key, Keys};
+use super::sections::{DaemonKeys, EndpointKeys, LimitsKeys, MirrorKeys, TopKeys};
 use crate::base::similar::similar;
-use crate::convert::Verify;
+
+/// The tables beside the keys at the top.
+const TABLES: [&str; 3] = ["daemon", "limits", "mirrors"];
+/// The two ends of a mirror.
+const ENDS: [&str; 2] = ["source", "target"];
 
 /// The whole file.
 #[derive(Default)]
 pub(super) struct File {
-    pub(super) top: Section<TopSection>,
-    pub(super) daemon: Section<DaemonSection>,
-    pub(super) limits: Section<LimitsSection>,
-    pub(super) mirrors: BTreeMap<String, Section<MirrorSection>>,
-}
-
-/// The keys above the first table.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TopSection {
-    pub(super) cache: Option<PathBuf>,
-}
-
-/// `[daemon]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DaemonSection {
-    pub(super) listen: Option<String>,
-    pub(super) wait: Option<u64>,
-    pub(super) max_body: Option<u64>,
-    pub(super) workers: Option<u64>,
-    pub(super) request_timeout: Option<u64>,
-    pub(super) connections: Option<u64>,
-    pub(super) stop_timeout: Option<u64>,
-}
-
-/// `[limits]`, the fields of [`crate::base::Limits`].
-#[expect(clippy::struct_field_names, reason = "the unit is part of the key")]
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LimitsSection {
-    pub(super) revision_bytes: Option<u64>,
-    pub(super) index_bytes: Option<u64>,
-    pub(super) metadata_bytes: Option<u64>,
-    pub(super) text_cache_bytes: Option<u64>,
+    pub(super) top: Section<TopKeys>,
+    pub(super) daemon: Section<DaemonKeys>,
+    pub(super) limits: Section<LimitsKeys>,
+    pub(super) mirrors: BTreeMap<String, MirrorTable>,
 }
 
 /// `[mirrors.NAME]`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MirrorSection {
-    pub(super) source: Option<String>,
-    pub(super) source_token_user: Option<String>,
-    pub(super) source_token_file: Option<PathBuf>,
-    pub(super) source_token_credential: Option<String>,
-    pub(super) source_ca_file: Option<PathBuf>,
-    pub(super) source_proxy: Option<String>,
-    pub(super) source_plain_http: Option<bool>,
-    pub(super) source_private_downloads: Option<bool>,
-    pub(super) source_key_file: Option<PathBuf>,
-    pub(super) source_key_credential: Option<String>,
-    pub(super) source_known_hosts: Option<PathBuf>,
-    pub(super) source_known_hosts_credential: Option<String>,
-    pub(super) target: Option<String>,
-    pub(super) plain_http: Option<bool>,
-    pub(super) identity: Option<String>,
-    pub(super) adopt: Option<String>,
-    pub(super) author_map: Option<PathBuf>,
-    pub(super) phases: Option<String>,
-    pub(super) main: Option<String>,
-    pub(super) main_branch: Option<String>,
-    pub(super) skip_damaged: Option<bool>,
-    pub(super) verify: Option<Verify>,
-    pub(super) ref_prefix: Option<String>,
-    pub(super) publish: Option<Vec<String>>,
-    pub(super) exclude: Option<Vec<String>>,
-    pub(super) closed_branches: Option<String>,
-    pub(super) topics: Option<String>,
-    pub(super) notes: Option<bool>,
-    pub(super) branches: Option<BTreeMap<String, String>>,
-    pub(super) tags: Option<BTreeMap<String, String>>,
-    pub(super) user: Option<String>,
-    pub(super) project: Option<String>,
-    pub(super) token_user: Option<String>,
-    pub(super) token_file: Option<PathBuf>,
-    pub(super) token_credential: Option<String>,
-    pub(super) key_file: Option<PathBuf>,
-    pub(super) key_credential: Option<String>,
-    pub(super) known_hosts: Option<PathBuf>,
-    pub(super) known_hosts_credential: Option<String>,
+#[derive(Debug, Default)]
+pub(super) struct MirrorTable {
+    pub(super) keys: Section<MirrorKeys>,
+    /// `None` if it is not there, or neither text nor a table.
+    pub(super) source: Option<Section<EndpointKeys>>,
+    /// `None` if it is not there, or neither text nor a table.
+    pub(super) target: Option<Section<EndpointKeys>>,
 }
 
 /// One table: its values and where each was written.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Section<T> {
     pub(super) value: T,
     /// The name of the table, such as `mirrors.rocket`; empty for the keys above the first table.
@@ -109,18 +45,40 @@ pub(super) struct Section<T> {
     line: usize,
     /// The line of each key that was written, sound or not.
     lines: BTreeMap<String, usize>,
+    /// The key that is written without a table around it: `source = "address"`.
+    alone: Option<&'static str>,
 }
 
 impl<T> Section<T> {
+    /// What was typed as flags, `set` those that were.
+    pub(super) fn typed(value: T, set: impl Iterator<Item = &'static str>) -> Self {
+        let lines = set.map(|key| (key.to_owned(), 0)).collect();
+        Self { value, name: String::new(), line: 0, lines, alone: None }
+    }
+
     /// Whether the file sets `key`, be it to something wrong.
     pub(super) fn sets(&self, key: &str) -> bool {
         self.lines.contains_key(key)
     }
 
-    /// Notes that something is wrong with `key`; where it is not written, the header has the line.
+    /// Whether only its address is written, without a table.
+    pub(super) fn is_address(&self) -> bool {
+        self.alone.is_some()
+    }
+
+    /// The full name of `key`.
+    pub(super) fn full_name(&self, key: &str) -> String {
+        if self.alone == Some(key) { self.name.clone() } else { joined(&self.name, key) }
+    }
+
+    /// The line of `key`; where it is not written, that of the header.
+    pub(super) fn line_of(&self, key: &str) -> usize {
+        self.lines.get(key).copied().unwrap_or(self.line)
+    }
+
+    /// Notes that something is wrong with `key`.
     pub(super) fn wrong(&self, key: &str, kind: ProblemKind, problems: &mut Problems) {
-        let line = self.lines.get(key).copied().unwrap_or(self.line);
-        problems.push(line, joined(&self.name, key), kind);
+        problems.push(self.line_of(key), self.full_name(key), kind);
     }
 }
 
@@ -137,7 +95,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
     let root = match DeTable::parse(text) {
         Ok(root) => root.into_inner(),
         Err(error) => {
-            let message = one_line(error.message());
+            let message = error.message().lines().collect::<Vec<_>>().join(" ");
             problems.push(lines.at(error.span()), "", ProblemKind::Syntax { message });
             return File::default();
         }
@@ -153,7 +111,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
             _ => drop(top.insert(key, value)),
         }
     }
-    file.top = reader.keys("", 1, top, &["daemon", "limits", "mirrors"]);
+    file.top = reader.keys("", 1, top, &TABLES);
     file
 }
 
@@ -163,89 +121,135 @@ struct SectionReader<'a> {
     problems: &'a mut Problems,
 }
 
-type Key<'i> = Spanned<DeString<'i>>;
+type WrittenKey<'i> = Spanned<DeString<'i>>;
 type Value<'i> = Spanned<DeValue<'i>>;
 
 impl SectionReader<'_> {
     /// All of `[mirrors]`.
-    fn mirrors(&mut self, key: &Key, value: Value) -> BTreeMap<String, Section<MirrorSection>> {
+    fn mirrors(&mut self, key: &WrittenKey, value: Value) -> BTreeMap<String, MirrorTable> {
         let Some(table) = self.table("mirrors", key, value) else { return BTreeMap::new() };
-        let sections = table.into_iter().filter_map(|(name, value)| {
-            let section = self.section(&joined("mirrors", name.as_ref()), &name, value)?;
-            Some((name.into_inner().into_owned(), section))
+        let mirrors = table.into_iter().filter_map(|(name, value)| {
+            let mirror = self.mirror(&joined("mirrors", name.as_ref()), &name, value)?;
+            Some((name.into_inner().into_owned(), mirror))
         });
-        sections.collect()
+        mirrors.collect()
+    }
+
+    /// The mirror that `value` is; `None` if it is no table.
+    fn mirror(&mut self, name: &str, key: &WrittenKey, value: Value) -> Option<MirrorTable> {
+        let mut table = self.table(name, key, value)?;
+        let [(source, source_line), (target, target_line)] = ENDS.map(|end| {
+            let found = table.remove_entry(end);
+            let line = found.as_ref().map(|(key, _)| self.lines.at(Some(key.span())));
+            let section =
+                found.and_then(|(key, value)| self.endpoint(&joined(name, end), &key, value));
+            (section, line)
+        });
+        let mut keys: Section<MirrorKeys> =
+            self.keys(name, self.lines.at(Some(key.span())), table, &ENDS);
+        let lines = ENDS.into_iter().zip([source_line, target_line]);
+        keys.lines.extend(lines.filter_map(|(end, line)| Some((end.to_owned(), line?))));
+        Some(MirrorTable { keys, source, target })
+    }
+
+    /// An end of a mirror: its address alone, or a table; `None` if it is neither.
+    fn endpoint(
+        &mut self,
+        name: &str,
+        key: &WrittenKey,
+        value: Value,
+    ) -> Option<Section<EndpointKeys>> {
+        let line = self.lines.at(Some(key.span()));
+        match value.get_ref() {
+            DeValue::Table(_) => self.section(name, key, value),
+            DeValue::String(_) => {
+                let url = EndpointKeys::key("url")?;
+                let lines = [(url.name.to_owned(), line)].into();
+                let name = name.to_owned();
+                let alone = Some(url.name);
+                let mut section =
+                    Section { value: EndpointKeys::default(), name, line, lines, alone };
+                if let Err(kind) = section.value.read(url, value) {
+                    section.wrong(url.name, kind, self.problems);
+                }
+                Some(section)
+            }
+            _ => {
+                let expected = "an address in quotes, or a table with an address as `url`";
+                self.problems.push(line, name, ProblemKind::WrongType { expected });
+                None
+            }
+        }
     }
 
     /// The section that `value` is, called `name`; `None` if it is no table.
-    fn section<T>(&mut self, name: &str, key: &Key, value: Value) -> Option<Section<T>>
-    where
-        T: DeserializeOwned + Default,
-    {
+    fn section<T: Keys>(
+        &mut self,
+        name: &str,
+        key: &WrittenKey,
+        value: Value,
+    ) -> Option<Section<T>> {
         let table = self.table(name, key, value)?;
         Some(self.keys(name, self.lines.at(Some(key.span())), table, &[]))
     }
 
     /// `value`, if it is a table.
-    fn table<'i>(&mut self, name: &str, key: &Key, value: Value<'i>) -> Option<DeTable<'i>> {
+    fn table<'i>(&mut self, name: &str, key: &WrittenKey, value: Value<'i>) -> Option<DeTable<'i>> {
         if let DeValue::Table(table) = value.into_inner() {
             return Some(table);
         }
-        let message = format!("write it as a table, [{name}]");
-        self.problems.push(
-            self.lines.at(Some(key.span())),
-            name,
-            ProblemKind::WrongType { message },
-        );
+        let line = self.lines.at(Some(key.span()));
+        self.problems.push(line, name, ProblemKind::NotATable { name: name.to_owned() });
         None
     }
 
     /// The keys of one table. Each is tried alone, so that one that is wrong hides no other;
     /// `beside` are names that stand beside the keys and could be meant by a wrong one.
-    fn keys<T>(
+    fn keys<T: Keys>(
         &mut self,
         name: &str,
         line: usize,
         table: DeTable,
-        beside: &'static [&'static str],
-    ) -> Section<T>
-    where
-        T: DeserializeOwned + Default,
-    {
-        let known = keys_of::<T>();
-        let mut sound = DeTable::new();
-        let mut lines = BTreeMap::new();
+        beside: &[&'static str],
+    ) -> Section<T> {
+        let mut section = Section::<T> { name: name.to_owned(), line, ..Section::default() };
         for (key, value) in table {
             let key_line = self.lines.at(Some(key.span()));
-            lines.insert(key.as_ref().to_string(), key_line);
-            let kind = if known.contains(&key.as_ref().as_ref()) {
-                match decode::<T>([(key.clone(), value.clone())].into_iter().collect()) {
-                    Ok(_) => {
-                        sound.insert(key, value);
-                        continue;
-                    }
-                    Err(message) => ProblemKind::WrongType { message },
-                }
-            } else {
-                let similar = similar(key.as_ref(), known.iter().chain(beside).copied());
-                ProblemKind::UnknownKey { similar }
+            let written: &str = key.as_ref().as_ref();
+            section.lines.insert(written.to_owned(), key_line);
+            let read = match T::key(written) {
+                Some(key) => section.value.read(key, value),
+                None => Err(unknown(written, &T::keys(), beside)),
             };
-            self.problems.push(key_line, joined(name, key.as_ref()), kind);
+            if let Err(kind) = read {
+                self.problems.push(key_line, joined(name, written), kind);
+            }
         }
-        let value = decode(sound).unwrap_or_default();
-        Section { value, name: name.to_owned(), line, lines }
+        section
     }
 }
 
-/// The section that `table` is, or what the TOML crate says is wrong with it.
-fn decode<T: DeserializeOwned>(table: DeTable) -> Result<T, String> {
-    let value = Spanned::new(0..0, DeValue::Table(table));
-    T::deserialize(ValueDeserializer::from(value)).map_err(|error| one_line(error.message()))
+/// What to say of a key that a table does not have.
+fn unknown(written: &str, known: &[&'static Key], beside: &[&'static str]) -> ProblemKind {
+    if beside == ENDS
+        && let Some((end, key)) = key_of_an_end(written)
+    {
+        return ProblemKind::KeyOfAnEnd { end, key };
+    }
+    let known = known.iter().map(|key| key.name);
+    ProblemKind::UnknownKey { similar: similar(written, known.chain(beside.iter().copied())) }
 }
 
-/// `message` on one line, as all problems are.
-fn one_line(message: &str) -> String {
-    message.lines().collect::<Vec<_>>().join(" ")
+/// The end of a mirror that a key in the mirror's own table is about, and its name there.
+fn key_of_an_end(written: &str) -> Option<(&'static str, &'static str)> {
+    let key = |name| EndpointKeys::key(name).map(|key| key.name);
+    let [source, target] = ENDS;
+    if let Some(key) = key(written) {
+        return Some((target, key));
+    }
+    let (end, name) = written.split_once('_')?;
+    let end = [source, target].into_iter().find(|known| *known == end)?;
+    Some((end, key(name)?))
 }
 
 /// Turns offsets into line numbers.
@@ -264,40 +268,20 @@ impl Lines<'_> {
 mod tests {
     use super::*;
 
-    /// The template with its examples taken out of their comments.
-    fn template_with_examples() -> String {
-        let lines = super::super::DEFAULT.lines().map(|line| match line.strip_prefix('#') {
-            Some(example) if !example.is_empty() && !example.starts_with(' ') => example,
-            _ => line,
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    #[test]
-    fn the_template_shows_every_key_and_no_other() {
-        let mut problems = Problems::default();
-        let file = read(&template_with_examples(), &mut problems);
-        assert!(problems.sorted().is_empty());
-        let rocket = file.mirrors.get("rocket").unwrap();
-        let shown = [&file.top.lines, &file.daemon.lines, &file.limits.lines, &rocket.lines];
-        let known = [
-            keys_of::<TopSection>(),
-            keys_of::<DaemonSection>(),
-            keys_of::<LimitsSection>(),
-            keys_of::<MirrorSection>(),
-        ];
-        for (shown, known) in shown.into_iter().zip(known) {
-            for key in known {
-                assert!(shown.contains_key(*key), "{key} is not in default.toml");
-            }
-        }
-    }
-
     #[test]
     fn lines_count_from_one() {
         let lines = Lines("a\nb\n");
         assert_eq!(lines.at(Some(0..1)), 1);
         assert_eq!(lines.at(Some(2..3)), 2);
         assert_eq!(lines.at(Some(99..100)), 1, "a span that is not of this text");
+    }
+
+    #[test]
+    fn keys_that_moved_are_known_by_their_new_place() {
+        assert_eq!(key_of_an_end("source_token_file"), Some(("source", "token_file")));
+        assert_eq!(key_of_an_end("target_proxy"), Some(("target", "proxy")));
+        assert_eq!(key_of_an_end("ca_file"), Some(("target", "ca_file")));
+        assert_eq!(key_of_an_end("source_main"), None);
+        assert_eq!(key_of_an_end("sauce_proxy"), None);
     }
 }

@@ -1,29 +1,39 @@
 //! The operator's file, resolved into each layer's own options. Only home of the TOML crate.
 //!
-//! The data goes one way: text, then the sections of `file` (what was written, and on which line),
-//! then [`Config`] (what it means). Both steps collect problems and go on, so that one run of
+//! Every key is defined once, in `sections`; the template, the reference page and the flags of
+//! commands are made from that.
+//!
+//! The data goes one way: text, then the tables of `file` (what was written, and on which line), then
+//! [`Config`] (what it means). Both steps collect problems and go on, so that one run of
 //! `synchroniser config check` shows all of them.
 
+mod endpoint;
 mod error;
 mod file;
 mod keys;
 mod naming;
 mod options;
+mod overlap;
+mod pending;
+mod reference;
 mod resolve;
-mod source;
-mod target;
+mod sections;
+mod typed;
 
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem, ProblemKind};
 pub use options::{DaemonOptions, MirrorConfig, Selector};
+pub use pending::Finding;
+pub use reference::{reference, template};
 
-pub(crate) use naming::{is_branch_name, is_prefix};
+pub(crate) use keys::{Key, Keys, Shape, Value};
+pub(crate) use sections::{CareKeys, CommitKeys, EndpointKeys, HistoryKeys, NamingKeys};
+pub(crate) use typed::{TypedError, conversion, source};
 
+use endpoint::Folders;
 use error::Problems;
-
-/// Every key with its default and its meaning: the template of a configuration and its reference.
-pub const DEFAULT: &str = include_str!("default.toml");
+use pending::Pending;
 
 /// A configuration that was checked and resolved.
 #[derive(Clone, Debug)]
@@ -32,8 +42,11 @@ pub struct Config {
     pub cache: PathBuf,
     /// What `serve` needs.
     pub daemon: DaemonOptions,
-    /// The mirrors in the order of their names. No two have the same name or the same selector.
+    /// The mirrors in the order of their names. No two have the same name, the same
+    /// selector, or move the same refs.
     pub mirrors: Vec<MirrorConfig>,
+    /// What is read when it is used, in the order of the keys.
+    pending: Vec<Pending>,
 }
 
 impl Config {
@@ -53,12 +66,19 @@ impl Config {
         let mut problems = Problems::default();
         let file = file::read(text, &mut problems);
         let folder = path.parent().unwrap_or(Path::new(""));
-        let config =
-            resolve::config(file, &resolve::Folders { folder, credentials }, &mut problems);
+        let config = resolve::config(file, Folders { folder, credentials }, &mut problems);
         match problems.sorted() {
             problems if problems.is_empty() => Ok(config),
             problems => Err(ConfigError::Invalid { path: path.to_owned(), problems }),
         }
+    }
+
+    /// Tries what the configuration names and a sync reads when it uses it: secrets, host keys,
+    /// certificates, author maps. The result is what is wrong with them, in the order of the lines.
+    pub fn check(&self) -> Vec<Finding> {
+        let mut findings: Vec<_> = self.pending.iter().filter_map(Pending::check).collect();
+        findings.sort_by_key(|finding| finding.problem.line);
+        findings
     }
 
     /// The mirror called `name`.

@@ -1,67 +1,29 @@
-//! How the names of a source become references.
+//! How the names of a source become refs.
 
-use std::collections::BTreeMap;
-
-use super::error::{ProblemKind, Problems};
-use super::file::{MirrorSection, Section};
+use super::sections::NamingKeys;
 use crate::convert::selection::{NamePattern, Selection};
 use crate::git::reference::is_valid_ref_name;
 use crate::mirror::RefNaming;
 
-/// The naming that a mirror's section describes. What is wrong is noted and left at its default.
-pub(super) fn naming(section: &Section<MirrorSection>, problems: &mut Problems) -> RefNaming {
-    let value = &section.value;
-    let mut naming = RefNaming::default();
-    match value.main.as_deref() {
-        None => {}
-        Some("") => section.wrong("main", ProblemKind::Empty, problems),
-        Some(main) => naming.main = main.into(),
-    }
-    match value.main_branch.as_deref() {
-        None => {}
-        Some(name) if is_branch_name(name) => name.clone_into(&mut naming.main_branch),
-        Some(name) => {
-            let kind = ProblemKind::BadBranch { value: name.to_owned() };
-            section.wrong("main_branch", kind, problems);
-        }
-    }
-    let mut prefix = |key: &str, written: Option<&str>| match written? {
-        prefix if is_prefix(prefix) => Some(prefix.to_owned()),
-        prefix => {
-            let kind = ProblemKind::BadPrefix { value: prefix.to_owned() };
-            section.wrong(key, kind, problems);
-            None
-        }
-    };
-    naming.prefix = prefix("ref_prefix", value.ref_prefix.as_deref()).unwrap_or_default();
-    naming.closed_branches = prefix("closed_branches", value.closed_branches.as_deref());
-    naming.topics = prefix("topics", value.topics.as_deref());
-    naming.branches = map("branches", section, value.branches.as_ref(), problems);
-    naming.tags = map("tags", section, value.tags.as_ref(), problems);
+/// The naming that `keys` describe.
+pub(super) fn naming(keys: &NamingKeys) -> RefNaming {
+    let default = RefNaming::default();
     let patterns = |texts: &Option<Vec<String>>| {
         texts.iter().flatten().map(|text| NamePattern::new(text)).collect()
     };
-    naming.selection =
-        Selection { publish: patterns(&value.publish), exclude: patterns(&value.exclude) };
-    naming
-}
-
-/// The names in place of those of the source, each of which Git must take: an operator who writes
-/// one that it refuses wants to know, other than a person who has named a branch long ago.
-fn map(
-    key: &str,
-    section: &Section<MirrorSection>,
-    written: Option<&BTreeMap<String, String>>,
-    problems: &mut Problems,
-) -> BTreeMap<String, String> {
-    let map = written.cloned().unwrap_or_default();
-    for name in map.values().filter(|name| !is_branch_name(name)) {
-        section.wrong(key, ProblemKind::BadBranch { value: name.clone() }, problems);
+    RefNaming {
+        main: keys.main.as_deref().map_or(default.main, Into::into),
+        main_branch: keys.main_branch.clone().unwrap_or(default.main_branch),
+        prefix: keys.ref_prefix.clone().unwrap_or_default(),
+        branches: keys.branches.clone().unwrap_or_default(),
+        tags: keys.tags.clone().unwrap_or_default(),
+        selection: Selection { publish: patterns(&keys.publish), exclude: patterns(&keys.exclude) },
+        closed_branches: keys.closed_branches.clone(),
+        topics: keys.topics.clone(),
     }
-    map
 }
 
-/// Whether Git takes `name` as a branch. Two that it would take as a reference it takes for
+/// Whether Git takes `name` as a branch. Two that it would take as a ref it takes for
 /// something else on a command line.
 pub(crate) fn is_branch_name(name: &str) -> bool {
     is_valid_ref_name(&format!("refs/heads/{name}"))

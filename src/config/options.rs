@@ -2,8 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::convert::{AuthorMap, AuthorMapError};
 use crate::mirror::Mirror;
 
 /// What the daemon needs to know.
@@ -42,10 +44,23 @@ impl Default for DaemonOptions {
 /// One configured mirror: what to sync, and which hooks ask for it.
 #[derive(Clone, Debug)]
 pub struct MirrorConfig {
-    /// What a sync of it needs.
+    /// What a sync of it needs, all but its author map: see [`MirrorConfig::ready`].
     pub mirror: Mirror,
-    /// Which hooks ask for it.
-    pub selector: Selector,
+    /// Its author map.
+    pub author_map: Option<PathBuf>,
+    /// Which hooks ask for it; `None` if none does.
+    pub selector: Option<Selector>,
+}
+
+impl MirrorConfig {
+    /// What a sync needs that begins now: with the author map as it is now.
+    pub fn ready(&self) -> Result<Mirror, AuthorMapError> {
+        let mut mirror = self.mirror.clone();
+        if let Some(path) = &self.author_map {
+            mirror.options.authors = AuthorMap::read(path)?.into();
+        }
+        Ok(mirror)
+    }
 }
 
 /// The user and the project by which a hook finds its mirror.

@@ -1,335 +1,224 @@
 //! What the sections of the file mean.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use super::endpoint::{Folders, Resolver};
 use super::error::{ProblemKind, Problems};
-use super::file::{DaemonSection, File, LimitsSection, MirrorSection, Section};
+use super::file::{File, MirrorTable, Section};
 use super::naming::naming;
-use super::source::source;
-use super::target::target;
+use super::overlap;
+use super::pending::{Pending, What};
+use super::sections::{
+    CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, is_plain_name,
+};
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
-use crate::convert::AuthorMap;
+use crate::convert::Verify;
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::IdentityChoice;
 use crate::hg::ServedPhases;
 use crate::mirror::{CacheLocation, ConvertOptions, Mirror};
-use crate::net::TargetUrl;
+use crate::net::{SecretSource, TargetUrl};
 
 /// Where caches go unless the file says so.
 const CACHE: &str = "/var/cache/synchroniser";
 
-/// An hour: longer times are a mistake in the unit.
-const MAX_SECONDS: u64 = 3600;
-
-/// The folders at which relative names start.
-pub(super) struct Folders<'a> {
-    /// That of the configuration file.
-    pub(super) folder: &'a Path,
-    /// That of the credentials, if the caller was given any.
-    pub(super) credentials: Option<&'a Path>,
-}
-
 /// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
-pub(super) fn config(file: File, folders: &Folders, problems: &mut Problems) -> Config {
+pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
     let cache = folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into()));
-    let daemon = daemon(&file.daemon, problems);
-    let limits = limits(&file.limits, problems);
+    let limits = limits(&file.limits.value);
     let mut selected = HashMap::new();
+    let mut pending = Vec::new();
     let mut mirrors = Vec::new();
-    for (name, section) in &file.mirrors {
-        let Some(mirror) = mirror(name, section, &cache, &limits, folders, problems) else {
-            continue;
-        };
-        let Selector { user, project } = mirror.selector.clone();
-        let lower = (user.to_lowercase(), project.to_lowercase());
-        if let Some(other) = selected.insert(lower, name.clone()) {
-            section.wrong("", ProblemKind::SameSelector { user, project, other }, problems);
+    for (name, table) in &file.mirrors {
+        let resolver = Resolver { folders, problems, pending: &mut pending };
+        let Some(mirror) = mirror(name, table, &cache, &limits, resolver) else { continue };
+        if let Some(Selector { user, project }) = mirror.selector.clone() {
+            let lower = (user.to_lowercase(), project.to_lowercase());
+            if let Some(other) = selected.insert(lower, name.clone()) {
+                table.keys.wrong("", ProblemKind::SameSelector { user, project, other }, problems);
+            }
+        }
+        if let Some(kind) = mirrors.iter().find_map(|other| overlap::find(other, &mirror)) {
+            table.keys.wrong("target", kind, problems);
         }
         mirrors.push(mirror);
     }
-    Config { cache, daemon, mirrors }
+    Config { cache, daemon: daemon(&file.daemon.value), mirrors, pending }
 }
 
-fn daemon(section: &Section<DaemonSection>, problems: &mut Problems) -> DaemonOptions {
+fn daemon(keys: &DaemonKeys) -> DaemonOptions {
     let default = DaemonOptions::default();
-    let DaemonSection {
-        listen,
-        wait,
-        max_body,
-        workers,
-        request_timeout,
-        connections,
-        stop_timeout,
-    } = &section.value;
-    let mut numbers = Numbers { section, problems };
+    let listen = keys.listen.as_deref().and_then(|listen| listen.parse().ok());
     DaemonOptions {
-        wait: numbers.seconds("wait", *wait, 0, default.wait),
-        max_body: numbers.size("max_body", *max_body, 1 << 10..=1 << 30, default.max_body),
-        workers: numbers.count("workers", *workers, 1 << 10, default.workers),
-        request_timeout: numbers.seconds(
-            "request_timeout",
-            *request_timeout,
-            1,
-            default.request_timeout,
-        ),
-        connections: numbers.count("connections", *connections, 1 << 16, default.connections),
-        stop_timeout: numbers.seconds("stop_timeout", *stop_timeout, 0, default.stop_timeout),
-        listen: listen
-            .as_deref()
-            .and_then(|value| address(section, value, problems))
-            .unwrap_or(default.listen),
+        listen: listen.unwrap_or(default.listen),
+        wait: seconds(keys.wait, default.wait),
+        max_body: size(keys.max_body, default.max_body),
+        workers: count(keys.workers, default.workers),
+        request_timeout: seconds(keys.request_timeout, default.request_timeout),
+        connections: count(keys.connections, default.connections),
+        stop_timeout: seconds(keys.stop_timeout, default.stop_timeout),
     }
 }
 
-fn address(
-    section: &Section<DaemonSection>,
-    value: &str,
-    problems: &mut Problems,
-) -> Option<SocketAddr> {
-    let address = value.parse().ok();
-    if address.is_none() {
-        let kind = ProblemKind::NotAnAddress { value: value.to_owned() };
-        section.wrong("listen", kind, problems);
-    }
-    address
-}
-
-fn limits(section: &Section<LimitsSection>, problems: &mut Problems) -> Limits {
+fn limits(keys: &LimitsKeys) -> Limits {
     let default = Limits::default();
-    let LimitsSection { revision_bytes, index_bytes, metadata_bytes, text_cache_bytes } =
-        &section.value;
-    let mut numbers = Numbers { section, problems };
-    let most = 1 << 40;
     Limits {
-        revision_bytes: numbers.size(
-            "revision_bytes",
-            *revision_bytes,
-            1..=most,
-            default.revision_bytes,
-        ),
-        index_bytes: numbers.number("index_bytes", *index_bytes, 1..=most, default.index_bytes),
-        metadata_bytes: numbers.number(
-            "metadata_bytes",
-            *metadata_bytes,
-            1..=most,
-            default.metadata_bytes,
-        ),
-        text_cache_bytes: numbers.size(
-            "text_cache_bytes",
-            *text_cache_bytes,
-            0..=most,
-            default.text_cache_bytes,
-        ),
+        revision_bytes: size(keys.revision_bytes, default.revision_bytes),
+        index_bytes: keys.index_bytes.unwrap_or(default.index_bytes),
+        metadata_bytes: keys.metadata_bytes.unwrap_or(default.metadata_bytes),
+        text_cache_bytes: size(keys.text_cache_bytes, default.text_cache_bytes),
     }
 }
 
-/// Checks the numbers of one section.
-struct Numbers<'a, T> {
-    section: &'a Section<T>,
-    problems: &'a mut Problems,
+fn size(written: Option<u64>, default: usize) -> usize {
+    // Only a machine of 32 bits can fail here, and there no size is larger anyway.
+    written.map_or(default, |size| usize::try_from(size).unwrap_or(usize::MAX))
 }
 
-impl<T> Numbers<'_, T> {
-    /// `value` if it is in `range`; without one, the default.
-    fn number(
-        &mut self,
-        key: &str,
-        value: Option<u64>,
-        range: RangeInclusive<u64>,
-        default: u64,
-    ) -> u64 {
-        match value {
-            None => default,
-            Some(value) if range.contains(&value) => value,
-            Some(value) => {
-                let (&least, &most) = (range.start(), range.end());
-                let kind = ProblemKind::OutOfRange { value, least, most };
-                self.section.wrong(key, kind, self.problems);
-                default
-            }
-        }
-    }
-
-    fn size(
-        &mut self,
-        key: &str,
-        value: Option<u64>,
-        range: RangeInclusive<u64>,
-        default: usize,
-    ) -> usize {
-        let value = self.number(key, value, range, default as u64);
-        // Only a machine of 32 bits can fail here, and there no size is larger anyway.
-        usize::try_from(value).unwrap_or(usize::MAX)
-    }
-
-    fn count(
-        &mut self,
-        key: &str,
-        value: Option<u64>,
-        most: u64,
-        default: NonZeroUsize,
-    ) -> NonZeroUsize {
-        NonZeroUsize::new(self.size(key, value, 1..=most, default.get())).unwrap_or(default)
-    }
-
-    fn seconds(
-        &mut self,
-        key: &str,
-        value: Option<u64>,
-        least: u64,
-        default: Duration,
-    ) -> Duration {
-        Duration::from_secs(self.number(key, value, least..=MAX_SECONDS, default.as_secs()))
-    }
+fn count(written: Option<u64>, default: NonZeroUsize) -> NonZeroUsize {
+    NonZeroUsize::new(size(written, default.get())).unwrap_or(default)
 }
 
-/// One mirror; `None` if its section cannot be used.
+fn seconds(written: Option<u64>, default: Duration) -> Duration {
+    written.map_or(default, Duration::from_secs)
+}
+
+/// One mirror; `None` if its table cannot be used.
 fn mirror(
     name: &str,
-    section: &Section<MirrorSection>,
+    table: &MirrorTable,
     cache: &Path,
     limits: &Limits,
-    folders: &Folders,
-    problems: &mut Problems,
+    mut resolver: Resolver<'_>,
 ) -> Option<MirrorConfig> {
+    let MirrorTable { keys: section, source, target } = table;
     if !is_plain_name(name) {
-        section.wrong("", ProblemKind::BadMirrorName, problems);
+        section.wrong("", ProblemKind::BadMirrorName, resolver.problems);
     }
-    for (key, value) in [("source", &section.value.source), ("target", &section.value.target)] {
-        if value.is_none() && !section.sets(key) {
-            section.wrong(key, ProblemKind::Missing, problems);
+    for (key, end) in [("source", source), ("target", target)] {
+        if end.is_none() && !section.sets(key) {
+            section.wrong(key, ProblemKind::Missing, resolver.problems);
         }
     }
     // All are looked at before the first that is missing ends it.
-    let source = source(section, folders, problems);
-    let options = ConvertOptions {
-        identity: identity(section, problems),
-        adopt: adopt(section, problems),
-        authors: authors(section, folders, problems).into(),
-        phases: phases(section, problems),
-        naming: naming(section, problems),
-        notes: section.value.notes.unwrap_or(false),
-        limits: limits.clone(),
-        skip_damaged: section.value.skip_damaged.unwrap_or_default(),
-        verify: section.value.verify.unwrap_or_default(),
-    };
-    let target = target(section, folders, problems);
-    let selector = selector(section, target.as_ref().map(|target| &target.url), problems);
+    let source = source.as_ref().and_then(|section| resolver.source(section));
+    let target = target.as_ref().and_then(|section| resolver.target(section));
+    let author_map = section.value.commits.author_map.as_ref();
+    let author_map = author_map.map(|path| resolver.folders.folder.join(path));
+    if let Some(path) = &author_map {
+        let (line, key) = (section.line_of("author_map"), section.full_name("author_map"));
+        let source = SecretSource::File(path.clone());
+        resolver.pending.push(Pending { line, key, what: What::AuthorMap, source });
+    }
+    let url = target.as_ref().map(|target| &target.url);
+    let selector = selector(section, url, resolver.problems);
     let mirror = Mirror {
         name: name.to_owned(),
         source: source?,
         cache: CacheLocation::Folder(cache.join(name)),
         target: Some(target?),
-        options,
+        options: ConvertOptions { limits: limits.clone(), ..convert(&section.value) },
     };
-    Some(MirrorConfig { mirror, selector: selector? })
+    Some(MirrorConfig { mirror, author_map, selector })
 }
 
-/// The identity, or the default one where what is written is none.
-fn identity(section: &Section<MirrorSection>, problems: &mut Problems) -> IdentityChoice {
-    let written = section.value.identity.as_deref().map(IdentityChoice::named);
-    written.unwrap_or(Ok(IdentityChoice::Auto)).unwrap_or_else(|source| {
-        section.wrong("identity", ProblemKind::UnknownIdentity { source }, problems);
-        IdentityChoice::Auto
-    })
+/// What a mirror's keys say of its conversion. The author map is not read.
+fn convert(keys: &MirrorKeys) -> ConvertOptions {
+    let MirrorKeys { commits, history, naming: names, care, .. } = keys;
+    let CareKeys { skip_damaged, verify } = care;
+    ConvertOptions {
+        naming: naming(names),
+        skip_damaged: skip_damaged.unwrap_or_default(),
+        verify: match verify.as_deref() {
+            Some("off") => Verify::Off,
+            _ => Verify::New,
+        },
+        ..commit_options(commits, history)
+    }
 }
 
-/// What is done with a target whose history is another one.
-fn adopt(section: &Section<MirrorSection>, problems: &mut Problems) -> AdoptionPolicy {
-    let Some(written) = section.value.adopt.as_deref() else { return AdoptionPolicy::default() };
-    AdoptionPolicy::named(written).unwrap_or_else(|| {
-        let kind = ProblemKind::UnknownAdoption { value: written.to_owned() };
-        section.wrong("adopt", kind, problems);
-        AdoptionPolicy::default()
-    })
+/// What the keys about commits mean: words that no choice has were refused before.
+pub(super) fn commit_options(commits: &CommitKeys, history: &HistoryKeys) -> ConvertOptions {
+    let identity = commits.identity.as_deref().map(IdentityChoice::named);
+    ConvertOptions {
+        identity: identity.and_then(Result::ok).unwrap_or_default(),
+        phases: commits.phases.as_deref().and_then(ServedPhases::named).unwrap_or_default(),
+        adopt: history.adopt.as_deref().and_then(AdoptionPolicy::named).unwrap_or_default(),
+        notes: history.notes.unwrap_or_default(),
+        ..ConvertOptions::default()
+    }
 }
 
-/// The author map, read.
-fn authors(
-    section: &Section<MirrorSection>,
-    folders: &Folders,
-    problems: &mut Problems,
-) -> AuthorMap {
-    let Some(path) = &section.value.author_map else { return AuthorMap::default() };
-    AuthorMap::read(&folders.folder.join(path)).unwrap_or_else(|source| {
-        section.wrong("author_map", ProblemKind::AuthorMap { source }, problems);
-        AuthorMap::default()
-    })
-}
-
-/// Which changesets the source is taken to serve.
-fn phases(section: &Section<MirrorSection>, problems: &mut Problems) -> ServedPhases {
-    let Some(written) = section.value.phases.as_deref() else { return ServedPhases::default() };
-    ServedPhases::named(written).unwrap_or_else(|| {
-        let kind = ProblemKind::UnknownPhases { value: written.to_owned() };
-        section.wrong("phases", kind, problems);
-        ServedPhases::default()
-    })
-}
-
-/// Which hooks mean this mirror: what the section says, and else what the target is called.
+/// Which hooks mean this mirror: what the section says, and else what the target is called. `None`
+/// if neither says anything: no hook selects the mirror then.
 fn selector(
-    section: &Section<MirrorSection>,
+    section: &Section<MirrorKeys>,
     target: Option<&TargetUrl>,
     problems: &mut Problems,
 ) -> Option<Selector> {
-    let owner = target.and_then(TargetUrl::owner);
-    let repository = target.and_then(TargetUrl::project);
-    let mut part = |key: &str, written: &Option<String>, told: Option<&str>| {
-        let kind = match (written.as_deref(), told) {
-            (Some(""), _) => ProblemKind::Empty,
-            (Some(written), _) => return Some(written.to_owned()),
-            (None, Some(told)) => return Some(told.to_owned()),
-            // The target is wrong or not there at all, and that was said.
-            (None, None) if target.is_none() || section.sets(key) => return None,
-            (None, None) => ProblemKind::NoSelector,
-        };
-        section.wrong(key, kind, problems);
-        None
-    };
-    let user = part("user", &section.value.user, owner);
-    let project = part("project", &section.value.project, repository);
+    let keys = &section.value.hooks;
+    let told = |name: Option<&str>| name.map(str::to_owned);
+    let user = keys.user.clone().or_else(|| told(target?.owner()));
+    let project = keys.project.clone().or_else(|| told(target?.project()));
+    if target.is_some() {
+        for (key, value, other) in [("user", &user, "project"), ("project", &project, "user")] {
+            if value.is_none() && !section.sets(key) && section.sets(other) {
+                section.wrong(key, ProblemKind::HalfASelector { other }, problems);
+            }
+        }
+    }
     Some(Selector { user: user?, project: project? })
-}
-
-/// Whether `name` is the name of one file and can be nothing else: no path, no option, not hidden.
-pub(super) fn is_plain_name(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 100
-        && !name.starts_with(['.', '-'])
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sections::EndpointKeys;
+    use super::super::{file, keys::Keys, template};
     use super::*;
+    use crate::net::Timeouts;
 
     #[test]
     fn the_template_says_what_the_defaults_are() {
-        let config = Config::parse(super::super::DEFAULT, Path::new("/etc/x.toml"), None).unwrap();
+        let config = Config::parse(&template(), Path::new("/etc/x.toml"), None).unwrap();
         assert_eq!(config.daemon, DaemonOptions::default());
         assert_eq!(config.cache, Path::new(CACHE));
         assert!(config.mirrors.is_empty());
-        let (mut problems, mut unset) = (Problems::default(), Problems::default());
-        let file = super::super::file::read(super::super::DEFAULT, &mut problems);
-        assert_eq!(limits(&file.limits, &mut problems), Limits::default());
-        assert_eq!(limits(&Section::default(), &mut unset), Limits::default());
-        assert_eq!(daemon(&Section::default(), &mut unset), DaemonOptions::default());
+        let mut problems = Problems::default();
+        let file = file::read(&template(), &mut problems);
+        assert_eq!(limits(&file.limits.value), Limits::default());
+        assert_eq!(limits(&LimitsKeys::default()), Limits::default());
+        assert_eq!(daemon(&DaemonKeys::default()), DaemonOptions::default());
     }
 
+    /// What the definition says of defaults is what holds without the key.
     #[test]
-    fn plain_names() {
-        for name in ["rocket", "a.b_c-D9", "x"] {
-            assert!(is_plain_name(name), "{name:?}");
+    fn defaults_of_mirrors_are_what_holds() {
+        let mut written = MirrorKeys::default();
+        let text = |key: &super::super::keys::Key| {
+            let default = key.default.filter(|_| !matches!(key.name, "skip_damaged" | "notes"))?;
+            Some(default.trim_matches('"').to_owned())
+        };
+        for key in MirrorKeys::keys() {
+            if let Some(default) = text(key) {
+                written
+                    .set(key.name, super::super::keys::Value::Typed(vec![default.into()]))
+                    .unwrap();
+            }
         }
-        for name in ["", ".", "..", ".x", "-x", "a/b", "a b", "ä", &"x".repeat(101)] {
-            assert!(!is_plain_name(name), "{name:?}");
+        let (written, without) = (convert(&written), convert(&MirrorKeys::default()));
+        assert_eq!(format!("{written:?}"), format!("{without:?}"));
+        let timeouts = Timeouts::default();
+        for (key, expected) in [
+            ("connect_timeout", timeouts.connect),
+            ("answer_timeout", timeouts.first_byte),
+            ("idle_timeout", timeouts.idle),
+        ] {
+            let default = EndpointKeys::key(key).unwrap().default.unwrap();
+            assert_eq!(default, expected.as_secs().to_string(), "{key}");
         }
     }
 

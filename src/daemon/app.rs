@@ -38,14 +38,19 @@ impl MirrorKey {
         &self.0.mirror.name
     }
 
-    /// The user of its selector.
+    /// The user of its selector; empty if no hook selects it.
     pub(super) fn user(&self) -> &str {
-        &self.0.selector.user
+        self.0.selector.as_ref().map_or("", |selector| &selector.user)
     }
 
-    /// The project of its selector.
+    /// The project of its selector; its own name if no hook selects it.
     pub(super) fn project(&self) -> &str {
-        &self.0.selector.project
+        self.0.selector.as_ref().map_or_else(|| self.name(), |selector| &selector.project)
+    }
+
+    /// Whether a hook that names `user` and `project` asks for it.
+    fn is_selected_by(&self, user: &str, project: &str) -> bool {
+        self.0.selector.as_ref().is_some_and(|selector| selector.matches(user, project))
     }
 }
 
@@ -98,7 +103,7 @@ impl App {
 
     /// The mirror that `user` and `project` select.
     pub(super) fn select(&self, user: &str, project: &str) -> Option<&MirrorKey> {
-        self.mirrors.iter().find(|mirror| mirror.0.selector.matches(user, project))
+        self.mirrors.iter().find(|mirror| mirror.is_selected_by(user, project))
     }
 
     /// The job called `id` once it is over, or as it is when the wait has passed; `None` if it is
@@ -149,7 +154,9 @@ impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
         let _entered = span.enter();
         tracing::info!(requests = job.requests, "a sync begins");
         let watch = Watch { running: &self.running, id: job.id };
-        let report = (self.syncer)(&job.key.0.mirror, &watch, interrupt);
+        // What it names is read now: what is missing is the fault of this mirror alone.
+        let ready = job.key.0.ready().map_err(|error| -> SyncFailure { Box::new(error) });
+        let report = ready.and_then(|mirror| (self.syncer)(&mirror, &watch, interrupt));
         report.map(Arc::new).map_err(|error| Failure {
             fault: error.fault(),
             side: error.side(),

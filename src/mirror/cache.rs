@@ -2,11 +2,13 @@
 //! ([`LockedCache`]).
 
 mod locked;
+mod owner;
 mod read;
 
 use std::path::{Path, PathBuf};
 
 pub(super) use locked::LockedCache;
+pub use owner::OwnerError;
 pub(super) use read::ReadCache;
 
 /// Where the cache of a mirror is.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::cache::OwnerError;
 use crate::base::{Interrupted, faults};
 use crate::convert::authors::recorded::RecordedAuthorsError;
 use crate::convert::identity::recorded::RecordedIdentityError;
@@ -30,6 +31,9 @@ pub enum SyncError {
         #[source]
         source: std::io::Error,
     },
+    /// The cache is not ours.
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
     /// There is nothing to verify.
     #[error("find what was mirrored in {}: the mirror was never synced", path.display())]
     NeverSynced {
@@ -162,6 +166,7 @@ impl From<RevlogError> for SyncError {
 
 faults!(SyncError {
     Self::Folder { source, .. } => io(source).at(Here),
+    Self::Owner(error) => of(error),
     Self::NeverSynced { .. } | Self::NeverFetched { .. } => Config.at(Here),
     Self::Locked { .. } => Unavailable.at(Here).hint("wait until it is done, and try again"),
     Self::Changing { .. } => Unavailable.at(Source).hint("wait until it is done, and try again"),

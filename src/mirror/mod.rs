@@ -16,7 +16,7 @@ mod verify;
 pub use crate::convert::ConvertOptions;
 pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, adopt};
-pub use cache::CacheLocation;
+pub use cache::{CacheLocation, OwnerError};
 pub use error::SyncError;
 pub use event::{NoObserver, Observer, SyncEvent};
 pub use plan::{

@@ -280,7 +280,7 @@ impl Seeds {
         for path in files_below(fixtures, ".toml")? {
             self.add("config", &fs::read(path)?)?;
         }
-        self.add("config", synchroniser::config::DEFAULT.as_bytes())?;
+        self.add("config", synchroniser::config::template().as_bytes())?;
         for url in
             ["https://a.example/b/c.git", "git@host:a/b", "ssh://u@h:22/p", "../x", "file:///x"]
         {

@@ -7,12 +7,13 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use synchroniser::base::HasFault;
-use synchroniser::config::{Config, ConfigError, DEFAULT};
+use synchroniser::base::{Fault, HasFault};
+use synchroniser::config::{Config, ConfigError, MirrorConfig, reference, template};
 use synchroniser::hg::pull::Source;
 use synchroniser::mirror::MainBranch;
-use synchroniser::net::{Key, Token};
+use synchroniser::net::{SecretSource, Token};
 
 /// A folder with a configuration and the files that the samples name.
 struct Home(tempfile::TempDir);
@@ -49,6 +50,16 @@ impl Home {
     }
 }
 
+/// Whether a hook that names `user` and `project` asks for `mirror`.
+fn selected(mirror: &MirrorConfig, user: &str, project: &str) -> bool {
+    mirror.selector.as_ref().is_some_and(|selector| selector.matches(user, project))
+}
+
+/// The sample `name`.
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config").join(name)
+}
+
 /// The samples in `fixtures/config/<folder>`.
 fn samples(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config").join(folder);
@@ -71,6 +82,24 @@ fn valid_samples_are_taken() {
     }
 }
 
+/// What a valid sample names is read when it is used: a file that is missing is the fault of one mirror,
+/// and `config check` says so. Lines after `#! ` are what it says.
+#[test]
+fn what_is_missing_is_no_fault_of_the_file() {
+    let home = Home::new();
+    let sample = sample("valid/missing-secrets.toml");
+    let text = fs::read_to_string(&sample).unwrap();
+    let expected: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("#! ")).collect();
+    let config = home.parse(&text).unwrap();
+    let findings = config.check();
+    assert!(findings.iter().all(|finding| !finding.is_unchecked));
+    let found: Vec<_> = findings.iter().map(|it| home.redacted(&it.problem.to_string())).collect();
+    assert_eq!(found, expected);
+    let ready = |name: &str| config.mirror(name).unwrap().ready().map(drop);
+    assert!(ready("a").is_ok(), "its secret is read by whoever connects");
+    assert_eq!(ready("f").unwrap_err().fault(), Fault::Config);
+}
+
 /// The first lines of an invalid sample, each after `#! `, are all that must be said about it.
 #[test]
 fn invalid_samples_are_refused_for_every_reason_at_once() {
@@ -90,7 +119,7 @@ fn invalid_samples_are_refused_for_every_reason_at_once() {
 #[test]
 fn what_is_written_is_what_is_meant() {
     let home = Home::new();
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid/full.toml");
+    let sample = sample("valid/full.toml");
     let config = home.parse(&fs::read_to_string(sample).unwrap()).unwrap();
     let names: Vec<_> = config.mirrors.iter().map(|mirror| &*mirror.mirror.name).collect();
     assert_eq!(names, ["https", "path", "with.all-kinds_0f"]);
@@ -112,24 +141,33 @@ fn what_is_written_is_what_is_meant() {
     assert_eq!(path.mirror.options.naming.main, MainBranch::Tip);
     assert_eq!(path.mirror.options.naming.main_branch, "master");
     assert_eq!(path.mirror.options.limits.metadata_bytes, 3_000_000);
-    assert!(path.selector.matches("ada", "path"));
+    assert!(selected(path, "ada", "path"));
 
     let https = config.mirror("https").unwrap();
     assert_eq!(https.mirror.source, Source::Path("/srv/hg/rocket".into()));
     assert_eq!(https.mirror.options.naming.main, MainBranch::Branch("default".to_owned()));
     assert_eq!(https.mirror.options.naming.main_branch, "main");
-    assert!(https.selector.matches("acme", "rocket"));
+    assert!(selected(https, "acme", "rocket"));
+    let access = &https.mirror.target.as_ref().unwrap().access;
+    let token =
+        Token { user: Some("bot".to_owned()), ..Token::at(home.0.path().join("secrets/token")) };
+    assert_eq!(access.token, Some(token));
+    assert_eq!(access.ca_file, Some(home.0.path().join("secrets/known_hosts")));
+    assert_eq!(access.proxy.as_deref(), Some("http://proxy.example.org:3128"));
+    assert_eq!(access.timeouts.connect, Duration::from_secs(5));
+    assert_eq!(access.timeouts.first_byte, Duration::from_secs(20));
+    assert_eq!(access.timeouts.idle, Duration::from_secs(10));
 
     let ssh = config.mirror("with.all-kinds_0f").unwrap();
     assert_eq!(ssh.mirror.options.naming.main, MainBranch::Branch("stable branch".to_owned()));
-    assert!(ssh.selector.matches("acme", "engine"));
+    assert!(selected(ssh, "acme", "engine"));
     assert!(config.mirror("rocket").is_none());
 }
 
 #[test]
 fn sources_are_paths_or_servers() {
     let home = Home::new();
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/valid/sources.toml");
+    let sample = sample("valid/sources.toml");
     let config = home.parse(&fs::read_to_string(sample).unwrap()).unwrap();
     let source = |name: &str| config.mirror(name).unwrap().mirror.source.clone();
     let path = |name: &str| home.0.path().join(name);
@@ -140,19 +178,22 @@ fn sources_are_paths_or_servers() {
     assert_eq!(source("bundle"), Source::Path(path("backup/engine.hg")));
     let (url, options) = server("https");
     assert_eq!(url, "https://bot@hg.example.org/acme/rocket");
-    let credential = |user: Option<&str>, token: &str| {
-        Some(Token { user: user.map(str::to_owned), file: path(token).into() })
-    };
-    assert_eq!(options.token, credential(None, "secrets/token"));
+    assert_eq!(options.token, Some(Token::at(path("secrets/token"))));
+    assert_eq!(options.timeouts.first_byte, Duration::from_mins(1));
     assert_eq!(options.ca_file, Some(path("secrets/known_hosts")));
     assert_eq!(options.proxy.as_deref(), Some("http://proxy.example.org:3128"));
     assert!(options.private_downloads && !options.plain_http);
     let (_, options) = server("http");
-    assert_eq!(options.token, credential(Some("bot"), "credentials/github-token"));
+    let credential = |name: &str| SecretSource::Credential {
+        name: name.to_owned(),
+        folder: Some(path("credentials")),
+    };
+    let token = Token { user: Some("bot".to_owned()), file: credential("github-token") };
+    assert_eq!(options.token, Some(token));
     assert!(options.plain_http && !options.private_downloads);
     let (url, options) = server("ssh");
     assert_eq!(url, "ssh://hg@hg.example.org:2222//srv/hg/engine");
-    assert_eq!(options.key, Some(Key::at(path("credentials/deploy-key"))));
+    assert_eq!(options.key.unwrap().file, credential("deploy-key"));
     assert_eq!(options.known_hosts, Some(path("secrets/known_hosts").into()));
 }
 
@@ -168,18 +209,16 @@ fn no_secret_is_shown() {
     }
 }
 
+/// Outside of the unit there are no credentials: the configuration is as good as before, and a check
+/// says what it could not look at.
 #[test]
 fn credentials_need_a_folder_of_credentials() {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sample = sample.join("fixtures/config/valid/credentials.toml");
-    let error = Config::load(&sample, None).unwrap_err();
-    let error = error.to_string().replace(sample.to_str().unwrap(), "credentials.toml");
-    insta::assert_snapshot!(error, @r"
-    use the configuration:
-      credentials.toml:4: mirrors.https.token_credential: there is no folder of credentials ($CREDENTIALS_DIRECTORY); they come with LoadCredential= of a systemd unit
-      credentials.toml:9: mirrors.ssh.key_credential: there is no folder of credentials ($CREDENTIALS_DIRECTORY); they come with LoadCredential= of a systemd unit
-      credentials.toml:10: mirrors.ssh.known_hosts_credential: there is no folder of credentials ($CREDENTIALS_DIRECTORY); they come with LoadCredential= of a systemd unit
-    ");
+    let sample = sample("valid/credentials.toml");
+    let config = Config::load(&sample, None).unwrap();
+    let findings = config.check();
+    assert!(findings.iter().all(|finding| finding.is_unchecked));
+    let found: Vec<_> = findings.iter().map(|it| it.problem.to_string()).collect();
+    insta::assert_snapshot!(found.join("\n"), @"");
 }
 
 #[test]
@@ -194,7 +233,23 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn the_template_is_a_configuration() {
-    let config = Config::parse(DEFAULT, Path::new("synchroniser.toml"), None).unwrap();
+    let config = Config::parse(&template(), Path::new("synchroniser.toml"), None).unwrap();
     assert_eq!(config.daemon.listen.to_string(), "127.0.0.1:8377");
     assert!(config.daemon.listen.ip().is_loopback());
+}
+
+/// What packages install and what the documents show is what the program prints.
+#[test]
+fn the_template_and_the_reference_are_as_the_program_prints_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (file, command, text) in [
+        ("packaging/synchroniser.toml", "default", template()),
+        ("docs/configuration-keys.md", "reference", reference()),
+    ] {
+        let written = fs::read_to_string(root.join(file)).unwrap();
+        assert!(
+            written.trim_end() == text.trim_end(),
+            "{file} is old: `cargo run -- config {command} > {file}`"
+        );
+    }
 }

@@ -148,7 +148,7 @@ fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
     git2::Repository::init_bare(folder.path().join("rocket.git")).unwrap();
     let text = format!(
         "daemon.listen = \"127.0.0.1:0\"\ncache = \"cache\"\n[mirrors.rocket]\nuser = \"acme\"\n\
-         project = \"rocket\"\nsource = {:?}\nsource_plain_http = true\ntarget = \"rocket.git\"\n",
+         project = \"rocket\"\nsource.url = {:?}\nsource.plain_http = true\ntarget = \"rocket.git\"\n",
         source.url("/rocket")
     );
     let mut config = Config::parse(&text, &folder.path().join("x.toml"), None).unwrap();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::SourceAt;
+
 /// `inspect`
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum InspectCommand {
@@ -45,8 +47,8 @@ pub(in crate::cli) struct InspectBundleArgs {
 /// `inspect changeset`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct InspectChangesetArgs {
-    /// The Mercurial repository
-    pub(in crate::cli) source: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) source: SourceAt,
     /// A revision number, a node or the beginning of one, or `tip`
     #[arg(value_name = "NODE|REV|tip")]
     pub(in crate::cli) revision: String,
@@ -57,8 +59,8 @@ pub(in crate::cli) struct InspectChangesetArgs {
 /// `inspect file`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct InspectFileArgs {
-    /// The Mercurial repository
-    pub(in crate::cli) source: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) source: SourceAt,
     /// The path of the file in the repository
     pub(in crate::cli) path: OsString,
     /// A revision number, a node or the beginning of one, or `tip`
@@ -74,8 +76,8 @@ pub(in crate::cli) struct InspectFileArgs {
 /// `inspect delta-chain`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct InspectChainArgs {
-    /// The Mercurial repository
-    pub(in crate::cli) source: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) source: SourceAt,
     /// `changelog`, `manifest`, or the path of a file
     #[arg(value_name = "PATH|changelog|manifest")]
     pub(in crate::cli) revlog: String,
@@ -89,8 +91,8 @@ pub(in crate::cli) struct InspectChainArgs {
 /// `inspect repository`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct InspectRepositoryArgs {
-    /// The Mercurial repository
-    pub(in crate::cli) source: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) source: SourceAt,
     #[command(flatten)]
     pub(in crate::cli) show: ShowArgs,
 }

@@ -64,7 +64,7 @@ pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
         let config = config::load(&args.config.config)?;
         let found = config.mirror(&args.place);
         let name = args.place.clone();
-        found.ok_or(AdoptCommandError::Unknown { name })?.mirror.clone()
+        found.ok_or(AdoptCommandError::Unknown { name })?.ready()?
     };
     let name = &mirror.name;
     let adopted = mirror::adopt(&mirror, &given, ui, &interrupt)

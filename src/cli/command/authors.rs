@@ -1,6 +1,6 @@
 //! `authors`: every user of a repository and what they become, as an author map to edit.
 
-use super::Outcome;
+use super::{Outcome, interrupted_by_signals};
 use crate::cli::args::AuthorsArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
@@ -8,13 +8,14 @@ use crate::convert::authors::{template, users};
 
 pub(super) fn run(args: &AuthorsArgs, ui: &Ui) -> Outcome {
     let options = args.commits.options()?;
-    let source = options.open(&args.source, None)?;
+    let (source, interrupt) = (&args.source, interrupted_by_signals(ui)?);
+    let opened = source.way.open(&source.written, &options, ui, &interrupt)?;
     let rules = options.rules(options.identity.for_new_targets());
     ui.result(&format!(
         "# The users of {}, and the authors that they become under the identity {}.",
-        args.source.display(),
+        source.written.display(),
         rules.identity.name()
     ));
-    ui.result(template(&rules, users(&source)?).trim_end());
+    ui.result(template(&rules, users(&opened)?).trim_end());
     Ok(exit::OK)
 }

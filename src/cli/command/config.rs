@@ -14,7 +14,11 @@ pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     match command {
         ConfigCommand::Check(args) => check(&args.config, ui),
         ConfigCommand::Default => {
-            ui.result(config::DEFAULT.trim_end());
+            ui.result(config::template().trim_end());
+            Ok(exit::OK)
+        }
+        ConfigCommand::Reference => {
+            ui.result(config::reference().trim_end());
             Ok(exit::OK)
         }
     }
@@ -28,8 +32,20 @@ fn check(path: &Path, ui: &Ui) -> Outcome {
         let Mirror { name, source, target, .. } = &mirror.mirror;
         let target = target.iter().map(|target| format!(" to {}", target.url)).collect::<String>();
         ui.say(&format!("  {name}: from {source}{target}"));
+        if mirror.selector.is_none() {
+            ui.say("    no hook selects it: that needs `user` and `project`");
+        }
     }
-    Ok(exit::OK)
+    let (unchecked, wrong): (Vec<_>, Vec<_>) =
+        config.check().into_iter().partition(|finding| finding.is_unchecked);
+    for finding in unchecked {
+        ui.say(&format!("not checked: {}:{}", path.display(), finding.problem));
+    }
+    if wrong.is_empty() {
+        return Ok(exit::OK);
+    }
+    let problems = wrong.into_iter().map(|finding| finding.problem).collect();
+    Err(ConfigError::Unusable { path: path.to_owned(), problems }.into())
 }
 
 /// The configuration at `path`, with the credentials that systemd passes.

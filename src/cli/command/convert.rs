@@ -53,13 +53,13 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
     options.verify = if args.verify { Verify::New } else { Verify::Off };
     let mirror = Mirror {
         name: args.target.display().to_string(),
-        source: args.way.source(&args.source)?,
+        source: args.source.way.source(&args.source.written)?,
         cache: CacheLocation::Repository(args.target.clone()),
         target: None,
         options,
     };
     let failed = |source| ConvertCommandError::Convert {
-        from: args.source.clone(),
+        from: args.source.written.clone(),
         to: args.target.clone(),
         source,
     };

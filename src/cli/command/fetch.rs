@@ -23,7 +23,7 @@ struct FetchCommandError {
 faults!(FetchCommandError { Self { source, .. } => of(source) });
 
 pub(super) fn run(args: &FetchArgs, ui: &Ui) -> Outcome {
-    let source = args.way.source(&args.source)?;
+    let source = args.source.way.source(&args.source.written)?;
     let interrupt = interrupted_by_signals(ui)?;
     let limits = Limits::default();
     let copy = Copy::at(&args.directory, &limits);

@@ -55,23 +55,29 @@ pub(super) fn run(args: &PlanArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;
     let mut plans = Vec::new();
-    let mut fail = |error: PlanCommandError| {
-        let failure = Failure::from(error);
+    let mut fail = |failure: Failure| {
         ui.error(&failure.text());
         if outcome == exit::OK {
             outcome = exit::code(failure.fault());
         }
     };
     for mirror in sync::select(&config, &args.mirrors)? {
-        let name = || mirror.name.clone();
-        match mirror::plan(mirror, ui, &interrupt) {
+        let name = || mirror.mirror.name.clone();
+        let mirror = match sync::ready(mirror) {
+            Ok(ready) => ready,
+            Err(error) => {
+                fail(error.into());
+                continue;
+            }
+        };
+        match mirror::plan(&mirror, ui, &interrupt) {
             Ok(mut plan) => {
                 if let Some(source) = plan.unreachable.take() {
-                    fail(PlanCommandError::Target { name: name(), source });
+                    fail(PlanCommandError::Target { name: name(), source }.into());
                 }
                 plans.push(plan);
             }
-            Err(source) => fail(PlanCommandError::Plan { name: name(), source }),
+            Err(source) => fail(PlanCommandError::Plan { name: name(), source }.into()),
         }
     }
     if args.json {

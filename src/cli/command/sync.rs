@@ -7,8 +7,8 @@ use crate::cli::args::SyncArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::config::Config;
-use crate::convert::Verify;
+use crate::config::{Config, MirrorConfig};
+use crate::convert::{AuthorMapError, Verify};
 use crate::mirror::{self, Mirror, SyncError};
 
 /// Why `sync` fails, apart from its configuration.
@@ -20,6 +20,13 @@ pub(super) enum SyncCommandError {
     /// No mirror has this name.
     #[error("find the mirror {name}: the configuration has no such mirror")]
     Unknown { name: String, known: Vec<String> },
+    /// The author map of a mirror cannot be used.
+    #[error("read the author map of the mirror {name}")]
+    AuthorMap {
+        name: String,
+        #[source]
+        source: AuthorMapError,
+    },
     /// One mirror did not get there.
     #[error("sync the mirror {name}")]
     Sync {
@@ -35,6 +42,7 @@ faults!(SyncCommandError {
          shows all its keys"
     ),
     Self::Unknown { known, .. } => Config.hint(format!("it has {}", known.join(", "))),
+    Self::AuthorMap { source, .. } => of(source),
     Self::Sync { source, .. } => of(source),
 });
 
@@ -44,7 +52,7 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;
     for mirror in mirrors {
-        if let Err(error) = sync(&asked(mirror, args), ui, &interrupt) {
+        if let Err(error) = sync(mirror, args, ui, &interrupt) {
             let failure = Failure::from(error);
             ui.error(&failure.text());
             if outcome == exit::OK {
@@ -58,43 +66,58 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     Ok(outcome)
 }
 
-/// A mirror, with what was typed.
-fn asked(mirror: &Mirror, typed: &SyncArgs) -> Mirror {
-    let mut mirror = mirror.clone();
+/// A mirror as it is now, with what was typed.
+fn asked(mirror: &MirrorConfig, typed: &SyncArgs) -> Result<Mirror, SyncCommandError> {
+    let mut mirror = ready(mirror)?;
     mirror.options.skip_damaged |= typed.skip_damaged;
     if typed.no_verify {
         mirror.options.verify = Verify::Off;
     }
-    mirror
+    Ok(mirror)
+}
+
+/// A mirror as it is now.
+pub(super) fn ready(mirror: &MirrorConfig) -> Result<Mirror, SyncCommandError> {
+    let name = &mirror.mirror.name;
+    mirror.ready().map_err(|source| SyncCommandError::AuthorMap { name: name.clone(), source })
 }
 
 /// The mirrors with these names, or all.
 pub(super) fn select<'a>(
     config: &'a Config,
     names: &[String],
-) -> Result<Vec<&'a Mirror>, SyncCommandError> {
+) -> Result<Vec<&'a MirrorConfig>, SyncCommandError> {
     if config.mirrors.is_empty() {
         return Err(SyncCommandError::None);
     }
     if names.is_empty() {
-        return Ok(config.mirrors.iter().map(|mirror| &mirror.mirror).collect());
+        return Ok(config.mirrors.iter().collect());
     }
     names.iter().map(|name| find(config, name)).collect()
 }
 
 /// The mirror with this name.
-pub(super) fn find<'a>(config: &'a Config, name: &str) -> Result<&'a Mirror, SyncCommandError> {
+pub(super) fn find<'a>(
+    config: &'a Config,
+    name: &str,
+) -> Result<&'a MirrorConfig, SyncCommandError> {
     if config.mirrors.is_empty() {
         return Err(SyncCommandError::None);
     }
-    config.mirror(name).map(|mirror| &mirror.mirror).ok_or_else(|| SyncCommandError::Unknown {
+    config.mirror(name).ok_or_else(|| SyncCommandError::Unknown {
         name: name.to_owned(),
         known: config.mirrors.iter().map(|mirror| mirror.mirror.name.clone()).collect(),
     })
 }
 
-fn sync(mirror: &Mirror, ui: &Ui, interrupt: &Interrupt) -> Result<(), SyncCommandError> {
-    let report = mirror::sync(mirror, ui, interrupt)
+fn sync(
+    mirror: &MirrorConfig,
+    typed: &SyncArgs,
+    ui: &Ui,
+    interrupt: &Interrupt,
+) -> Result<(), SyncCommandError> {
+    let mirror = asked(mirror, typed)?;
+    let report = mirror::sync(&mirror, ui, interrupt)
         .map_err(|source| SyncCommandError::Sync { name: mirror.name.clone(), source })?;
     report::say(ui, &mirror.name, &report);
     Ok(())

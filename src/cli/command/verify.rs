@@ -11,9 +11,9 @@ use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
 use crate::cli::source::SourceArgs;
 use crate::cli::ui::Ui;
+use crate::config::TypedError;
 use crate::convert::{ConvertOptions, VerifyReport, VerifySelection};
 use crate::mirror::{self, CacheLocation, Mirror, Note, SyncError};
-use crate::net::url::SourceUrlError;
 
 /// Source and target cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub(super) struct VerifyCommandError {
 enum CompareError {
     /// The source is not an address.
     #[error(transparent)]
-    Address(#[from] SourceUrlError),
+    Address(#[from] TypedError),
     /// They cannot be read.
     #[error(transparent)]
     Read(#[from] SyncError),
@@ -63,8 +63,8 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     } else {
         let config = config::load(&args.config.config)?;
         let name = args.source.display().to_string();
-        let mirror = sync::find(&config, &name)?;
-        mirror::verify(mirror, &selection, ui, &interrupt)
+        let mirror = sync::ready(sync::find(&config, &name)?)?;
+        mirror::verify(&mirror, &selection, ui, &interrupt)
             .map_err(|source| VerifyMirrorError { name, source })?
     };
     match args.json {

@@ -3,7 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::{CacheLocation, Layout};
+use super::{CacheLocation, Layout, owner};
 use crate::base::LockedFile;
 use crate::base::durable::{self, replace_file};
 use crate::convert::authors::recorded as authors;
@@ -30,9 +30,12 @@ impl LockedCache {
         main_branch: &str,
     ) -> Result<Self, SyncError> {
         let layout = location.layout();
-        if let CacheLocation::Repository(path) = location {
-            // Nothing of ours goes into a folder that is something else.
-            BareRepository::open_or_create(path, main_branch)?;
+        match location {
+            CacheLocation::Folder(folder) => owner::own(folder)?,
+            CacheLocation::Repository(path) => {
+                // Nothing of ours goes into a folder that is something else.
+                BareRepository::open_or_create(path, main_branch)?;
+            }
         }
         let lock = lock(&layout)?;
         Ok(Self { layout, _lock: lock })

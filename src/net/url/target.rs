@@ -102,7 +102,7 @@ pub struct Remote {
     /// As it was written.
     pub port: Option<u16>,
     /// For `https` and `ssh://` with its leading slash, for `user@host:path` as written.
-    path: String,
+    pub path: String,
 }
 
 /// The kinds of targets.

@@ -32,8 +32,8 @@ fuzz_target!(|data: &[u8]| {
         Ok(config) => {
             let mut names = HashSet::new();
             for mirror in &config.mirrors {
-                assert!(names.insert(&mirror.options.name));
-                assert!(config.mirror(&mirror.options.name).is_some());
+                assert!(names.insert(&mirror.mirror.name));
+                assert!(config.mirror(&mirror.mirror.name).is_some());
             }
         }
         Err(error) => told(&error),

@@ -34,7 +34,7 @@ struct ShownParent {
 }
 
 pub(super) fn run(args: &InspectChangesetArgs, ui: &Ui) -> Outcome {
-    let repository = open(&args.source)?;
+    let repository = open(&args.source, ui)?;
     let rev = revision::changeset(&repository, &args.revision)?;
     let changeset = repository.changelog().reader().changeset(rev).map_err(damaged(&repository))?;
     Ok(show(ui, &ShownChangeset::new(&repository, rev, &changeset), args.show))

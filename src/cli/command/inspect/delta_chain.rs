@@ -32,7 +32,7 @@ struct ShownLink {
 }
 
 pub(super) fn run(args: &InspectChainArgs, ui: &Ui) -> Outcome {
-    let repository = open(&args.source)?;
+    let repository = open(&args.source, ui)?;
     let missing = |what| InspectError::NotFound { what, name: args.revlog.clone() };
     let filelog;
     let revlog = match args.revlog.as_str() {

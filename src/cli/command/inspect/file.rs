@@ -27,7 +27,7 @@ struct ShownFile {
 }
 
 pub(super) fn run(args: &InspectFileArgs, ui: &Ui) -> Outcome {
-    let repository = open(&args.source)?;
+    let repository = open(&args.source, ui)?;
     let path = args.path.as_encoded_bytes();
     let missing = || InspectError::NotFound { what: "the file", name: printable(path) };
     let (_, _, text) = manifest::read(&repository, &args.revision)?;

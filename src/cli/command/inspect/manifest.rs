@@ -28,7 +28,7 @@ struct ShownLine {
 }
 
 pub(super) fn run(args: &InspectChangesetArgs, ui: &Ui) -> Outcome {
-    let repository = open(&args.source)?;
+    let repository = open(&args.source, ui)?;
     let (changeset, node, text) = read(&repository, &args.revision)?;
     let mut shown = ShownManifest { changeset, manifest: node, files: Vec::new(), malformed: None };
     for line in Manifest::new(&text).lines() {

@@ -11,26 +11,25 @@ mod manifest;
 mod repository;
 mod revision;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::Outcome;
-use crate::base::{Limits, faults};
-use crate::cli::args::{InspectCommand, ShowArgs};
+use super::{Outcome, interrupted_by_signals};
+use crate::base::faults;
+use crate::cli::args::{InspectCommand, ShowArgs, SourceAt};
+use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::source::Opened;
 use crate::cli::ui::Ui;
+use crate::convert::ConvertOptions;
 use crate::hg::Repository;
 use crate::hg::bundle::BundleError;
-use crate::hg::repository::RepositoryError;
 use crate::hg::revlog::RevlogError;
 
 /// Why something cannot be shown.
 #[derive(Debug, thiserror::Error)]
 enum InspectError {
-    /// The repository does not open.
-    #[error(transparent)]
-    Open(#[from] RepositoryError),
     /// What was asked for is damaged.
     #[error("read from the repository {}", source_path.display())]
     Read {
@@ -54,7 +53,6 @@ enum InspectError {
 }
 
 faults!(InspectError {
-    Self::Open(error) => of(error).at(Source),
     Self::Read { source, .. } => of(source).at(Source),
     Self::Bundle { source, .. } => of(source).at(Source),
     Self::NotFound { .. } | Self::Ambiguous { .. } => Config.at(Source),
@@ -88,9 +86,10 @@ fn show(ui: &Ui, found: &impl Shown, how: ShowArgs) -> u8 {
     exit::OK
 }
 
-/// The repository at `path`.
-fn open(path: &Path) -> Result<Repository, InspectError> {
-    Ok(Repository::open(path, &Limits::default())?)
+/// The repository that `source` names.
+fn open(source: &SourceAt, ui: &Ui) -> Result<Opened, Failure> {
+    let interrupt = interrupted_by_signals(ui)?;
+    Ok(source.way.open(&source.written, &ConvertOptions::default(), ui, &interrupt)?)
 }
 
 /// An error of a revlog of `repository`.

@@ -41,7 +41,7 @@ struct ShownBranch {
 }
 
 pub(super) fn run(args: &InspectRepositoryArgs, ui: &Ui) -> Outcome {
-    let repository = open(&args.source)?;
+    let repository = open(&args.source, ui)?;
     let names = repository
         .names(&mut BranchTable::default(), false, &|_| false)
         .map_err(damaged(&repository))?;

@@ -1,0 +1,250 @@
+//! Where changesets come from and where commits go, and the way in: the same keys for both ends.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::{ProblemKind, Problems};
+use super::file::Section;
+use super::keys::{Keys, Ways};
+use super::pending::{Pending, What};
+use super::sections::EndpointKeys;
+use crate::git::destination::Target;
+use crate::hg::pull::Source;
+use crate::net::url::{Location, PlainHttp, Scheme};
+use crate::net::{Access, Key, SecretSource, SourceUrl, TargetUrl, Timeouts, Token};
+
+/// The user name for a token of a target where none is set. GitHub wants this one with the tokens of
+/// apps, and takes any other with those of people.
+const TOKEN_USER: &str = "x-access-token";
+
+/// The folders at which relative names start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Folders<'a> {
+    /// That of the configuration file.
+    pub(super) folder: &'a Path,
+    /// That of the credentials, if the caller was given any.
+    pub(super) credentials: Option<&'a Path>,
+}
+
+/// Which end of a mirror it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Source,
+    Target,
+}
+
+/// How an end is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Path,
+    Http,
+    Ssh,
+}
+
+impl Way {
+    /// Whether keys for `ways` are of use at `end`.
+    fn uses(self, ways: Ways, end: End) -> bool {
+        match ways {
+            Ways::All => true,
+            Ways::Http => self == Self::Http,
+            Ways::HttpSource => self == Self::Http && end == End::Source,
+            Ways::Ssh => self == Self::Ssh,
+            Ways::Servers => self != Self::Path,
+        }
+    }
+}
+
+/// What an end is resolved with.
+pub(super) struct Resolver<'a> {
+    pub(super) folders: Folders<'a>,
+    pub(super) problems: &'a mut Problems,
+    /// What cannot be told before it is used.
+    pub(super) pending: &'a mut Vec<Pending>,
+}
+
+impl Resolver<'_> {
+    /// The source that a section describes; `None` if it cannot be used.
+    pub(super) fn source(&mut self, section: &Section<EndpointKeys>) -> Option<Source> {
+        let written = self.url(section)?;
+        let source = self.source_at(section, Path::new(&written))?;
+        if let Source::Server { url, .. } = &source
+            && url.scheme == Scheme::Http
+            && section.value.plain_http != Some(true)
+        {
+            let is_alone = section.is_address();
+            section.wrong("url", ProblemKind::PlainHttp { is_alone }, self.problems);
+        }
+        Some(source)
+    }
+
+    /// The source at `written`: an address if it looks like one, a path otherwise. Whether `http://`
+    /// is allowed is left to whoever connects.
+    pub(super) fn source_at(
+        &mut self,
+        section: &Section<EndpointKeys>,
+        written: &Path,
+    ) -> Option<Source> {
+        let Some(address) = written.to_str().filter(|text| text.contains("://")) else {
+            let path = self.folders.folder.join(written);
+            if !path.exists()
+                && let Err(source) = SourceUrl::refuse_short_form(&written.to_string_lossy())
+            {
+                section.wrong("url", ProblemKind::Source { source }, self.problems);
+                return None;
+            }
+            self.refuse_other_ways(section, Way::Path, End::Source);
+            return Some(Source::Path(path));
+        };
+        let url = match SourceUrl::parse(address) {
+            Ok(url) => url,
+            Err(source) => {
+                section.wrong("url", ProblemKind::Source { source }, self.problems);
+                return None;
+            }
+        };
+        let way = match url.scheme {
+            Scheme::Ssh => Way::Ssh,
+            Scheme::Http | Scheme::Https => Way::Http,
+        };
+        let access = self.access(section, way, End::Source);
+        Some(Source::Server { url, access: Box::new(access) })
+    }
+
+    /// The target that a section describes, a relative path seen from the folder of the file; `None`
+    /// if it cannot be used.
+    pub(super) fn target(&mut self, section: &Section<EndpointKeys>) -> Option<Target> {
+        let written = self.url(section)?;
+        let plain_http = match section.value.plain_http {
+            Some(true) => PlainHttp::Allow,
+            _ => PlainHttp::Refuse,
+        };
+        let url = match TargetUrl::parse(&written, plain_http) {
+            Ok(url) => url,
+            Err(source) => {
+                section.wrong("url", ProblemKind::Target { source }, self.problems);
+                return None;
+            }
+        };
+        let way = match url.location() {
+            Location::Path(_) => Way::Path,
+            Location::Http { .. } => Way::Http,
+            Location::Ssh { .. } => Way::Ssh,
+        };
+        let url = match url.local_path() {
+            Some(path) => TargetUrl::local(self.folders.folder.join(path)),
+            None => url,
+        };
+        let access = self.access(section, way, End::Target);
+        if way == Way::Ssh && !section.sets("key_file") && !section.sets("key_credential") {
+            section.wrong("url", ProblemKind::NoKey, self.problems);
+            return None;
+        }
+        Some(Target { url, access })
+    }
+
+    /// The address, which must be there.
+    fn url(&mut self, section: &Section<EndpointKeys>) -> Option<String> {
+        if section.value.url.is_none() && !section.sets("url") {
+            section.wrong("url", ProblemKind::Missing, self.problems);
+        }
+        section.value.url.clone()
+    }
+
+    /// Refuses keys that `way` does not use: whoever wrote them believes that they do something.
+    fn refuse_other_ways(&mut self, section: &Section<EndpointKeys>, way: Way, end: End) {
+        for key in EndpointKeys::keys() {
+            if section.sets(key.name) && !way.uses(key.ways, end) {
+                let here = match way {
+                    _ if key.ways == Ways::HttpSource && end == End::Target => "a target",
+                    Way::Path => "a path",
+                    Way::Http => "a web server",
+                    Way::Ssh => "an SSH server",
+                };
+                section.wrong(key.name, ProblemKind::NoUse { here }, self.problems);
+            }
+        }
+    }
+
+    /// The way in.
+    fn access(&mut self, section: &Section<EndpointKeys>, way: Way, end: End) -> Access {
+        self.refuse_other_ways(section, way, end);
+        let keys = &section.value;
+        let mut secret = |what, (file_key, file), (credential_key, credential)| {
+            self.secret(section, what, (file_key, file), (credential_key, credential))
+        };
+        let token = secret(
+            What::Token,
+            ("token_file", &keys.token_file),
+            ("token_credential", &keys.token_credential),
+        );
+        let key = secret(
+            What::PrivateKey,
+            ("key_file", &keys.key_file),
+            ("key_credential", &keys.key_credential),
+        );
+        let known_hosts = secret(
+            What::Readable,
+            ("known_hosts", &keys.known_hosts),
+            ("known_hosts_credential", &keys.known_hosts_credential),
+        );
+        let ca_file = secret(What::Readable, ("ca_file", &keys.ca_file), ("", &None));
+        let ca_file = ca_file.and_then(|file| file.path().ok());
+        let has_token = section.sets("token_file") || section.sets("token_credential");
+        if !has_token && section.sets("token_user") && way == Way::Http {
+            section.wrong("token_user", ProblemKind::NoToken, self.problems);
+        }
+        let token_user = keys.token_user.clone();
+        let token_user = match end {
+            End::Source => token_user,
+            End::Target => token_user.or_else(|| Some(TOKEN_USER.to_owned())),
+        };
+        Access {
+            token: token.map(|file| Token { user: token_user, file }),
+            ca_file,
+            plain_http: keys.plain_http.unwrap_or(false),
+            private_downloads: keys.private_downloads.unwrap_or(false),
+            proxy: keys.proxy.clone(),
+            key: key.map(|file| Key { user: None, file, passphrase: None }),
+            known_hosts,
+            timeouts: timeouts(keys),
+            ..Access::default()
+        }
+    }
+
+    /// The file that one of two keys names. It is read when it is used: a new secret needs no
+    /// restart, and one that is missing is the fault of its mirror alone.
+    fn secret(
+        &mut self,
+        section: &Section<EndpointKeys>,
+        what: What,
+        (file_key, file): (&'static str, &Option<PathBuf>),
+        (credential_key, credential): (&'static str, &Option<String>),
+    ) -> Option<SecretSource> {
+        let (key, source) = match (file, credential) {
+            (None, None) => return None,
+            (Some(file), None) => (file_key, SecretSource::File(self.folders.folder.join(file))),
+            (None, Some(name)) => {
+                let folder = self.folders.credentials.map(Path::to_owned);
+                (credential_key, SecretSource::Credential { name: name.clone(), folder })
+            }
+            (Some(_), Some(_)) => {
+                let kind = ProblemKind::SetTwice { other: file_key };
+                section.wrong(credential_key, kind, self.problems);
+                return None;
+            }
+        };
+        let (line, key) = (section.line_of(key), section.full_name(key));
+        self.pending.push(Pending { line, key, what, source: source.clone() });
+        Some(source)
+    }
+}
+
+fn timeouts(keys: &EndpointKeys) -> Timeouts {
+    let default = Timeouts::default();
+    let seconds = |written: Option<u64>, default| written.map_or(default, Duration::from_secs);
+    Timeouts {
+        connect: seconds(keys.connect_timeout, default.connect),
+        first_byte: seconds(keys.answer_timeout, default.first_byte),
+        idle: seconds(keys.idle_timeout, default.idle),
+    }
+}

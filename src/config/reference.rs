@@ -1,0 +1,252 @@
+//! The template of a configuration, and the reference page: what `sections` defines, as text.
+
+use std::fmt::Write as _;
+
+use super::keys::{Key, Keys, Shape, Ways};
+use super::sections::{
+    CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookKeys, LimitsKeys, NamingKeys,
+    TopKeys,
+};
+
+/// How wide the comments of the template are.
+const WIDTH: usize = 100;
+
+/// A table of the file with what people must know of it.
+struct Table {
+    /// Its header; empty above the first table.
+    header: &'static str,
+    about: &'static str,
+    /// Headings, and the keys below each.
+    parts: Vec<(&'static str, Vec<&'static Key>)>,
+    /// Whether the template shows it as an example.
+    is_example: bool,
+    /// What is before the names of its flags.
+    flag: &'static str,
+}
+
+/// All tables.
+fn tables() -> Vec<Table> {
+    let table = |header, about, keys| Table {
+        header,
+        about,
+        parts: vec![("", keys)],
+        is_example: false,
+        flag: "--",
+    };
+    vec![
+        table("", "", TopKeys::keys()),
+        table("daemon", "What `synchroniser serve` needs.", DaemonKeys::keys()),
+        table(
+            "limits",
+            "What the files of a source may cost. Whatever declares more is refused.",
+            LimitsKeys::keys(),
+        ),
+        Table {
+            header: "mirrors.NAME",
+            about: "One table for each mirror. The name is yours: letters, digits, \".\", \"_\" and \
+                    \"-\"; it is also the name of the folder in the cache. Only `source` and `target` \
+                    are required: each is an address, or a table with the address as `url` and the \
+                    way in, as below.",
+            parts: vec![
+                ("Commits", CommitKeys::keys()),
+                ("A target with a history", HistoryKeys::keys()),
+                ("Names and refs", NamingKeys::keys()),
+                ("Damage and verification", CareKeys::keys()),
+                ("Hooks", HookKeys::keys()),
+            ],
+            is_example: true,
+            flag: "--",
+        },
+        Table {
+            header: "mirrors.NAME.source",
+            about: "The Mercurial repository, and the way in. `[mirrors.NAME.target]`, the Git \
+                    repository, has the same keys. Keys that are of no use for the address are \
+                    refused. Files are read when they are used: one that is missing is the fault of \
+                    its mirror alone, and a new one needs no restart.",
+            parts: vec![("", EndpointKeys::keys())],
+            is_example: true,
+            flag: "--source-",
+        },
+    ]
+}
+
+/// A configuration with every key, its default and its meaning: a file to start from.
+pub fn template() -> String {
+    let mut text = String::new();
+    comment(
+        &mut text,
+        "The configuration of synchroniser. A line that sets a key shows its default. Lines that \
+         begin with \"#\" and go on without a space are examples: take the \"#\" away to use them. \
+         Keys that are not listed here are refused. Paths that are not absolute start at the folder \
+         of this file.",
+    );
+    text.push('\n');
+    for table in tables() {
+        let mark = if table.is_example { "#" } else { "" };
+        if !table.header.is_empty() {
+            text.push('\n');
+            comment(&mut text, table.about);
+            let _ = writeln!(text, "{mark}[{}]", table.header.replace("NAME", "rocket"));
+        }
+        if table.header == "mirrors.NAME" {
+            comment(
+                &mut text,
+                "source = \"/srv/hg/rocket\" and target = \"git@github.com:acme/rocket.git\" are the \
+                 short form of the two tables at the end.",
+            );
+        }
+        for key in table.parts.iter().flat_map(|(_, keys)| keys) {
+            comment(&mut text, &key.paragraphs().join(" "));
+            let mark = if key.default.is_none() { "#" } else { mark };
+            let value = key.default.or(key.example).unwrap_or_default();
+            let _ = writeln!(text, "{mark}{} = {value}", key.name);
+        }
+    }
+    text.push('\n');
+    comment(&mut text, "The Git repository: the same keys.");
+    text.push_str(
+        "#[mirrors.rocket.target]\n\
+         #url = \"https://github.com/acme/rocket.git\"\n\
+         #token_file = \"secrets/github-token\"\n",
+    );
+    text
+}
+
+/// Adds `words` as a comment.
+fn comment(text: &mut String, words: &str) {
+    let mut line = String::from("#");
+    for word in words.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
+}
+
+/// The reference page of the configuration, in Markdown.
+pub fn reference() -> String {
+    let mut text = String::from(
+        "# Configuration reference\n\n\
+         The file is TOML. `synchroniser config default` prints one with every key to start from, and\n\
+         `synchroniser config check` says what is wrong with one: file, line, key, and the known key \
+         that is\nnearest to an unknown one. Paths that are not absolute start at the folder of the \
+         file. Keys that are\nnot listed here are refused. The flags of commands have the names and \
+         meanings of the keys.\n\n\
+         This page is made by `synchroniser config reference`.\n",
+    );
+    for table in tables() {
+        let heading = match table.header {
+            "" => "Above the first table".to_owned(),
+            header => format!("`[{header}]`"),
+        };
+        let _ = write!(text, "\n## {heading}\n");
+        if !table.about.is_empty() {
+            let _ = write!(text, "\n{}\n", table.about);
+        }
+        for (part, keys) in &table.parts {
+            if !part.is_empty() {
+                let _ = write!(text, "\n### {part}\n");
+            }
+            for key in keys {
+                entry(&mut text, key, table.flag);
+            }
+        }
+    }
+    text
+}
+
+/// One key of the reference page.
+fn entry(text: &mut String, key: &Key, flag: &str) {
+    let mut facts = vec![values(key)];
+    facts.extend(key.default.map(|default| format!("default `{default}`")));
+    facts.extend(match key.ways {
+        Ways::All => None,
+        Ways::Http => Some("for web servers".to_owned()),
+        Ways::HttpSource => Some("for web servers that are a source".to_owned()),
+        Ways::Ssh => Some("for SSH".to_owned()),
+        Ways::Servers => Some("for servers".to_owned()),
+    });
+    if key.is_flag {
+        facts.push(format!("flag `{flag}{}`", key.name.replace('_', "-")));
+    }
+    let _ = write!(text, "\n#### `{}`\n\n{}.\n", key.name, facts.join("; "));
+    for paragraph in key.paragraphs() {
+        let _ = write!(text, "\n{paragraph}\n");
+    }
+    if key.default.is_none()
+        && let Some(example) = key.example
+    {
+        let _ = write!(text, "\nExample: `{} = {example}`\n", key.name);
+    }
+}
+
+/// What the values of a key are, in words.
+fn values(key: &Key) -> String {
+    match key.shape {
+        Shape::Text { name, .. } => format!("text: {name}"),
+        Shape::Choice(words) => {
+            let words: Vec<_> = words().iter().map(|word| format!("`\"{word}\"`")).collect();
+            words.join(", ")
+        }
+        Shape::Path(name) => format!("path of a {}", name.to_lowercase()),
+        Shape::Switch => "`true` or `false`".to_owned(),
+        Shape::Number { unit, least, most } => format!("{unit}, {least} to {most}"),
+        Shape::List(name) => format!("list of texts: {name}"),
+        Shape::Names(_) => "table of names".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::Problems;
+    use super::super::file::read;
+    use super::*;
+
+    /// The template with its examples taken out of their comments.
+    fn with_examples() -> String {
+        let lines = template()
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(example) if !example.is_empty() && !example.starts_with(' ') => {
+                    example.to_owned()
+                }
+                _ => line.to_owned(),
+            })
+            .collect::<Vec<_>>();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn the_template_shows_every_key_and_each_is_read() {
+        let mut problems = Problems::default();
+        let file = read(&with_examples(), &mut problems);
+        let problems = problems.sorted();
+        assert!(problems.is_empty(), "{problems:?}");
+        let rocket = file.mirrors.get("rocket").unwrap();
+        let keys = tables().into_iter().flat_map(|table| table.parts).flat_map(|(_, keys)| keys);
+        for key in keys {
+            let shown = file.top.sets(key.name)
+                || file.daemon.sets(key.name)
+                || file.limits.sets(key.name)
+                || rocket.keys.sets(key.name)
+                || rocket.source.as_ref().unwrap().sets(key.name);
+            assert!(shown, "{} is not in the template", key.name);
+        }
+        assert!(template().lines().all(|line| line.chars().count() <= WIDTH));
+    }
+
+    #[test]
+    fn the_reference_names_every_key_with_its_flag() {
+        let page = reference();
+        assert!(page.contains("#### `answer_timeout`\n\nseconds, 1 to 3600; default `600`; for servers; flag `--source-answer-timeout`.\n"), "{page}");
+        assert!(page.contains("`\"auto\"`, `\"native\"`"), "{page}");
+        for table in tables() {
+            for key in table.parts.iter().flat_map(|(_, keys)| keys) {
+                assert!(page.contains(&format!("\n#### `{}`\n", key.name)), "{}", key.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Every key there is, with what it means: the one place that defines them.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::error::ProblemKind;
+use super::keys::{Key, Keys, Shape, Value, Ways, Written, keys, not_empty};
+use super::naming::{is_branch_name, is_prefix};
+use crate::convert::adoption::AdoptionPolicy;
+use crate::convert::identity::choices;
+use crate::hg::ServedPhases;
+
+/// An hour: longer times are a mistake in the unit.
+const HOUR: u64 = 3600;
+/// A tebibyte.
+const TIB: u64 = 1 << 40;
+
+keys! {
+    /// The keys above the first table.
+    struct TopKeys {
+        /// Each mirror keeps what it has converted in a folder of its own below this one.
+        ///
+        /// The folders belong to the user that syncs, and no other user can look into them. Whoever
+        /// syncs as another user is refused.
+        cache: PathBuf = Key::new(Shape::Path("FOLDER")).default("\"/var/cache/synchroniser\""),
+    }
+
+    /// `[daemon]`
+    struct DaemonKeys {
+        /// Where `synchroniser serve` listens; port 0 takes a free one.
+        ///
+        /// Hooks carry no proof of who sent them: whoever reaches this address can ask for a sync (of
+        /// the mirrors below, and of nothing else). Keep it on loopback, or behind a reverse proxy that
+        /// lets only the forge in.
+        listen: String = Key::checked("ADDRESS", address).default("\"127.0.0.1:8377\""),
+        /// Seconds that a hook is kept waiting for its sync.
+        ///
+        /// A sync that takes longer goes on, and the answer is 202 with a link to its state. 0 never
+        /// waits. Forges give up after 5 to 30 seconds.
+        wait: u64 = Key::number("seconds", 0, HOUR).default("10"),
+        /// Bytes of the largest hook that is read.
+        max_body: u64 = Key::number("bytes", 1 << 10, 1 << 30).default("1048576"),
+        /// Mirrors that are synced at the same time. One mirror is never synced twice at once.
+        workers: u64 = Key::number("mirrors", 1, 1 << 10).default("2"),
+        /// Seconds that a sender has to send its head, and again to send its body.
+        request_timeout: u64 = Key::number("seconds", 1, HOUR).default("10"),
+        /// Connections that are served at the same time; further ones wait in the kernel's queue.
+        connections: u64 = Key::number("connections", 1, 1 << 16).default("256"),
+        /// Seconds that running syncs get to end at a safe place when the daemon is told to stop.
+        stop_timeout: u64 = Key::number("seconds", 0, HOUR).default("30"),
+    }
+
+    /// `[limits]`
+    struct LimitsKeys {
+        /// Bytes of one file, manifest or changelog entry, uncompressed.
+        revision_bytes: u64 = Key::number("bytes", 1, TIB).default("1073741824"),
+        /// Bytes of one index file of a revlog.
+        index_bytes: u64 = Key::number("bytes", 1, TIB).default("4294967296"),
+        /// Bytes of one small file of a store: bookmarks, phase roots, obsolescence markers, the list
+        /// of files.
+        metadata_bytes: u64 = Key::number("bytes", 1, TIB).default("268435456"),
+        /// Bytes of the full texts that one reader keeps for the deltas that build on them.
+        text_cache_bytes: u64 = Key::number("bytes", 0, TIB).default("50331648"),
+    }
+
+    /// `source` or `target` of a mirror.
+    struct EndpointKeys {
+        /// The address.
+        ///
+        /// A source is a path, https:// or ssh://, or the path of a bundle file. A path is read in
+        /// place; everything else is fetched into the cache, and then only what is new. A target is a
+        /// path, https://, ssh:// or user@host:path. No address may hold a secret: addresses are shown.
+        url: String = Key::text("ADDRESS").example("\"https://hg.example.org/acme/rocket\""),
+        /// A file with a token or a password for a web server, and nothing else.
+        ///
+        /// Only its owner and its group may read it. It is read again whenever it is used.
+        token_file: PathBuf =
+            Key::file().only(Ways::Http).flag().example("\"secrets/token\""),
+        /// The same from systemd: the name of a `LoadCredential=` of the unit.
+        token_credential: String =
+            Key::checked("NAME", credential).only(Ways::Http).example("\"hg-token\""),
+        /// The user name that goes with the token.
+        ///
+        /// Without it a source takes the one in its address, and a target `x-access-token`, as GitHub
+        /// wants it with the tokens of apps; with those of people it takes any.
+        token_user: String = Key::text("NAME").only(Ways::Http).flag().example("\"mirror\""),
+        /// A private key for SSH, without a passphrase.
+        ///
+        /// A target that is reached over SSH needs one. For a source without it, OpenSSH tries the keys
+        /// of the user that runs it.
+        key_file: PathBuf =
+            Key::file().only(Ways::Ssh).flag().example("\"secrets/id_ed25519\""),
+        /// The same from systemd: the name of a `LoadCredential=` of the unit.
+        key_credential: String =
+            Key::checked("NAME", credential).only(Ways::Ssh).example("\"deploy-key\""),
+        /// The host keys that an SSH server must show, in the form of OpenSSH's `known_hosts`.
+        ///
+        /// A target without it knows the keys of GitHub alone; a source, those that OpenSSH knows.
+        known_hosts: PathBuf =
+            Key::file().only(Ways::Ssh).flag().example("\"secrets/known_hosts\""),
+        /// The same from systemd: the name of a `LoadCredential=` of the unit.
+        known_hosts_credential: String =
+            Key::checked("NAME", credential).only(Ways::Ssh).example("\"known-hosts\""),
+        /// Certificates (PEM) of the authorities that are trusted in place of the system's.
+        ///
+        /// A certificate that a server has made for itself is its own authority: named here, it is
+        /// pinned.
+        ca_file: PathBuf = Key::file().only(Ways::Http).flag().example("\"secrets/ca.pem\""),
+        /// The web proxy on the way; the environment is not asked.
+        proxy: String =
+            Key::text("URL").only(Ways::Http).flag().example("\"http://proxy.example.org:3128\""),
+        /// Take http:// too, which everybody on the way can read and change.
+        plain_http: bool = Key::switch().only(Ways::Http).flag(),
+        /// Take bundles for first fetches from hosts in private networks too.
+        ///
+        /// They are where the server says, which could send us anywhere; the server itself may be
+        /// anywhere. Sources only.
+        private_downloads: bool = Key::switch().only(Ways::HttpSource).flag(),
+        /// Seconds until there is a connection, encryption and login included.
+        connect_timeout: u64 =
+            Key::number("seconds", 1, HOUR).only(Ways::Servers).flag().default("30"),
+        /// Seconds until the beginning of each answer: a server may have to think before.
+        answer_timeout: u64 =
+            Key::number("seconds", 1, HOUR).only(Ways::Servers).flag().default("600"),
+        /// Seconds without progress, once an answer has begun.
+        idle_timeout: u64 =
+            Key::number("seconds", 1, HOUR).only(Ways::Servers).flag().default("120"),
+    }
+
+    /// What decides commits, and which changesets have one.
+    struct CommitKeys {
+        /// The rules that decide what a commit is, and so its id.
+        ///
+        /// Those of another converter, `hg-git` or `fast-export`, or our own, `native`. `auto` takes
+        /// those that made what the target has, and `native` for an empty target. What is in the cache
+        /// is never gone on with under other rules.
+        identity: String = Key::choice(identities).flag().default("\"auto\""),
+        /// A file of lines `user = author` that says which author stands for a user.
+        ///
+        /// In any form that hg-git and hg-fast-export take. `synchroniser authors SOURCE` prints one
+        /// to start from. What is converted keeps its authors: a map that would change one of them is
+        /// refused.
+        author_map: PathBuf = Key::file().flag().example("\"authors\""),
+        /// Which changesets are converted; `draft` takes drafts from a source that does not publish too.
+        ///
+        /// `public` are those that the source serves, so drafts too unless its own `[phases]` says
+        /// `publish = False`. Secret ones are never converted.
+        phases: String = Key::choice(phases).flag().default("\"public\""),
+    }
+
+    /// How a target is gone on with, and what else it gets.
+    struct HistoryKeys {
+        /// Whether each commit of a target that another tool made must be a changeset of the source.
+        ///
+        /// A target whose history no identity made is compared with the source by content: trees, times
+        /// and parents. `exact` goes on with it if each of its commits is a changeset of the source;
+        /// `partial` also if some are not, which then stay where they are.
+        adopt: String = Key::choice(adoptions).flag().default("\"exact\""),
+        /// Write a note with the node of its changeset for each commit, in `refs/notes/hg`.
+        notes: bool = Key::switch().flag(),
+    }
+
+    /// How the names of a source become refs.
+    struct NamingKeys {
+        /// What the main branch follows: `tip`, the newest changeset, or the head of a named branch.
+        ///
+        /// `tip` may be on any branch. Of a named branch, such as `default`, it is the tipmost open
+        /// head.
+        main: String = Key::text("tip|BRANCH").flag().default("\"tip\""),
+        /// The name of the main branch.
+        main_branch: String = Key::checked("NAME", branch).flag().default("\"master\""),
+        /// What every branch and every tag begins with, the main branch too.
+        ///
+        /// Refs of the target that do not begin with it are not touched then.
+        ref_prefix: String = Key::checked("PREFIX", prefix).flag().example("\"hg/\""),
+        /// Only names that match one of these patterns become refs; all if there are none.
+        ///
+        /// `*` stands for any characters, `?` for one; `branch:`, `bookmark:`, `tag:` or `topic:`
+        /// before a pattern confines it. The main branch is always published.
+        publish: Vec<String> = Key::new(Shape::List("PATTERN"))
+            .flag()
+            .example("[\"default\", \"release-*\", \"tag:*\"]"),
+        /// Names that match one of these patterns become no refs.
+        exclude: Vec<String> =
+            Key::new(Shape::List("PATTERN")).flag().example("[\"tag:*-rc*\"]"),
+        /// Make tags that begin with this of named branches whose heads are all closed.
+        ///
+        /// They get none without it.
+        closed_branches: String = Key::checked("PREFIX", prefix).flag().example("\"archive/\""),
+        /// Make branches that begin with this of the topics of draft changesets.
+        ///
+        /// These changesets are no heads of their named branch then. Without it topics mean nothing.
+        topics: String = Key::checked("PREFIX", prefix).flag().example("\"topic/\""),
+        /// Other names for named branches and bookmarks.
+        ///
+        /// Names with other characters than letters, digits, `_` and `-` need quotes in this file.
+        branches: BTreeMap<String, String> = Key::new(Shape::Names(branch))
+            .flag()
+            .example("{ stable = \"release\", \"old work\" = \"old-work\" }"),
+        /// Other names for tags.
+        tags: BTreeMap<String, String> =
+            Key::new(Shape::Names(branch)).flag().example("{ \"v1.0\" = \"1.0\" }"),
+    }
+
+    /// How a sync deals with what is damaged or wrong.
+    struct CareKeys {
+        /// Put a placeholder that says so where a file revision is damaged or missing, and go on.
+        ///
+        /// Otherwise it ends the sync before anything moves. Damaged changesets and manifests always
+        /// do.
+        skip_damaged: bool = Key::switch(),
+        /// What is compared with the source before refs move.
+        ///
+        /// `new` is what this sync has converted, `off` is nothing.
+        verify: String = Key::choice(|| vec!["new", "off"]).default("\"new\""),
+    }
+
+    /// Which hooks ask for a sync.
+    struct HookKeys {
+        /// The user by which hooks select this mirror.
+        ///
+        /// A hook names a user and a project by ?user=&project=, or else by the owner and the slug of
+        /// the repository in its payload. Upper and lower case are the same. They only select, and never
+        /// name a target. Without these two keys they are the owner and the project in the address of
+        /// the target; where that has none, no hook selects the mirror.
+        user: String = Key::text("NAME").example("\"acme\""),
+        /// The project by which hooks select this mirror.
+        project: String = Key::text("NAME").example("\"rocket\""),
+    }
+}
+
+/// `[mirrors.NAME]`, without `source` and `target`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MirrorKeys {
+    pub(crate) commits: CommitKeys,
+    pub(crate) history: HistoryKeys,
+    pub(crate) naming: NamingKeys,
+    pub(crate) care: CareKeys,
+    pub(crate) hooks: HookKeys,
+}
+
+impl Keys for MirrorKeys {
+    fn keys() -> Vec<&'static Key> {
+        [
+            CommitKeys::keys(),
+            HistoryKeys::keys(),
+            NamingKeys::keys(),
+            CareKeys::keys(),
+            HookKeys::keys(),
+        ]
+        .concat()
+    }
+
+    fn set(&mut self, key: &str, value: Value<'_>) -> Result<(), ProblemKind> {
+        let Self { commits, history, naming, care, hooks } = self;
+        if CommitKeys::key(key).is_some() {
+            commits.set(key, value)
+        } else if HistoryKeys::key(key).is_some() {
+            history.set(key, value)
+        } else if NamingKeys::key(key).is_some() {
+            naming.set(key, value)
+        } else if CareKeys::key(key).is_some() {
+            care.set(key, value)
+        } else {
+            hooks.set(key, value)
+        }
+    }
+}
+
+fn identities() -> Vec<&'static str> {
+    choices().collect()
+}
+
+fn phases() -> Vec<&'static str> {
+    ServedPhases::ALL.iter().map(|(name, _)| *name).collect()
+}
+
+fn adoptions() -> Vec<&'static str> {
+    AdoptionPolicy::ALL.iter().map(|(name, _)| *name).collect()
+}
+
+fn address(value: &str) -> Option<ProblemKind> {
+    let is_address = value.parse::<SocketAddr>().is_ok();
+    (!is_address).then(|| ProblemKind::NotAnAddress { value: value.to_owned() })
+}
+
+fn branch(value: &str) -> Option<ProblemKind> {
+    (!is_branch_name(value)).then(|| ProblemKind::BadBranch { value: value.to_owned() })
+}
+
+fn prefix(value: &str) -> Option<ProblemKind> {
+    (!is_prefix(value)).then(|| ProblemKind::BadPrefix { value: value.to_owned() })
+}
+
+/// Refuses the name of a credential that would leave the folder of credentials.
+fn credential(value: &str) -> Option<ProblemKind> {
+    not_empty(value).or_else(|| {
+        (!is_plain_name(value)).then(|| ProblemKind::BadCredentialName { value: value.to_owned() })
+    })
+}
+
+/// Whether `name` is the name of one file and can be nothing else: no path, no option, not hidden.
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 100
+        && !name.starts_with(['.', '-'])
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names() {
+        for name in ["rocket", "a.b_c-D9", "x"] {
+            assert!(is_plain_name(name), "{name:?}");
+        }
+        for name in ["", ".", "..", ".x", "-x", "a/b", "a b", "ä", &"x".repeat(101)] {
+            assert!(!is_plain_name(name), "{name:?}");
+        }
+    }
+
+    /// A key that two parts of one table define would be read into one of them only.
+    #[test]
+    fn every_key_of_a_table_is_defined_once_and_says_what_it_means() {
+        let tables = [
+            TopKeys::keys(),
+            DaemonKeys::keys(),
+            LimitsKeys::keys(),
+            EndpointKeys::keys(),
+            MirrorKeys::keys(),
+        ];
+        for keys in tables {
+            let mut names: Vec<_> = keys.iter().map(|key| key.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), keys.len());
+            for key in keys {
+                assert!(key.summary().len() > 10, "{}", key.name);
+                assert!(key.default.or(key.example).is_some(), "{} has nothing to show", key.name);
+            }
+        }
+    }
+}
