@@ -1,7 +1,9 @@
 //! The only place that prints. Results go to standard output; progress, logs and errors to
 //! standard error, so that a result can be piped.
 //!
-//! A pipe that nobody reads any more is no error: what follows is dropped, the work goes on.
+//! A pipe that is no longer read is no error: what follows is dropped, the work goes on.
+
+mod slices;
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +16,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::error::wrapped;
 use crate::base::{Progress, Stage, Unit};
 use crate::mirror::{Observer, SyncEvent};
+use slices::Slices;
 
 /// How often a stage that takes long says how far it is, where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -32,6 +35,7 @@ struct Inner {
     err: Mutex<Box<dyn Write + Send>>,
     position: AtomicU64,
     stage: Mutex<Option<Shown>>,
+    slices: Mutex<Slices>,
 }
 
 /// Standard output, and why it stopped taking lines.
@@ -49,7 +53,7 @@ struct Shown {
     bar: Option<ProgressBar>,
 }
 
-/// Whoever panicked while printing left nothing that matters in a bad state.
+/// A panic while printing leaves nothing that matters in a bad state.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -69,10 +73,11 @@ impl Ui {
             err: Mutex::new(err),
             position: AtomicU64::new(0),
             stage: Mutex::new(None),
+            slices: Mutex::new(Slices::new()),
         }))
     }
 
-    /// Prints a line of the result, even if quiet: somebody asked for it.
+    /// Prints a line of the result, even if quiet: it was asked for.
     pub(super) fn result(&self, line: &str) {
         self.bytes(format!("{line}\n").as_bytes());
     }
@@ -122,7 +127,7 @@ impl Ui {
     fn to_stderr(&self, bytes: &[u8]) {
         let stage = lock(&self.0.stage);
         around_bar(stage.as_ref(), || {
-            // If even this fails there is nobody left to tell.
+            // If even this fails there is nowhere left to print.
             let _ = lock(&self.0.err).write_all(bytes);
         });
     }
@@ -132,14 +137,38 @@ impl Ui {
         if let Some(bar) = lock(&self.0.stage).take().and_then(|stage| stage.bar) {
             bar.finish_and_clear();
         }
+        self.close_slices();
     }
 
     fn close_stage(&self, stage: &Shown) {
         if let Some(bar) = &stage.bar {
             bar.finish_and_clear();
         }
-        let line = stage.closing_line(self.0.position.load(Ordering::Relaxed));
-        let _ = writeln!(lock(&self.0.err), "{line}");
+        let (done, took) = (self.0.position.load(Ordering::Relaxed), stage.began.elapsed());
+        if Slices::has(stage.stage) {
+            lock(&self.0.slices).add(stage.stage, done, took);
+        } else {
+            let _ = writeln!(lock(&self.0.err), "{}", closing_line(stage.stage, done, took));
+        }
+    }
+
+    /// Tells the stages of slices that are over.
+    fn close_slices(&self) {
+        for line in lock(&self.0.slices).take_lines() {
+            let _ = writeln!(lock(&self.0.err), "{line}");
+        }
+    }
+
+    /// A slice is done.
+    fn slice_done(&self, converted: u64, total: u64) {
+        let line = lock(&self.0.slices).done(converted, total);
+        match line {
+            _ if converted >= total => self.close_slices(),
+            Some(line) if !self.0.bars && !self.0.quiet => {
+                drop(writeln!(lock(&self.0.err), "{line}"))
+            }
+            _ => {}
+        }
     }
 }
 
@@ -151,16 +180,16 @@ fn around_bar(stage: Option<&Shown>, print: impl FnOnce()) {
     }
 }
 
-impl Shown {
-    fn closing_line(&self, position: u64) -> String {
-        let (name, unit) = (self.stage.words(), self.stage.unit().words());
-        let seconds = self.began.elapsed().as_secs_f64();
-        match position {
-            0 => format!("{name}: {seconds:.1} s"),
-            _ => format!("{name}: {position} {unit} in {seconds:.1} s"),
-        }
+/// What is told of a stage that is over.
+fn closing_line(stage: Stage, done: u64, took: Duration) -> String {
+    let (name, unit, seconds) = (stage.words(), stage.unit().words(), took.as_secs_f64());
+    match done {
+        0 => format!("{name}: {seconds:.1} s"),
+        _ => format!("{name}: {done} {unit} in {seconds:.1} s"),
     }
+}
 
+impl Shown {
     fn running_line(&self, position: u64) -> String {
         let (name, unit) = (self.stage.words(), self.stage.unit().words());
         match self.total {
@@ -173,10 +202,11 @@ impl Shown {
         }
     }
 
-    fn bar(&self) -> ProgressBar {
+    fn bar(&self, prefix: String) -> ProgressBar {
         let target = ProgressDrawTarget::stderr();
-        let bar =
-            ProgressBar::with_draw_target(self.total, target).with_message(self.stage.words());
+        let bar = ProgressBar::with_draw_target(self.total, target)
+            .with_message(self.stage.words())
+            .with_prefix(prefix);
         let unit = self.stage.unit();
         let counts = match (self.total, unit) {
             (Some(_), Unit::Bytes) => "[{bar:30}] {bytes}/{total_bytes}".to_owned(),
@@ -184,7 +214,9 @@ impl Shown {
             (Some(_), _) => format!("[{{bar:30}}] {{human_pos}}/{{human_len}} {}", unit.words()),
             (None, _) => format!("{{spinner}} {{human_pos}} {}", unit.words()),
         };
-        if let Ok(style) = ProgressStyle::with_template(&format!("{{msg}} {counts}{{left}}")) {
+        if let Ok(style) =
+            ProgressStyle::with_template(&format!("{{prefix}}{{msg}} {counts}{{left}}"))
+        {
             let tell_left = |state: &ProgressState, to: &mut dyn std::fmt::Write| {
                 let total = state.len().unwrap_or_default();
                 // If this fails there is nothing to draw on.
@@ -223,8 +255,8 @@ impl Observer for Ui {
                 self.end();
             }
             // What came of a run is printed once, when it is over.
-            SyncEvent::SliceDone { .. }
-            | SyncEvent::Note { .. }
+            SyncEvent::SliceDone { converted, total } => self.slice_done(converted, total),
+            SyncEvent::Note { .. }
             | SyncEvent::RefPublished { .. }
             | SyncEvent::RefRefused { .. }
             | SyncEvent::Finished { .. } => {}
@@ -246,16 +278,19 @@ impl Progress for Ui {
             return;
         }
         self.end();
+        if !Slices::has(stage) {
+            self.close_slices();
+        }
         let now = Instant::now();
         let mut next = Shown { stage, total, began: now, spoke: now, bar: None };
-        next.bar = self.0.bars.then(|| next.bar());
+        next.bar = self.0.bars.then(|| next.bar(lock(&self.0.slices).prefix()));
         self.0.position.store(0, Ordering::Relaxed);
         *lock(&self.0.stage) = Some(next);
     }
 
     fn advance(&self, n: u64) {
         let position = self.0.position.fetch_add(n, Ordering::Relaxed).saturating_add(n);
-        // Whoever finds the lock taken need not wait: somebody else is just showing the position.
+        // If the lock is taken, another thread is showing the position right now.
         let Ok(mut stage) = self.0.stage.try_lock() else { return };
         let Some(stage) = stage.as_mut() else { return };
         if let Some(bar) = &stage.bar {
@@ -370,8 +405,14 @@ mod tests {
         ui.event(&SyncEvent::StageBegun { stage, total: Some(9) });
         ui.event(&SyncEvent::Advanced { stage, done: 4 });
         ui.event(&SyncEvent::StageEnded { stage, done: 9 });
-        assert!(err.text().starts_with("converting files: 9 file revisions in "), "{}", err.text());
+        assert_eq!(err.text(), "", "another slice may come");
+        ui.event(&SyncEvent::SliceDone { converted: 5, total: 10 });
+        ui.event(&SyncEvent::StageBegun { stage, total: Some(1) });
+        ui.event(&SyncEvent::StageEnded { stage, done: 1 });
+        ui.event(&SyncEvent::SliceDone { converted: 10, total: 10 });
         let told = err.text();
+        assert!(told.starts_with("converting files: 10 file revisions in "), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
         ui.event(&SyncEvent::StageBegun { stage, total: Some(9) });
         ui.abandon();
         assert!(lock(&ui.0.stage).is_none());

@@ -28,7 +28,7 @@ pub enum LeftOutReason {
     SubrepositoryReserved,
     /// A subrepository where the manifest has files.
     SubrepositoryOverFiles,
-    /// A subrepository in which another one lies.
+    /// A subrepository that contains another one.
     SubrepositoryAroundAnother,
     /// Git forbids a name in the path.
     #[serde(untagged)]

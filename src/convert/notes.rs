@@ -46,7 +46,7 @@ pub fn write_notes(
     if noted == Some(records.len()) || records.is_empty() {
         return Ok(previous.map(|previous| previous.commit));
     }
-    // After a kill, a strip, or somebody else's notes it is not known which are missing.
+    // After a kill, a strip, or notes of another tool it is not known which are missing.
     let before = records.len().saturating_sub(new.len());
     let missing = if noted == Some(before) { new } else { records };
     let mut writer = sink.writer();

@@ -1,5 +1,5 @@
 //! What a person should know of a conversion, as data. How each note reads is said here, and nowhere
-//! else; whoever shows notes decides how, and which.
+//! else; the layers that show notes decide how, and which.
 
 use std::fmt;
 
@@ -133,7 +133,7 @@ impl Note {
         }
     }
 
-    /// Where its reason lies.
+    /// The side that its reason is on.
     pub fn side(&self) -> Side {
         match self {
             Self::NoMainBranch { .. } => Side::Here,

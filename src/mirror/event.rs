@@ -157,7 +157,7 @@ impl Progress for Events<'_> {
     fn advance(&self, n: u64) {
         let done = self.done.fetch_add(n, Ordering::Relaxed).saturating_add(n);
         if self.is_due() {
-            // Whoever finds the lock taken need not wait: another thread is just telling.
+            // If the lock is taken, another thread is telling a step right now.
             let Ok(stage) = self.stage.try_lock() else { return };
             if let Some(stage) = *stage {
                 self.tell(&SyncEvent::Advanced { stage, done });

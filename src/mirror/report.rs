@@ -89,7 +89,7 @@ impl Note {
         }
     }
 
-    /// Where its reason lies.
+    /// The side that its reason is on.
     pub fn side(&self) -> Side {
         match self {
             Self::ChangesetsGone { .. } | Self::RefRemoved { .. } | Self::Pull(_) => Side::Source,

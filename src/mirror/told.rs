@@ -1,5 +1,5 @@
-//! Notes that say the same in every sync as long as nobody does anything about them: those about
-//! names and small files of the source. They are told once, and again when they change.
+//! Notes that would say the same in every sync: those about names and small files of the source.
+//! They are told once, and again when they change.
 //!
 //! On disk, in the cache: the SHA-1 of each note as JSON, in hexadecimal digits, a line each. If it
 //! is lost, they are told once more.

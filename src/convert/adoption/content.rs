@@ -64,7 +64,7 @@ impl<'t> ContentTrees<'t> {
         Ok(left.unwrap_or_else(|| ObjectId::of(ObjectKind::Tree, b"")))
     }
 
-    /// What is left of a directory that lies in `depth` others.
+    /// What is left of a directory that is `depth` directories deep.
     fn directory(&mut self, tree: ObjectId, depth: usize) -> Result<Option<ObjectId>, TreeError> {
         if depth > MAX_DEPTH {
             return Ok(None);

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::git::ObjectId;
 use crate::git::commit::ReadCommit;
 
-/// One commit that somebody has made.
+/// One commit that exists already.
 #[derive(Clone, Debug)]
 pub struct ExistingCommit {
     /// Its id.

@@ -50,7 +50,7 @@ pub(super) struct Matches {
 pub(super) struct Known<'k> {
     /// The commits that an identity makes, by their ids: there is no doubt about them.
     pub exact: &'k HashMap<Rev, ObjectId>,
-    /// What somebody says. It is taken if it fits.
+    /// What the given map says. It is taken if it fits.
     pub given: &'k HashMap<Rev, ObjectId>,
 }
 
@@ -77,7 +77,7 @@ struct Matcher<'m> {
     followed: HashSet<ObjectId>,
     /// Changesets that have one.
     followed_revs: HashSet<Rev>,
-    /// The commits that are given to somebody.
+    /// The commits that are matched already.
     taken: HashMap<usize, usize>,
     of_rev: HashMap<Rev, ObjectId>,
     history: History<'m>,
@@ -123,7 +123,7 @@ impl<'m> Matcher<'m> {
     }
 
     fn run(mut self) -> Result<Matches, ConvertError> {
-        // What is known is nobody else's.
+        // What is known is matched with no other changeset.
         let Known { exact, given } = self.known;
         for (at, rev) in self.input.changesets.iter().enumerate() {
             let id = exact.get(rev).or_else(|| given.get(rev));

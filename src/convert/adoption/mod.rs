@@ -65,8 +65,8 @@ pub struct Resolution {
 }
 
 /// Finds out which of the `existing` commits stand for the changesets of `input`, under the identity
-/// that `options` ask for or the one that made them. `trees` has their trees; `given` is what somebody
-/// says, to be checked. The map and the rules of `input` are not looked at.
+/// that `options` ask for or the one that made them. `trees` has their trees; `given` is what a
+/// map says, to be checked. The map and the rules of `input` are not looked at.
 pub fn resolve(
     input: &Input<'_>,
     options: &ConvertOptions,

@@ -80,8 +80,8 @@ struct Read {
     manifest: Option<Result<Text, RevlogError>>,
 }
 
-/// Reads every served changeset and its manifest, each checked against its node, as long as
-/// somebody takes them.
+/// Reads every served changeset and its manifest, each checked against its node, until the
+/// receiver is gone.
 fn read_ahead(source: &Repository, sender: &SyncSender<Read>) {
     let mut changesets = source.changelog().reader();
     let mut manifests = source.manifests().reader();

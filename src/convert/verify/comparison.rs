@@ -152,7 +152,7 @@ impl<'c> Comparison<'c> {
         Ok(tree.unwrap_or_default())
     }
 
-    /// What lies over the files of a changeset.
+    /// The submodules of a changeset, which replace files of its manifest.
     fn overlay(
         &mut self,
         rev: Rev,
@@ -163,7 +163,7 @@ impl<'c> Comparison<'c> {
         // All changesets are gone through here: none is of an earlier run.
         let earlier = &mut |_| Ok(None);
         submodules.add(rev, changeset, manifest, earlier)?;
-        // Whoever reads the files says what is wrong with them.
+        // What is wrong with files is reported where they are read.
         drop(submodules.take_lost());
         Ok(submodules.overlay(rev, manifest, earlier)?.0)
     }

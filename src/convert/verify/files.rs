@@ -19,7 +19,7 @@ use crate::hg::store::fncache::Fncache;
 use crate::hg::store::read_bounded;
 use crate::hg::{Node, Repository, Rev};
 
-/// How many placeholders are told; more help nobody.
+/// The most placeholders that are listed; the rest is counted.
 const MAX_NOTES: usize = 100;
 
 /// What every file revision is in Git.
@@ -192,8 +192,8 @@ impl Blobs {
     }
 }
 
-/// The paths of all files of all served changesets. Damaged changesets and manifests are told by
-/// whoever compares them.
+/// The paths of all files of all served changesets. Damaged changesets and manifests are
+/// reported when they are compared.
 fn served_paths(
     context: &Context<'_>,
     differences: &mut Differences,
@@ -233,7 +233,8 @@ struct Broken {
     error: RevlogError,
 }
 
-/// Reads all revisions of one file. A file without a history has none: whoever needs one will say.
+/// Reads all revisions of one file. A file without a history has none, which is
+/// reported where a changeset needs one.
 ///
 /// Revisions of changesets that are not `committed`, so many, are passed over.
 fn read_file(

@@ -76,7 +76,7 @@ pub enum VerifyError {
         /// What was asked for.
         name: String,
     },
-    /// Somebody asked us to stop.
+    /// A request to stop came.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
@@ -91,7 +91,7 @@ faults!(VerifyError {
     Self::Interrupted(error) => of(error),
 });
 
-/// How many differences are told; more help nobody.
+/// The most differences that are listed; the rest is counted.
 const MAX_DIFFERENCES: usize = 1000;
 
 /// Collects differences, up to a number, and counts the rest.

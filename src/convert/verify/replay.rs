@@ -53,7 +53,7 @@ impl<'c> Replay<'c> {
     }
 
     /// The tree of a changeset with the second of these manifests, whose first parent has the first
-    /// one, and with what lies over it.
+    /// one, and with these submodules over it.
     pub(super) fn tree(
         &mut self,
         rev: Rev,
@@ -122,7 +122,7 @@ impl<'c> Replay<'c> {
         }
     }
 
-    /// The files of `parent`, forgotten if nobody needs them after this.
+    /// The files of `parent`, forgotten if no other changeset needs them.
     fn take(&mut self, parent: Rev) -> Files {
         let Some((files, uses)) = self.trees.get_mut(&parent) else { return Files::new() };
         *uses = uses.saturating_sub(1);
@@ -134,7 +134,7 @@ impl<'c> Replay<'c> {
     }
 }
 
-/// The tree of these files and what lies over them.
+/// The tree of these files with submodules over them.
 fn hash_files(files: &Files, overlay: &Overlay) -> ObjectId {
     let plain = files.iter().filter(|(path, _)| !overlay.contains_key(*path));
     let over = overlay.iter().filter_map(|(path, entry)| Some((path, entry.as_ref()?)));

@@ -41,7 +41,7 @@ fn find(source: &Repository, text: &str) -> Result<Rev, VerifyError> {
     let unknown = || VerifyError::NoChangeset { name: text.to_owned() };
     let changelog = source.changelog();
     let served = source.view().served();
-    // A number of up to nine digits is one: nobody shortens nodes to digits alone and means them.
+    // Up to nine digits are a revision number: a shortened node of digits alone is not expected.
     if text.len() < 10 && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         let rev = text.parse().map(Rev::new).map_err(|_| unknown())?;
         return if served.contains(rev) { Ok(rev) } else { Err(unknown()) };

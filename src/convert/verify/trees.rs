@@ -41,10 +41,10 @@ impl<'m> Entry<'m> {
     }
 }
 
-/// What lies at a path whatever the manifest has there; `None` for nothing.
+/// An entry that replaces what the manifest has at a path; `None` for nothing there.
 type Over<'m> = (&'m [u8], Option<(Mode, ObjectId)>);
 
-/// Takes out of `over` what lies in the directory `folder`, whose path ends in a slash.
+/// Takes out of `over` what is in the directory `folder`, whose path ends in a slash.
 fn split_over<'m>(over: &mut Vec<Over<'m>>, folder: &[u8]) -> Vec<Over<'m>> {
     over.extract_if(.., |(path, _)| path.starts_with(folder)).collect()
 }
@@ -71,7 +71,7 @@ impl<'t> TreeHasher<'t> {
         Self { identity, placed: HashMap::new(), blobs, sound, seen: HashMap::new() }
     }
 
-    /// The tree of a whole manifest and what lies over it. Says which of its objects are not known
+    /// The tree of a whole manifest with `overlay` over it. Says which of its objects are not known
     /// or not there.
     pub(super) fn tree(
         &mut self,
@@ -85,7 +85,7 @@ impl<'t> TreeHasher<'t> {
             .unwrap_or_else(|| ObjectId::of(ObjectKind::Tree, b""))
     }
 
-    /// The tree of the directory whose lines these are, and what lies over them; their paths share
+    /// The tree of the directory whose lines these are, with `over` over them; their paths share
     /// the first `depth` bytes.
     fn directory<'m>(
         &mut self,
@@ -132,7 +132,7 @@ impl<'t> TreeHasher<'t> {
         id
     }
 
-    /// Adds what lies where the manifest has nothing.
+    /// Adds what is over places where the manifest has nothing.
     fn put_over<'m>(
         &mut self,
         entries: &mut Vec<Entry<'m>>,

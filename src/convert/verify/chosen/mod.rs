@@ -68,7 +68,7 @@ pub struct Findings {
     pub unreadable: bool,
 }
 
-/// How many differences are told; more help nobody.
+/// The most differences that are listed; the rest is counted.
 const MAX_DIFFERENCES: usize = 100;
 
 impl Findings {
@@ -276,7 +276,7 @@ impl Verifier<'_> {
         }
     }
 
-    /// Compares what lies over a manifest's files with what is there.
+    /// Compares the submodules that a changeset must have with what its tree has.
     fn submodules_at(&mut self, node: Node, tree: ObjectId, overlay: &Overlay) {
         for (path, expected) in overlay {
             if self.trees.entry(tree, path.as_bstr()).as_ref() != Ok(expected) {
@@ -286,7 +286,7 @@ impl Verifier<'_> {
         }
     }
 
-    /// What submodules lay over the files of the base of a changeset, and over its own.
+    /// The submodules of the base of a changeset, and its own.
     fn overlays(&mut self, rev: Rev, base: Option<Rev>) -> Result<[Overlay; 2], ConvertError> {
         let Some(history) = &mut self.submodules else { return Ok(Default::default()) };
         let chosen = self.chosen;

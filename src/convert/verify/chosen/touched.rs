@@ -207,11 +207,11 @@ impl<'w> Wanted<'w> {
     }
 }
 
-/// The folders that a path lies in, the nearest first.
+/// The folders that contain a path, the nearest first.
 fn folders_of(path: &RepoPath) -> impl Iterator<Item = &[u8]> {
     let ends: Vec<_> =
         path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(i, _)| i).collect();
-    // What lies deeper has no place in a tree.
+    // A path in more folders has no place in a tree.
     let ends = if ends.len() > MAX_DEPTH { Vec::new() } else { ends };
     ends.into_iter().rev().filter_map(|end| path.get(..end))
 }
