@@ -184,13 +184,6 @@ impl Diagnosis {
         self.hint = Some(hint.into());
         self
     }
-
-    /// The same with this hint, unless there is one.
-    #[must_use]
-    pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint.get_or_insert_with(|| hint.into());
-        self
-    }
 }
 
 /// An error that can say whose fault it is. Every error of this crate does; [`faults!`] writes the

@@ -161,7 +161,7 @@ impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
             fault: error.fault(),
             side: error.side(),
             message: with_causes(&*error),
-            hint: error.hint().map(|hint| clean(&hint)),
+            hint: error.hint().map(|hint| hint.lines().map(clean).collect::<Vec<_>>().join("; ")),
         })
     }
 

@@ -95,7 +95,7 @@ pub enum RepositoryError {
         id: ObjectId,
     },
     /// The references or the history behind them cannot be read.
-    #[error("read the references of {}", path.display())]
+    #[error("read the refs of {}", path.display())]
     References {
         /// The repository.
         path: PathBuf,

@@ -96,7 +96,7 @@ pub enum SecretError {
 }
 
 faults!(SecretError {
-    Self::Read { source, .. } => io(source).at(Here).or_hint("check the key or flag that names this file"),
+    Self::Read { source, .. } => io(source).at(Here),
     Self::NoCredentials { name } => Config.at(Here).hint(format!(
         "only a systemd unit with `LoadCredential={name}:…` has it; outside of one, name a file"
     )),

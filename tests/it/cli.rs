@@ -41,11 +41,11 @@ fn help_lists_the_commands_and_the_exit_codes() {
        0  all went well
        2  the command line makes no sense
        3  verify: source and target differ
-      10  wrong configuration, or a file or folder that is not there
+      10  wrong configuration, a path that is not there, a server that is not trusted
       11  credentials are missing, wrong, or do not allow it
       12  this machine or the other side cannot do it now; later it may work
       13  the other side understood and refused
-      14  damaged data in the source or the target
+      14  damaged data, or an answer that makes no sense
       15  a format or a feature that is not supported
       16  stopped by a signal
       17  a mistake in synchroniser itself

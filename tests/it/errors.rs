@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use insta::assert_snapshot;
 
 use crate::support::serve::Web;
-use crate::support::{Fixture, Ran, TestEnv};
+use crate::support::{Fixture, Ran, TestEnv, files_below};
 
 /// A folder with a Mercurial repository `hg`, and a configuration of one mirror.
 struct Scene {
@@ -445,4 +445,33 @@ fn a_second_conversion_with_other_rules() {
     For more information, try '--help'.
     exit 2
     ");
+}
+
+/// A hint that names what does not exist is worse than none.
+#[test]
+fn hints_name_keys_and_flags_that_exist() {
+    let env = TestEnv::new();
+    let help = env.synchronise(["convert", "--help"]).ok().unwrap();
+    let keys = env.synchronise(["config", "default"]).ok().unwrap();
+    let is_part = |c: char| c.is_ascii_lowercase() || c == '_' || c == '-';
+    let mut seen = 0;
+    let mut check = |text: &str, mark: &str, known: &str, whole: bool, file: &Path| {
+        for (at, _) in text.match_indices(mark) {
+            let rest = &text[at + mark.len()..];
+            let name = &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())];
+            let name = if whole { format!("{mark}{name}") } else { name.to_owned() };
+            assert!(known.contains(&name), "{}: there is no {name}", file.display());
+            seen += 1;
+        }
+    };
+    for file in files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        if file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        check(&text, "--source-", &help, true, &file);
+        check(&text, "`source.", &keys, false, &file);
+        check(&text, "`target.", &keys, false, &file);
+    }
+    assert!(seen > 10, "only {seen} are named");
 }

@@ -186,7 +186,7 @@ pub enum PublishError {
         source: Said,
     },
     /// The references of the target on this machine cannot be moved.
-    #[error("move the references of {target}")]
+    #[error("move the refs of {target}")]
     References {
         /// The path.
         target: String,
@@ -238,6 +238,9 @@ fn denied_hint(said: &str) -> &'static str {
 faults!(PublishError {
     Self::Interrupted(error) => of(error),
     Self::Init(error) => of(error).at(Here),
+    Self::Net(error @ NetError::Unintelligible { .. }) => {
+        of(error).at(Target).hint("check that the address is that of a Git repository")
+    },
     Self::Net(error) => of(error).at(Target),
     Self::Secret(error) => of(error).at(Here),
     Self::Cache(error) => of(error).at(Here),
@@ -264,11 +267,13 @@ faults!(PublishError {
     Self::NoCredential { .. } => Auth.at(Target).hint(
         "set `target.token_file` (https) or `target.key_file` (ssh) of this mirror"
     ),
-    Self::WrongCredential { .. } => {
-        Config.at(Target).hint("change the address or the credential")
-    },
+    Self::WrongCredential { .. } => Config.at(Target).hint(
+        "https:// goes with `target.token_file`, ssh:// with `target.key_file`: change the address or \
+         the key of the configuration"
+    ),
     Self::Rejected { .. } => Auth.at(Target).hint(
-        "it may be wrong, expired or withdrawn; make a new one if you are in doubt"
+        "it may be wrong, expired or withdrawn: make a new one, and put it into the file that \
+         `target.token_file` or `target.key_file` names"
     ),
     Self::UnusableKey { .. } => Config.at(Target).hint(
         "check that the file is an unencrypted key, or that its passphrase is right"
@@ -280,7 +285,7 @@ faults!(PublishError {
         "if the server has a certificate authority of its own, name its certificate as \
          `target.ca_file`"
     ),
-    Self::Moved { .. } => MOVED.at(Target).hint("use the new address"),
+    Self::Moved { .. } => MOVED.at(Target).hint("use the new address, if you trust it"),
     Self::Unintelligible { .. } => {
         UNINTELLIGIBLE.at(Target).hint("check that the address is that of a Git repository")
     },

@@ -94,7 +94,7 @@ fn verify(pushed: &mut [RefOutcome], target: &[Reference]) {
         let reason = match has.get(outcome.name.as_str()) {
             Some(there) if there.id == outcome.new => continue,
             Some(there) => format!("the target took the push, but is at {}", there.id),
-            None => "the target took the push, but does not have the reference".to_owned(),
+            None => "the target took the push, but does not have the ref".to_owned(),
         };
         outcome.result = RefResult::Refused { kind: RefusalKind::NotKept, reason };
     }

@@ -35,19 +35,19 @@ pub enum UpdateRefsError {
     #[error(transparent)]
     Read(#[from] RepositoryError),
     /// Git refuses the name.
-    #[error("make the reference {name:?}: Git does not accept that name")]
+    #[error("make the ref {name:?}: Git does not accept that name")]
     BadName {
         /// The name that was asked for.
         name: String,
     },
     /// One name was given twice.
-    #[error("move the reference {name} to two places at once")]
+    #[error("move the ref {name} to two places at once")]
     Twice {
         /// The name that was asked for.
         name: String,
     },
     /// Two references cannot exist beside each other, as a file and a folder cannot.
-    #[error("keep both references {name} and {below}")]
+    #[error("keep both refs {name} and {below}")]
     Clash {
         /// The shorter name.
         name: String,
@@ -55,7 +55,7 @@ pub enum UpdateRefsError {
         below: String,
     },
     /// A reference is to point at an object that is not there.
-    #[error("point the reference {name} at {id}: there is no such object")]
+    #[error("point the ref {name} at {id}: there is no such object")]
     NoTarget {
         /// The reference.
         name: String,
@@ -63,7 +63,7 @@ pub enum UpdateRefsError {
         id: ObjectId,
     },
     /// `packed-refs` or a loose reference is not what Git writes.
-    #[error("read {}: line {line} is not a reference", path.display())]
+    #[error("read {}: line {line} is not a ref", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -71,13 +71,13 @@ pub enum UpdateRefsError {
         line: usize,
     },
     /// Another program is writing the references.
-    #[error("lock the references: {} exists", path.display())]
+    #[error("lock the refs: {} exists", path.display())]
     Locked {
         /// The lock file.
         path: PathBuf,
     },
     /// A file cannot be read or written.
-    #[error("write the references: {}", path.display())]
+    #[error("write the refs: {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -94,7 +94,9 @@ impl HttpClient {
                 let user = user.ok_or_else(|| NetError::Setting {
                     url: shown.clone(),
                     problem: "no user goes with the token".to_owned(),
-                    hint: Some("name the user beside the token file".to_owned()),
+                    hint: Some(
+                        "name the user with `source.token_user`, or --source-token-user".to_owned(),
+                    ),
                 })?;
                 Some((user.clone(), token.file.line()?))
             }

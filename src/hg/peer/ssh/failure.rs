@@ -37,7 +37,7 @@ mod tests {
     fn words_tell() {
         let url = SourceUrl::parse("ssh://hg@[::1]:2222/a").unwrap();
         for (code, words, fault) in [
-            (255, "Host key verification failed.\r\n", Fault::Refused),
+            (255, "Host key verification failed.\r\n", Fault::Config),
             (255, "hg@h: Permission denied (publickey).\r\n", Fault::Auth),
             (255, "ssh: connect to host h port 22: Connection refused", Fault::Unavailable),
             (255, "ssh: Could not resolve hostname h", Fault::Unavailable),
