@@ -102,6 +102,9 @@ pub(super) struct SyncArgs {
     /// Do not verify what was converted before refs move
     #[arg(long)]
     pub(super) no_verify: bool,
+    /// Go on with a source that serves nothing of what was converted before: drop its refs
+    #[arg(long)]
+    pub(super) allow_empty: bool,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
 }
@@ -146,6 +149,9 @@ pub(super) struct ConvertArgs {
     /// Verify what was converted before refs move, as a sync does
     #[arg(long)]
     pub(super) verify: bool,
+    /// Go on with a source that serves nothing of what was converted before: drop its refs
+    #[arg(long)]
+    pub(super) allow_empty: bool,
 }
 
 /// `adopt`

@@ -138,6 +138,24 @@ impl IdMap {
         Ok(())
     }
 
+    /// Forgets the commits of these changesets, on disk before this returns. The others stay in their
+    /// order.
+    pub fn forget(&mut self, lost: &HashSet<Node>) -> Result<(), IdMapError> {
+        let path = self.path.clone();
+        let bytes = std::fs::read(&path).map_err(|source| IdMapError {
+            doing: "read",
+            path: path.clone(),
+            source,
+        })?;
+        let records = bytes.chunks_exact(RECORD).map_while(parse);
+        let kept: Vec<Record> = records
+            .filter(|(node, _)| !lost.contains(node) && self.commits.contains_key(node))
+            .collect();
+        let adopted: Vec<Node> = self.adopted.difference(lost).copied().collect();
+        *self = Self::create(&path, &kept, &adopted)?;
+        Ok(())
+    }
+
     fn append_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new().append(true).open(&self.path)?;
         durable::step(Step::Write(&self.path))?;
@@ -216,6 +234,11 @@ mod tests {
             let map = IdMap::open(&path, |_| true).unwrap().unwrap();
             assert_eq!(map.commit(record(3).0), Some(record(3).1));
             assert_eq!(std::fs::metadata(&path).unwrap().len(), 120);
+            let mut map = map;
+            map.forget(&HashSet::from([record(1).0])).unwrap();
+            let map = IdMap::open(&path, |_| true).unwrap().unwrap();
+            assert_eq!([1, 2, 3].map(|n| map.commit(record(n).0).is_some()), [false, true, true]);
+            std::fs::write(&path, [&whole[..], &encode(&[record(3)])].concat()).unwrap();
             let first = record(1).1;
             assert_eq!(IdMap::open(&path, |id| id == first).unwrap().unwrap().len(), 1);
         }

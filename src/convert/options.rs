@@ -46,6 +46,8 @@ pub struct ConvertOptions {
     pub skip_damaged: bool,
     /// What is verified before references move.
     pub verify: Verify,
+    /// Whether a source is gone on with that serves nothing of what was converted from it before.
+    pub allow_empty: bool,
 }
 
 impl ConvertOptions {

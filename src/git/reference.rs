@@ -13,6 +13,10 @@ pub const TAGS: &str = "refs/tags/";
 /// The notes that name changesets.
 pub const HG_NOTES: &str = "refs/notes/hg";
 
+/// Where references are that only keep commits from being removed by `git gc`. They are never
+/// published.
+pub const KEPT: &str = "refs/synchroniser/keep/";
+
 /// Whether references of this name are mirrored: branches, tags, and the notes that name changesets.
 pub fn is_mirrored(name: &str) -> bool {
     name.starts_with(BRANCHES) || name.starts_with(TAGS) || name == HG_NOTES

@@ -4,6 +4,7 @@
 //! `packed-refs` (see [`refs`]): libgit2's transactions hold an open file for each reference, which
 //! ends at the usual limit of 1,024, and a kill in the middle leaves some references moved.
 
+mod completeness;
 mod history;
 mod lock;
 mod loose;
@@ -23,6 +24,7 @@ use super::sink::SinkError;
 use super::{ObjectId, ObjectKind};
 use crate::base::{Fault, faults};
 
+pub use completeness::Completeness;
 pub use history::Commits;
 pub(super) use history::read_reference;
 pub(super) use loose::{Moved, move_reference, point_head};
@@ -256,12 +258,17 @@ impl BareRepository {
 
     /// The branches and tags, by name.
     pub fn refs(&self) -> Result<Vec<Reference>, RepositoryError> {
+        self.references_below(&[BRANCHES, TAGS])
+    }
+
+    /// The references whose names begin with one of `prefixes`, by name.
+    pub fn references_below(&self, prefixes: &[&str]) -> Result<Vec<Reference>, RepositoryError> {
         let wrap = |source| self.references_error(source);
         let mut found = Vec::new();
         for reference in self.repository().references().map_err(wrap)? {
             let reference = reference.map_err(wrap)?;
             let (Ok(name), Some(target)) = (reference.name(), reference.target()) else { continue };
-            if name.starts_with(BRANCHES) || name.starts_with(TAGS) {
+            if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
                 found.push(read_reference(self.repository(), name, target));
             }
         }

@@ -93,8 +93,9 @@ impl Sync<'_> {
         given: &[Record],
     ) -> Result<StartingPoint, SyncError> {
         let (choice, map) = self.cache.open_map(git, self.options().identity)?;
-        if let (IdentityChoice::Named(identity), Some(map)) = (choice, map) {
-            return Ok(StartingPoint { identity, map, notes: Vec::new() });
+        if let (IdentityChoice::Named(identity), Some(mut map)) = (choice, map) {
+            let notes = self.repair(git, &mut map)?.into_iter().collect();
+            return Ok(StartingPoint { identity, map, notes });
         }
         let mut references = git.refs()?;
         references.extend(self.fetch(git)?);
@@ -122,7 +123,7 @@ impl Sync<'_> {
 
     /// Brings the history of the target here, and its notes, which ours go on from. The target may be
     /// this repository itself.
-    fn fetch(&self, git: &BareRepository) -> Result<Vec<Reference>, SyncError> {
+    pub(super) fn fetch(&self, git: &BareRepository) -> Result<Vec<Reference>, SyncError> {
         let Some(target) = &self.mirror.target else { return Ok(Vec::new()) };
         let mut target = destination::open(target, git.path())?;
         let fetched = target.fetch(self.events, self.interrupt)?;

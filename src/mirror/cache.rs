@@ -67,6 +67,11 @@ impl Layout {
         self.folder.join("hg")
     }
 
+    /// The names of the packs that the cache had when it was last known to be whole.
+    pub(super) fn packs(&self) -> PathBuf {
+        self.folder.join("packs")
+    }
+
     /// The file that is locked by whoever writes to the cache.
     pub(super) fn lock(&self) -> PathBuf {
         self.folder.join("lock")

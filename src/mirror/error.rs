@@ -119,6 +119,29 @@ pub enum SyncError {
         /// The wrong records.
         mismatched: Vec<Record>,
     },
+    /// The source serves nothing of what was converted from it before.
+    #[error("go on with {}: {}", cache.display(), nothing_in_common(*served, *converted))]
+    NothingInCommon {
+        /// The cache.
+        cache: PathBuf,
+        /// How many changesets the source serves.
+        served: usize,
+        /// How many were converted before.
+        converted: usize,
+    },
+    /// A commit is gone that cannot be made again, because another tool made it.
+    #[error(
+        "find the commit {commit} of changeset {node} in {}: another tool made it, and it is gone",
+        path.display()
+    )]
+    LostAdopted {
+        /// The changeset.
+        node: Node,
+        /// Its commit.
+        commit: ObjectId,
+        /// The repository that had it.
+        path: PathBuf,
+    },
     /// The Git side of the cache cannot be used.
     #[error(transparent)]
     Git(#[from] GitError),
@@ -186,6 +209,14 @@ faults!(SyncError {
         "check that source and target belong together; `adopt = \"partial\"` leaves these commits where \
          they are, and converts the changesets that have none"
     ),
+    Self::NothingInCommon { .. } => Refused.at(Source).hint(
+        "check that it is the right repository, and whole. `--allow-empty` goes on this once: the \
+         refs of what is gone are dropped"
+    ),
+    Self::LostAdopted { path, .. } => Corrupt.at(Here).hint(format!(
+        "fetch it into {} from a repository that has it, and point a branch at it",
+        path.display()
+    )),
     Self::Mismatched { .. } => Config.at(Here).hint("make the map again, or leave it out"),
     Self::Git(error) => of(error).at(Here),
     Self::Convert(error) => of(error).at(Here),
@@ -217,6 +248,19 @@ pub(super) const NAMED: usize = 3;
 fn few(all: impl ExactSizeIterator<Item = String>) -> String {
     let more = if all.len() > NAMED { ", …" } else { "" };
     format!("{}{more}", all.take(NAMED).collect::<Vec<_>>().join(", "))
+}
+
+/// How little a source has of what was converted from it.
+fn nothing_in_common(served: usize, converted: usize) -> String {
+    match served {
+        0 => format!(
+            "the source serves no changesets, and {converted} were converted from it before"
+        ),
+        _ => format!(
+            "none of the {served} changesets that the source serves is among the {converted} that \
+             were converted before"
+        ),
+    }
 }
 
 /// What is unmatched on both sides.

@@ -9,6 +9,7 @@ use super::adopt::adopt_into;
 use super::cache::{CacheLocation, LockedCache, ReadCache};
 use super::event::{Events, Observer};
 use super::source::{LocalSource, read_source};
+use super::update::refuse_another_source;
 use super::{Mirror, Note, SyncError};
 use crate::base::text::utf8_or_latin1;
 use crate::base::{Cause, Interrupt};
@@ -17,7 +18,6 @@ use crate::convert::refs::WantedRef;
 use crate::git::destination::{self, Ancestry, Decision, PublishError, RefusalKind};
 use crate::git::reference::HG_NOTES;
 use crate::git::{ObjectId, Reference};
-use crate::hg::revlog::RevlogError;
 use crate::hg::{Dag, Repository, Rev};
 
 /// How many new changesets are told one by one.
@@ -219,11 +219,15 @@ impl Planner<'_> {
         })
     }
 
-    fn changesets(&self) -> Result<PlannedChangesets, RevlogError> {
+    fn changesets(&self) -> Result<PlannedChangesets, SyncError> {
         let changelog = self.source.changelog();
         let served = self.source.view().served();
         let new: Vec<Rev> =
             served.iter().filter(|rev| self.cache.commit(changelog.node(*rev)).is_none()).collect();
+        if new.len() == served.count() {
+            let cache = self.mirror.cache.path();
+            refuse_another_source(cache, new.len(), self.cache.converted())?;
+        }
         let rules = self.mirror.options.rules(self.mirror.options.identity.for_new_targets());
         let mut reader = changelog.reader();
         let mut first = Vec::new();

@@ -1,10 +1,12 @@
 //! What one sync did.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::base::text::serialize_path;
 use crate::base::{Fault, Severity, Side};
 use crate::convert;
 use crate::git::ObjectId;
@@ -63,6 +65,16 @@ pub enum Note {
         /// How many.
         count: usize,
     },
+    /// Something was removed from the cache, or is damaged there, and is converted again.
+    CacheRepaired {
+        /// The Git repository of the cache.
+        #[serde(serialize_with = "serialize_path")]
+        cache: PathBuf,
+        /// How many commits are converted again.
+        lost: usize,
+        /// How many commits there were.
+        commits: usize,
+    },
     /// A ref was removed, since the source has no such name any more.
     RefRemoved {
         /// The full name.
@@ -80,7 +92,9 @@ impl Note {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::ChangesetsGone { .. } | Self::UnmatchedCommitsKept { .. } => Severity::Warning,
+            Self::ChangesetsGone { .. }
+            | Self::UnmatchedCommitsKept { .. }
+            | Self::CacheRepaired { .. } => Severity::Warning,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
             | Self::RefRemoved { .. }
@@ -96,6 +110,7 @@ impl Note {
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. } => Side::Target,
+            Self::CacheRepaired { .. } => Side::Here,
             Self::Convert(note) => note.side(),
         }
     }
@@ -108,6 +123,7 @@ impl Note {
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. }
             | Self::RefRemoved { .. } => None,
+            Self::CacheRepaired { .. } => Some(Fault::Corrupt),
             Self::Pull(
                 PullNote::FilesNotCopied { cause } | PullNote::BundleNotUsed { cause, .. },
             ) => Some(cause.fault),
@@ -137,6 +153,12 @@ impl fmt::Display for Note {
                 let stays = if *count == 1 { "stays where it is" } else { "stay where they are" };
                 write!(f, "{matches} no changeset, and {stays}")
             }
+            Self::CacheRepaired { cache, lost, commits } => write!(
+                f,
+                "something was removed from {} or is damaged: {lost} of {commits} commits are \
+                 converted again",
+                cache.display()
+            ),
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
             }

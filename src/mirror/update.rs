@@ -1,6 +1,7 @@
 //! Brings a bare repository up to date with a source: convert what is new, then move references.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use super::adopt::StartingPoint;
 use super::cache::LockedCache;
@@ -85,6 +86,9 @@ impl<'s> Sync<'s> {
         let served: Vec<Rev> = self.repository().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
         let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
+        if new.len() == served.len() && !self.options().allow_empty {
+            refuse_another_source(cache.git(), served.len(), map.len())?;
+        }
         notes.extend(self.repository().view().notes().iter().cloned().map(Note::from));
         let mut placeholders = cache.placeholders()?;
         if !new.is_empty() {
@@ -93,6 +97,7 @@ impl<'s> Sync<'s> {
             notes.extend(conversion.broken.notes().map(Note::from));
         }
         let (named, more) = self.wanted_refs(&placeholders)?;
+        let tips: Vec<Rev> = named.refs.iter().filter_map(|r| changelog.rev(r.node)).collect();
         notes.extend(named.renamed.into_iter().map(Note::from));
         notes.extend(more.into_iter().map(Note::from));
         // Every served changeset has a commit now.
@@ -112,7 +117,10 @@ impl<'s> Sync<'s> {
             wanted.extend(self.notes(&git, old.as_ref(), &commits, &new)?);
             before.extend(old);
         }
-        let dropped = self.move_refs(&git, &map, &wanted, &before)?;
+        let keeping = (&map, rules.identity);
+        let keep = self.edits_to_keep(&git, keeping, tips.into_iter(), &before, &new)?;
+        let dropped = self.move_refs(&git, &map, &wanted, &before, keep)?;
+        self.record_packs(&git)?;
         notes.extend(dropped.into_iter().map(|reference| Note::RefRemoved { reference }));
         Ok(UpdatedCache {
             changesets: served.len(),
@@ -242,7 +250,7 @@ impl<'s> Sync<'s> {
         Ok((refs.wanted, refs.notes))
     }
 
-    /// Moves all references at once. One that the source no longer has goes, if what it names is a
+    /// Moves all references at once, and those that only `keep` commits. One that the source no longer has goes, if what it names is a
     /// commit that we made; anything else is somebody else's.
     fn move_refs(
         &self,
@@ -250,6 +258,7 @@ impl<'s> Sync<'s> {
         map: &IdMap,
         wanted: &[Reference],
         existing: &[Reference],
+        keep: Vec<RefEdit>,
     ) -> Result<Vec<String>, SyncError> {
         let names: HashSet<&str> = wanted.iter().map(|r| r.name.as_str()).collect();
         let gone: Vec<_> = existing.iter().filter(|r| !names.contains(r.name.as_str())).collect();
@@ -267,10 +276,23 @@ impl<'s> Sync<'s> {
             |r: &&Reference| has.get(r.name.as_str()).is_some_and(|h| h.stands_for(r.id));
         let updates = wanted.iter().filter(|r| !is_there(r));
         let updates = updates.map(|r| RefEdit { name: r.name.clone(), new: Some(r.id) });
-        let edits: Vec<_> = removals.chain(updates).collect();
+        let edits: Vec<_> = removals.chain(updates).chain(keep).collect();
         let head = format!("{BRANCHES}{}", self.options().naming.main_name());
         git.update_refs(&edits, names.contains(head.as_str()).then_some(&head))?;
         Ok(dropped)
+    }
+}
+
+/// Refuses a source that serves nothing of what was converted from it before: its disk was lost, or it
+/// is another one. Its refs would all be dropped.
+pub(super) fn refuse_another_source(
+    cache: &Path,
+    served: usize,
+    converted: usize,
+) -> Result<(), SyncError> {
+    match converted {
+        0 => Ok(()),
+        _ => Err(SyncError::NothingInCommon { cache: cache.to_owned(), served, converted }),
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod adoption;
 mod bundles;
+mod cache;
 mod cli;
 mod commit_texts;
 mod config;
@@ -25,6 +26,7 @@ mod options;
 mod oracle_adoption;
 mod oracle_authors;
 mod oracle_bundles;
+mod oracle_cache;
 mod oracle_convert;
 mod oracle_corpus;
 mod oracle_destination;

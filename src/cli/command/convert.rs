@@ -50,6 +50,7 @@ faults!(ConvertCommandError {
 pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
     let mut options = args.conversion.options()?;
     options.skip_damaged = args.skip_damaged;
+    options.allow_empty = args.allow_empty;
     options.verify = if args.verify { Verify::New } else { Verify::Off };
     let mirror = Mirror {
         name: args.target.display().to_string(),

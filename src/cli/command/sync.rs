@@ -70,6 +70,7 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
 fn asked(mirror: &MirrorConfig, typed: &SyncArgs) -> Result<Mirror, SyncCommandError> {
     let mut mirror = ready(mirror)?;
     mirror.options.skip_damaged |= typed.skip_damaged;
+    mirror.options.allow_empty = typed.allow_empty;
     if typed.no_verify {
         mirror.options.verify = Verify::Off;
     }

@@ -104,6 +104,10 @@ impl Identity for HgGit {
         Ok(parents)
     }
 
+    fn is_bypassed(&self, changeset: &Changeset) -> bool {
+        octopus_role(changeset) == Some(PART)
+    }
+
     fn submodules(&self) -> Option<&'static dyn SubmoduleRules> {
         Some(&HgGit)
     }

@@ -138,6 +138,11 @@ pub trait Identity: Sync {
         Ok(history.dag().parents(rev).collect())
     }
 
+    /// Whether the commits of a changeset's children do not name its own commit as their parent.
+    fn is_bypassed(&self, _changeset: &Changeset) -> bool {
+        false
+    }
+
     /// How subrepositories become submodules; `None` if they do not.
     fn submodules(&self) -> Option<&'static dyn SubmoduleRules> {
         None

@@ -83,7 +83,12 @@ impl<'c> Comparison<'c> {
         }
         let tree = self.tree(rev, changeset, manifest, differences)?;
         let told = self.commits.get(&node).copied();
-        if told.is_none() && self.published.contains(rev) && identity.names_changesets() {
+        let recorded = self.context.map.as_ref().and_then(|map| map.commit(node));
+        let must_be_there = self.published.contains(rev) || recorded.is_some();
+        if must_be_there && !self.sound.ids.contains(&tree) {
+            differences.add(Difference::ObjectMissing { object: tree });
+        }
+        if told.is_none() && must_be_there && identity.names_changesets() {
             differences.add(Difference::CommitMissing { changeset: node, commit: None });
         }
         let parents = identity.parents(rev, changeset, &mut self.history)?;

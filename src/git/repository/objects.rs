@@ -48,14 +48,40 @@ impl BareRepository {
         indexes(&folder).map_err(|source| RepositoryError::Io { path: folder, source })
     }
 
-    /// Removes the pack with this index, which nothing in use refers to.
-    pub fn remove_pack(&self, index: &Path) -> Result<(), RepositoryError> {
-        let remove = |path: PathBuf| match durable::remove_if_there(&path) {
-            Ok(_) => Ok(()),
-            Err(source) => Err(RepositoryError::Stale { path, source }),
-        };
-        // The index first: readers look for that.
-        remove(index.to_owned())?;
-        remove(index.with_extension("pack"))
+    /// Removes the indexes of packs that are gone, by which objects seem to be there that are not.
+    /// Says how many.
+    pub fn remove_lone_indexes(&self) -> Result<usize, RepositoryError> {
+        let is_alone = |index: &PathBuf| !index.with_extension("pack").exists();
+        let lone: Vec<_> = self.pack_indexes()?.into_iter().filter(is_alone).collect();
+        for index in &lone {
+            self.remove_pack(index)?;
+        }
+        Ok(lone.len())
     }
+
+    /// Removes the packs that are not as they were written, and says how many files were wrong. What is
+    /// in them is lost.
+    pub fn remove_damaged_packs(&self) -> Result<usize, RepositoryError> {
+        let damaged = self.damaged_packs()?;
+        for file in &damaged {
+            match file.extension() {
+                Some(_) => self.remove_pack(&file.with_extension("idx"))?,
+                // The index of them all, which only makes reading faster.
+                None => remove_file(file)?,
+            }
+        }
+        Ok(damaged.len())
+    }
+
+    /// Removes the pack with this index, which nothing in use refers to, and what Git keeps beside it.
+    pub fn remove_pack(&self, index: &Path) -> Result<(), RepositoryError> {
+        // The index first: readers look for that.
+        let files = ["idx", "pack", "rev", "bitmap"].map(|ending| index.with_extension(ending));
+        files.iter().try_for_each(|file| remove_file(file))
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), RepositoryError> {
+    let stale = |source| RepositoryError::Stale { path: path.to_owned(), source };
+    durable::remove_if_there(path).map(drop).map_err(stale)
 }

@@ -127,6 +127,21 @@ impl LockedCache {
         ToldNotes::read(self.layout.told())
     }
 
+    /// The names of the packs that the cache had when it was last known to be whole; none if that is
+    /// not known.
+    pub(in crate::mirror) fn recorded_packs(&self) -> Option<Vec<String>> {
+        // Whatever keeps us from reading it, the cache is looked through then.
+        let text = fs::read_to_string(self.layout.packs()).ok()?;
+        Some(text.lines().map(str::to_owned).collect())
+    }
+
+    /// Records these as the packs of a cache that is whole.
+    pub(in crate::mirror) fn record_packs(&self, names: &[String]) -> Result<(), SyncError> {
+        let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
+        let path = self.layout.packs();
+        replace_file(&path, lines.as_bytes()).map_err(|source| SyncError::Folder { path, source })
+    }
+
     /// The folder of the copy of a source that is not on this machine.
     pub(in crate::mirror) fn copy(&self) -> PathBuf {
         self.layout.copy()

@@ -72,6 +72,11 @@ impl ReadCache {
         self.map.as_ref()?.commit(node)
     }
 
+    /// How many changesets have a commit.
+    pub(in crate::mirror) fn converted(&self) -> usize {
+        self.map.as_ref().map_or(0, IdMap::len)
+    }
+
     /// The changeset of each commit.
     pub(in crate::mirror) fn revs(&self, changelog: &Changelog) -> HashMap<ObjectId, Rev> {
         let records = self.map.iter().flat_map(IdMap::records);

@@ -41,7 +41,7 @@ impl Converted {
         Ok(Self { path: target.to_owned(), repository, commits: read_map(&map)? })
     }
 
-    /// All references: name to commit id.
+    /// All references but those that are ours alone: name to commit id.
     pub(crate) fn refs(&self) -> BTreeMap<String, String> {
         let references = self.repository.references().unwrap();
         references
@@ -50,6 +50,7 @@ impl Converted {
                 let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
                 (name, reference.target().unwrap().to_string())
             })
+            .filter(|(name, _)| !name.starts_with("refs/synchroniser/"))
             .collect()
     }
 

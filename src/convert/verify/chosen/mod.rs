@@ -49,7 +49,7 @@ pub struct Chosen<'c> {
     pub changesets: &'c [Rev],
     /// Whether the trees of all other changesets are known to be right.
     pub trusts_others: bool,
-    /// Whether a file's blob is there, with contents that hash to its id.
+    /// Whether a blob or a commit is there, with contents that hash to its id.
     pub is_sound: &'c dyn Fn(ObjectId) -> bool,
     /// Hears how far we are.
     pub progress: &'c dyn Progress,
@@ -145,7 +145,7 @@ struct Verifier<'v> {
     contents: Vec<Contents>,
     trees: Trees<'v>,
     history: History<'v>,
-    /// The blobs that were asked for and are sound.
+    /// The blobs and commits that were asked for and are sound.
     sound: HashSet<ObjectId>,
     submodules: Option<SubmoduleHistory<'v>>,
     manifests: ManifestReader<'v>,
@@ -195,6 +195,9 @@ impl Verifier<'_> {
             let parent = self.chosen.node(parent);
             if let Some(commit) = (self.chosen.commit_of)(parent) {
                 parents.push(commit);
+                if !self.is_sound(commit) {
+                    self.findings.add(Difference::CommitNotThere { changeset: parent, commit });
+                }
             } else {
                 self.findings.add(Difference::ParentWithoutCommit { changeset: node, parent });
             }
@@ -316,15 +319,19 @@ impl Verifier<'_> {
     }
 
     fn check_blob(&mut self, node: Node, path: &RepoPathBuf, id: ObjectId) {
-        if self.sound.contains(&id) {
-            return;
-        }
-        if (self.chosen.is_sound)(id) {
-            self.sound.insert(id);
-        } else {
+        if !self.is_sound(id) {
             let (path, blob) = (path.clone(), id);
             self.findings.add(Difference::BlobMissing { changeset: node, path, blob });
         }
+    }
+
+    /// Whether an object is there and sound; each is asked for once.
+    fn is_sound(&mut self, id: ObjectId) -> bool {
+        let is_sound = self.sound.contains(&id) || (self.chosen.is_sound)(id);
+        if is_sound {
+            self.sound.insert(id);
+        }
+        is_sound
     }
 
     /// The tree of the commit of `base`, which `changeset` is compared with.

@@ -1,0 +1,68 @@
+//! Hidden references: they keep from `git gc` what the id map names and no branch or tag reaches, such
+//! as closed heads, and changesets that the source does not have any more.
+
+use std::collections::HashSet;
+
+use super::SyncError;
+use super::update::Sync;
+use crate::convert::IdMap;
+use crate::convert::identity::Identity;
+use crate::git::reference::KEPT;
+use crate::git::repository::RefEdit;
+use crate::git::{BareRepository, ObjectId, Reference};
+use crate::hg::{Rev, RevSet};
+
+impl Sync<'_> {
+    /// What has to become of the hidden references, so that each commit of `map` is reached by one of
+    /// them or by the commits of `tips`, which branches and tags will name. `before` are the
+    /// references as they are now, and `new` is what this run has converted.
+    ///
+    /// A commit is taken to reach those of its changeset's ancestors, unless `identity` bypasses them.
+    pub(super) fn edits_to_keep(
+        &self,
+        git: &BareRepository,
+        (map, identity): (&IdMap, &dyn Identity),
+        tips: impl Iterator<Item = Rev>,
+        before: &[Reference],
+        new: &[Rev],
+    ) -> Result<Vec<RefEdit>, SyncError> {
+        let changelog = self.repository().changelog();
+        let dag = changelog.dag();
+        let commit_of = |rev: Rev| map.commit(changelog.node(rev));
+        let published = RevSet::below(dag, tips);
+        let mut others = RevSet::empty(dag.len());
+        for rev in dag.revs().filter(|rev| !published.contains(*rev)) {
+            if commit_of(rev).is_some() {
+                others.insert(rev);
+            }
+        }
+        let mut keep: HashSet<ObjectId> =
+            others.heads(dag).into_iter().filter_map(commit_of).collect();
+        let kept = git.references_below(&[KEPT])?;
+        // The changesets of what was reached until now.
+        let reached: HashSet<ObjectId> =
+            before.iter().chain(&kept).map(Reference::finally).collect();
+        let mut bypassed = new.to_vec();
+        for (node, id) in map.records().filter(|(_, id)| reached.contains(id)) {
+            match changelog.rev(node) {
+                Some(rev) => bypassed.push(rev),
+                // The source does not have it any more, so nothing else tells what reaches it.
+                None => drop(keep.insert(id)),
+            }
+        }
+        let mut changesets = changelog.reader();
+        for rev in bypassed.into_iter().filter(|rev| dag.parents(*rev).count() == 2) {
+            if identity.is_bypassed(&changesets.changeset(rev)?) {
+                keep.extend(commit_of(rev));
+            }
+        }
+        let name = |id: ObjectId| format!("{KEPT}{id}");
+        let there: HashSet<ObjectId> = kept.iter().map(|reference| reference.id).collect();
+        let unneeded = kept.iter().filter(|reference| !keep.contains(&reference.id));
+        let removals = unneeded.map(|r| RefEdit { name: r.name.clone(), new: None });
+        let mut added: Vec<_> = keep.difference(&there).collect();
+        added.sort_unstable();
+        let additions = added.into_iter().map(|id| RefEdit { name: name(*id), new: Some(*id) });
+        Ok(removals.chain(additions).collect())
+    }
+}

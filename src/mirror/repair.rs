@@ -1,0 +1,111 @@
+//! A cache from which something was removed: found before anything is built on it, and converted again.
+
+use std::collections::HashSet;
+
+use super::update::Sync;
+use super::{CacheLocation, Note, SyncError};
+use crate::convert::IdMap;
+use crate::git::{BareRepository, ObjectId};
+use crate::hg::{Node, RevSet};
+
+impl Sync<'_> {
+    /// Makes `map` name only what is there, so that the rest is converted again, and says what was
+    /// wrong, if anything was.
+    ///
+    /// Every run looks whether packs have vanished since the last one, and whether the commits that
+    /// new ones may be built on are there. Only if something is amiss everything is looked at, which
+    /// is the case after each `git gc`, too.
+    pub(super) fn repair(
+        &self,
+        git: &BareRepository,
+        map: &mut IdMap,
+    ) -> Result<Option<Note>, SyncError> {
+        let lone = git.remove_lone_indexes()?;
+        let present = pack_names(git)?;
+        if lone == 0 && self.has_all(&present) && self.has_heads(git, map) {
+            return Ok(None);
+        }
+        let mut damaged = 0;
+        if matches!(self.mirror.cache, CacheLocation::Folder(_)) {
+            damaged = git.remove_damaged_packs()?;
+        }
+        git.refresh()?;
+        let mut lost = self.lost(git, map)?;
+        if lost.iter().any(|(node, _)| map.is_adopted(*node)) {
+            // The target has what another tool made.
+            self.fetch(git)?;
+            lost = self.lost(git, map)?;
+        }
+        if let Some((node, commit)) = lost.iter().find(|(node, _)| map.is_adopted(*node)) {
+            let (node, commit, path) = (*node, *commit, self.cache.git().to_owned());
+            return Err(SyncError::LostAdopted { node, commit, path });
+        }
+        if lost.is_empty() && damaged == 0 {
+            self.cache.record_packs(&present)?;
+            return Ok(None);
+        }
+        let nodes: HashSet<Node> = lost.iter().map(|(node, _)| *node).collect();
+        map.forget(&nodes)?;
+        let (cache, lost) = (self.cache.git().to_owned(), nodes.len());
+        Ok(Some(Note::CacheRepaired { cache, lost, commits: map.len() + lost }))
+    }
+
+    /// Whether all packs are there that the last run left.
+    fn has_all(&self, present: &[String]) -> bool {
+        let recorded = self.cache.recorded_packs();
+        recorded.is_some_and(|recorded| recorded.iter().all(|name| present.contains(name)))
+    }
+
+    /// Whether the commits are there that have no children yet, and the parents of new ones.
+    fn has_heads(&self, git: &BareRepository, map: &IdMap) -> bool {
+        let changelog = self.repository().changelog();
+        let dag = changelog.dag();
+        let commit_of = |rev| map.commit(changelog.node(rev));
+        let (mut mapped, mut asked) = (RevSet::empty(dag.len()), RevSet::empty(dag.len()));
+        for rev in dag.revs() {
+            if commit_of(rev).is_some() {
+                mapped.insert(rev);
+            } else {
+                for parent in dag.parents(rev) {
+                    asked.insert(parent);
+                }
+            }
+        }
+        for head in mapped.heads(dag) {
+            asked.insert(head);
+        }
+        asked.iter().filter_map(commit_of).all(|commit| git.contains(commit))
+    }
+
+    /// The records of `map` whose commits are not there, or not all that belongs to them.
+    fn lost(&self, git: &BareRepository, map: &IdMap) -> Result<Vec<(Node, ObjectId)>, SyncError> {
+        let mut completeness = git.completeness()?;
+        let mut lost = Vec::new();
+        self.progress.begin("looking through the cache", Some(map.len() as u64), "commits");
+        for (node, commit) in map.records() {
+            self.interrupt.check()?;
+            if !completeness.is_complete(commit) {
+                lost.push((node, commit));
+            }
+            self.progress.advance(1);
+        }
+        self.progress.end();
+        Ok(lost)
+    }
+
+    /// Records the packs that there are, once all is in them.
+    pub(super) fn record_packs(&self, git: &BareRepository) -> Result<(), SyncError> {
+        let present = pack_names(git)?;
+        match self.cache.recorded_packs() {
+            Some(recorded) if recorded == present => Ok(()),
+            _ => self.cache.record_packs(&present),
+        }
+    }
+}
+
+/// The names of the packs of a repository, sorted.
+fn pack_names(git: &BareRepository) -> Result<Vec<String>, SyncError> {
+    let indexes = git.pack_indexes()?;
+    let names = indexes.iter().filter_map(|index| index.file_stem());
+    Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
+}
