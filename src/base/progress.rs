@@ -100,6 +100,7 @@ stages! {
     AddingChangesets, Revisions, "adding changesets";
     AddingManifests, Revisions, "adding manifests";
     AddingFiles, Revisions, "adding files";
+    CheckingCache, Commits, "checking the cache";
     MatchingCommits, Commits, "matching existing commits";
     ReadingManifests, Changesets, "reading manifests";
     ConvertingFiles, FileRevisions, "converting files";

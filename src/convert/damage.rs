@@ -155,6 +155,15 @@ impl<T> Broken<T> {
     }
 }
 
+impl<T> Broken<T> {
+    /// Adds those of a later slice.
+    pub fn append(&mut self, later: Self) {
+        self.count += later.count;
+        let room = MAX_TOLD.saturating_sub(self.first.len());
+        self.first.extend(later.first.into_iter().take(room));
+    }
+}
+
 impl<T: fmt::Display> fmt::Display for Broken<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, broken) in self.first.iter().enumerate() {

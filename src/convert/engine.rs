@@ -25,6 +25,8 @@ pub struct Input<'a> {
     pub filelogs: &'a Repository,
     /// The changesets to convert, in revision order. Each parent is among them, or in `map`.
     pub changesets: &'a [Rev],
+    /// Once so many changes of single files are planned, the rest is left to another conversion.
+    pub most_edits: usize,
     /// What is converted already.
     pub map: &'a IdMap,
     /// What decides commits.
@@ -44,7 +46,7 @@ pub struct Input<'a> {
 /// What a conversion made.
 #[derive(Clone, Debug, Default)]
 pub struct Conversion {
-    /// Each changeset with its commit, in the order of the input.
+    /// Each changeset that was converted with its commit, in the order of the input.
     pub records: Vec<Record>,
     /// The tree of each, in the same order.
     pub trees: Vec<ObjectId>,
@@ -56,18 +58,20 @@ pub struct Conversion {
     pub broken: Broken<BrokenFile>,
 }
 
-/// Converts the changesets of `input` and hands all new objects to `sink`; `existing` has those of
+/// Converts the changesets of `input`, or the first of them if their changes are too many, and hands all new objects to `sink`; `existing` has those of
 /// what is converted already. Nothing is visible until the caller makes it so.
 pub fn convert(
     input: &Input<'_>,
     existing: &dyn TreeSource,
     sink: &dyn ObjectSink,
 ) -> Result<Conversion, ConvertError> {
-    let changesets = Some(input.changesets.len() as u64);
     let progress = input.progress;
-    progress.begin(Stage::ReadingManifests, changesets);
+    progress.begin(Stage::ReadingManifests, Some(input.changesets.len() as u64));
     let plan = plan(input, existing).map_err(|error| explain(input, error))?;
     progress.end();
+    let planned = input.changesets.get(..plan.trees.len()).unwrap_or(input.changesets);
+    let input = &Input { changesets: planned, ..*input };
+    let changesets = Some(planned.len() as u64);
     progress.begin(Stage::ConvertingFiles, Some(plan.files.len() as u64));
     let mut files = convert_files(input, &plan, sink)?;
     progress.end();

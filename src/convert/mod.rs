@@ -30,7 +30,7 @@ pub use engine::{Conversion, Input, convert};
 pub use error::ConvertError;
 pub use idmap::IdMap;
 pub use left_out::{LeftOut, LeftOutReason};
-pub use options::{ConvertOptions, Rules, Verify};
+pub use options::{ConvertOptions, Rules, SliceLimits, Verify};
 pub use verify::{
     Chosen, Difference, Findings, Subject, TreeFile, TreeProblem, VerifyError, VerifyReport,
     VerifySelection, verify, verify_changesets, verify_objects,

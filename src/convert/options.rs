@@ -24,6 +24,24 @@ pub enum Verify {
     Off,
 }
 
+/// How much of a history is converted at a time, before it is made durable: what a run that is killed
+/// may lose, and what it holds in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SliceLimits {
+    /// Changesets, at most.
+    pub changesets: usize,
+    /// Changes of single files; the last changeset may go beyond it.
+    pub edits: usize,
+    /// Bytes of the source's store, if all changesets take as many.
+    pub store_bytes: u64,
+}
+
+impl Default for SliceLimits {
+    fn default() -> Self {
+        Self { changesets: 8192, edits: 1 << 18, store_bytes: 256 << 20 }
+    }
+}
+
 /// What configuration and command line can choose. Verification takes the same: it compares with
 /// what a conversion under these options makes.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +64,8 @@ pub struct ConvertOptions {
     pub skip_damaged: bool,
     /// What is verified before references move.
     pub verify: Verify,
+    /// How much of the history is converted at a time.
+    pub slice: SliceLimits,
     /// Whether a source is gone on with that serves nothing of what was converted from it before.
     pub allow_empty: bool,
 }

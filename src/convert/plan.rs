@@ -86,7 +86,8 @@ pub(super) enum Planned {
     Object(ObjectId),
 }
 
-/// Makes the plan for the changesets of `input`, which come in revision order. Every manifest that
+/// Makes the plan for the changesets of `input`, which come in revision order, or for the first of
+/// them. Every manifest that
 /// is used is checked against its node, on a thread of its own.
 pub(super) fn plan(input: &Input<'_>, existing: &dyn TreeSource) -> Result<Plan, ConvertError> {
     let manifests = input.manifests;
@@ -170,6 +171,9 @@ impl<'p> Planner<'p> {
             self.manifest_of.insert(rev, changeset.manifest);
             self.plan_tree(rev, &changeset, &parents)?;
             input.progress.advance(1);
+            if self.plan.edits.len() >= input.most_edits {
+                break;
+            }
         }
         self.plan.paths = self.places.into_paths();
         Ok(self.plan)

@@ -236,8 +236,9 @@ impl BareRepository {
         Ok(ids)
     }
 
-    /// Merges small packs, if there are many packs. Consumes the view of them, which is stale then.
-    pub fn merge_small_packs(self) -> Result<usize, SinkError> {
+    /// Merges small packs, if there are many packs, and says how many were merged. Other views of the
+    /// repository are stale then.
+    pub fn merge_small_packs(&self) -> Result<usize, SinkError> {
         merge_small(&self.pack_folder())
     }
 

@@ -9,6 +9,7 @@ mod keep;
 mod plan;
 mod repair;
 mod report;
+mod slices;
 mod source;
 mod sync;
 mod told;

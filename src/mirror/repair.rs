@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::update::Sync;
 use super::{CacheLocation, Note, SyncError};
+use crate::base::{Progress as _, Stage};
 use crate::convert::IdMap;
 use crate::git::{BareRepository, ObjectId};
 use crate::hg::{Node, RevSet};
@@ -21,7 +22,7 @@ impl Sync<'_> {
         map: &mut IdMap,
     ) -> Result<Option<Note>, SyncError> {
         let lone = git.remove_lone_indexes()?;
-        let present = pack_names(git)?;
+        let present = git.pack_names()?;
         if lone == 0 && self.has_all(&present) && self.has_heads(git, map) {
             return Ok(None);
         }
@@ -81,31 +82,24 @@ impl Sync<'_> {
     fn lost(&self, git: &BareRepository, map: &IdMap) -> Result<Vec<(Node, ObjectId)>, SyncError> {
         let mut completeness = git.completeness()?;
         let mut lost = Vec::new();
-        self.progress.begin("looking through the cache", Some(map.len() as u64), "commits");
+        self.events.begin(Stage::CheckingCache, Some(map.len() as u64));
         for (node, commit) in map.records() {
             self.interrupt.check()?;
             if !completeness.is_complete(commit) {
                 lost.push((node, commit));
             }
-            self.progress.advance(1);
+            self.events.advance(1);
         }
-        self.progress.end();
+        self.events.end();
         Ok(lost)
     }
 
     /// Records the packs that there are, once all is in them.
     pub(super) fn record_packs(&self, git: &BareRepository) -> Result<(), SyncError> {
-        let present = pack_names(git)?;
+        let present = git.pack_names()?;
         match self.cache.recorded_packs() {
             Some(recorded) if recorded == present => Ok(()),
             _ => self.cache.record_packs(&present),
         }
     }
-}
-
-/// The names of the packs of a repository, sorted.
-fn pack_names(git: &BareRepository) -> Result<Vec<String>, SyncError> {
-    let indexes = git.pack_indexes()?;
-    let names = indexes.iter().filter_map(|index| index.file_stem());
-    Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
 }

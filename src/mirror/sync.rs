@@ -42,10 +42,15 @@ pub fn sync(
     })?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
-    let refs = match &mirror.target {
-        Some(target) => publish(target, &updated.wanted, &cache, events, interrupt)?,
-        None => updated.moved(),
+    let published = match &mirror.target {
+        Some(target) => publish(target, &updated.wanted, &cache, events, interrupt),
+        None => Ok(updated.moved()),
     };
+    // What was asked for is done. This is for the runs to come, which go on without it, too.
+    if let Err(error) = cache.merge_small_packs() {
+        tracing::warn!(%error, cache = %cache.git().display(), "small packs were not merged");
+    }
+    let refs = published?;
     let UpdatedCache { changesets, converted, .. } = updated;
     let report = SyncReport {
         changesets: changesets as u64,

@@ -5,30 +5,23 @@ use std::path::Path;
 
 use super::adopt::StartingPoint;
 use super::cache::LockedCache;
-use super::check::Converted;
 use super::event::Events;
+use super::slices::keep;
 use super::source::OpenSource;
 use super::{ConvertOptions, Mirror, Note, RefChange, SyncError};
 use crate::base::Interrupt;
-use crate::convert::engine::{Conversion, Input};
 use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
 use crate::convert::notes::{Previous, write_notes};
-use crate::convert::placeholder::{Placeholder, Placeholders};
+use crate::convert::placeholder::Placeholders;
 use crate::convert::refs::WantedRefs;
-use crate::convert::{self, ConvertError, IdMap, Rules, Verify, engine};
-use crate::git::pack::PackWriter;
+use crate::convert::{self, IdMap};
 use crate::git::reference::{BRANCHES, HG_NOTES, by_name};
 use crate::git::repository::RefEdit;
-use crate::git::sink::ObjectSink;
-use crate::git::staging::Staging;
 use crate::git::{BareRepository, ObjectId, Reference};
 use crate::hg::repository::TAGS;
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Repository, Rev};
-
-/// Up to this many new changesets are staged in memory; more are written to a pack directly.
-const SMALL: usize = 64;
 
 /// A bare repository that is up to date with its source.
 pub(super) struct UpdatedCache {
@@ -92,9 +85,9 @@ impl<'s> Sync<'s> {
         notes.extend(self.repository().view().notes().iter().cloned().map(Note::from));
         let mut placeholders = cache.placeholders()?;
         if !new.is_empty() {
-            let conversion = self.convert_new(&git, rules, (&mut map, &mut placeholders), &new)?;
-            notes.extend(conversion.left_out.iter().cloned().map(Note::from));
-            notes.extend(conversion.broken.notes().map(Note::from));
+            let told = self.convert_new(&git, rules, (&mut map, &mut placeholders), &new)?;
+            notes.extend(told.left_out.into_iter().map(Note::from));
+            notes.extend(told.broken.notes().map(Note::from));
         }
         let (named, more) = self.wanted_refs(&placeholders)?;
         let tips: Vec<Rev> = named.refs.iter().filter_map(|r| changelog.rev(r.node)).collect();
@@ -131,49 +124,6 @@ impl<'s> Sync<'s> {
         })
     }
 
-    /// Converts the changesets `new`, verifies what came out, and records it: placeholders, then map.
-    fn convert_new(
-        &self,
-        git: &BareRepository,
-        rules: &Rules,
-        (map, placeholders): (&mut IdMap, &mut Placeholders),
-        new: &[Rev],
-    ) -> Result<Conversion, SyncError> {
-        let packs = git.pack_indexes()?;
-        let conversion = self.convert(git, rules, map, placeholders, new)?;
-        git.refresh()?;
-        let placeholders_grew = placeholders.extend(&conversion.placeholders);
-        if self.options().verify == Verify::New {
-            self.check(&Converted {
-                git,
-                rules,
-                map,
-                placeholders,
-                conversion: &conversion,
-                changesets: new,
-                packs_before: &packs,
-            })?;
-        }
-        if placeholders_grew {
-            self.cache.save_placeholders(placeholders)?;
-        }
-        map.append(&conversion.records)?;
-        Ok(conversion)
-    }
-
-    /// Converts the changesets `new`. Their objects are on disk when this returns.
-    pub(super) fn convert(
-        &self,
-        git: &BareRepository,
-        rules: &Rules,
-        map: &IdMap,
-        placeholders: &Placeholders,
-        new: &[Rev],
-    ) -> Result<Conversion, SyncError> {
-        let input = self.input(rules, map, placeholders, new);
-        keep(git, new.len(), |sink| self.certain(engine::convert(&input, git, sink)?))
-    }
-
     /// Adds the notes that are missing to those that are there; `new` are those of
     /// `commits` that were converted by this run.
     fn notes(
@@ -199,38 +149,6 @@ impl<'s> Sync<'s> {
         Ok(tip.map(|tip| Reference::new(HG_NOTES, tip)))
     }
 
-    /// Refuses placeholders for what may only look damaged, because somebody writes to the source.
-    fn certain(&self, conversion: Conversion) -> Result<Conversion, ConvertError> {
-        let doubtful = conversion.placeholders.iter().any(Placeholder::is_for_damage);
-        match !doubtful || self.source.is_calm() {
-            true => Ok(conversion),
-            false => Err(ConvertError::Files(conversion.broken)),
-        }
-    }
-
-    /// What a conversion of `changesets` works on.
-    pub(super) fn input<'i>(
-        &'i self,
-        rules: &'i Rules,
-        map: &'i IdMap,
-        placeholders: &'i Placeholders,
-        changesets: &'i [Rev],
-    ) -> Input<'i> {
-        Input {
-            changelog: self.repository().changelog(),
-            manifests: self.repository().manifests(),
-            filelogs: self.repository(),
-            changesets,
-            map,
-            placeholders,
-            skip_damaged: self.options().skip_damaged,
-            rules,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
-            progress: self.events,
-            interrupt: self.interrupt,
-        }
-    }
-
     /// The references that the source asks for, and what a person should know about its names.
     fn wanted_refs(
         &self,
@@ -250,8 +168,8 @@ impl<'s> Sync<'s> {
         Ok((refs.wanted, refs.notes))
     }
 
-    /// Moves all references at once, and those that only `keep` commits. One that the source no longer has goes, if what it names is a
-    /// commit that we made; anything else is somebody else's.
+    /// Moves all references at once, and does the `keep` edits with them. A reference that the source no
+    /// longer asks for goes, if what it names is a commit that we made; all others stay.
     fn move_refs(
         &self,
         git: &BareRepository,
@@ -294,25 +212,4 @@ pub(super) fn refuse_another_source(
         0 => Ok(()),
         _ => Err(SyncError::NothingInCommon { cache: cache.to_owned(), served, converted }),
     }
-}
-
-/// Hands `write` a place for about the objects of so many changesets. They are on disk when
-/// this returns.
-fn keep<T>(
-    git: &BareRepository,
-    changesets: usize,
-    write: impl FnOnce(&dyn ObjectSink) -> Result<T, ConvertError>,
-) -> Result<T, SyncError> {
-    let (folder, known) = (git.pack_folder(), git.known()?);
-    if changesets <= SMALL {
-        let rest = PackWriter::new(&folder, git.known()?)?;
-        let staging = Staging::new(&folder, known, rest)?;
-        let written = write(&staging)?;
-        staging.save()?;
-        return Ok(written);
-    }
-    let pack = PackWriter::new(&folder, known)?;
-    let written = write(&pack)?;
-    pack.save()?;
-    Ok(written)
 }

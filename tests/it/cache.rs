@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use synchroniser::cli::exit;
 
 use crate::support::{Converted, Fixture, Ran, TestEnv, env, for_all, git, same, skip};
-use crate::takeover::sync;
+use crate::adoption::sync;
 
 const IDENTITIES: [&str; 3] = ["native", "hg-git", "fast-export"];
 

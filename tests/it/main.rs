@@ -45,5 +45,6 @@ mod oracle_write;
 mod peer;
 mod recorded;
 mod repository;
+mod slices;
 mod support;
 mod words;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::support::{Converted, TestEnv, env, for_all, git, same, skip};
-use crate::takeover::sync;
+use crate::adoption::sync;
 
 /// A repository that stock Mercurial writes, with a clock of its own.
 struct Source<'e> {

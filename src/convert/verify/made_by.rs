@@ -56,6 +56,7 @@ fn find_out(context: &Context<'_>) -> Result<(&'static dyn Identity, Commits), C
         changelog: context.source.changelog(),
         manifests: context.source.manifests(),
         filelogs: context.source,
+        most_edits: usize::MAX,
         changesets: &served,
         map: &IdMap::default(),
         placeholders: &context.placeholders,

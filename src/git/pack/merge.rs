@@ -4,6 +4,7 @@
 //! Entries are copied as they lie: within a pack, a delta names its base by distance or by id, and
 //! both hold wherever the pack's entries come to lie together.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use crate::git::sink::SinkError;
 
 /// Fewer packs than this are left as they are.
 const MAX_PACKS: usize = 32;
+/// How many bytes are merged at a time: a second's work.
+const MOST_BYTES: u64 = 64 << 20;
 /// Bytes of a pack's header and of its trailing checksum.
 const HEADER: usize = 12;
 const TRAILER: usize = 20;
@@ -40,16 +43,19 @@ pub(crate) fn merge_small(folder: &Path) -> Result<usize, SinkError> {
     }
     packs.sort_by_key(|pack| pack.size);
     packs.truncate(worth_merging(&packs));
-    merge(folder, &packs).map_err(io)?;
-    Ok(packs.len())
+    merge(folder, &packs).map_err(io)
 }
 
 /// How many of the packs, sorted by size, are merged: up to the last that is less than twice as
-/// large as all before it together. So each byte is copied a logarithmic number of times.
+/// large as all before it together, and not more than can be done quickly. So each byte is copied a
+/// logarithmic number of times.
 fn worth_merging(packs: &[Small]) -> usize {
     let mut before = 0;
     let mut worth = 0;
     for (at, pack) in packs.iter().enumerate() {
+        if before + pack.size > MOST_BYTES {
+            break;
+        }
         if pack.size < before * 2 {
             worth = at + 1;
         }
@@ -77,29 +83,44 @@ fn list(folder: &Path) -> io::Result<Vec<Small>> {
     Ok(packs)
 }
 
-fn merge(folder: &Path, packs: &[Small]) -> io::Result<()> {
+fn merge(folder: &Path, packs: &[Small]) -> io::Result<usize> {
     if packs.len() < 2 {
-        return Ok(());
+        return Ok(0);
     }
     let mut output = Output::new(folder)?;
-    for small in packs {
+    let mut written = HashSet::new();
+    let mut merged = Vec::with_capacity(packs.len());
+    // The largest first: it may be what a killed run made of some of the others.
+    for small in packs.iter().rev() {
         // A damaged pack must not get a checksum that says it is sound.
         if !is_whole(&small.pack)? || !is_whole(&small.index)? {
-            return Ok(());
+            continue;
         }
         let pack = fs::read(&small.pack)?;
-        let Some(objects) = entries_of(&fs::read(&small.index)?) else { return Ok(()) };
+        let Some(objects) = entries_of(&fs::read(&small.index)?) else { continue };
         let end = pack.len().saturating_sub(TRAILER);
-        let Some(entries) = pack.get(HEADER..end) else { return Ok(()) };
-        output.append(entries, objects.into_iter())?;
+        let Some(entries) = pack.get(HEADER..end) else { continue };
+        let known = objects.iter().filter(|object| written.contains(&object.id)).count();
+        if known == 0 {
+            written.extend(objects.iter().map(|object| object.id));
+            output.append(entries, objects.into_iter())?;
+        } else if known < objects.len() {
+            // Git does not want an object twice in a pack.
+            continue;
+        }
+        merged.push(small);
+    }
+    if merged.len() < 2 {
+        return Ok(0);
     }
     let saved = output.save(folder)?;
     // The index first: an index without its pack is an error to readers.
-    for small in packs.iter().filter(|small| small.pack != saved) {
+    for small in merged.iter().filter(|small| small.pack != saved) {
         durable::remove_file(&small.index)?;
         durable::remove_file(&small.pack)?;
     }
-    sync_folder(folder)
+    sync_folder(folder)?;
+    Ok(merged.len())
 }
 
 /// The objects of an index, their offsets counted from the first entry; `None` if it does not have

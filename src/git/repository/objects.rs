@@ -48,6 +48,13 @@ impl BareRepository {
         indexes(&folder).map_err(|source| RepositoryError::Io { path: folder, source })
     }
 
+    /// The names of the packs of the repository's own folder, sorted.
+    pub fn pack_names(&self) -> Result<Vec<String>, RepositoryError> {
+        let indexes = self.pack_indexes()?;
+        let names = indexes.iter().filter_map(|index| index.file_stem());
+        Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
+    }
+
     /// Removes the indexes of packs that are gone, by which objects seem to be there that are not.
     /// Says how many.
     pub fn remove_lone_indexes(&self) -> Result<usize, RepositoryError> {

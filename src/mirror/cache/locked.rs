@@ -142,6 +142,15 @@ impl LockedCache {
         replace_file(&path, lines.as_bytes()).map_err(|source| SyncError::Folder { path, source })
     }
 
+    /// Merges small packs if there are many, and records what there is then.
+    pub(in crate::mirror) fn merge_small_packs(&self) -> Result<(), SyncError> {
+        let git = BareRepository::open(&self.layout.git)?;
+        match git.merge_small_packs()? {
+            0 => Ok(()),
+            _ => self.record_packs(&git.pack_names()?),
+        }
+    }
+
     /// The folder of the copy of a source that is not on this machine.
     pub(in crate::mirror) fn copy(&self) -> PathBuf {
         self.layout.copy()

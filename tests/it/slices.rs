@@ -1,0 +1,254 @@
+//! A history is converted in slices, and many small syncs leave few packs.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use synchroniser::base::Interrupt;
+use synchroniser::base::durable::{Step, observe};
+use synchroniser::convert::identity::IdentityChoice;
+use synchroniser::convert::{ConvertOptions, SliceLimits};
+use synchroniser::git::destination::Target;
+use synchroniser::hg::pull::Source;
+use synchroniser::mirror::{self, CacheLocation, Mirror, NoObserver, SyncReport};
+
+use crate::support::generator::{Generated, Shape};
+use crate::support::{Fixture, TestEnv, env, for_all, git, same, skip};
+
+/// A mirror without target, in slices of so many changesets.
+fn mirror(source: &Path, cache: &Path, changesets: usize) -> Mirror {
+    let slice = SliceLimits { changesets, ..SliceLimits::default() };
+    Mirror {
+        name: "it".to_owned(),
+        source: Source::Path(source.to_owned()),
+        cache: CacheLocation::Repository(cache.to_owned()),
+        target: None,
+        options: ConvertOptions { slice, ..ConvertOptions::default() },
+    }
+}
+
+fn sync(mirror: &Mirror) -> Result<SyncReport, String> {
+    mirror::sync(mirror, &NoObserver, &Interrupt::default()).map_err(|error| format!("{error:?}"))
+}
+
+fn packs(repository: &Path) -> usize {
+    let files = std::fs::read_dir(repository.join("objects/pack")).unwrap();
+    let is_pack = |path: &Path| path.extension().is_some_and(|ending| ending == "pack");
+    files.filter(|entry| is_pack(&entry.as_ref().unwrap().path())).count()
+}
+
+/// The bytes of the id map; none if there is no map yet.
+fn map_bytes(repository: &Path) -> u64 {
+    std::fs::metadata(repository.join("synchroniser/map")).map_or(0, |metadata| metadata.len())
+}
+
+mod slices_change_no_commit {
+    crate::support::each::each_fixture!(super::check_slices);
+}
+
+fn check_slices(fixture: &Fixture) -> Result<(), String> {
+    if !fixture.converts() || fixture.truth.served().count() < 4 {
+        return Ok(());
+    }
+    for identity in ["native", "hg-git", "fast-export"] {
+        let env = TestEnv::new();
+        let source = fixture.unpack(&env);
+        let converted = |name: &str, slice: SliceLimits| {
+            let mut mirror = mirror(&source, &env.path(name), 1);
+            mirror.options.slice = slice;
+            mirror.options.skip_damaged = true;
+            mirror.options.identity = IdentityChoice::named(identity).unwrap();
+            let report = sync(&mirror)?;
+            Ok::<_, String>((mirror::commits(&mirror).unwrap(), report.refs))
+        };
+        let whole = converted("whole.git", SliceLimits::default())?;
+        let small = SliceLimits { changesets: 2, ..SliceLimits::default() };
+        let few = SliceLimits { edits: 3, ..SliceLimits::default() };
+        for (name, slice) in [("small.git", small), ("few.git", few)] {
+            let sliced = converted(name, slice)?;
+            same(&format!("{identity}: commits"), &sliced.0, &whole.0)?;
+            same(&format!("{identity}: references"), &sliced.1, &whole.1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Ended at many moments, the next run goes on behind the last slice that was whole.
+#[test]
+fn a_kill_costs_one_slice() {
+    const SLICE: usize = 32;
+    let env = TestEnv::new();
+    let source = env.path("source");
+    Generated::new(Shape { seed: 7, changesets: 200, files: 20, heads: 3 }).write(&source);
+    let whole = mirror(&source, &env.path("whole.git"), 1000);
+    sync(&whole).unwrap();
+    let expected = mirror::commits(&whole).unwrap();
+    // Every step of a run, with what the map had before it.
+    let counted = env.path("counted.git");
+    let steps: Arc<std::sync::Mutex<Vec<u64>>> = Arc::default();
+    let (recorded, path) = (steps.clone(), counted.clone());
+    let observation = observe(
+        &counted,
+        Arc::new(move |_: &Step<'_>| {
+            recorded.lock().unwrap().push(map_bytes(&path));
+            Ok(())
+        }),
+    );
+    sync(&mirror(&source, &counted, SLICE)).unwrap();
+    drop(observation);
+    let steps = steps.lock().unwrap().clone();
+    assert!(steps.iter().any(|bytes| *bytes > 4 * 40 * SLICE as u64), "{steps:?}");
+    let kills = (1..=20).map(|kill| kill * steps.len() / 21);
+    for_all(kills.map(|at| (format!("before step {at}"), at)), |at| {
+        let target = env.path(format!("killed-{at}.git"));
+        let mirror = mirror(&source, &target, SLICE);
+        let count = AtomicUsize::new(0);
+        let observation = observe(
+            &target,
+            Arc::new(move |_: &Step<'_>| match count.fetch_add(1, Ordering::SeqCst) {
+                before if before < at => Ok(()),
+                _ => Err(io::Error::other("killed")),
+            }),
+        );
+        same("a killed run", &sync(&mirror).is_err(), &true)?;
+        drop(observation);
+        let lost = steps[at].saturating_sub(map_bytes(&target));
+        same("slices that were done and are lost", &(lost / 40), &0)?;
+        let report = sync(&mirror)?;
+        let had = usize::try_from(steps[at] / 40).unwrap();
+        same("converted again", &(report.converted as usize <= 200 - had), &true)?;
+        same("commits", &mirror::commits(&mirror).unwrap(), &expected)
+    });
+}
+
+/// What `git gc` finds between two slices is not eaten.
+#[test]
+fn git_gc_between_two_slices_eats_nothing() {
+    if !env::has("git") {
+        return skip("there is no git");
+    }
+    let env = TestEnv::new();
+    let (source, target) = (env.path("source"), env.path("target.git"));
+    Generated::new(Shape { seed: 9, changesets: 200, files: 20, heads: 4 }).write(&source);
+    let mirror = mirror(&source, &target, 50);
+    let path = target.clone();
+    let observation = observe(
+        &target,
+        // The third slice does not come into the map.
+        Arc::new(move |step: &Step<'_>| match step {
+            Step::Write(file) if file.ends_with("map") && map_bytes(&path) >= 4000 => {
+                Err(io::Error::other("killed"))
+            }
+            _ => Ok(()),
+        }),
+    );
+    sync(&mirror).unwrap_err();
+    drop(observation);
+    assert_eq!(map_bytes(&target), 4000);
+    env.git(&target, &["gc", "--quiet", "--prune=now"]).ok().unwrap();
+    git::fsck(&env, &target).unwrap();
+    let report = sync(&mirror).unwrap();
+    assert_eq!((report.converted, report.notes), (100, Vec::new()));
+    git::fsck(&env, &target).unwrap();
+}
+
+/// How many small syncs there are, and how many packs they may leave. `SYNCHRONISER_SYNCS` sets the
+/// former.
+const MOST_PACKS: usize = 40;
+
+#[test]
+fn many_small_syncs_leave_few_packs() {
+    let syncs = std::env::var("SYNCHRONISER_SYNCS").map_or(150, |chosen| chosen.parse().unwrap());
+    let env = TestEnv::new();
+    let (source, target) = (env.path("source"), env.path("target.git"));
+    let shape = Shape { seed: 5, changesets: syncs + 1, files: 20, heads: 1 };
+    let history = Generated::new(shape);
+    Generated::create(&source);
+    let mut most = 0;
+    let mut took = Vec::new();
+    let mirror = mirror(&source, &target, 8192);
+    for at in 0..=syncs {
+        history.add(&source, at..at + 1);
+        let began = std::time::Instant::now();
+        assert_eq!(sync(&mirror).unwrap().converted, 1, "{at}");
+        took.push(began.elapsed().as_secs_f64());
+        most = most.max(packs(&target));
+    }
+    assert!(most <= MOST_PACKS, "{most} packs");
+    let mean =
+        |times: &[f64]| times.iter().sum::<f64>() / f64::from(u32::try_from(times.len()).unwrap());
+    let part = (syncs / 10).max(1);
+    eprintln!(
+        "{syncs} syncs: the first ones {:.4} s each, the last ones {:.4} s each, at most {most} packs",
+        mean(&took[..part]),
+        mean(&took[took.len() - part..]),
+    );
+    assert_eq!(mirror::commits(&mirror).unwrap().len(), syncs + 1);
+    if env::has("git") {
+        git::fsck(&env, &target).unwrap();
+    }
+}
+
+/// Ended at each step of a merge, nothing is lost, and the next run ends it.
+#[test]
+fn a_killed_merge_loses_nothing() {
+    if !env::has("git") {
+        return skip("there is no git");
+    }
+    let env = TestEnv::new();
+    let (source, target) = (env.path("source"), env.path("target.git"));
+    let history = Generated::new(Shape { seed: 6, changesets: 60, files: 20, heads: 1 });
+    Generated::create(&source);
+    let mirror = mirror(&source, &target, 8192);
+    let mut at = 0;
+    let mut before = 0;
+    while at < 60 && (before < 31 || packs(&target) >= before) {
+        before = packs(&target);
+        history.add(&source, at..at + 1);
+        at += 1;
+        if before >= 31 {
+            // The first pack that goes is the last thing that is done.
+            let folder = target.join("objects/pack");
+            let observation = observe(
+                &folder,
+                Arc::new(|step: &Step<'_>| match step {
+                    Step::Remove(path) if path.extension().is_some_and(|e| e == "pack") => {
+                        Err(io::Error::other("killed"))
+                    }
+                    _ => Ok(()),
+                }),
+            );
+            // The run itself has done what it was asked for.
+            sync(&mirror).unwrap();
+            drop(observation);
+            assert!(packs(&target) > before, "nothing was merged");
+            git::fsck(&env, &target).unwrap();
+            history.add(&source, at..at + 1);
+            at += 1;
+        }
+        sync(&mirror).unwrap();
+    }
+    assert!(packs(&target) < 10, "{} packs", packs(&target));
+    git::fsck(&env, &target).unwrap();
+    assert_eq!(mirror::commits(&mirror).unwrap().len(), at);
+}
+
+/// A target is synced as often, and takes what it is given.
+#[test]
+fn a_sync_in_slices_is_published() {
+    let env = TestEnv::new();
+    let (source, target) = (env.path("source"), env.path("target.git"));
+    Generated::new(Shape { seed: 8, changesets: 90, files: 20, heads: 3 }).write(&source);
+    git2::Repository::init_bare(&target).unwrap();
+    let mirror = Mirror {
+        cache: CacheLocation::Folder(env.path("cache")),
+        target: Some(Target::local(&target)),
+        ..mirror(&source, &target, 20)
+    };
+    assert_eq!(sync(&mirror).unwrap().converted, 90);
+    let there = git2::Repository::open(&target).unwrap();
+    let names = there.references().unwrap().map(|reference| reference.unwrap());
+    let names: Vec<_> = names.map(|reference| reference.name().unwrap().to_owned()).collect();
+    assert!(!names.is_empty() && names.iter().all(|name| !name.starts_with("refs/synchroniser")));
+}
