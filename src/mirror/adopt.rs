@@ -92,7 +92,7 @@ impl Sync<'_> {
         git: &BareRepository,
         given: &[Record],
     ) -> Result<StartingPoint, SyncError> {
-        let (choice, map) = self.cache.open_map(git, self.options().identity)?;
+        let (choice, map) = self.cache.open_map(self.options().identity)?;
         if let (IdentityChoice::Named(identity), Some(mut map)) = (choice, map) {
             let notes = self.repair(git, &mut map)?.into_iter().collect();
             return Ok(StartingPoint { identity, map, notes });

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Converted, TestEnv, env, for_all, git, same, skip};
 use crate::adoption::sync;
+use crate::support::{Converted, TestEnv, env, for_all, git, same, skip};
 
 /// A repository that stock Mercurial writes, with a clock of its own.
 struct Source<'e> {

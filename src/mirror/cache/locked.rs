@@ -52,14 +52,13 @@ impl LockedCache {
     }
 
     /// What to go on with: the identity that is asked for or recorded, and the id map. There is no
-    /// map at first, and none that is any good if it or the commits were lost.
+    /// map at first, or if it was lost. Its commits may have been lost, too.
     pub(in crate::mirror) fn open_map(
         &self,
-        git: &BareRepository,
         identity: IdentityChoice,
     ) -> Result<(IdentityChoice, Option<IdMap>), SyncError> {
         let settled = recorded::settled(&self.layout.map(), identity)?;
-        let map = IdMap::open(&self.layout.map(), |commit| git.contains(commit))?;
+        let map = IdMap::open(&self.layout.map(), |_| true)?;
         let identity = settled.map_or(identity, IdentityChoice::Named);
         Ok((identity, map.filter(|map| !map.is_empty())))
     }
