@@ -196,6 +196,7 @@ mod tests {
             Note::Adopted { commits: 9, identity: "hg-git" },
             Note::MatchedByContent { count: 3 },
             Note::UnmatchedCommitsKept { count: 1 },
+            Note::CacheRepaired { cache: "/c/git".into(), lost: 2, commits: 9 },
             Note::RefRemoved { reference: "refs/heads/x".to_owned() },
             Note::Pull(PullNote::FilesNotCopied { cause: cause() }),
             Note::Pull(PullNote::BundleNotUsed {
@@ -213,6 +214,7 @@ mod tests {
             Note::Adopted { .. } => "adopted",
             Note::MatchedByContent { .. } => "matched_by_content",
             Note::UnmatchedCommitsKept { .. } => "unmatched_commits_kept",
+            Note::CacheRepaired { .. } => "cache_repaired",
             Note::RefRemoved { .. } => "ref_removed",
             Note::Pull(PullNote::FilesNotCopied { .. }) => "files_not_copied",
             Note::Pull(PullNote::BundleNotUsed { .. }) => "bundle_not_used",
@@ -239,6 +241,7 @@ warning (source): the source no longer has 2 changesets that it once had
 note (target): continues from 9 existing commits, with the identity hg-git
 note (target): 3 of them were made by another tool, and matched by trees, times and parents
 warning (target): 1 of them matches no changeset, and stays where it is
+warning (here): something was removed from /c/git or is damaged: 2 of 9 commits are converted again
 note (source): removed refs/heads/x: the source has no such name any more
 note (source): the files of the source could not be copied as they are, so its changesets were fetched instead: read x: no route
 note (source): the clone bundle https://h/b.hg could not be used, so its changesets were fetched from the source: read x: no route
