@@ -164,7 +164,7 @@ fn plain_commits_are_adopted_and_verified() {
     let target = old_mirror(&env, "halves-first", "native");
     rewrite(&target, plain);
     let said = goes_on(&env, &target, "").unwrap();
-    assert!(said.contains("another tool's"), "{said}");
+    assert!(said.contains("made by another tool"), "{said}");
     // The same in place, where `verify` finds what was adopted beside the map.
     let target = env.path("in-place.git");
     std::fs::rename(env.path("target.git"), &target).unwrap();
@@ -422,7 +422,7 @@ fn a_plan_foresees_what_is_taken_over() {
         ] {
             assert!(plan.contains(words), "{words}: {plan}");
         }
-        assert_eq!(plan.contains("another tool's"), edit, "{plan}");
+        assert_eq!(plan.contains("made by another tool"), edit, "{plan}");
         assert!(!plan.contains("refuse"), "{plan}");
         assert!(!env.path("cache").exists() && env.leftovers().is_empty());
         assert_eq!(refs(&target), before);
