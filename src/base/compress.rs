@@ -185,6 +185,28 @@ impl Deflater {
         }
     }
 
+    /// Hands the zlib stream of `input` to `take` piece by piece: for what is too large to be held with
+    /// what comes out.
+    pub fn pieces<E>(
+        &mut self,
+        input: &[u8],
+        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.stream.reset();
+        let mut piece = Vec::with_capacity(PIECE);
+        loop {
+            let read = usize::try_from(self.stream.total_in()).unwrap_or(usize::MAX);
+            let rest = input.get(read..).unwrap_or_default();
+            // Deflating into memory cannot fail: there is no state in which it is illegal.
+            let status = self.stream.compress_vec(rest, &mut piece, FlushCompress::Finish);
+            take(&piece)?;
+            piece.clear();
+            if matches!(status, Ok(Status::StreamEnd) | Err(_)) {
+                return Ok(());
+            }
+        }
+    }
+
     fn append_whole(&mut self, input: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
         let most = self.whole.zlib_compress_bound(input.len());
@@ -240,6 +262,8 @@ impl ZstdCompressor {
     }
 }
 
+/// So many bytes are handed on at a time.
+const PIECE: usize = 64 << 10;
 /// Up to this many bytes are not worth compressing.
 const STORED: usize = 100;
 /// Up to this many bytes are deflated in one go, which needs as much room for what comes out.
@@ -265,6 +289,22 @@ fn append_stored(input: &[u8], out: &mut Vec<u8>) {
 /// The modulus of the Adler-32 checksum.
 const ADLER: u32 = 65521;
 
+/// The CRC-32 of bytes that come one after the other.
+#[derive(Clone, Debug, Default)]
+pub struct Crc32(crc32fast::Hasher);
+
+impl Crc32 {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// That of all that was added.
+    pub fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
 /// The CRC-32 of `bytes`, as a pack index stores it for each entry.
 pub fn crc32(bytes: &[u8]) -> u32 {
     crc32fast::hash(bytes)
@@ -273,6 +313,26 @@ pub fn crc32(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_are_the_stream_that_the_whole_is() {
+        let input: Vec<u8> =
+            (0..400_000_u32).flat_map(|n| (n / 7 * 2_654_435_761).to_be_bytes()).collect();
+        for input in [&input[..], b"", b"short"] {
+            let (mut deflater, mut out, mut crc) =
+                (Deflater::default(), Vec::new(), Crc32::default());
+            let done: Result<(), ()> = deflater.pieces(input, |piece| {
+                assert!(piece.len() <= PIECE);
+                crc.update(piece);
+                out.extend_from_slice(piece);
+                Ok(())
+            });
+            assert_eq!(done, Ok(()));
+            assert_eq!(crc.finish(), crc32(&out));
+            assert_eq!(Decompressor::default().zlib(&out, input.len()).unwrap(), input);
+            assert_eq!(deflater.pieces(input, |_| Err(1)), Err(1));
+        }
+    }
 
     fn deflate(bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();

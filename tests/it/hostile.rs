@@ -7,6 +7,7 @@ mod directories;
 mod history;
 mod memory;
 mod names;
+mod no_damage;
 mod revlog;
 mod store;
 mod subrepos;

@@ -9,6 +9,7 @@
 )]
 
 mod adoption;
+mod awkward;
 mod bundles;
 mod cache;
 mod cli;

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::delta;
 use super::idx::{self, Packed};
-use crate::base::compress::{Deflater, crc32};
+use crate::base::compress::{Crc32, Deflater, crc32};
 use crate::base::durable::{self, Step, sync_folder};
 use crate::base::sha1::Sha1;
 use crate::git::repository::KnownObjects;
@@ -19,6 +19,8 @@ use crate::git::{ObjectId, ObjectKind};
 const MAX_DEPTH: u8 = 50;
 /// How much a writer collects before it takes its turn at the file.
 const SEGMENT: usize = 4 << 20;
+/// What is deflated from so many bytes goes straight into the file.
+const LARGE: usize = 8 << 20;
 /// Pack entry types that are not object kinds.
 const OFFSET_DELTA: u8 = 6;
 const REF_DELTA: u8 = 7;
@@ -252,6 +254,54 @@ impl Segment<'_> {
         self.objects.push(Packed { id, offset: start as u64, crc });
     }
 
+    /// Writes an entry whose payload is too large to be held deflated as well, straight into the file.
+    fn write_through(
+        &mut self,
+        id: ObjectId,
+        kind: ObjectKind,
+        base: Option<ObjectId>,
+        payload: &[u8],
+    ) -> Result<(), SinkError> {
+        self.flush()?;
+        let mut head = Vec::new();
+        match base {
+            None => append_header(&mut head, kind.pack_type(), payload.len()),
+            Some(base) => {
+                append_header(&mut head, REF_DELTA, payload.len());
+                head.extend_from_slice(base.as_bytes());
+            }
+        }
+        let mut output = lock(&self.pack.output);
+        let (offset, mut crc) = (output.length, Crc32::default());
+        let mut write = |bytes: &[u8]| -> io::Result<()> {
+            output.file.write_all(bytes)?;
+            output.length += bytes.len() as u64;
+            crc.update(bytes);
+            Ok(())
+        };
+        let written = write(&head).and_then(|()| self.deflater.pieces(payload, write));
+        written.map_err(|source| SinkError::Io { path: self.pack.folder.clone(), source })?;
+        output.objects.push(Packed { id, offset, crc: crc.finish() });
+        Ok(())
+    }
+
+    /// Appends an entry, in the way that its size asks for.
+    fn put(
+        &mut self,
+        id: ObjectId,
+        kind: ObjectKind,
+        base: Option<ObjectId>,
+        payload: &[u8],
+    ) -> Result<(), SinkError> {
+        match payload.len() >= LARGE {
+            true => self.write_through(id, kind, base, payload),
+            false => {
+                self.append(id, kind, base, payload);
+                Ok(())
+            }
+        }
+    }
+
     fn flush(&mut self) -> Result<(), SinkError> {
         let pack = self.pack;
         pack.append(self).map_err(|source| SinkError::Io { path: pack.folder.clone(), source })
@@ -266,12 +316,12 @@ impl ObjectWriter for Segment<'_> {
         match self.delta(&object) {
             Some((base, depth, delta)) => {
                 if self.pack.claim(object.id, depth) {
-                    self.append(object.id, object.kind, Some(base), &delta);
+                    self.put(object.id, object.kind, Some(base), &delta)?;
                 }
             }
             None => {
                 if self.pack.claim(object.id, 0) {
-                    self.append(object.id, object.kind, None, object.contents);
+                    self.put(object.id, object.kind, None, object.contents)?;
                 }
             }
         }

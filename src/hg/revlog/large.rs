@@ -45,11 +45,18 @@ pub(super) struct Plain<'c> {
     offset: usize,
     /// How many may.
     limit: usize,
+    /// How many bytes the text has, as the index says, which is checked later.
+    expected: usize,
 }
 
 impl<'c> Plain<'c> {
-    /// Those of the chunk that `stored` gives as it is stored, at most `limit`.
-    pub(super) fn new(mut stored: impl Read + 'c, limit: usize) -> Result<Self, Failure> {
+    /// Those of the chunk that `stored` gives as it is stored, at most `limit`, for a text that is
+    /// `expected` to have so many bytes.
+    pub(super) fn new(
+        mut stored: impl Read + 'c,
+        limit: usize,
+        expected: usize,
+    ) -> Result<Self, Failure> {
         let mut first = [0; 1];
         let is_empty = stored.read(&mut first).map_err(Failure::Io)? == 0;
         let whole = Cursor::new(first).chain(stored);
@@ -63,7 +70,13 @@ impl<'c> Plain<'c> {
             [other] => return Err(Problem::Compression(other).into()),
         };
         let bytes = bytes.map_err(|error| failure(format, error))?;
-        Ok(Self { bytes: BufReader::with_capacity(BLOCK, bytes), format, offset: 0, limit })
+        Ok(Self {
+            bytes: BufReader::with_capacity(BLOCK, bytes),
+            format,
+            offset: 0,
+            limit,
+            expected,
+        })
     }
 
     /// Fills `room` as far as there is something.
@@ -105,7 +118,7 @@ impl<'c> Plain<'c> {
 
     /// The text that the chunk is.
     pub(super) fn text(mut self) -> Result<Vec<u8>, Failure> {
-        let mut text = Vec::new();
+        let mut text = self.room();
         self.append(usize::MAX, &mut text)?;
         text.shrink_to_fit();
         Ok(text)
@@ -113,7 +126,7 @@ impl<'c> Plain<'c> {
 
     /// The text that the delta in the chunk makes of `base`, and the delta itself, unless it is large.
     pub(super) fn applied(mut self, base: &Text) -> Result<(Vec<u8>, Option<Delta>), Failure> {
-        let (mut text, mut copied) = (Vec::new(), 0);
+        let (mut text, mut copied) = (self.room(), 0);
         let mut kept = Some(Vec::new());
         let most = base.len() / KEPT;
         loop {
@@ -156,6 +169,15 @@ impl<'c> Plain<'c> {
         text.extend_from_slice(rest);
         text.shrink_to_fit();
         Ok((text, kept.map(Delta::parse).transpose()?))
+    }
+
+    /// Room for the text: memory that is set aside is not taken before it is written to, and what
+    /// grows step by step would be held twice at each.
+    fn room(&self) -> Vec<u8> {
+        let mut room = Vec::new();
+        // If there is not so much, there may be enough for what really comes.
+        let _ = room.try_reserve_exact(self.expected.min(self.limit));
+        room
     }
 
     /// Refuses a text that becomes larger than may be, before it does.
@@ -201,7 +223,7 @@ mod tests {
 
     fn made(chunk: &[u8], base: &[u8], limit: usize) -> Result<(Vec<u8>, Option<Delta>), String> {
         let base = Arc::new(base.to_vec());
-        let made = Plain::new(chunk, limit).and_then(|plain| plain.applied(&base));
+        let made = Plain::new(chunk, limit, 0).and_then(|plain| plain.applied(&base));
         made.map_err(|failure| match failure {
             Failure::Problem(problem) => problem.to_string(),
             Failure::Io(error) => panic!("{error}"),
@@ -247,13 +269,13 @@ mod tests {
             let mut chunks = stored(&text).to_vec();
             chunks.extend(text.first().is_some_and(|byte| *byte == 0).then(|| text.clone()));
             for chunk in chunks {
-                let read = |limit| Plain::new(&chunk[..], limit).and_then(Plain::text);
+                let read = |limit| Plain::new(&chunk[..], limit, 0).and_then(Plain::text);
                 assert!(read(text.len()).is_ok_and(|read| read == text));
                 assert!(text.is_empty() || read(text.len() - 1).is_err());
             }
         }
-        assert!(Plain::new(&b""[..], 9).and_then(Plain::text).is_ok_and(|text| text.is_empty()));
-        assert!(Plain::new(&b"q"[..], 9).is_err());
+        assert!(Plain::new(&b""[..], 9, 0).and_then(Plain::text).is_ok_and(|text| text.is_empty()));
+        assert!(Plain::new(&b"q"[..], 9, 9).is_err());
     }
 
     #[test]

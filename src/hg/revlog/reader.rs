@@ -218,7 +218,8 @@ impl<'r> RevlogReader<'r> {
         self.window = Window::default();
         let stored = file.stream(entry.offset, entry.stored_length);
         let stored = stored.ok_or_else(|| out_of_file(revlog, rev, entry))?;
-        let plain = Plain::new(stored, self.limit(entry));
+        let expected = entry.text_length.unwrap_or_default() as usize;
+        let plain = Plain::new(stored, self.limit(entry), expected);
         plain.map(Some).map_err(|failure| self.failed(rev, failure))
     }
 

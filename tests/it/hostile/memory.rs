@@ -78,7 +78,7 @@ fn noise(seed: u64, size: usize) -> Vec<u8> {
 /// delta has the size of the text, and is held no more than the chunk that it comes from.
 #[test]
 fn a_delta_that_replaces_all_of_a_file_is_not_held() {
-    let size = 64 * MIB;
+    let size = 32 * MIB;
     let (first, second) = (noise(1, size), noise(2, size));
     let end = u32::try_from(size).unwrap();
     let all = fragment(0, end, &second);

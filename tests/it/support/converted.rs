@@ -37,8 +37,13 @@ impl Converted {
         let map = target.with_extension("map");
         let args = [Path::new("convert"), source, target, Path::new("--map"), &map];
         env.synchronise(args.into_iter().chain(["--identity", identity].map(Path::new))).ok()?;
+        Self::read(target, &map)
+    }
+
+    /// What is in `target` already, and in the map that was written with it.
+    pub(crate) fn read(target: &Path, map: &Path) -> Result<Self, String> {
         let repository = Repository::open_bare(target).map_err(|error| error.to_string())?;
-        Ok(Self { path: target.to_owned(), repository, commits: read_map(&map)? })
+        Ok(Self { path: target.to_owned(), repository, commits: read_map(map)? })
     }
 
     /// All references but those that are ours alone: name to commit id.
