@@ -108,7 +108,7 @@ impl Answer {
         let seconds = report.elapsed.as_secs_f64();
         let answer = Self::new(StatusCode::OK, text)
             .detail(format!("changesets: {}, new: {}", report.changesets, report.converted))
-            .detail(format!("references: {}, changed: {}", report.refs.len(), changed.count()))
+            .detail(format!("refs: {}, changed: {}", report.refs.len(), changed.count()))
             .detail(format!("seconds: {seconds:.1}"));
         match report.notes.len() {
             0 => answer,

@@ -36,7 +36,7 @@ fn a_converted_hook_is_answered_once_it_is_converted() {
     insta::assert_snapshot!(answer.redacted(), @r"
     Converted Rocket successfully
     changesets: 345, new: 12
-    references: 0, changed: 0
+    refs: 0, changed: 0
     seconds: 1.2
     state: /synchronise/state/ID
     status: 200 OK

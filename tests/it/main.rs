@@ -17,6 +17,7 @@ mod commit_texts;
 mod config;
 mod daemon;
 mod destination;
+mod documents;
 mod errors;
 mod fixtures;
 mod hostile;
