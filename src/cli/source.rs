@@ -98,7 +98,6 @@ impl SourceArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Fault, HasFault};
 
     #[test]
     fn addresses_and_paths() {
@@ -108,8 +107,17 @@ mod tests {
         }
         let server = source("https://hg.example.org/acme/rocket").unwrap();
         assert_eq!(server.to_string(), "https://hg.example.org/acme/rocket");
-        let error = source("ftp://example.org/x").unwrap_err();
-        assert_eq!(error.fault(), Fault::Config);
-        assert!(error.to_string().contains("only https, http and ssh"), "{error}");
+        assert!(matches!(source("hg@example.org:x"), Err(TypedError::Address(_))));
+        assert!(matches!(source("ftp://example.org/x"), Err(TypedError::Address(_))));
+    }
+
+    #[test]
+    fn a_flag_that_is_of_no_use_is_refused() {
+        let mut args = SourceArgs::default();
+        args.keys.keys.key_file = Some("key".into());
+        args.keys.typed.push("key_file");
+        let refused = args.source(Path::new("https://hg.example.org/x")).unwrap_err();
+        assert_eq!(refused.to_string(), "use --source-key-file: of no use for a web server");
+        assert!(args.source(Path::new("ssh://hg.example.org/x")).is_ok());
     }
 }

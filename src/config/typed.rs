@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::endpoint::{Folders, Resolver};
-use super::error::{Problem, Problems};
+use super::error::{Problem, ProblemKind, Problems};
 use super::file::Section;
 use super::naming::naming;
 use super::resolve::commit_options;
@@ -11,17 +11,28 @@ use super::sections::{CommitKeys, EndpointKeys, HistoryKeys, NamingKeys};
 use crate::base::faults;
 use crate::convert::{AuthorMap, AuthorMapError, ConvertOptions};
 use crate::hg::pull::Source;
+use crate::net::url::SourceUrlError;
 
-/// Flags that do not fit what they are given with.
+/// Why a source cannot be what was typed.
 #[derive(Debug, thiserror::Error)]
-#[error("use {name}: {}", problem.kind)]
-pub(crate) struct TypedError {
-    /// The flag, or what else was typed.
-    name: String,
-    problem: Problem,
+pub(crate) enum TypedError {
+    /// It is no address that we can fetch from.
+    #[error(transparent)]
+    Address(#[from] SourceUrlError),
+    /// A flag does not fit it.
+    #[error("use {flag}: {kind}")]
+    Flag {
+        /// The flag.
+        flag: String,
+        /// What is wrong with it.
+        kind: ProblemKind,
+    },
 }
 
-faults!(TypedError => Config);
+faults!(TypedError {
+    Self::Address(error) => of(error),
+    Self::Flag { .. } => Config.at(Here),
+});
 
 /// The source that is `written`, reached as `keys` say, of which those called `set` were typed.
 pub(crate) fn source(
@@ -35,12 +46,11 @@ pub(crate) fn source(
     let mut resolver = Resolver { folders, problems: &mut problems, pending: &mut pending };
     let source = resolver.source_at(&section, written);
     match (source, problems.sorted().into_iter().next()) {
-        (Some(source), None) => Ok(source),
-        (_, Some(problem)) if problem.key != "url" => {
-            let name = format!("--source-{}", problem.key.replace('_', "-"));
-            Err(TypedError { name, problem })
+        (_, Some(Problem { kind: ProblemKind::Source { source }, .. })) => Err(source.into()),
+        (_, Some(Problem { key, kind, .. })) => {
+            Err(TypedError::Flag { flag: format!("--source-{}", key.replace('_', "-")), kind })
         }
-        (_, Some(problem)) => Err(TypedError { name: "the source".to_owned(), problem }),
+        (Some(source), None) => Ok(source),
         // Whatever gives no source has said why.
         (None, None) => Ok(Source::Path(written.to_owned())),
     }

@@ -218,7 +218,11 @@ fn credentials_need_a_folder_of_credentials() {
     let findings = config.check();
     assert!(findings.iter().all(|finding| finding.is_unchecked));
     let found: Vec<_> = findings.iter().map(|it| it.problem.to_string()).collect();
-    insta::assert_snapshot!(found.join("\n"), @"");
+    insta::assert_snapshot!(found.join("\n"), @r#"
+    3: mirrors.https.target.token_credential: cannot read the credential "github-token": there is no $CREDENTIALS_DIRECTORY; only a systemd unit with `LoadCredential=github-token:…` has it; outside of one, name a file
+    10: mirrors.ssh.target.key_credential: cannot read the credential "deploy-key": there is no $CREDENTIALS_DIRECTORY; only a systemd unit with `LoadCredential=deploy-key:…` has it; outside of one, name a file
+    11: mirrors.ssh.target.known_hosts_credential: cannot read the credential "known-hosts": there is no $CREDENTIALS_DIRECTORY; only a systemd unit with `LoadCredential=known-hosts:…` has it; outside of one, name a file
+    "#);
 }
 
 #[test]
