@@ -30,7 +30,8 @@ pub(crate) enum TypedError {
 }
 
 faults!(TypedError {
-    Self::Address(error) => of(error),
+    // What was typed is mended where it was typed.
+    Self::Address(error) => Diagnosis { side: Some(Here), ..of(error) },
     Self::Flag { .. } => Config.at(Here),
 });
 

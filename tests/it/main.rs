@@ -44,6 +44,7 @@ mod oracle_random;
 mod oracle_remedies;
 mod oracle_store;
 mod oracle_write;
+mod own_faults;
 mod peer;
 mod recorded;
 mod repository;
