@@ -53,7 +53,8 @@ pub(crate) fn run(
     let steps: Vec<_> = text.lines().map(parse).collect();
     // Killed, it has no exit code.
     let is_killed = ran.status.code().is_none();
-    if is_killed == (steps.len() == at) && (is_killed || ran.status.success()) {
+    let is_expected = if is_killed { steps.len() == at } else { ran.status.success() };
+    if is_expected {
         return Ok(Steps { steps, is_killed });
     }
     Err(format!("at {at} after {} steps: {ran:?}", steps.len()))
