@@ -21,6 +21,11 @@ use crate::hg::{Node, Rev, RevSet};
 const MAX_TOLD: usize = 100;
 /// What shows more than we do.
 const HINT: &str = "`hg verify` on the source shows all that is damaged";
+/// What else can be done about files.
+const SKIP: &str = "go on with --skip-damaged, which leaves a placeholder for each revision";
+/// Why that cannot be done about changesets.
+const NO_SKIP: &str = "without a changeset or its manifest nobody knows which files there were, so \
+    --skip-damaged does not help here";
 /// How many of the changesets that need a broken revision are told by name.
 const MAX_NAMED: usize = 3;
 
@@ -202,8 +207,6 @@ impl Broken<BrokenFile> {
             FileProblem::Damaged(damage) => damage.hint.clone(),
             FileProblem::Missing | FileProblem::Kept => None,
         });
-        const SKIP: &str =
-            "go on with --skip-damaged, which leaves a placeholder for each revision";
         match (hint, self.fault()) {
             // Nothing is lost: there is nothing to put back.
             (Some(hint), Fault::Unsupported) => format!("{hint}; or {SKIP}"),
@@ -350,8 +353,6 @@ fn descendants(input: &Input<'_>, rev: Rev) -> usize {
 impl Broken<BrokenChangeset> {
     /// What a person can do about them.
     pub(super) fn hint(&self) -> String {
-        const NO_SKIP: &str = "without a changeset or its manifest nobody knows which files there \
-            were, so --skip-damaged does not help here";
         let hint = self.first.iter().find_map(|changeset| match &changeset.problem {
             HistoryProblem::Damaged(error) if error.fault() == Fault::Unsupported => error.hint(),
             HistoryProblem::Damaged(_) | HistoryProblem::NoManifest(_) => None,

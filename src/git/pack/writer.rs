@@ -293,13 +293,11 @@ impl Segment<'_> {
         base: Option<ObjectId>,
         payload: &[u8],
     ) -> Result<(), SinkError> {
-        match payload.len() >= LARGE {
-            true => self.write_through(id, kind, base, payload),
-            false => {
-                self.append(id, kind, base, payload);
-                Ok(())
-            }
+        if payload.len() >= LARGE {
+            return self.write_through(id, kind, base, payload);
         }
+        self.append(id, kind, base, payload);
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

@@ -211,14 +211,13 @@ impl ServedView {
         let below: Option<Vec<Rev>> = shown.map(|shown| revs(&shown.heads));
         let branch_heads = shown.and_then(|shown| shown.branch_heads.as_deref()).map(revs);
         let highest = if publishes { Phase::Draft } else { Phase::Public };
-        let mut served = match &below {
+        let mut served = if let Some(below) = &below {
             // What the source hides is not below its heads. What keeps a changeset visible there,
             // such as a working copy, is not here.
-            Some(below) => RevSet::below(dag, below.iter().copied()),
-            None => {
-                let pinned = bookmarks.values().chain(&pinned);
-                visible_revs(dag, &phases, &obsolete, pinned, lookup)
-            }
+            RevSet::below(dag, below.iter().copied())
+        } else {
+            let pinned = bookmarks.values().chain(&pinned);
+            visible_revs(dag, &phases, &obsolete, pinned, lookup)
         };
         for rev in dag.revs().filter(|rev| phases.of(*rev) > highest) {
             served.remove(rev);
