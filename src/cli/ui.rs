@@ -162,12 +162,10 @@ impl Ui {
     /// A slice is done.
     fn slice_done(&self, converted: u64, total: u64) {
         let line = lock(&self.0.slices).done(converted, total);
-        match line {
-            _ if converted >= total => self.close_slices(),
-            Some(line) if !self.0.bars && !self.0.quiet => {
-                drop(writeln!(lock(&self.0.err), "{line}"))
-            }
-            _ => {}
+        if converted >= total {
+            self.close_slices();
+        } else if let Some(line) = line.filter(|_| !self.0.bars && !self.0.quiet) {
+            let _ = writeln!(lock(&self.0.err), "{line}");
         }
     }
 }
