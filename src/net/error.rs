@@ -224,7 +224,11 @@ faults!(NetError {
         Diagnosis { fault: Config, side: None, hint: hint.clone() }
     },
     Self::File { source, .. } | Self::Program { source, .. } => io(source).at(Here),
-    Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Cut { .. } => Unavailable,
+    Self::TimedOut { .. } => Unavailable.hint(
+        "sync again later; `connect_timeout`, `answer_timeout` and `idle_timeout` of the source or \
+         target say how long to wait"
+    ),
+    Self::Unreachable { .. } | Self::Cut { .. } => Unavailable,
     Self::Busy { retry_after: Some(after), .. } => Unavailable
         .hint(format!("it asks to be left alone for {} seconds", after.as_secs())),
     Self::Busy { .. } => Unavailable,
