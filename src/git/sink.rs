@@ -78,6 +78,12 @@ impl ObjectWriter for Nowhere {
 /// Why new objects cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkError {
+    /// Two different contents have the same id.
+    #[error("keep two different contents whose id is {id}: their SHA-1 was made to collide")]
+    Collision {
+        /// The id.
+        id: ObjectId,
+    },
     /// The disk is full, or not ours to write.
     #[error("write objects into {}", path.display())]
     Io {
@@ -102,6 +108,9 @@ pub enum SinkError {
 }
 
 faults!(SinkError {
+    Self::Collision { .. } => Refused.at(Source).hint(
+        "Git can hold one of them only; somebody has put both into the source on purpose"
+    ),
     Self::Io { source, .. } => io(source),
     Self::Setup(error) => of(error),
     Self::Git { .. } => Internal,

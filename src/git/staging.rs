@@ -111,7 +111,10 @@ impl ObjectWriter for Writer<'_> {
     fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
         let stage = self.stage;
         if stage.known.contains(object.id) {
-            return Ok(());
+            return match stage.known.agrees(&object) {
+                true => Ok(()),
+                false => Err(SinkError::Collision { id: object.id }),
+            };
         }
         let kind = match object.kind {
             ObjectKind::Commit => ObjectType::Commit,

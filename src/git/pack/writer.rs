@@ -31,9 +31,19 @@ const SHARDS: usize = 64;
 pub struct PackWriter<'k> {
     folder: PathBuf,
     known: KnownObjects<'k>,
-    /// Who was first to write an object, and how deep its chain of deltas is.
-    claims: Vec<Mutex<HashMap<ObjectId, u8>>>,
+    /// What was claimed by whoever was first to write it.
+    claims: Vec<Mutex<HashMap<ObjectId, Claim>>>,
     output: Mutex<Output>,
+}
+
+/// An object that is, or will be, in the pack.
+#[derive(Clone, Copy)]
+struct Claim {
+    /// How deep its chain of deltas is.
+    depth: u8,
+    /// The CRC-32 of its contents. Contents whose SHA-1 was made to collide differ in blocks that
+    /// leave nothing to choose, so their CRC-32 differs, too.
+    print: u32,
 }
 
 /// The file of a pack in the making.
@@ -70,26 +80,36 @@ impl<'k> PackWriter<'k> {
         })
     }
 
-    fn shard(&self, id: &ObjectId) -> Option<MutexGuard<'_, HashMap<ObjectId, u8>>> {
+    fn shard(&self, id: &ObjectId) -> Option<MutexGuard<'_, HashMap<ObjectId, Claim>>> {
         let first = id.as_bytes().first().copied().unwrap_or_default();
         self.claims.get(usize::from(first) % SHARDS).map(lock)
     }
 
-    /// How deep the delta chain of an object is that this pack holds or will hold.
-    fn depth(&self, id: &ObjectId) -> Option<u8> {
+    /// What this pack holds or will hold of an object.
+    fn claimed(&self, id: &ObjectId) -> Option<Claim> {
         self.shard(id)?.get(id).copied()
     }
 
     /// Whether the caller is the first to write `id`, and so is the one who does.
-    fn claim(&self, id: ObjectId, depth: u8) -> bool {
+    fn claim(&self, id: ObjectId, claim: Claim) -> bool {
         let Some(mut shard) = self.shard(&id) else { return false };
         match shard.entry(id) {
             std::collections::hash_map::Entry::Occupied(_) => false,
             std::collections::hash_map::Entry::Vacant(entry) => {
-                entry.insert(depth);
+                entry.insert(claim);
                 true
             }
         }
+    }
+
+    /// Whether the pack or the repository has an object already. An error if it has other contents.
+    fn has(&self, object: &NewObject<'_>, print: u32) -> Result<bool, SinkError> {
+        let is_same = match self.claimed(&object.id) {
+            Some(claim) => claim.print == print,
+            None if self.known.contains(object.id) => self.known.agrees(object),
+            None => return Ok(false),
+        };
+        if is_same { Ok(true) } else { Err(SinkError::Collision { id: object.id }) }
     }
 
     /// Appends a segment to the file and empties it.
@@ -225,7 +245,7 @@ impl Segment<'_> {
     /// deltas of each other.
     fn delta(&self, object: &NewObject<'_>) -> Option<(ObjectId, u8, Vec<u8>)> {
         let delta_hint = object.delta_hint.as_ref()?;
-        let depth = self.pack.depth(&delta_hint.base)?.checked_add(1)?;
+        let depth = self.pack.claimed(&delta_hint.base)?.depth.checked_add(1)?;
         if depth > MAX_DEPTH {
             return None;
         }
@@ -308,17 +328,18 @@ impl Segment<'_> {
 
 impl ObjectWriter for Segment<'_> {
     fn write(&mut self, object: NewObject<'_>) -> Result<(), SinkError> {
-        if self.pack.depth(&object.id).is_some() || self.pack.known.contains(object.id) {
+        let print = crc32(object.contents);
+        if self.pack.has(&object, print)? {
             return Ok(());
         }
         match self.delta(&object) {
             Some((base, depth, delta)) => {
-                if self.pack.claim(object.id, depth) {
+                if self.pack.claim(object.id, Claim { depth, print }) {
                     self.put(object.id, object.kind, Some(base), &delta)?;
                 }
             }
             None => {
-                if self.pack.claim(object.id, 0) {
+                if self.pack.claim(object.id, Claim { depth: 0, print }) {
                     self.put(object.id, object.kind, None, object.contents)?;
                 }
             }
@@ -409,6 +430,34 @@ mod tests {
             before = Some(text);
         }
         writer.finish().unwrap();
+    }
+
+    /// As if somebody had made two files whose SHA-1 collides: in one run, and in two.
+    #[test]
+    fn two_contents_with_one_id_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = BareRepository::open_or_create(folder.path(), "master").unwrap();
+        let object = |contents: &'static [u8]| NewObject {
+            id: ObjectId::of(ObjectKind::Blob, b"one"),
+            kind: ObjectKind::Blob,
+            contents,
+            delta_hint: None,
+        };
+        let is_collision =
+            |result| matches!(result, Err(SinkError::Collision { id }) if id == object(b"").id);
+        let pack = PackWriter::new(&repository.pack_folder(), repository.known().unwrap()).unwrap();
+        let mut writer = pack.writer();
+        for _ in 0..2 {
+            writer.write(object(b"one")).unwrap();
+        }
+        assert!(is_collision(writer.write(object(b"two"))));
+        writer.finish().unwrap();
+        pack.save().unwrap().unwrap();
+        repository.refresh().unwrap();
+        let pack = PackWriter::new(&repository.pack_folder(), repository.known().unwrap()).unwrap();
+        let mut writer = pack.writer();
+        writer.write(object(b"one")).unwrap();
+        assert!(is_collision(writer.write(object(b"two"))));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use git2::OdbLookupFlags;
 use super::{BareRepository, RepositoryError, kind_of};
 use crate::base::{Limits, durable};
 use crate::git::pack::{Pack, PackError, indexes};
+use crate::git::sink::NewObject;
 use crate::git::{ObjectId, ObjectKind};
 
 /// The objects of a repository as they were when it was opened or refreshed.
@@ -19,6 +20,14 @@ impl KnownObjects<'_> {
     /// Whether an object is there.
     pub fn contains(&self, id: ObjectId) -> bool {
         self.odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH)
+    }
+
+    /// Whether an object that is there has the contents of `object`, which has its id. Only blobs are
+    /// read: what is in them is for others to choose. What cannot be read is told by whoever checks
+    /// the repository.
+    pub fn agrees(&self, object: &NewObject<'_>) -> bool {
+        object.kind != ObjectKind::Blob
+            || self.odb.read(object.id.into()).map_or(true, |there| there.data() == object.contents)
     }
 
     /// Reads an object and compares the hash of its contents with its id. Its kind, `None` for an
