@@ -14,7 +14,7 @@ use synchroniser::hg::pull::Source;
 use synchroniser::mirror::{self, CacheLocation, Mirror, NoObserver, SyncReport};
 
 use crate::support::generator::{Generated, Shape};
-use crate::support::{Fixture, TestEnv, env, for_all, git, same, skip};
+use crate::support::{Fixture, TestEnv, env, for_all, git, leave_out, same, skip};
 
 /// A mirror without target, in slices of so many changesets.
 fn mirror(source: &Path, cache: &Path, changesets: usize) -> Mirror {
@@ -259,4 +259,57 @@ fn a_sync_in_slices_is_published() {
     let names = there.references().unwrap().map(|reference| reference.unwrap());
     let names: Vec<_> = names.map(|reference| reference.name().unwrap().to_owned()).collect();
     assert!(!names.is_empty() && names.iter().all(|name| !name.starts_with("refs/synchroniser")));
+}
+
+/// What a program has used of memory at most, in bytes, while it runs.
+fn peak(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+}
+
+/// A history of a hundred thousand changesets, or as many as `SYNCHRONISER_LONG` says, converted for the
+/// first time and killed ten times meanwhile.
+#[test]
+fn a_long_history_takes_little_memory_and_is_not_begun_anew() {
+    const SLICE: u64 = 8192;
+    const KILLS: u64 = 10;
+    const MOST_MEMORY: u64 = 90_000_000;
+    let Ok(changesets) = std::env::var("SYNCHRONISER_LONG") else {
+        return leave_out("it takes minutes; SYNCHRONISER_LONG=100000 runs it");
+    };
+    let changesets: usize = changesets.parse().unwrap();
+    let env = TestEnv::new();
+    let (source, target) = (env.path("source"), env.path("target.git"));
+    Generated::new(Shape { seed: 3, changesets, files: 300, heads: 4 }).write(&source);
+    let (mut most_memory, mut done) = (0, 0);
+    for run in 1..=KILLS + 1 {
+        let mut command = env.synchroniser();
+        command.args([Path::new("-q"), Path::new("convert"), &source, &target]);
+        let mut child = command.spawn().unwrap();
+        let before = done;
+        let mut left = 5 * run;
+        while child.try_wait().unwrap().is_none() {
+            most_memory = most_memory.max(peak(child.id()).unwrap_or(0));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            // Killed somewhere in the second slice that it does.
+            if run <= KILLS && map_bytes(&target) > before {
+                left -= 1;
+                if left == 0 {
+                    child.kill().unwrap();
+                }
+            }
+        }
+        let ended = child.wait().unwrap();
+        done = map_bytes(&target);
+        eprintln!("run {run}: {} of {changesets} changesets, {most_memory} bytes", done / 40);
+        assert!(
+            ended.success() || done - before >= (SLICE * 40).min(changesets as u64 * 40 - before)
+        );
+    }
+    assert_eq!(done / 40, changesets as u64);
+    assert!(most_memory <= MOST_MEMORY, "{most_memory} bytes");
+    if env::has("git") {
+        git::fsck(&env, &target).unwrap();
+    }
 }
