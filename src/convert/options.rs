@@ -38,7 +38,7 @@ pub struct SliceLimits {
 
 impl Default for SliceLimits {
     fn default() -> Self {
-        Self { changesets: 8192, edits: 1 << 18, store_bytes: 256 << 20 }
+        Self { changesets: 10_000, edits: 1 << 18, store_bytes: 256 << 20 }
     }
 }
 

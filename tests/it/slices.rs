@@ -272,7 +272,7 @@ fn peak(pid: u32) -> Option<u64> {
 /// first time and killed ten times meanwhile.
 #[test]
 fn a_long_history_takes_little_memory_and_is_not_begun_anew() {
-    const SLICE: u64 = 8192;
+    const SLICE: u64 = 10_000;
     const KILLS: u64 = 10;
     const MOST_MEMORY: u64 = 90_000_000;
     let Ok(changesets) = std::env::var("SYNCHRONISER_LONG") else {
