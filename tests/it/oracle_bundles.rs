@@ -8,7 +8,7 @@ use synchroniser::hg::revlog::{Revlog, RevlogReader};
 use synchroniser::hg::{Changelog, Node, Repository};
 
 use crate::support::bundle::{comparable, told};
-use crate::support::{Fixture, Hg, TestEnv, env, for_all, same, skip};
+use crate::support::{Fixture, Hg, TestEnv, env, for_all, same, skip, skipped};
 
 /// What `hg debugbundle` says is what we read.
 fn check_told(hg: &Hg<'_>, file: &Path) -> Result<(), String> {
@@ -152,7 +152,7 @@ mod bundles_of_the_fixtures {
 }
 
 fn check_fixture(fixture: &Fixture) -> Result<(), String> {
-    let Some(program) = env::hg() else { return Ok(skip("SYNCHRONISER_HG names no hg")) };
+    let Some(program) = env::hg() else { return skipped("SYNCHRONISER_HG names no hg") };
     // Mercurial itself cannot bundle these: changesets that list their files wrongly, and tree manifests,
     // which it refuses in versions before 03 and where it ends with an exception in that one. No
     // version before 03 tells what is censored.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::support::{Converted, Fixture, Hg, TestEnv, env, for_all, git, same, skip};
+use crate::support::{Converted, Fixture, Hg, TestEnv, env, for_all, git, same, skip, skipped};
 
 fn have_git() -> bool {
     let have = env::has("git");
@@ -62,7 +62,7 @@ mod hg_still_says_what_is_recorded {
 }
 
 fn check_truth(fixture: &Fixture) -> Result<(), String> {
-    let Some(program) = env::hg() else { return Ok(skip("SYNCHRONISER_HG names no hg")) };
+    let Some(program) = env::hg() else { return skipped("SYNCHRONISER_HG names no hg") };
     if !fixture.converts() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use synchroniser::cli::exit;
 
 use crate::support::corpus::{Corpus, History};
 use crate::support::hg_server::{HgServe, Sshd};
-use crate::support::{Converted, Fixture, Hg, TestEnv, env, for_all, same, skip};
+use crate::support::{Converted, Fixture, Hg, TestEnv, env, for_all, same, skip, skipped};
 
 /// A repository, and what it converts to when it is read in place.
 struct Served<'e> {
@@ -126,7 +126,7 @@ mod fixtures_are_as_on_disk {
 
 /// Over HTTP, and from a path.
 fn check_fixture(fixture: &Fixture) -> Result<(), String> {
-    let Some(program) = env::hg() else { return Ok(skip("SYNCHRONISER_HG names no hg")) };
+    let Some(program) = env::hg() else { return skipped("SYNCHRONISER_HG names no hg") };
     if !fixture.converts() {
         return Ok(());
     }
@@ -261,7 +261,7 @@ mod bundles_of_fixtures_are_as_unbundled {
 }
 
 fn check_bundle(fixture: &Fixture) -> Result<(), String> {
-    let Some(program) = env::hg() else { return Ok(skip("SYNCHRONISER_HG names no hg")) };
+    let Some(program) = env::hg() else { return skipped("SYNCHRONISER_HG names no hg") };
     if !fixture.converts() {
         return Ok(());
     }

@@ -12,7 +12,7 @@ use synchroniser::hg::store::Layout;
 use synchroniser::hg::write::{Added, NewStore, WriteError, Writer};
 
 use crate::support::corpus::Corpus;
-use crate::support::{Fixture, Hg, Ran, TestEnv, env, for_all, same, skip};
+use crate::support::{Fixture, Hg, Ran, TestEnv, env, for_all, same, skip, skipped};
 
 /// An error on one line.
 fn text(error: &dyn std::error::Error) -> String {
@@ -166,7 +166,7 @@ mod stores_made_of_the_fixtures {
 }
 
 fn check_fixture(fixture: &Fixture) -> Result<(), String> {
-    let Some(program) = env::hg() else { return Ok(skip("SYNCHRONISER_HG names no hg")) };
+    let Some(program) = env::hg() else { return skipped("SYNCHRONISER_HG names no hg") };
     // See `oracle_bundles` for what Mercurial cannot bundle.
     let cannot = ["lying-files/", "largefiles-trees/", "censored/"];
     if !fixture.converts() || cannot.iter().any(|start| fixture.name.starts_with(start)) {

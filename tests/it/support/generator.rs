@@ -71,7 +71,7 @@ struct Head {
     revisions: Vec<usize>,
 }
 
-/// Numbers that anybody can make again (SplitMix64).
+/// Numbers that anybody can make again (`SplitMix64`).
 struct Random(u64);
 
 impl Random {
@@ -249,9 +249,9 @@ impl Generated {
         let number = self.changesets.len();
         let is_merge = !parents[1].is_null();
         let names: Vec<_> =
-            changes.iter().filter(|_| !is_merge).map(|(file, _)| name(*file)).collect();
+            changes.iter().filter(|_| !is_merge).map(|(file, _)| name(*file) + "\n").collect();
         let branch = if line > 0 { format!(" branch:line-{line}") } else { String::new() };
-        let files = names.iter().map(|name| format!("{name}\n")).collect::<String>();
+        let files = names.concat();
         let text = format!(
             "{manifest}\nPerson {} <person@example.com>\n{} 0{branch}\n{files}\nchange {number}",
             number % 20,

@@ -32,6 +32,13 @@ pub(crate) fn skip(why: &str) {
     leave_out(why);
 }
 
+/// The same for a check of one fixture.
+#[expect(clippy::unnecessary_wraps, reason = "it is the result of the check")]
+pub(crate) fn skipped(why: &str) -> Result<(), String> {
+    skip(why);
+    Ok(())
+}
+
 /// Says that a test does nothing here because whoever runs it wants that.
 pub(crate) fn leave_out(why: &str) {
     let thread = std::thread::current();
