@@ -228,7 +228,7 @@ fn a_transaction_that_was_broken_off() {
     fs::write(&changelog, &bytes[..bytes.len() - 20]).unwrap();
     let damaged = scene.says(&["convert", "hg", "x.git"]);
     assert!(damaged.contains("hg verify") && damaged.ends_with("exit 14"), "{damaged}");
-    fs::write(scene.path("hg/.hg/store/journal"), "00changelog.i\0100\n").unwrap();
+    fs::write(scene.path("hg/.hg/store/journal"), "00changelog.i\x00100\n").unwrap();
     assert_snapshot!(scene.says(&["convert", "hg", "x.git"]), @r"
     error at the source: failed to convert hg into x.git
       1: read hg: a transaction in it was broken off

@@ -115,6 +115,7 @@ impl RefusalKind {
     }
 
     /// What can be done about it.
+    #[expect(clippy::too_many_lines, reason = "a table: a hint for each kind")]
     pub fn hint(self) -> &'static str {
         match self {
             Self::NotFastForward => {
@@ -320,6 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn what_servers_say_has_its_kind() {
         let name = "refs/heads/main";
         for (reason, text, kind) in [
