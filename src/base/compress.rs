@@ -316,8 +316,9 @@ mod tests {
 
     #[test]
     fn pieces_are_the_stream_that_the_whole_is() {
-        let input: Vec<u8> =
-            (0..400_000_u32).flat_map(|n| (n / 7).wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+        let input: Vec<u8> = (0..400_000_u32)
+            .flat_map(|n| (n / 7).wrapping_mul(2_654_435_761).to_be_bytes())
+            .collect();
         for input in [&input[..], b"", b"short"] {
             let (mut deflater, mut out, mut crc) =
                 (Deflater::default(), Vec::new(), Crc32::default());
