@@ -25,6 +25,10 @@ use crate::net::error::NetError;
 use crate::net::patience::Patience;
 use crate::net::wait::in_background;
 
+/// What makes a connection, such as one to a proxy.
+type RunConnector =
+    dyn Fn(&ConnectionDetails<'_>) -> Result<Box<dyn Transport>, Error> + Send + Sync;
+
 /// A file with certificates has no more, in bytes.
 const LONGEST_CERTIFICATES: u64 = 4 << 20;
 
@@ -105,9 +109,7 @@ impl Connections {
             let made: Option<_> = connector.connect(details, None)?;
             Ok(made.ok_or(Error::ConnectionFailed)?.boxed())
         };
-        let run: Arc<
-            dyn Fn(&ConnectionDetails<'_>) -> Result<Box<dyn Transport>, Error> + Send + Sync,
-        > = Arc::new(run);
+        let run: Arc<RunConnector> = Arc::new(run);
         run(&ConnectionDetails {
             uri,
             addrs,
