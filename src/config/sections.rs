@@ -166,7 +166,7 @@ keys! {
         /// What the main branch follows: `tip`, the newest changeset, or the head of a named branch.
         ///
         /// `tip` may be on any branch. Of a named branch, such as `default`, it is the tipmost open
-        /// head.
+        /// head, or the tipmost one if all are closed.
         main: String = Key::text("tip|BRANCH").flag().default("\"tip\""),
         /// The name of the main branch.
         main_branch: String = Key::checked("NAME", branch).flag().default("\"master\""),
