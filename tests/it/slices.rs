@@ -294,7 +294,7 @@ fn a_long_history_takes_little_memory_and_is_not_begun_anew() {
             std::thread::sleep(std::time::Duration::from_millis(20));
             // Killed somewhere in the second slice that it does.
             if run <= KILLS && map_bytes(&target) > before {
-                left -= 1;
+                left = u64::saturating_sub(left, 1);
                 if left == 0 {
                     child.kill().unwrap();
                 }
