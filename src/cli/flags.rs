@@ -66,8 +66,9 @@ fn flag<K: Group>(key: &'static Key) -> Arg {
         || ValueParser::new(OsStringValueParser::new().try_map(move |word| check(key, word)));
     let (arg, help) = match key.shape {
         Shape::Switch => return arg.action(ArgAction::SetTrue).help(key.summary()),
-        Shape::Text { name, .. } => (arg.value_name(name).value_parser(checked()), ""),
-        Shape::Path(name) => (arg.value_name(name).value_parser(checked()), ""),
+        Shape::Text { name, .. } | Shape::Path(name) => {
+            (arg.value_name(name).value_parser(checked()), "")
+        }
         Shape::Choice(words) => {
             let words = words();
             let name = if words.len() > 2 { "NAME".to_owned() } else { words.join("|") };

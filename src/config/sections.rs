@@ -52,6 +52,7 @@ keys! {
     }
 
     /// `[limits]`
+    #[expect(clippy::struct_field_names, reason = "the unit is part of the key")]
     struct LimitsKeys {
         /// Bytes of one file, manifest or changelog entry, uncompressed.
         revision_bytes: u64 = Key::number("bytes", 1, TIB).default("1073741824"),

@@ -83,19 +83,20 @@ fn only_what_no_branch_or_tag_reaches_is_kept_by_a_reference_of_its_own() {
 /// What a person or a broken disk takes away comes back, and the next run says so.
 #[test]
 fn a_cache_that_lost_something_is_rebuilt() {
+    type Damage = fn(&TestEnv, &Path);
     if !env::has("git") {
         return skip("there is no git");
     }
-    type Damage = fn(&TestEnv, &Path);
     let damages: [(&str, Damage); 5] = [
         ("a pack is gone", |_, git| {
-            packs(git, "pack")
-                .iter()
-                .chain(&packs(git, "idx"))
-                .for_each(|p| std::fs::remove_file(p).unwrap());
+            for path in packs(git, "pack").iter().chain(&packs(git, "idx")) {
+                std::fs::remove_file(path).unwrap();
+            }
         }),
         ("a pack is gone, and not its index", |_, git| {
-            packs(git, "pack").iter().for_each(|path| std::fs::remove_file(path).unwrap());
+            for path in packs(git, "pack") {
+                std::fs::remove_file(path).unwrap();
+            }
         }),
         ("a pack is cut", |_, git| {
             let pack = packs(git, "pack").remove(0);

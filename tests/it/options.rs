@@ -39,7 +39,8 @@ fn converted(fixture: &str, options: &[&str]) -> String {
     run(&env, "verify", &source, &target, options).ok().unwrap();
     // Hidden refs keep what no name has.
     let named = refs(&target).into_iter().filter(|(name, _)| !name.starts_with(KEPT));
-    named.map(|(name, message)| format!("{name}: {message}\n")).collect()
+    let lines: Vec<_> = named.map(|(name, message)| format!("{name}: {message}\n")).collect();
+    lines.concat()
 }
 
 /// The author of each changeset, by its description.

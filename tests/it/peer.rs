@@ -390,8 +390,7 @@ fn bundles_from_elsewhere() {
             let error = peer.download(bad).err().unwrap();
             let kinds = matches!(
                 error,
-                PeerError::Net(NetError::Unintelligible { .. })
-                    | PeerError::Net(NetError::Unsupported { .. })
+                PeerError::Net(NetError::Unintelligible { .. } | NetError::Unsupported { .. })
             );
             assert!(kinds, "{error:?}");
         }

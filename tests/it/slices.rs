@@ -125,7 +125,7 @@ fn a_kill_costs_one_slice() {
         same("slices that were done and are lost", &(lost / 40), &0)?;
         let report = sync(&mirror)?;
         let had = usize::try_from(steps[at] / 40).unwrap();
-        same("converted again", &(report.converted as usize <= 200 - had), &true)?;
+        same("converted again", &(report.converted <= 200 - had as u64), &true)?;
         same("commits", &mirror::commits(&mirror).unwrap(), &expected)
     });
 }

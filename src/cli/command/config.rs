@@ -30,7 +30,8 @@ fn check(path: &Path, ui: &Ui) -> Outcome {
     ui.say(&format!("{}: {mirrors}", path.display()));
     for mirror in &config.mirrors {
         let Mirror { name, source, target, .. } = &mirror.mirror;
-        let target = target.iter().map(|target| format!(" to {}", target.url)).collect::<String>();
+        let target = target.as_ref().map(|target| format!(" to {}", target.url));
+        let target = target.unwrap_or_default();
         ui.say(&format!("  {name}: from {source}{target}"));
         if mirror.selector.is_none() {
             ui.say("    no hook selects it: that needs `user` and `project`");

@@ -107,7 +107,7 @@ impl LockedCache {
     /// The branches of the changesets that earlier runs have read.
     pub(in crate::mirror) fn branch_table(&self, changelog: &Changelog) -> BranchTable {
         // Whatever keeps us from reading it, the changesets tell the same.
-        let bytes = fs::read(&self.layout.branches()).unwrap_or_default();
+        let bytes = fs::read(self.layout.branches()).unwrap_or_default();
         BranchTable::from_bytes(&bytes, changelog)
     }
 
@@ -136,7 +136,10 @@ impl LockedCache {
 
     /// Records these as the packs of a cache that is whole.
     pub(in crate::mirror) fn record_packs(&self, names: &[String]) -> Result<(), SyncError> {
-        let lines: String = names.iter().map(|name| format!("{name}\n")).collect();
+        let mut lines = String::new();
+        for name in names {
+            lines.extend([name, "\n"]);
+        }
         let path = self.layout.packs();
         replace_file(&path, lines.as_bytes()).map_err(|source| SyncError::Folder { path, source })
     }

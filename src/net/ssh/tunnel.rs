@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn what_is_said_arrives_both_ways_until_one_side_is_closed() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let (tunnel, mut near) = open(&listener, Duration::from_secs(60), &Interrupt::default());
+        let (tunnel, mut near) = open(&listener, Duration::from_mins(1), &Interrupt::default());
         let (mut far, _) = listener.accept().unwrap();
         near.write_all(b"hello").unwrap();
         let mut heard = [0; 5];
