@@ -209,7 +209,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::base::compress::Deflater;
+    use crate::base::compress::{Deflater, ZstdCompressor};
 
     fn zlib(bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -218,7 +218,8 @@ mod tests {
     }
 
     fn stored(plain: &[u8]) -> [Vec<u8>; 3] {
-        [[b"u", plain].concat(), zlib(plain), zstd::encode_all(plain, 3).unwrap()]
+        let zstd = ZstdCompressor::new(3).unwrap().frame(plain).unwrap();
+        [[b"u", plain].concat(), zlib(plain), zstd]
     }
 
     fn made(chunk: &[u8], base: &[u8], limit: usize) -> Result<(Vec<u8>, Option<Delta>), String> {

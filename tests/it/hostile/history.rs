@@ -50,7 +50,10 @@ fn no_boundary_between_two_runs_changes_a_commit() {
 #[test]
 fn what_is_left_out_is_reported() {
     let cases: [(&str, &[&str]); 3] = [
-        ("clashes", &["\"a\", since", "\"a/b\", since", "\"keep/k\", since", "is a directory too"]),
+        (
+            "clashes",
+            &["\"a\", since", "\"a/b\", since", "\"keep/k\", since", "is also a directory"],
+        ),
         (
             "special-names",
             &[
