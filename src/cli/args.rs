@@ -26,13 +26,13 @@ pub(super) struct Args {
     pub(super) command: CommandArgs,
 }
 
-/// How much is said.
+/// How much is printed.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(super) struct OutputArgs {
-    /// Say nothing but errors
+    /// Print only errors and results
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
-    /// Log more; twice for even more
+    /// Log more; give it twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
 }
@@ -46,22 +46,22 @@ pub(super) enum CommandArgs {
     Sync(SyncArgs),
     /// Show what a sync would change, and change nothing
     Plan(PlanArgs),
-    /// Convert a Mercurial repository into a bare Git repository, or go on where that ended
+    /// Convert a Mercurial repository into a bare Git repository, or update that
     Convert(ConvertArgs),
-    /// Fetch a Mercurial repository: a plain clone without a working copy, or what it lacks
+    /// Make or update a Mercurial clone without a working copy
     Fetch(FetchArgs),
-    /// Take over a mirror that another tool has made, and publish nothing yet
+    /// Continue a mirror that another tool made: record its commits, publish nothing yet
     Adopt(AdoptArgs),
-    /// Compare a Mercurial repository with what was converted from it, bit by bit
+    /// Compare a Mercurial repository with what was converted from it
     Verify(VerifyArgs),
-    /// Show what we read of a Mercurial repository, to find out what is strange about one
+    /// Show the data of a Mercurial repository or a bundle, to find out what is wrong with it
     #[command(subcommand)]
     Inspect(InspectCommand),
-    /// Print every user of a repository and the author they become: an author map to edit
+    /// Print an author map to edit: each user of a repository, and the author of its commits
     Authors(AuthorsArgs),
-    /// Show the whole way: a repository, a push hook, a mirror. Changes nothing of yours
+    /// Sync a sample repository with a push hook, in a temporary folder
     Demo(DemoArgs),
-    /// Look at the configuration
+    /// Check the configuration, or print its defaults and its documentation
     #[command(subcommand)]
     Config(ConfigCommand),
 }
@@ -74,7 +74,7 @@ pub(super) struct ConfigArgs {
     pub(super) config: PathBuf,
 }
 
-/// A source, and the way in.
+/// A source, and how to reach it.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct SourceAt {
     /// The Mercurial repository: a path, https://, ssh://, or a bundle file
@@ -94,7 +94,7 @@ pub(super) struct ServeArgs {
 /// `sync`
 #[derive(Debug, clap::Args)]
 pub(super) struct SyncArgs {
-    /// Names from the configuration; all mirrors if there are none
+    /// Names of mirrors in the configuration; all mirrors if none is named
     #[arg(value_name = "MIRROR")]
     pub(super) mirrors: Vec<String>,
     #[arg(long, help = help_of_care("skip_damaged"))]
@@ -102,7 +102,7 @@ pub(super) struct SyncArgs {
     /// Do not verify what was converted before refs move
     #[arg(long)]
     pub(super) no_verify: bool,
-    /// Go on with a source that serves nothing of what was converted before: drop its refs
+    /// Accept, this once, a source with none of the changesets converted before, and remove their refs
     #[arg(long)]
     pub(super) allow_empty: bool,
     #[command(flatten)]
@@ -112,7 +112,7 @@ pub(super) struct SyncArgs {
 /// `plan`
 #[derive(Debug, clap::Args)]
 pub(super) struct PlanArgs {
-    /// Names from the configuration; all mirrors if there are none
+    /// Names of mirrors in the configuration; all mirrors if none is named
     #[arg(value_name = "MIRROR")]
     pub(super) mirrors: Vec<String>,
     /// Print the plan as JSON
@@ -127,7 +127,7 @@ pub(super) struct PlanArgs {
 pub(super) struct FetchArgs {
     #[command(flatten)]
     pub(super) source: SourceAt,
-    /// The clone; made if it is not there
+    /// The clone; created if it does not exist
     pub(super) directory: PathBuf,
 }
 
@@ -136,7 +136,7 @@ pub(super) struct FetchArgs {
 pub(super) struct ConvertArgs {
     #[command(flatten)]
     pub(super) source: SourceAt,
-    /// The bare Git repository; made if it is not there
+    /// The bare Git repository; created if it does not exist
     #[arg(value_name = "TARGET.git")]
     pub(super) target: PathBuf,
     /// Write a line `<commit id> <node>` for each changeset to this file
@@ -149,7 +149,7 @@ pub(super) struct ConvertArgs {
     /// Verify what was converted before refs move, as a sync does
     #[arg(long)]
     pub(super) verify: bool,
-    /// Go on with a source that serves nothing of what was converted before: drop its refs
+    /// Accept, this once, a source with none of the changesets converted before, and remove their refs
     #[arg(long)]
     pub(super) allow_empty: bool,
 }
@@ -160,7 +160,7 @@ pub(super) struct AdoptArgs {
     /// The name of a mirror in the configuration, or a Mercurial repository
     #[arg(value_name = "MIRROR|SOURCE")]
     pub(super) place: String,
-    /// The bare Git repository that was made of the Mercurial one
+    /// The bare Git repository that was made from the Mercurial one
     #[arg(value_name = "TARGET.git")]
     pub(super) target: Option<PathBuf>,
     /// The `git-mapfile` of hg-git
@@ -176,7 +176,7 @@ pub(super) struct AdoptArgs {
     /// The `hg2git-marks` of hg-fast-export
     #[arg(long, value_name = "FILE", requires = "mapping")]
     pub(super) marks: Option<PathBuf>,
-    /// Write what is known then to this file, in the form of a git-mapfile
+    /// Write each adopted changeset and its commit to this file, in the form of a git-mapfile
     #[arg(long, value_name = "FILE")]
     pub(super) export_map: Option<PathBuf>,
     #[command(flatten)]
@@ -196,7 +196,7 @@ pub(super) struct VerifyArgs {
     /// The bare Git repository
     #[arg(value_name = "TARGET.git")]
     pub(super) target: Option<PathBuf>,
-    /// Only this changeset: its node, the beginning of it, or its revision number. May be repeated
+    /// Only this changeset: its node, the beginning of its node, or its revision number. May be repeated
     #[arg(long, value_name = "NODE|REV")]
     pub(super) changeset: Vec<String>,
     /// Only changesets that are neither this one nor its ancestors
@@ -223,7 +223,7 @@ pub(super) struct AuthorsArgs {
 /// `demo`
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {
-    /// Leave the folder of the demo and print its path
+    /// Keep the folder of the demo, and print its path
     #[arg(long)]
     pub(super) keep: bool,
 }
@@ -231,11 +231,11 @@ pub(super) struct DemoArgs {
 /// `config`
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Read a configuration and say what is wrong with it, or which mirrors it has
+    /// Read a configuration and print what is wrong with it, or which mirrors it has
     Check(ConfigArgs),
-    /// Print every key with its default and its meaning: a file to start from
+    /// Print a configuration to start from: every key with its default and its meaning
     Default,
-    /// Print the reference page of the configuration, in Markdown
+    /// Print the documentation of every key, in Markdown
     Reference,
 }
 

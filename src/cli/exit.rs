@@ -4,7 +4,7 @@ use crate::base::Fault;
 
 /// All went well.
 pub const OK: u8 = 0;
-/// The command line makes no sense; clap's own code.
+/// The command line is not valid; clap's own code.
 pub const USAGE: u8 = 2;
 /// `verify` found that source and target differ.
 pub const DIFFERENCES: u8 = 3;
@@ -29,13 +29,13 @@ pub const INTERNAL: u8 = 17;
 pub const HELP: &str = "\
 Exit codes:
    0  all went well
-   2  the command line makes no sense
+   2  the command line is not valid
    3  verify: source and target differ
   10  wrong configuration, a path that is not there, a server that is not trusted
   11  credentials are missing, wrong, or do not allow it
   12  this machine or the other side cannot do it now; later it may work
   13  the other side understood and refused
-  14  damaged data, or an answer that makes no sense
+  14  damaged data, or an answer that cannot be understood
   15  a format or a feature that is not supported
   16  stopped by a signal
   17  a mistake in synchroniser itself

@@ -21,31 +21,31 @@ fn help_lists_the_commands_and_the_exit_codes() {
       serve    Listen for push hooks and sync the mirrors that they ask for
       sync     Sync mirrors now: all that are configured, or those named
       plan     Show what a sync would change, and change nothing
-      convert  Convert a Mercurial repository into a bare Git repository, or go on where that ended
-      fetch    Fetch a Mercurial repository: a plain clone without a working copy, or what it lacks
-      adopt    Take over a mirror that another tool has made, and publish nothing yet
-      verify   Compare a Mercurial repository with what was converted from it, bit by bit
-      inspect  Show what we read of a Mercurial repository, to find out what is strange about one
-      authors  Print every user of a repository and the author they become: an author map to edit
-      demo     Show the whole way: a repository, a push hook, a mirror. Changes nothing of yours
-      config   Look at the configuration
+      convert  Convert a Mercurial repository into a bare Git repository, or update that
+      fetch    Make or update a Mercurial clone without a working copy
+      adopt    Continue a mirror that another tool made: record its commits, publish nothing yet
+      verify   Compare a Mercurial repository with what was converted from it
+      inspect  Show the data of a Mercurial repository or a bundle, to find out what is wrong with it
+      authors  Print an author map to edit: each user of a repository, and the author of its commits
+      demo     Sync a sample repository with a push hook, in a temporary folder
+      config   Check the configuration, or print its defaults and its documentation
       help     Print this message or the help of the given subcommand(s)
 
     Options:
-      -q, --quiet       Say nothing but errors
-      -v, --verbose...  Log more; twice for even more
+      -q, --quiet       Print only errors and results
+      -v, --verbose...  Log more; give it twice for even more
       -h, --help        Print help
       -V, --version     Print version
 
     Exit codes:
        0  all went well
-       2  the command line makes no sense
+       2  the command line is not valid
        3  verify: source and target differ
       10  wrong configuration, a path that is not there, a server that is not trusted
       11  credentials are missing, wrong, or do not allow it
       12  this machine or the other side cannot do it now; later it may work
       13  the other side understood and refused
-      14  damaged data, or an answer that makes no sense
+      14  damaged data, or an answer that cannot be understood
       15  a format or a feature that is not supported
       16  stopped by a signal
       17  a mistake in synchroniser itself

@@ -12,11 +12,11 @@ use super::SourceAt;
 pub(in crate::cli) enum InspectCommand {
     /// A bundle file: its parts, and what is in them
     Bundle(InspectBundleArgs),
-    /// One changeset: who, when, what it touched, its extras
+    /// One changeset: its user, date, files and extras
     Changeset(InspectChangesetArgs),
     /// The manifest of a changeset: each file with its node and flag
     Manifest(InspectChangesetArgs),
-    /// The bytes of a file, or what is known of them
+    /// The contents of a file, or its metadata
     File(InspectFileArgs),
     /// How the text of a revision is stored: a full text and the deltas on top of it
     DeltaChain(InspectChainArgs),
@@ -66,7 +66,7 @@ pub(in crate::cli) struct InspectFileArgs {
     /// A revision number, a node or the beginning of one, or `tip`
     #[arg(value_name = "NODE|REV|tip", default_value = "tip")]
     pub(in crate::cli) revision: String,
-    /// Show what is known of the revision instead of its bytes; `--json` does so too
+    /// Show the metadata of the revision instead of its contents; `--json` does so too
     #[arg(long)]
     pub(in crate::cli) metadata: bool,
     #[command(flatten)]
