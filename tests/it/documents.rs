@@ -194,21 +194,6 @@ fn links_lead_somewhere() {
     assert!(checked > 20 && problems.is_empty(), "of {checked} links:\n{}", problems.join("\n"));
 }
 
-/// Words that only this project had, in place of those of the field.
-#[test]
-fn documents_have_no_words_of_their_own() {
-    let words = ["graft", "stranger", "likeness", "workspace", "references"];
-    let mut problems = Vec::new();
-    for document in all_documents() {
-        for (line, text) in read(&document).lines().zip(1..).map(|(text, line)| (line, text)) {
-            let lower = text.to_lowercase();
-            let found = words.iter().filter(|word| lower.contains(*word));
-            problems.extend(found.map(|word| format!("{document}:{line}: {word}")));
-        }
-    }
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
-}
-
 /// What programs print of themselves.
 fn printed(args: &[&str]) -> String {
     TestEnv::new().synchronise(args).ok().unwrap()
