@@ -17,7 +17,7 @@ pub enum Fault {
     Corrupt,
     /// Sound, but in a format or with a feature that we do not read.
     Unsupported,
-    /// Somebody asked us to stop.
+    /// A stop was requested.
     Interrupted,
     /// Our own mistake.
     Internal,
@@ -60,7 +60,7 @@ pub const NOT_THERE: Fault = Fault::Config;
 pub const UNTRUSTED: Fault = Fault::Config;
 /// The class of a server that sends us to another address, which we do not follow.
 pub const MOVED: Fault = Fault::Config;
-/// The class of an answer that makes no sense, as of a server that is none of the kind.
+/// The class of an answer that is not valid, as of a server of another kind.
 pub const UNINTELLIGIBLE: Fault = Fault::Corrupt;
 /// The class of an address without encryption that was not allowed.
 pub const UNENCRYPTED: Fault = Fault::Config;

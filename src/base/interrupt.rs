@@ -16,17 +16,17 @@ impl Interrupt {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asked to stop.
+    /// Whether a stop was requested.
     pub fn is_raised(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// An error once somebody has asked to stop.
+    /// An error once a stop was requested.
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.is_raised() { Err(Interrupted) } else { Ok(()) }
     }
 
-    /// Waits, unless somebody asks to stop.
+    /// Waits, unless a stop is requested.
     pub fn pause(&self, pause: Duration) -> Result<(), Interrupted> {
         const STEP: Duration = Duration::from_millis(50);
         let mut left = pause;

@@ -10,7 +10,7 @@ use std::fs::{File, TryLockError};
 pub struct LockedFile(File);
 
 impl LockedFile {
-    /// Locks `file`, unless somebody else has.
+    /// Locks `file`, unless another process has.
     pub fn try_lock(file: File) -> Result<Self, TryLockError> {
         file.try_lock()?;
         Ok(Self(file))

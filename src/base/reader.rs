@@ -1,4 +1,4 @@
-//! A cursor over bytes that somebody else wrote. Each read names its field, so that an error says
+//! A cursor over bytes that another program wrote. Each read names its field, so that an error says
 //! what was missing and where.
 
 /// Fewer bytes were left than a field needs.

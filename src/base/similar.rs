@@ -1,4 +1,4 @@
-//! Which known word somebody may have meant.
+//! Which known word an unknown one may stand for.
 
 use strsim::levenshtein;
 

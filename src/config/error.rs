@@ -146,7 +146,7 @@ pub enum ProblemKind {
     /// A key that has no default is not there.
     #[error("missing")]
     Missing,
-    /// A number that makes no sense here.
+    /// A number that is not allowed here.
     #[error("{value} is not between {least} and {most}")]
     OutOfRange {
         /// What was written.

@@ -71,7 +71,7 @@ pub enum ConvertError {
     /// New objects cannot be kept.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// Somebody asked us to stop.
+    /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// A thread of ours died.

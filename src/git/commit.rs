@@ -93,7 +93,7 @@ pub struct ReadCommit {
 
 impl ReadCommit {
     /// Reads the contents of a commit object; `None` if a header that each commit has is missing
-    /// or makes no sense.
+    /// or is malformed.
     pub fn parse(commit: &[u8]) -> Option<Self> {
         let (_, message) = match commit.find(b"\n\n") {
             Some(end) => commit.split_at(end),

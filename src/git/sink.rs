@@ -109,7 +109,7 @@ pub enum SinkError {
 
 faults!(SinkError {
     Self::Collision { .. } => Refused.at(Source).hint(
-        "Git can hold one of them only; somebody has put both into the source on purpose"
+        "Git can hold only one of them. Such files are made on purpose: find out who added them to the source"
     ),
     Self::Io { source, .. } => io(source),
     Self::Setup(error) => of(error),

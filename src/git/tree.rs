@@ -57,7 +57,7 @@ pub struct Directory {
 pub struct Edit<'a> {
     /// Where, from the directory that is edited; no component is empty.
     pub path: &'a [u8],
-    /// What is there afterwards; `None` for nothing.
+    /// The entry afterwards; `None` if it is removed.
     pub file: Option<(Mode, ObjectId)>,
 }
 
@@ -93,7 +93,7 @@ pub enum TreeError {
     Unreadable {
         /// The tree or commit.
         id: ObjectId,
-        /// Why, if it is known: not for an object that is there and makes no sense.
+        /// Why, if it is known: not for an object that exists and is malformed.
         #[source]
         source: Option<Box<RepositoryError>>,
     },

@@ -26,7 +26,7 @@ pub const STATE: &str = ".hgsubstate";
 pub struct Subrepository {
     /// Where it is checked out.
     pub path: RepoPathBuf,
-    /// What it is: `hg`, `git`, `svn`, or anything else that somebody wrote.
+    /// What it is: `hg`, `git`, `svn`, or anything else that was written there.
     pub kind: BString,
     /// Where it comes from, rewritten by `[subpaths]`. What is relative stays so.
     pub source: BString,
@@ -39,7 +39,7 @@ pub struct Subrepository {
 pub enum SubrepoError<E> {
     /// A file cannot be read.
     Read(E),
-    /// What the files say makes no sense. Mercurial stops at them too.
+    /// The files are malformed. Mercurial stops at them too.
     Malformed(Malformed),
 }
 

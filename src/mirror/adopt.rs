@@ -1,4 +1,4 @@
-//! Where a mirror begins: with nothing, or with commits that somebody has made already.
+//! Where a mirror begins: with nothing, or with commits that another tool has made.
 
 use std::collections::HashSet;
 
@@ -20,14 +20,14 @@ use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, Reference, destination};
 use crate::hg::Rev;
 
-/// What was taken over.
+/// What was adopted.
 #[derive(Clone, Debug, Default)]
 pub struct Adopted {
     /// The changesets that have a commit, in revision order.
     pub commits: Vec<Record>,
     /// How many changesets there are.
     pub changesets: usize,
-    /// The identity to go on with.
+    /// The identity to continue with.
     pub identity: &'static str,
     /// What a person should know.
     pub notes: Vec<Note>,
@@ -86,7 +86,7 @@ pub(super) struct StartingPoint {
 
 impl Sync<'_> {
     /// What is recorded; or else what is found out about the commits in the bare repository and at
-    /// the target, which is recorded then. `given` is what somebody says about them.
+    /// the target, which is recorded then. `given` is a map of them that the operator gave.
     pub(super) fn starting_point(
         &self,
         git: &BareRepository,

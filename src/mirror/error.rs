@@ -85,7 +85,7 @@ pub enum SyncError {
     /// The list of placeholders cannot be read or written.
     #[error(transparent)]
     Placeholders(#[from] PlaceholdersError),
-    /// What is there was made with another identity.
+    /// The existing commits were made with another identity.
     #[error(transparent)]
     Identity(#[from] RecordedIdentityError),
     /// The author map is another one than before.
@@ -176,7 +176,7 @@ pub enum SyncError {
         /// Each refused ref, with the kind of the refusal and the reason.
         refused: Vec<Refusal>,
     },
-    /// Somebody asked us to stop.
+    /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }

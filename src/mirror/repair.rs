@@ -10,7 +10,7 @@ use crate::git::{BareRepository, ObjectId};
 use crate::hg::{Node, RevSet};
 
 impl Sync<'_> {
-    /// Makes `map` name only what is there, so that the rest is converted again, and says what was
+    /// Makes `map` name only commits that exist, so that the rest is converted again, and says what was
     /// wrong, if anything was.
     ///
     /// Every run looks whether packs have vanished since the last one, and whether the commits that

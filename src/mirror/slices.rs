@@ -121,7 +121,7 @@ impl Sync<'_> {
         keep(git, new.len(), |sink| self.certain(engine::convert(&input, git, sink)?))
     }
 
-    /// Refuses placeholders for what may only look damaged, because somebody writes to the source.
+    /// Refuses placeholders for what may only look damaged, because another program writes to the source.
     fn certain(&self, conversion: Conversion) -> Result<Conversion, ConvertError> {
         let doubtful = conversion.placeholders.iter().any(Placeholder::is_for_damage);
         match !doubtful || self.source.is_calm() {

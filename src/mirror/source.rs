@@ -1,4 +1,4 @@
-//! Reading a repository that somebody may be writing to.
+//! Reading a repository while another program may be writing to it.
 //!
 //! Whoever commits appends to files in several steps, and whoever strips cuts them: what is read at
 //! such a moment looks damaged. It is read again then, and only damage that stays is an error. All
@@ -96,7 +96,7 @@ impl OpenSource<'_> {
 }
 
 /// Opens `local` and hands it to `read`; again, from the beginning, if it seems to be damaged and
-/// somebody was writing to it.
+/// another program was writing to it.
 pub(super) fn read_source<T>(
     local: &LocalSource,
     options: &ConvertOptions,

@@ -158,7 +158,7 @@ impl<'s> Sync<'s> {
         let mut table = self.cache.branch_table(changelog);
         let skipping = (placeholders, self.options().skip_damaged);
         let refs = source_refs(self.repository(), &self.options().naming, skipping, &mut table)?;
-        // What only looks damaged, because somebody writes to the source, is not skipped.
+        // What only looks damaged, because another program writes to the source, is not skipped.
         if let Some(&node) = refs.skipped.first().filter(|_| !self.source.is_calm()) {
             return Err(RevlogError::Missing { file: TAGS.to_owned(), node }.into());
         }

@@ -28,7 +28,7 @@ pub fn verify(
         CacheLocation::Folder(_) => {
             Some(LockedCache::lock(&mirror.cache, &options.naming.main_name())?)
         }
-        // It may be somebody else's, who lets us read it.
+        // It may belong to another user, who lets us read it.
         CacheLocation::Repository(_) => None,
     };
     let limits = &options.limits;

@@ -15,7 +15,7 @@ use super::secret::SecretError;
 #[error("{0}")]
 pub struct Said(String);
 
-/// What is shown of what somebody said, in characters.
+/// How many characters of a text from outside are shown.
 const LONGEST: usize = 1000;
 
 impl Said {
@@ -49,7 +49,7 @@ impl Said {
     }
 }
 
-/// What stands between a message and what somebody said.
+/// What separates a message from the text from outside that it quotes.
 pub(crate) fn colon(said: &Said) -> String {
     if said.as_str().is_empty() { String::new() } else { format!(": {said}") }
 }
@@ -58,7 +58,7 @@ pub(crate) fn colon(said: &Said) -> String {
 /// server is a source or a target is known to whoever asked it.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
-    /// Somebody asked us to stop.
+    /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// The credential cannot be read.

@@ -73,7 +73,7 @@ pub enum HostKeyError {
         /// The file that was looked into, if there is one.
         file: Option<PathBuf>,
     },
-    /// Another key of the same kind is known: it has changed, or somebody stands between.
+    /// Another key of the same kind is known: it has changed, or another machine intercepts the connection.
     #[error(
         "the host key of {host} is not one of those known for it: it shows {key_type} SHA256:{fingerprint}"
     )]
@@ -125,7 +125,7 @@ impl HostKeyError {
                 )
             )),
             Self::Mismatch { host, file, .. } => Some(format!(
-                "somebody may be listening in; if the server's key was changed on purpose, replace \
+                "the connection may be intercepted; if the key was changed on purpose, replace \
                  the lines of {host} in {}",
                 file.as_ref()
                     .map_or_else(|| "known_hosts".to_owned(), |file| file.display().to_string())

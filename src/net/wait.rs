@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::base::{Interrupt, Interrupted};
 
-/// So often is looked whether somebody wants us to stop.
+/// How often to check whether a stop was requested.
 pub(super) const GLANCE: Duration = Duration::from_millis(100);
 
 /// Has a thread do `work`, which ends in bounded time by itself, and waits for it. After an interrupt

@@ -1,4 +1,4 @@
-//! Mirrors that somebody else has made go on: nothing of theirs is rewritten, nothing is lost.
+//! Mirrors that other tools have made are continued: nothing of theirs is rewritten, nothing is lost.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -240,9 +240,9 @@ fn an_unrelated_history_is_refused_and_stays() {
     only_fast_forward(&before, &target).unwrap();
 }
 
-/// A commit that somebody has pushed to a mirror is not lost without a word.
+/// A commit that was pushed to a mirror is not lost silently.
 #[test]
-fn a_mirror_with_a_commit_of_somebody_else_is_refused() {
+fn a_mirror_with_a_foreign_commit_is_refused() {
     for keys in ["", "identity = \"native\""] {
         let env = TestEnv::new();
         let target = old_mirror(&env, "halves-first", "native");
@@ -396,7 +396,7 @@ fn annotated_tags_stay_in_a_repository_that_is_converted_into() {
     }
 }
 
-/// A plan for a mirror that somebody else has made says what its first sync does.
+/// A plan for a mirror that another tool has made says what its first sync does.
 #[test]
 fn a_plan_foresees_what_is_taken_over() {
     for edit in [false, true] {

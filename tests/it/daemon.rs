@@ -1,6 +1,6 @@
 //! The daemon over real HTTP on loopback: the contract with senders of hooks, and long syncs.
 //!
-//! Its syncer is a puppet: each run tells the test that it has begun, and ends as the test says, so
+//! Its syncer is a substitute: each run tells the test that it has begun, and ends as the test says, so
 //! that nothing here waits for a guess.
 
 // For clippy: helpers outside of `#[test]` functions are tests too.
@@ -199,7 +199,7 @@ fn a_panic_is_answered_and_survived() {
     let answer = hook.join().unwrap();
     assert_eq!(answer.status, 500);
     insta::assert_snapshot!(answer.redacted(), @r"
-    Converting Rocket failed: panicked: the puppet was told to
+    Converting Rocket failed: panicked: the test told it to
     hint: this is a mistake in synchroniser; please report it
     state: /synchronise/state/ID
     status: 500 Internal Server Error

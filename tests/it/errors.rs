@@ -374,7 +374,7 @@ fn refusals() {
     assert_snapshot!(sync(), @r"
     error at the target: failed to sync the mirror rocket
       1: publish refs/heads/master: the target is at d582969d5187424378767142fbb1bf321184ab1e, a commit that did not come from this mirror
-    hint: somebody pushed to the target: move that work to a branch of another name, or delete it, and let this mirror alone write to the branches that it publishes
+    hint: another program pushed to the target: move that work to a branch of another name, or delete it, and let this mirror alone write to the branches that it publishes
     exit 13
     ");
 

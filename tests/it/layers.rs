@@ -311,7 +311,7 @@ fn state_changes_through_the_seam_only() {
     assert_none(&problems);
 }
 
-/// What is there for tests only is in a module of tests: everything else is what users run.
+/// Code for tests only is in a module of tests: everything else is what users run.
 #[test]
 fn production_is_not_different_in_tests() {
     let mut problems = Vec::new();

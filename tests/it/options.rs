@@ -120,7 +120,7 @@ fn a_map_that_changes_what_is_converted_is_refused() {
         assert_eq!(refs(&target), before);
     }
     run(&env, "convert", &whole, &target, &[]).with_code(i32::from(exit::CONFIG)).unwrap();
-    // Another form, and somebody who has committed nothing: no author is another one.
+    // Another form, and a user who has committed nothing: no author is another one.
     map("test@example.org = A <a@b>\nsomebody = C <c@d>\n");
     run(&env, "convert", &whole, &target, &["--author-map", "map"]).ok().unwrap();
     assert_ne!(refs(&target), before);
@@ -229,7 +229,7 @@ fn notes_name_the_changesets() {
         let args = ["merge-base", "--is-ancestor", &tips[0], &tips[1]];
         env.git(&target, &args).ok().unwrap();
         git::fsck(&env, &target).unwrap();
-        // A run that was killed before the reference moved, and one after somebody else's notes.
+        // A run that was killed before the reference moved, and one after notes of another program.
         let source = Fixture::named("halves-whole").unpack(&env);
         env.git(&target, &["update-ref", "refs/notes/hg", &tips[0]]).ok().unwrap();
         let ran = run(&env, "verify", &source, &target, &options);

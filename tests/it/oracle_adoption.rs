@@ -53,7 +53,7 @@ fn published(env: &TestEnv, source: &Path) -> PathBuf {
     target
 }
 
-/// hg-git makes the mirror, perhaps somebody edits it, and we go on.
+/// hg-git makes the mirror, perhaps commits are rewritten in it, and we continue it.
 fn takes_over(edit: bool) {
     let Some(program) = std::env::var_os("SYNCHRONISER_HG_GIT").map(PathBuf::from) else {
         return skip("SYNCHRONISER_HG_GIT names no hg with hg-git");
@@ -107,6 +107,6 @@ fn what_hg_git_began_goes_on() {
 }
 
 #[test]
-fn what_hg_git_began_and_somebody_edited_goes_on() {
+fn what_hg_git_began_and_was_edited_goes_on() {
     takes_over(true);
 }

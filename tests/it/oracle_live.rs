@@ -1,4 +1,4 @@
-//! A repository that somebody works on while it is converted, again and again.
+//! A repository that is written to while it is converted, again and again.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -38,7 +38,7 @@ fn a_busy_repository_never_becomes_a_wrong_mirror() {
     // Whoever is too busy is told so; nothing else may go wrong, and mostly nothing does.
     for ran in &failures {
         assert_eq!(ran.code, Some(i32::from(exit::UNAVAILABLE)), "{ran:?}");
-        assert!(ran.stderr.contains("while somebody writes to it"), "{ran:?}");
+        assert!(ran.stderr.contains("it is being written to"), "{ran:?}");
     }
     assert!(failures.len() * 4 < codes.len(), "{codes:?}");
     check_at_rest(&env, &Hg { env: &env, program }, &source, &target).unwrap();

@@ -1,4 +1,4 @@
-//! The fixtures of which somebody wrote down every commit: what hg-git and hg-fast-export were seen to
+//! The fixtures whose commits are all recorded: what hg-git and hg-fast-export were seen to
 //! make, and what the rules of `native` ask for.
 
 use std::collections::BTreeSet;

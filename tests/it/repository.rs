@@ -224,7 +224,7 @@ fn damage_and_locks_are_named() {
     let error = fixture.update(&[(MASTER, Some(a))]).unwrap_err();
     assert_eq!(error.fault(), Fault::Unavailable);
     assert!(error.hint().unwrap().contains(&lock.display().to_string()));
-    assert!(lock.exists(), "somebody else's lock stays");
+    assert!(lock.exists(), "the lock of another process stays");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `adopt`: a mirror of another tool, taken over.
+//! `adopt`: continues a mirror that another tool made.
 
 use std::fs;
 use std::io;
@@ -28,10 +28,10 @@ enum AdoptCommandError {
         #[source]
         source: io::Error,
     },
-    /// The state of another tool makes no sense.
+    /// The state files of another tool are malformed.
     #[error("read the map of another tool")]
     State(#[from] MapFileError),
-    /// The mirror is not taken over.
+    /// The mirror cannot be adopted.
     #[error("adopt the history of {name}")]
     Adopt {
         name: String,

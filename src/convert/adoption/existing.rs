@@ -15,7 +15,7 @@ pub struct ExistingCommit {
 }
 
 impl ExistingCommit {
-    /// What it says; `None` if it makes no sense.
+    /// Parses the commit; `None` if it is malformed.
     pub(super) fn read(&self) -> Option<ReadCommit> {
         ReadCommit::parse(&self.contents)
     }

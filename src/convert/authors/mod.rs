@@ -49,7 +49,7 @@ pub enum AuthorMapError {
         #[source]
         source: io::Error,
     },
-    /// A line makes no sense.
+    /// A line is malformed.
     #[error("use the author map {}:{line}: {what}", path.display())]
     Line {
         /// The file.

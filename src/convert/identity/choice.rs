@@ -1,4 +1,4 @@
-//! Which identity is asked for: one by its name, or the one that made what is there.
+//! Which identity is asked for: one by its name, or the one that made the existing commits.
 
 use super::{Identity, NATIVE, UnknownIdentity, names};
 

@@ -1,4 +1,4 @@
-//! The file `.gitmodules` as hg-git writes it, on top of one that somebody committed.
+//! The file `.gitmodules` as hg-git writes it, on top of a committed one.
 //!
 //! What it keeps of such a file are sections and settings; comments and layout are lost. Where it
 //! cannot read one, we begin without.
@@ -74,7 +74,7 @@ impl Config {
         }
     }
 
-    /// Reads a file; `None` if it makes no sense.
+    /// Reads a file; `None` if it is malformed.
     fn parse(text: &[u8]) -> Option<Self> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let mut config = Self::default();

@@ -18,7 +18,7 @@ pub struct Said(pub(super) String);
 /// its [`super::RefOutcome`].
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// Somebody asked us to stop.
+    /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// libgit2 could not be set up.
@@ -60,7 +60,7 @@ pub enum PublishError {
         /// The path.
         target: String,
     },
-    /// The target on this machine is a shallow clone, whose history we would have to go on with.
+    /// The target on this machine is a shallow clone, whose history is incomplete.
     #[error("read the history of {target}: it is a shallow clone, which lacks the beginning of it")]
     Shallow {
         /// The path.
@@ -168,7 +168,7 @@ pub enum PublishError {
         /// What the server said.
         reason: String,
     },
-    /// Somebody else moved a reference of the target while we were at it.
+    /// Another program moved a ref of the target during the push.
     #[error("push to {target}: {name} moved meanwhile")]
     Raced {
         /// The address.

@@ -221,7 +221,7 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// Writes our loose objects into the target. There are none, unless somebody made them by hand.
+    /// Writes our loose objects into the target. There are none, unless they were made by hand.
     fn copy_loose(&self) -> Result<(), PublishError> {
         let ids = self.loose().map_err(|error| self.cannot_read(error))?;
         let ours = self.source.repository().odb().map_err(|error| self.unreadable(error))?;

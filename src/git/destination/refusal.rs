@@ -123,7 +123,7 @@ impl RefusalKind {
                  target; the main branch follows a branch instead of the tip with `main = \"default\"`"
             }
             Self::Unknown => {
-                "somebody pushed to the target: move that work to a branch of another name, or \
+                "another program pushed to the target: move that work to a branch of another name, or \
                  delete it, and let this mirror alone write to the branches that it publishes"
             }
             Self::TagDiffers => {
@@ -143,7 +143,7 @@ impl RefusalKind {
                 "wait until the other program is done; if none is at work, delete the .lock file \
                  at the target"
             }
-            Self::Raced => "somebody else pushed at the same moment: sync again",
+            Self::Raced => "another program pushed at the same moment: sync again",
             Self::ServerFailed => "the server could not store it: sync again later",
             Self::Protected => {
                 "let the credential's owner push past the rule that protects the branch or tag, \

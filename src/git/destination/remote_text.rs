@@ -1,4 +1,4 @@
-//! What a server says while it receives a push: lines for people, written by a stranger.
+//! What a server says while it receives a push: lines for people, which are not trusted.
 
 use super::credential::Credential;
 
@@ -39,7 +39,7 @@ impl RemoteText {
     }
 }
 
-/// One line of a stranger's text, safe to show: without control characters, terminal sequences and
+/// One line of untrusted text, made safe to show: without control characters, terminal sequences and
 /// marks that turn the direction of writing, and without our secrets.
 pub(super) fn clean(line: &str, credential: &Credential) -> String {
     let mut shown = String::with_capacity(line.len());

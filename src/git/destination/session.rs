@@ -70,7 +70,7 @@ pub(super) enum LoginProblem {
 
 /// How a call of libgit2 under a session can end badly.
 pub(super) enum Failure {
-    /// It was asked to stop.
+    /// A stop was requested.
     Interrupted,
     /// A connection could not be made, or broke.
     Connection(NetError),
@@ -219,7 +219,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Passes progress on, and stops if somebody asked to.
+    /// Passes progress on, and stops if that was requested.
     fn advance(&self, stage: Stage, done: usize, total: usize) {
         self.line.working();
         self.stop_if_asked();

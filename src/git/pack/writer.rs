@@ -432,7 +432,7 @@ mod tests {
         writer.finish().unwrap();
     }
 
-    /// As if somebody had made two files whose SHA-1 collides: in one run, and in two.
+    /// As if two files had been made whose SHA-1 collides: in one run, and in two.
     #[test]
     fn two_contents_with_one_id_are_an_error() {
         let folder = tempfile::tempdir().unwrap();

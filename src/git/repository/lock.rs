@@ -64,7 +64,7 @@ fn remove_abandoned(lock: &Path) -> io::Result<bool> {
     if text != MARK || file.try_lock().is_err() {
         return Ok(false);
     }
-    // Somebody may have been faster, and have put his own there.
+    // Another process may have been faster and made its own lock.
     if fs::metadata(lock)?.ino() != file.metadata()?.ino() {
         return Ok(false);
     }

@@ -24,7 +24,7 @@ pub enum BundleError {
         /// What is wrong.
         damage: Damage,
     },
-    /// What a part holds makes no sense.
+    /// The contents of a part are malformed.
     #[error("read the part {part} of the bundle: {damage}")]
     Part {
         /// The kind of the part.

@@ -12,7 +12,7 @@ pub enum PeerError {
     /// It cannot be reached, or does not answer what was asked.
     #[error(transparent)]
     Net(#[from] NetError),
-    /// What the server says of itself makes no sense.
+    /// The capabilities of the server are malformed.
     #[error("talk to {url}")]
     Capabilities {
         /// The address.

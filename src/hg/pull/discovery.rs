@@ -130,7 +130,7 @@ mod tests {
         dag
     }
 
-    /// Asks somebody who has `there` and its ancestors; what came out, and in how many rounds.
+    /// Asks a server that has `there` and its ancestors; the result, and after how many rounds.
     fn run(dag: &Dag, there: &RevSet, most: usize) -> (RevSet, usize) {
         let mut discovery = Discovery::new(dag);
         let mut rounds = 0;

@@ -20,10 +20,10 @@ pub enum PullError {
     /// The server cannot be reached, or does not do what it is asked for.
     #[error(transparent)]
     Peer(#[from] PeerError),
-    /// The server's answer makes no sense.
+    /// The server's answer is not valid.
     #[error(transparent)]
     Answer(#[from] AnswerError),
-    /// What came makes no sense, or is of a kind that is not read.
+    /// The received data is malformed, or of a kind that is not read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// The bundle file cannot be opened.
@@ -110,7 +110,7 @@ pub enum PullError {
         /// The folder of the copy.
         path: PathBuf,
     },
-    /// Somebody asked us to stop.
+    /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }

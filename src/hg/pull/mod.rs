@@ -203,7 +203,7 @@ struct Names {
     bookmarks: Option<Bookmarks>,
     /// Its phases, and of which changesets; `None` to keep those that are there.
     phases: Option<(Told, RevSet)>,
-    /// Whether it publishes; `None` to keep what is there.
+    /// Whether it publishes; `None` to keep the phases as they are.
     publishes: Option<bool>,
 }
 

@@ -26,7 +26,7 @@ pub enum RevlogError {
         /// What stands there.
         path: PathBuf,
     },
-    /// The index file as a whole makes no sense.
+    /// The index file as a whole is malformed.
     #[error("read the index of {file}")]
     Index {
         /// The revlog.
@@ -176,7 +176,7 @@ impl RevlogError {
 }
 
 faults!(RevlogError {
-    // An index without its data file: somebody removed a part of the repository.
+    // An index without its data file: a part of the repository was removed.
     Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Corrupt,
     Self::Io { source, .. } => io(source),
     Self::NotAFile { .. } | Self::Missing { .. } => Corrupt.hint(VERIFY),

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_else_holds_is_not_used_again() {
+    fn what_another_holds_is_not_used_again() {
         let mut cache = TextCache::new(1 << 20);
         let mut theirs = Vec::new();
         for rev in 0..100 {

@@ -12,7 +12,7 @@ use crate::hg::Node;
 use crate::hg::pushkey::parse_keys;
 use crate::net::percent;
 
-/// Why an answer makes no sense.
+/// Why an answer is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
     /// A part of it is not what it should be.

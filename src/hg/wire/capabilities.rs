@@ -7,7 +7,7 @@ use crate::net::percent;
 /// No server has more to say, in bytes.
 const LONGEST: usize = 1 << 20;
 
-/// Why a list of capabilities makes no sense.
+/// Why a list of capabilities is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CapabilitiesError {
     /// It is too long.
@@ -127,7 +127,7 @@ fn malformed(entry: &[u8]) -> CapabilitiesError {
     CapabilitiesError::Malformed { entry }
 }
 
-/// Which parts of a bundle of the second kind somebody understands.
+/// Which parts of a `HG20` bundle the other side understands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bundle2Caps(Vec<(String, Vec<String>)>);
 

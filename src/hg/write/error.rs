@@ -25,7 +25,7 @@ pub enum RevisionsError {
     /// The name of a file there leads out of it.
     #[error(transparent)]
     Path(#[from] UnsafePath),
-    /// Somebody asked to stop.
+    /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// The bytes that they are in do not come.
@@ -65,7 +65,7 @@ pub enum WriteError {
         /// What it requires, in alphabetical order.
         requirements: Vec<String>,
     },
-    /// Somebody else is writing.
+    /// Another process is writing.
     #[error("write to {}: it is locked by {holder}", path.display())]
     Locked {
         /// The repository.
@@ -73,7 +73,7 @@ pub enum WriteError {
         /// Host and process, as the lock names them.
         holder: String,
     },
-    /// What a transaction that was not ended left behind makes no sense.
+    /// What an unfinished transaction left behind is malformed.
     #[error("undo the unfinished transaction in {}: {problem}", path.display())]
     Journal {
         /// The journal.
@@ -128,7 +128,7 @@ pub enum WriteError {
         #[source]
         problem: Wrong,
     },
-    /// Somebody asked to stop.
+    /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// Something went wrong before, all was undone, and now it was to be made to stay.
@@ -142,7 +142,7 @@ pub enum WriteError {
 /// What is wrong with a revision that came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Wrong {
-    /// Neither what came before nor what is there already has its parent.
+    /// Its parent is neither in the repository nor among the revisions received before.
     #[error("its parent {0} is not there")]
     Parent(Node),
     /// The same of what it is a delta of.

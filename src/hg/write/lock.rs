@@ -16,7 +16,7 @@ use super::files;
 use crate::base::LockedFile;
 use crate::base::durable::{self, Step};
 
-/// How often somebody may be faster.
+/// How often another process may be faster.
 const TRIES: usize = 5;
 
 /// What is held while a lock is taken away.
@@ -94,8 +94,8 @@ fn make(path: &Path) -> Result<Option<Holder>, WriteError> {
     }
 }
 
-/// Takes away the lock of a dead process. Only one may do that at a time, or it could be the lock of
-/// somebody who has just done so.
+/// Takes away the lock of a dead process. Only one process may do that at a time: otherwise it could
+/// remove the new lock of another that has just done so.
 fn take_away(path: &Path, store: &Path, is_alone: bool) -> Result<(), WriteError> {
     let guard = store.join(GUARD);
     match make(&guard)? {

@@ -46,7 +46,7 @@ pub struct StreamedStore {
     arrivals: Arrivals,
 }
 
-/// What is there of it.
+/// The store, as far as it has arrived.
 struct Store {
     making: Making,
     layout: Layout,

@@ -19,7 +19,7 @@ fn all_at_once_is_bit_by_bit() {
     assert_eq!(added.known, 0);
     let (_other_folder, other) = new_repository();
     for step in 0..6 {
-        // What is there already is passed over.
+        // Existing revisions are passed over.
         let begin = (step * 5_usize).saturating_sub(2);
         let added = add(&other, &history(begin..step * 5 + 5, 30)).unwrap();
         assert_eq!(added.known, 3 * (step * 5 - begin) as u64);
@@ -306,7 +306,7 @@ fn small_files_say_what_they_are_told() {
     writer.commit().unwrap();
     assert_eq!(read("hgrc"), "[ui]\nusername = me\n");
     assert_eq!((read("bookmarks").as_str(), read("store/phaseroots").as_str()), ("", ""));
-    // What somebody else has written is not taken away, but later lines win.
+    // Lines of other programs are kept, but later lines win.
     std::fs::write(&hgrc, "[phases]\npublish = no\n[ui]\na = b\n").unwrap();
     let mut writer = open(&root);
     writer.set_publishing(true);

@@ -134,8 +134,8 @@ impl Connections {
     }
 }
 
-/// A connection to a web server, on which somebody else speaks HTTP: encrypted where the address says
-/// so, through the proxy if there is one. Times are those of [`Access::timeouts`]: once something was
+/// A connection to a web server, for a library that speaks HTTP itself: encrypted where the address
+/// says so, through the proxy if there is one. Times are those of [`Access::timeouts`]: once something was
 /// written the server may think before it answers, then it must go on.
 pub struct Connection {
     stream: TransportAdapter,

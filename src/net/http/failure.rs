@@ -86,7 +86,7 @@ impl Context {
         NetError::TimedOut { url: self.url.clone(), what, after, said: Said::default() }
     }
 
-    /// That the answer makes no sense.
+    /// That the answer is not valid.
     pub fn unintelligible(&self, problem: impl Into<String>) -> NetError {
         NetError::Unintelligible {
             url: self.url.clone(),

@@ -1,4 +1,4 @@
-//! Connections that are given up when somebody wants us to stop, or when nothing comes for too long.
+//! Connections that are closed when a stop is requested, or when no bytes arrive for too long.
 //!
 //! This stands between the socket and the encryption: bytes that never came cannot be missing in
 //! the middle of a record.
@@ -13,7 +13,7 @@ use ureq::unversioned::transport::{
 use crate::base::{Carried, Interrupt};
 use crate::net::NetError;
 
-/// So often is looked whether somebody wants us to stop.
+/// How often to check whether a stop was requested.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Makes [`Watched`] connections.

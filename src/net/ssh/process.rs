@@ -13,7 +13,7 @@ use crate::base::{Interrupt, Interrupted};
 /// What is read at once, and how often that may wait to be taken.
 const PIECE: usize = 64 << 10;
 const WAITING: usize = 4;
-/// So often is looked whether somebody wants us to stop.
+/// How often to check whether a stop was requested.
 const GLANCE: Duration = Duration::from_millis(100);
 /// A program that has said all gets so long to end, and to say why.
 const FAREWELL: Duration = Duration::from_secs(1);

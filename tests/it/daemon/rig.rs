@@ -1,4 +1,4 @@
-//! A daemon whose syncer is a puppet, and a client that speaks just enough HTTP.
+//! A daemon whose syncer is a substitute, and a client that speaks just enough HTTP.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -32,20 +32,20 @@ pub(super) type Begun = (String, Sender<End>);
 
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-struct PuppetError {
+struct SubstituteError {
     fault: Fault,
     side: Side,
     message: &'static str,
 }
 
-impl HasFault for PuppetError {
+impl HasFault for SubstituteError {
     fn diagnosis(&self) -> Diagnosis {
         let hint = (self.fault == Fault::Refused).then(|| "pull\tthe strings".to_owned());
         Diagnosis { fault: self.fault, side: Some(self.side), hint }
     }
 }
 
-pub(super) fn puppet() -> (Syncer, Receiver<Begun>) {
+pub(super) fn substitute() -> (Syncer, Receiver<Begun>) {
     let (begun_sender, begun) = channel();
     let begun_sender = Mutex::new(begun_sender);
     let syncer = move |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
@@ -53,12 +53,13 @@ pub(super) fn puppet() -> (Syncer, Receiver<Begun>) {
         observer.event(&SyncEvent::StageBegun { stage: Stage::ConvertingFiles, total: Some(9) });
         observer.event(&SyncEvent::Advanced { stage: Stage::ConvertingFiles, done: 4 });
         let _ = begun_sender.lock().unwrap().send((mirror.name.clone(), end));
-        let fail = |fault, side, message| Err(Box::new(PuppetError { fault, side, message }) as _);
+        let fail =
+            |fault, side, message| Err(Box::new(SubstituteError { fault, side, message }) as _);
         // A test that has ended holds no more strings.
         match ended.recv_timeout(LONG).unwrap_or(End::Fail(Fault::Internal, Side::Here, "let go")) {
             End::Report(report) => Ok(report),
             End::Fail(fault, side, message) => fail(fault, side, message),
-            End::Panic => panic!("the puppet was told to"),
+            End::Panic => panic!("the test told it to"),
             End::Interrupted => {
                 while !interrupt.is_raised() {
                     std::thread::yield_now();
@@ -70,7 +71,7 @@ pub(super) fn puppet() -> (Syncer, Receiver<Begun>) {
     (Arc::new(syncer), begun)
 }
 
-/// A daemon with the mirrors `rocket` (of acme) and `engine` (of ada) on a puppet.
+/// A daemon with the mirrors `rocket` (of acme) and `engine` (of ada) on a substitute.
 pub(super) struct Rig {
     /// Stands first to be dropped first: runs that nobody looks at end, and the daemon need not
     /// wait for them.
@@ -92,7 +93,7 @@ pub(super) fn config() -> Config {
 pub(super) fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let mut config = config();
     change(&mut config);
-    let (syncer, begun) = puppet();
+    let (syncer, begun) = substitute();
     Rig { begun, daemon: Daemon::start(config, syncer).unwrap() }
 }
 

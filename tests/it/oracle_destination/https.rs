@@ -254,7 +254,7 @@ fn a_hung_target_costs_what_is_configured() {
     }
 }
 
-/// A list of refs that does not come is not waited for once somebody asks us to stop.
+/// A list of refs that does not come is not waited for once a stop is requested.
 #[test]
 fn an_interrupt_ends_the_wait_for_a_list() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

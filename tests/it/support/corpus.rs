@@ -73,7 +73,7 @@ impl Corpus {
 }
 
 impl History {
-    /// Whether somebody damaged it, on purpose or not.
+    /// Whether it was damaged, on purpose or not.
     pub(crate) fn is_damaged(&self) -> bool {
         self.name.starts_with("damaged-") || self.name.starts_with("bad-")
     }

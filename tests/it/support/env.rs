@@ -107,7 +107,7 @@ impl TestEnv {
         self.run("git", all)
     }
 
-    /// Names of what the test's home folder holds: nothing, unless somebody wrote into it.
+    /// Names of what the test's home folder holds: nothing, unless something was written into it.
     pub(crate) fn home_entries(&self) -> Vec<String> {
         entries(&self.path("home"))
     }

@@ -441,7 +441,7 @@ mod tests {
 
     /// For trials by hand: `SYNCHRONISER_GENERATE="FOLDER SEED CHANGESETS FILES HEADS"`.
     #[test]
-    #[ignore = "writes a repository that somebody asks for"]
+    #[ignore = "writes a repository on request"]
     fn write_what_is_asked_for() {
         let asked = std::env::var("SYNCHRONISER_GENERATE").unwrap();
         let (folder, numbers) = asked.split_once(' ').unwrap();

@@ -27,7 +27,7 @@ pub(super) enum HookError {
     /// What came back is not HTTP.
     #[error("understand the daemon's answer")]
     NotHttp,
-    /// Somebody asked us to stop.
+    /// A stop was requested.
     #[error("wait for the daemon")]
     Interrupted(#[from] Interrupted),
 }

@@ -11,7 +11,7 @@ use crate::git::{BareRepository, ObjectId, ObjectKind};
 /// The entries of one tree, by name.
 type Entries = BTreeMap<Vec<u8>, (Mode, ObjectId)>;
 
-/// Files by path: what is there in the second tree, if anything.
+/// Files by path, as the second tree has them; `None` if it has none there.
 pub(super) type Differing = BTreeMap<RepoPathBuf, Option<TreeFile>>;
 
 /// How many trees are kept: those of one changeset are those of the next, but for a few.

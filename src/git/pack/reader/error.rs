@@ -197,7 +197,7 @@ pub enum EntryFlaw {
     /// Its contents make another id.
     #[error("its contents are those of {found}")]
     Id {
-        /// The id of what is there.
+        /// The id of the object that is there.
         found: ObjectId,
     },
     /// Its bytes do not read.

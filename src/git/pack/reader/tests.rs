@@ -189,7 +189,7 @@ fn flipped(bytes: &[u8], place: usize) -> Vec<u8> {
     flipped
 }
 
-/// Somebody who does harm writes fitting checksums.
+/// An attacker writes checksums that fit.
 #[test]
 fn flips_under_fitting_checksums() {
     let files = family();

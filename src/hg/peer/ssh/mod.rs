@@ -201,7 +201,7 @@ impl SshPeer {
         Ok(())
     }
 
-    /// Takes what is there of the answer, at most `bytes.len()`, and waits if nothing is.
+    /// Takes the part of the answer that has arrived, at most `bytes.len()`, and waits if nothing is.
     fn take(&mut self, bytes: &mut [u8]) -> Result<usize, NetError> {
         if self.process.buffered().is_empty() {
             self.wait()?;
