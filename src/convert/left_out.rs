@@ -1,4 +1,4 @@
-//! What of a source has no place in Git and is left out, with its reason.
+//! Paths of a source that a Git tree cannot have: they are left out, with the reason.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What other converters remember of their work, in their own files.
+//! The map files of other converters.
 
 use std::collections::HashMap;
 

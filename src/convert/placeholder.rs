@@ -1,8 +1,8 @@
 //! Placeholders: what stands in a tree for a file revision that the source does not have any more.
 //!
-//! A placeholder depends on its path, its node and its kind, and on nothing else, so that whoever
-//! makes it again makes the same. Those of a mirror are written down beside its map: what has been
-//! one stays one, even if the source is repaired, for commits name it.
+//! A placeholder depends on its path, its node and its kind, and on nothing else, so it is the
+//! same whenever it is made. Those of a mirror are recorded beside its map: a placeholder stays one
+//! even if the source is repaired, because commits contain it.
 //!
 //! On disk: one line for each, the node, the kind and the path with blanks between. No path of a
 //! manifest has a line feed in it.
@@ -25,7 +25,7 @@ use crate::hg::Node;
 pub enum PlaceholderKind {
     /// The text was removed on purpose (`hg censor`).
     Censored,
-    /// The revision is damaged or missing, and whoever converts has said that this may be.
+    /// The revision is damaged or missing, and `skip_damaged` allows that.
     Damaged,
 }
 
@@ -236,7 +236,7 @@ mod tests {
         ));
     }
 
-    /// The bytes are part of commit ids: whoever changes them rewrites mirrors.
+    /// The bytes are part of commit ids: a change of them would rewrite mirrors.
     #[test]
     fn the_contents_never_change() {
         let node = Node::from_bytes([0x11; 20]);

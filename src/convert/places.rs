@@ -13,7 +13,7 @@ use crate::hg::manifest::FileKind;
 pub(super) enum Spot {
     /// At the path with this number.
     At(u32),
-    /// Nowhere, and nobody need be told.
+    /// Nowhere, which is not reported.
     Nowhere,
     /// Nowhere, for this reason.
     LeftOut(LeftOutReason),

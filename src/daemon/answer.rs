@@ -1,4 +1,4 @@
-//! What a sender of hooks is told, and the one table from faults and sides to statuses.
+//! The answer to the sender of a hook, and the one table from faults and sides to statuses.
 
 use std::fmt::Write as _;
 

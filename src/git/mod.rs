@@ -1,4 +1,4 @@
-//! Git: objects, packs, references and the places we push to. Knows nothing of Mercurial.
+//! Git: objects, packs, refs and targets. Knows nothing of Mercurial.
 //!
 //! Only home of libgit2.
 

@@ -1,4 +1,4 @@
-//! Where new objects go before anybody can see them: a pack in the making, or memory.
+//! Where new objects go before the repository has them: an unfinished pack, or memory.
 
 use std::io;
 

@@ -1,9 +1,9 @@
-//! What stands at a path of a tree that is there already.
+//! Looks up a path in an existing tree.
 
 use super::ObjectId;
 use super::tree::{Mode, TreeError, TreeSource, entries};
 
-/// The mode and the id of what stands at `path` in the tree `id`; `None` if nothing does.
+/// The mode and the id of the entry at `path` in the tree `id`; `None` if there is none.
 pub fn entry_at(
     source: &dyn TreeSource,
     mut id: ObjectId,

@@ -34,8 +34,8 @@ pub struct Adopted {
 }
 
 /// Finds out which commits of a mirror's target, or of its cache, stand for which changesets, and
-/// records it; converts and publishes nothing. `given` is what another tool remembers: it is
-/// checked, and what is not so is an error. Where something is recorded already, that stays.
+/// records it; converts and publishes nothing. `given` is the state of another tool: it is
+/// checked, and a commit in it that does not match is an error. Existing records stay.
 pub fn adopt(
     mirror: &Mirror,
     given: &[Record],

@@ -72,7 +72,7 @@ impl Layout {
         self.folder.join("packs")
     }
 
-    /// The file that is locked by whoever writes to the cache.
+    /// The file that a process locks while it writes to the cache.
     pub(super) fn lock(&self) -> PathBuf {
         self.folder.join("lock")
     }

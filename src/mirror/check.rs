@@ -1,4 +1,4 @@
-//! What a run has converted, against the source, before anything names it.
+//! Compares what a run has converted with the source, before the id map or any ref names it.
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};

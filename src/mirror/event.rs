@@ -21,7 +21,7 @@ pub enum SyncEvent {
         /// How many units it has, if that is known.
         total: Option<u64>,
     },
-    /// The stage that runs has got further. Not every step is told.
+    /// The running stage has made progress. Not every step is reported.
     Advanced {
         /// What is being done.
         stage: Stage,

@@ -1,5 +1,5 @@
-//! Hidden references: they keep from `git gc` what the id map names and no branch or tag reaches, such
-//! as closed heads, and changesets that the source does not have any more.
+//! Hidden refs: they protect from `git gc` the commits that the id map names and that no branch or tag
+//! reaches, such as closed heads, and changesets that the source does not have any more.
 
 use std::collections::HashSet;
 
@@ -13,9 +13,9 @@ use crate::git::{BareRepository, ObjectId, Reference};
 use crate::hg::{Rev, RevSet};
 
 impl Sync<'_> {
-    /// What has to become of the hidden references, so that each commit of `map` is reached by one of
-    /// them or by the commits of `tips`, which branches and tags will name. `before` are the
-    /// references as they are now, and `new` is what this run has converted.
+    /// The edits of the hidden refs after which each commit of `map` is reached by one of them
+    /// or by the commits of `tips`, which branches and tags will name. `before` are the refs as they
+    /// are now, and `new` is what this run has converted.
     ///
     /// A commit is taken to reach those of its changeset's ancestors, unless `identity` bypasses them.
     pub(super) fn edits_to_keep(

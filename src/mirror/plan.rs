@@ -20,7 +20,7 @@ use crate::git::reference::HG_NOTES;
 use crate::git::{ObjectId, Reference};
 use crate::hg::{Dag, Repository, Rev};
 
-/// How many new changesets are told one by one.
+/// How many new changesets are listed one by one.
 const FIRST: usize = 10;
 
 /// What a sync of one mirror would change. This is the form of `plan --json`: fields are added, and
@@ -37,15 +37,15 @@ pub struct SyncPlan {
     pub identity: &'static str,
     /// What would be converted.
     pub changesets: PlannedChangesets,
-    /// What would become of the references of the target; `null` if it cannot be reached.
+    /// What the sync would do to the refs of the target; `null` if it cannot be reached.
     pub references: Option<PlannedReferences>,
-    /// What the sync would say that a person should know: names that become references which are
-    /// called otherwise, paths left out, and the like. Whoever shows them adds how each reads.
+    /// The notes of the sync: refs that have other names than in the source, paths that are left out,
+    /// and the like. Their texts are added where they are shown.
     #[serde(skip)]
     pub notes: Vec<Note>,
     /// Why the target cannot be reached; `null` if it can.
     pub target_error: Option<Cause>,
-    /// The same, for who asks what to do about it.
+    /// The same as an error, for its hint.
     #[serde(skip)]
     pub unreachable: Option<PublishError>,
 }
@@ -176,8 +176,8 @@ fn source(
     LocalSource::fetched(&mirror.source, &cache.copy(), limits, events, interrupt)
 }
 
-/// Adopts the history of the target in a cache at `scratch`, which nobody else knows of. What it
-/// holds then, and what a person should know about it.
+/// Adopts the history of the target in a cache at `scratch`, a temporary folder. Returns
+/// what was adopted, and the notes about it.
 fn adopted(
     mirror: &Mirror,
     source: &LocalSource,

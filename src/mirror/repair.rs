@@ -1,4 +1,5 @@
-//! A cache from which something was removed: found before anything is built on it, and converted again.
+//! Finds objects that are missing from a cache, before new ones are built on them, so that they are
+//! converted again.
 
 use std::collections::HashSet;
 
@@ -10,12 +11,12 @@ use crate::git::{BareRepository, ObjectId};
 use crate::hg::{Node, RevSet};
 
 impl Sync<'_> {
-    /// Makes `map` name only commits that exist, so that the rest is converted again, and says what was
-    /// wrong, if anything was.
+    /// Removes from `map` the commits that are missing in `git`, so that they are converted again. Returns
+    /// a note about them, if there were any.
     ///
-    /// Every run looks whether packs have vanished since the last one, and whether the commits that
-    /// new ones may be built on are there. Only if something is amiss everything is looked at, which
-    /// is the case after each `git gc`, too.
+    /// Every run checks whether packs have vanished since the last one, and whether the commits that
+    /// new ones may be built on exist. Everything is checked only if one of these fails, which is so
+    /// after each `git gc`, too.
     pub(super) fn repair(
         &self,
         git: &BareRepository,

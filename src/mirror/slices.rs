@@ -155,8 +155,8 @@ impl Sync<'_> {
     }
 }
 
-/// How many bytes the files in `folder` and below it have. What cannot be read counts as nothing:
-/// whoever needs it will say so.
+/// How many bytes the files in `folder` and below it have. What cannot be read counts as nothing: it
+/// is an error where it is needed.
 fn bytes_below(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     let bytes = entries.flatten().map(|entry| match entry.file_type() {

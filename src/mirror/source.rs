@@ -1,8 +1,8 @@
 //! Reading a repository while another program may be writing to it.
 //!
-//! Whoever commits appends to files in several steps, and whoever strips cuts them: what is read at
-//! such a moment looks damaged. It is read again then, and only damage that stays is an error. All
-//! that is read is checked, so a moment that goes unnoticed is an error too, never a wrong mirror.
+//! A commit appends to several files, one after the other, and a strip truncates them: a repository
+//! that is read in between looks damaged. It is then read again, and only damage that stays is an
+//! error. Everything is checked as it is read, so such a moment can never become a wrong mirror.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -14,8 +14,8 @@ use crate::hg::pull::{Copy, Source, pull};
 use crate::hg::store::Layout;
 use crate::hg::{Repository, Shown};
 
-/// How long to wait before each further reading: five seconds in all, longer than a person's commit
-/// takes and shorter than anybody's patience.
+/// How long to wait before each further reading: five seconds in all, longer than a
+/// commit takes, and short enough to wait for.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(100),
     Duration::from_millis(300),
@@ -87,8 +87,8 @@ pub(super) struct OpenSource<'a> {
 }
 
 impl OpenSource<'_> {
-    /// Whether nobody has written to the source since it was opened: only then is what looks damaged
-    /// really so.
+    /// Whether nothing was written to the source since it was opened: only then is apparent damage
+    /// real.
     pub(super) fn is_calm(&self) -> bool {
         let now = State::of(self.path, self.limits);
         now == *self.before && !now.is_locked
@@ -130,8 +130,8 @@ pub(super) fn read_source<T>(
     }
 }
 
-/// Whether there is the journal of a transaction in the store at `path`: if nobody holds the lock,
-/// of one that was broken off.
+/// Whether the store at `path` has the journal of a transaction. Unless a process holds the lock, that
+/// transaction was interrupted.
 fn has_journal(path: &Path, limits: &Limits) -> bool {
     Layout::open(path, limits).is_ok_and(|layout| layout.journal_file().exists())
 }

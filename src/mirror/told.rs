@@ -1,4 +1,4 @@
-//! Notes that would say the same in every sync: those about names and small files of the source.
+//! Notes that would be the same in every sync: those about names and small files of the source.
 //! They are told once, and again when they change.
 //!
 //! On disk, in the cache: the SHA-1 of each note as JSON, in hexadecimal digits, a line each. If it

@@ -1,4 +1,4 @@
-//! One mirror against its source: its cache, then what its target has.
+//! Compares the cache of a mirror with its source, then the refs of its target with the cache.
 
 use super::cache::{CacheLocation, Layout, LockedCache};
 use super::event::{Events, Observer};

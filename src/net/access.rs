@@ -1,12 +1,12 @@
-//! The way in to a server, as the operator says: the same for sources and targets.
+//! How a server is reached, as the operator configures it: the same for sources and targets.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret::SecretSource;
 
-/// The way in to a server. The default is what a public server needs. Nothing in it is secret:
-/// secrets are read where it says when they are used.
+/// How a server is reached. The default is enough for a public server. Nothing in it is secret: it
+/// says where secrets are, and they are read when they are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Who we are to a web server.
@@ -14,15 +14,15 @@ pub struct Access {
     /// Certificates (PEM) of the authorities that are trusted *instead of* those of the system. One
     /// certificate that a server made for itself is its own authority: naming it here pins it.
     pub ca_file: Option<PathBuf>,
-    /// Whether addresses may begin with `http://`. Everybody on the way reads what is sent then.
+    /// Whether addresses may begin with `http://`. Anybody on the network path can then read what is sent.
     pub plain_http: bool,
-    /// Whether bundles for first fetches may be on hosts of a private network. They are where the
-    /// server says, which could send us anywhere; the server itself may be anywhere.
+    /// Whether bundles for first fetches may be on hosts of a private network. The server
+    /// chooses their addresses, so it could send us anywhere; the server itself may be anywhere.
     pub private_downloads: bool,
     /// The web proxy to use, as `http://host:port`. The environment is not asked.
     pub proxy: Option<String>,
     /// Who we are to an SSH server. Without it, OpenSSH tries the keys and the agent of its user for
-    /// a source; a target asks in vain.
+    /// a source; a target cannot be reached without it.
     pub key: Option<Key>,
     /// The host keys that are trusted, in the form of OpenSSH's `known_hosts`. A host must be known
     /// beforehand. Without it those are that OpenSSH knows (a source), or GitHub's (a target).

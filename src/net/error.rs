@@ -55,7 +55,7 @@ pub(crate) fn colon(said: &Said) -> String {
 }
 
 /// Why a server cannot be reached, or does not answer. Addresses in it have no secrets. Whether the
-/// server is a source or a target is known to whoever asked it.
+/// server is a source or a target is known to the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
     /// A stop was requested.
@@ -64,12 +64,12 @@ pub enum NetError {
     /// The credential cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// What we are told to do cannot be done.
+    /// A setting cannot be used.
     #[error("connect to {url}: {problem}")]
     Setting {
         /// The address.
         url: String,
-        /// What is wrong with what we are told.
+        /// What is wrong with it.
         problem: String,
         /// What to do about it.
         hint: Option<String>,

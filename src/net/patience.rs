@@ -1,4 +1,4 @@
-//! How long a server may dawdle.
+//! How long a server may take for its answer.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Waiting for what cannot be interrupted itself.
+//! Waiting, with an interrupt, for operations that cannot be interrupted themselves.
 
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;

@@ -1,4 +1,4 @@
-//! Which identity made the commits that are there.
+//! Which identity made the existing commits.
 
 use std::collections::{HashMap, HashSet};
 

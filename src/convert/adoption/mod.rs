@@ -1,7 +1,7 @@
 //! Going on with a history that another tool made: which of its commits stands for which changeset.
 //!
-//! An identity that makes the commits that are there, id by id, has made them. What no identity makes
-//! is matched by content, from the roots up. Nothing of this is written anywhere.
+//! If an identity makes exactly the existing commits, id by id, they are taken to be its own. Other
+//! commits are matched by content, from the roots up. Nothing is written here.
 
 pub(in crate::convert) mod content;
 mod detect;
@@ -33,7 +33,7 @@ pub enum AdoptionPolicy {
     #[default]
     Exact,
     /// Changesets without a commit are converted anew. Commits without a changeset stay where they
-    /// are; what would have to leave them behind is refused reference by reference.
+    /// are; each ref that would have to leave them behind is refused.
     Partial,
 }
 

@@ -110,7 +110,7 @@ impl AuthorMap {
         Ok(())
     }
 
-    /// Whether nobody is mapped.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty() && self.addresses.is_empty()
     }

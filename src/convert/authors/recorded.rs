@@ -62,7 +62,7 @@ faults!(RecordedAuthorsError {
 });
 
 /// Records `authors` beside the id map `map`, on disk before this returns. Nothing is written
-/// where nobody is mapped and nobody was.
+/// if the map is empty and was empty before.
 pub fn write(map: &Path, authors: &AuthorMap) -> Result<(), RecordedAuthorsError> {
     let path = map.with_file_name(FILE);
     if authors.is_empty() && !path.exists() {

@@ -62,7 +62,7 @@ pub enum Place {
     Same,
     /// Elsewhere.
     At(RepoPathBuf),
-    /// Nowhere, because the rules have no use for it. That is nothing to tell anybody.
+    /// Nowhere, because the rules do not use it. That is not reported.
     Nowhere,
     /// Nowhere, because Git has no place for it.
     LeftOut(LeftOutReason),

@@ -31,7 +31,7 @@ pub use plan::{Ancestry, Decision, plan};
 pub use publish::publish;
 pub use refusal::{Refusal, RefusalKind, diagnose};
 
-/// A place to push to, and the way in.
+/// A target, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     /// Where it is.
@@ -121,7 +121,8 @@ impl RefOutcome {
     }
 }
 
-/// A place that has references, gives objects and takes them. [`publish()`] decides what goes there.
+/// A repository to publish to: it lists its refs, and sends and receives objects. [`publish()`]
+/// decides what goes there.
 pub trait Destination {
     /// The branches, tags and notes of changesets that the target has now, by name.
     fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError>;
@@ -139,7 +140,7 @@ pub trait Destination {
     ) -> Result<Vec<RefOutcome>, PublishError>;
 
     /// Brings all that the branches and tags of the target reach into our repository, and keeps it
-    /// there under names below [`FETCHED`], which nobody publishes. The result are these.
+    /// there under names below [`FETCHED`], which are never published. Returns these names.
     fn fetch(
         &mut self,
         progress: &dyn Progress,

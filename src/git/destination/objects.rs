@@ -27,7 +27,7 @@ const CHUNK: usize = 1 << 20;
 /// A pack and its index both end with the SHA-1 of all that stands before.
 const TRAILER: usize = 20;
 
-/// What packs and indexes may be touched by: nobody writes them again.
+/// The mode of packs and indexes: they are never written again.
 const READ_ONLY: u32 = 0o444;
 
 /// One transfer of objects.

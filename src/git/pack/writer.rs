@@ -31,7 +31,7 @@ const SHARDS: usize = 64;
 pub struct PackWriter<'k> {
     folder: PathBuf,
     known: KnownObjects<'k>,
-    /// What was claimed by whoever was first to write it.
+    /// The objects that a thread has claimed to write, by id.
     claims: Vec<Mutex<HashMap<ObjectId, Claim>>>,
     output: Mutex<Output>,
 }

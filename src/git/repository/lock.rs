@@ -13,8 +13,8 @@ use crate::base::durable::{self, Step};
 const MARK: &[u8] = b"# locked by synchroniser\n";
 
 /// The right to replace one file of a repository, against every other Git program, until this is
-/// dropped. Programs that look at `<file>.lock` see that it is there; one of ours that was killed
-/// is known by what it holds, and by nobody holding it.
+/// dropped. Programs that look at `<file>.lock` see that it is there; a lock that
+/// was left by a killed process of ours is known by its contents, and by no process holding it.
 pub(super) struct Lock {
     /// Locked as long as it is open.
     _file: File,
@@ -23,7 +23,7 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Locks the file `name` of the repository at `folder`, whether it exists or not. A lock of ours
-    /// whose process was killed is taken over; anybody else's is respected, however old it is.
+    /// whose process was killed is taken over; that of another program is respected, however old it is.
     pub(super) fn take(folder: &Path, name: &str) -> Result<Self, UpdateRefsError> {
         let path = folder.join(format!("{name}.lock"));
         let error = |source| io_error(&path, source);

@@ -23,8 +23,8 @@ impl KnownObjects<'_> {
     }
 
     /// Whether an object that is there has the contents of `object`, which has its id. Only blobs are
-    /// read: what is in them is for others to choose. What cannot be read is told by whoever checks
-    /// the repository.
+    /// read, because only their contents can be chosen freely. An object that cannot be read counts as
+    /// the same: it is an error where the repository is checked.
     pub fn agrees(&self, object: &NewObject<'_>) -> bool {
         object.kind != ObjectKind::Blob
             || self.odb.read(object.id.into()).map_or(true, |there| there.data() == object.contents)

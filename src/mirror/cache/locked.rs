@@ -16,7 +16,7 @@ use crate::hg::{BranchTable, Changelog, Node, Repository};
 use crate::mirror::SyncError;
 use crate::mirror::told::ToldNotes;
 
-/// A cache that nobody else writes to, which may be written to.
+/// A cache that this process has locked, so that it may write to it.
 #[derive(Debug)]
 pub(in crate::mirror) struct LockedCache {
     layout: Layout,

@@ -1,5 +1,5 @@
-//! Whose a cache is. What another user makes in it, its owner cannot write afterwards: so whoever
-//! syncs as another user is refused, root included.
+//! The owner of a cache. Files that another user made in it could not be written by the owner
+//! afterwards, so a sync by any other user is refused, root included.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -53,8 +53,8 @@ faults!(OwnerError {
     }),
 });
 
-/// Makes `folder`, a folder in that of all caches, if it is not there, and sees to it that nobody
-/// else can look into it. It is refused if it, or that of all caches, is not ours.
+/// Creates `folder`, the folder of one cache, if it does not exist, with the mode 0700. It is an error
+/// if it, or the folder of all caches, belongs to another user.
 pub(super) fn own(folder: &Path) -> Result<(), OwnerError> {
     let user = rustix::process::geteuid().as_raw();
     check(folder, user)?;

@@ -75,7 +75,7 @@ pub struct HttpAnswer {
     pub length: Option<u64>,
     /// What it says.
     pub body: Body,
-    /// What errors while it is read are told with.
+    /// What errors that occur while it is read say of the request.
     pub context: Context,
 }
 
@@ -154,7 +154,7 @@ impl HttpClient {
         Ok(Box::new(self.ask(request)?.body))
     }
 
-    /// Nobody is asked in the open unless we are told to.
+    /// Refuses addresses without encryption, unless the configuration allows them.
     pub fn check_scheme(&self, address: &WebAddress) -> Result<(), NetError> {
         match address.server.scheme {
             Scheme::Https => Ok(()),

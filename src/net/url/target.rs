@@ -138,8 +138,8 @@ impl TargetUrl {
     /// - `ssh://[user@]host[:port]/path`,
     /// - `[user@]host:path`, where a path without a leading slash starts in the user's home folder;
     ///   as for Git, a colon before the first slash makes it one of these,
-    /// - a path of this machine. `file://` is none of these: a path needs no scheme, and this way
-    ///   nobody wonders which characters of it must be escaped.
+    /// - a path of this machine. `file://` is none of these: a path needs no scheme, and
+    ///   without one no character of it must be escaped.
     pub fn parse(text: &str, plain_http: PlainHttp) -> Result<Self, UrlError> {
         if text.is_empty() {
             return Err(UrlError::Empty);

@@ -30,7 +30,7 @@ pub use error::{DeltaFlaw, EntryFlaw, IndexFlaw, PackError, PackFlaw};
 /// The bytes before the first entry of a pack, and those after the last.
 const HEADER: u64 = 12;
 const TRAILER: u64 = 20;
-/// How many flaws of one pack are told by each that looks for them; more help nobody.
+/// How many flaws of one pack each check reports at most.
 const MAX_FLAWS: usize = 100;
 
 /// A pack whose index has been read and fits it. Entries are named by their place in the index.
