@@ -13,7 +13,7 @@ use crate::hg::Repository;
 use crate::hg::pull::{self, Copy, PullError, Source};
 use crate::hg::repository::RepositoryError;
 
-/// The way in, if the source is an address.
+/// How the source is reached, if it is an address.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct SourceArgs {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! Where changesets come from and where commits go, and the way in: the same keys for both ends.
+//! Sources and targets, and how they are reached: the same keys for both.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -165,7 +165,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The way in.
+    /// How it is reached.
     fn access(&mut self, section: &Section<EndpointKeys>, way: Way, end: End) -> Access {
         self.refuse_other_ways(section, way, end);
         let keys = &section.value;

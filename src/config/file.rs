@@ -1,4 +1,4 @@
-//! What the file says, before anybody asks what it means: values, and the lines that they stand on.
+//! The contents of the file, before they are interpreted: values, and the lines that they stand on.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! The shape of a history: who is whose parent. Nothing about contents.
+//! The graph of a history: which changesets are parents of which. Nothing about contents.
 
 use super::Rev;
 

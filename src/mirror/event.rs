@@ -68,13 +68,13 @@ pub enum SyncEvent {
     },
 }
 
-/// Hears what a sync does, on the threads that do it: it must be quick.
+/// Receives the events of a sync, on the threads that do the work: it must be quick.
 pub trait Observer: Sync {
     /// Something happened.
     fn event(&self, event: &SyncEvent);
 }
 
-/// Hears nothing.
+/// Ignores all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 
@@ -89,10 +89,10 @@ impl<A: Observer + ?Sized, B: Observer + ?Sized> Observer for (&A, &B) {
     }
 }
 
-/// How often the steps of a stage are told at most.
+/// The shortest time between two events about the progress of a stage.
 const TOLD_EVERY: Duration = Duration::from_millis(50);
 
-/// Tells an observer what the layers below say of their progress, and what the mirror says itself.
+/// Sends an observer the progress of the layers below, and the events of the mirror itself.
 pub(super) struct Events<'o> {
     observer: &'o dyn Observer,
     began: Instant,
@@ -112,7 +112,7 @@ impl<'o> Events<'o> {
         self.observer.event(event);
     }
 
-    /// Tells notes, and gives them back for the report.
+    /// Sends an event for each note, and returns the notes for the report.
     pub(super) fn notes(&self, notes: Vec<Note>) -> Vec<Note> {
         for note in &notes {
             self.tell(&SyncEvent::Note { note: note.clone() });
@@ -120,13 +120,13 @@ impl<'o> Events<'o> {
         notes
     }
 
-    /// Tells what came of a run that ended well.
+    /// Sends the event for a run that ended well.
     pub(super) fn finished(&self, report: &SyncReport) {
         let SyncReport { changesets, converted, .. } = *report;
         self.tell(&SyncEvent::Finished { changesets, converted });
     }
 
-    /// Whether a step may be told again. Of several threads, one gets leave.
+    /// Whether it is time for another event about progress. Of several threads, only one gets `true`.
     fn is_due(&self) -> bool {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let told = self.told.load(Ordering::Relaxed);

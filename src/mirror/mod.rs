@@ -37,14 +37,14 @@ use crate::hg::pull::Source;
 /// commits are published to, if there is one.
 #[derive(Clone, Debug)]
 pub struct Mirror {
-    /// What people call it.
+    /// Its name in the configuration.
     pub name: String,
     /// Where the Mercurial repository is.
     pub source: Source,
-    /// Where what is converted is kept.
+    /// The folder or the bare repository with the converted commits.
     pub cache: CacheLocation,
-    /// Where commits are published; `None` if the cache is all that is wanted.
+    /// The Git repository to publish to; `None` if only the cache is wanted.
     pub target: Option<Target>,
-    /// How the one becomes the other.
+    /// The options of the conversion.
     pub options: ConvertOptions,
 }

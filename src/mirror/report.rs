@@ -47,20 +47,20 @@ pub enum Note {
         /// How many.
         count: u64,
     },
-    /// The mirror goes on from commits that were at the target.
+    /// The mirror continues the commits that the target already had.
     Adopted {
         /// How many commits.
         commits: usize,
         /// The identity that the mirror has now.
         identity: &'static str,
     },
-    /// Some of these commits are not what an identity makes, and were matched with changesets by
-    /// what they hold.
+    /// Some of these commits are not those of an identity, and were matched with changesets by their
+    /// contents.
     MatchedByContent {
         /// How many.
         count: usize,
     },
-    /// Some of these commits are of no changeset, and stay where they are.
+    /// Some of these commits match no changeset, and stay where they are.
     UnmatchedCommitsKept {
         /// How many.
         count: usize,
@@ -80,10 +80,10 @@ pub enum Note {
         /// The full name.
         reference: String,
     },
-    /// Of fetching.
+    /// A note about the fetch.
     #[serde(untagged)]
     Pull(PullNote),
-    /// Of converting.
+    /// A note about the conversion.
     #[serde(untagged)]
     Convert(convert::report::Note),
 }

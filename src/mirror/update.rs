@@ -51,7 +51,7 @@ pub(super) struct Sync<'s> {
     pub mirror: &'s Mirror,
     pub cache: &'s LockedCache,
     pub source: &'s OpenSource<'s>,
-    /// Hears what it does.
+    /// Receives its events.
     pub events: &'s Events<'s>,
     pub interrupt: &'s Interrupt,
 }
@@ -202,7 +202,7 @@ impl<'s> Sync<'s> {
 }
 
 /// Refuses a source that serves nothing of what was converted from it before: its disk was lost, or it
-/// is another one. Its refs would all be dropped.
+/// is another repository. All refs would be removed.
 pub(super) fn refuse_another_source(
     cache: &Path,
     served: usize,

@@ -36,7 +36,7 @@ pub use refusal::{Refusal, RefusalKind, diagnose};
 pub struct Target {
     /// Where it is.
     pub url: TargetUrl,
-    /// The way in. Its token or key is read anew for each connection. SSH servers that its
+    /// How it is reached. Its token or key is read anew for each connection. SSH servers that its
     /// `known_hosts` does not mention are unknown, but for GitHub's, whose keys are built in.
     pub access: Access,
 }

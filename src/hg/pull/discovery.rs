@@ -1,6 +1,6 @@
 //! Which of our changesets the other side has: a question for a few of them answers for many.
 //!
-//! Whoever has a changeset has its ancestors; whoever lacks one lacks its descendants. So a round
+//! A repository that has a changeset has its ancestors; one that lacks it lacks its descendants. So a round
 //! asks for some of those nothing is known of, and what is left is halved at least where histories
 //! are long. Nothing here talks to anybody.
 

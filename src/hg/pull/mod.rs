@@ -42,7 +42,7 @@ pub enum Source {
     Server {
         /// Its address.
         url: SourceUrl,
-        /// The way in.
+        /// How it is reached.
         access: Box<Access>,
     },
 }

@@ -1,4 +1,4 @@
-//! How commands and answers are dressed for HTTP.
+//! How commands and answers are carried over HTTP.
 
 use super::{Capabilities, Command};
 use crate::base::decompress::Format;

@@ -51,7 +51,7 @@ impl LockedCache {
         Ok(git)
     }
 
-    /// What to go on with: the identity that is asked for or recorded, and the id map. There is no
+    /// What to continue with: the identity that is asked for or recorded, and the id map. There is no
     /// map at first, or if it was lost. Its commits may have been lost, too.
     pub(in crate::mirror) fn open_map(
         &self,

@@ -20,7 +20,7 @@ pub(in crate::mirror) struct ReadCache {
     identity: &'static str,
     placeholders: Placeholders,
     layout: Layout,
-    /// Stands in for a repository that is not there yet.
+    /// A temporary folder, for a repository or a cache that does not exist yet.
     scratch: tempfile::TempDir,
 }
 
@@ -52,12 +52,12 @@ impl ReadCache {
         Ok(path)
     }
 
-    /// Whether nothing is known of any changeset, so that a sync begins by looking at the target.
+    /// Whether the map is empty, so that a sync begins by looking at the target.
     pub(in crate::mirror) fn is_fresh(&self) -> bool {
         self.map.as_ref().is_none_or(IdMap::is_empty)
     }
 
-    /// A folder that stands in for the cache, and goes with this.
+    /// A temporary folder in place of the cache, removed when this is dropped.
     pub(in crate::mirror) fn scratch_cache(&self) -> CacheLocation {
         CacheLocation::Folder(self.scratch.path().join("cache"))
     }
