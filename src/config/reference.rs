@@ -46,7 +46,7 @@ fn tables() -> Vec<Table> {
             about: "One table for each mirror. The name is yours: letters, digits, \".\", \"_\" and \
                     \"-\"; it is also the name of the folder in the cache. Only `source` and `target` \
                     are required: each is an address, or a table with the address as `url` and the \
-                    way in, as below.",
+                    keys for access, as below.",
             parts: vec![
                 ("Commits", CommitKeys::keys()),
                 ("A target with a history", HistoryKeys::keys()),
@@ -59,10 +59,10 @@ fn tables() -> Vec<Table> {
         },
         Table {
             header: "mirrors.NAME.source",
-            about: "The Mercurial repository, and the way in. `[mirrors.NAME.target]`, the Git \
+            about: "The Mercurial repository, and how it is reached. `[mirrors.NAME.target]`, the Git \
                     repository, has the same keys. Keys that are of no use for the address are \
-                    refused. Files are read when they are used: one that is missing is the fault of \
-                    its mirror alone, and a new one needs no restart.",
+                    refused. Files are read when they are used: one that is missing fails only \
+                    its mirror, and a new one needs no restart.",
             parts: vec![("", EndpointKeys::keys())],
             is_example: true,
             flag: "--source-",
