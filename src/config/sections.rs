@@ -19,19 +19,19 @@ const TIB: u64 = 1 << 40;
 keys! {
     /// The keys above the first table.
     struct TopKeys {
-        /// Each mirror keeps what it has converted in a folder of its own below this one.
+        /// The folder of the caches: each mirror has a folder below this one.
         ///
-        /// The folders belong to the user that syncs, and no other user can look into them. Whoever
-        /// syncs as another user is refused.
+        /// The folders belong to the user that syncs, and no other user can read them. A sync by
+        /// another user is refused.
         cache: PathBuf = Key::new(Shape::Path("FOLDER")).default("\"/var/cache/synchroniser\""),
     }
 
     /// `[daemon]`
     struct DaemonKeys {
-        /// Where `synchroniser serve` listens; port 0 takes a free one.
+        /// The address that `synchroniser serve` listens on; port 0 takes a free one.
         ///
-        /// Hooks carry no proof of who sent them: whoever reaches this address can ask for a sync (of
-        /// the mirrors below, and of nothing else). Keep it on loopback, or behind a reverse proxy that
+        /// Hooks are not authenticated: anybody who reaches this address can ask for a sync (of the
+        /// mirrors below, and of nothing else). Keep it on loopback, or behind a reverse proxy that
         /// lets only the forge in.
         listen: String = Key::checked("ADDRESS", address).default("\"127.0.0.1:8377\""),
         /// Seconds that a hook is kept waiting for its sync.
@@ -108,15 +108,15 @@ keys! {
         /// A certificate that a server has made for itself is its own authority: named here, it is
         /// pinned.
         ca_file: PathBuf = Key::file().only(Ways::Http).flag().example("\"secrets/ca.pem\""),
-        /// The web proxy on the way; the environment is not asked.
+        /// The web proxy to use; the environment is not asked.
         proxy: String =
             Key::text("URL").only(Ways::Http).flag().example("\"http://proxy.example.org:3128\""),
-        /// Take http:// too, which everybody on the way can read and change.
+        /// Allow http:// too, which anybody on the network path can read and change.
         plain_http: bool = Key::switch().only(Ways::Http).flag(),
-        /// Take bundles for first fetches from hosts in private networks too.
+        /// Allow bundles for first fetches from hosts in private networks too.
         ///
-        /// They are where the server says, which could send us anywhere; the server itself may be
-        /// anywhere. Sources only.
+        /// The server chooses their addresses, so it could send us anywhere; the server itself may
+        /// be anywhere. Sources only.
         private_downloads: bool = Key::switch().only(Ways::HttpSource).flag(),
         /// Seconds until there is a connection, encryption and login included.
         connect_timeout: u64 =
@@ -133,15 +133,15 @@ keys! {
     struct CommitKeys {
         /// The rules that decide what a commit is, and so its id.
         ///
-        /// Those of another converter, `hg-git` or `fast-export`, or our own, `native`. `auto` takes
-        /// those that made what the target has, and `native` for an empty target. What is in the cache
-        /// is never gone on with under other rules.
+        /// Those of another converter, `hg-git` or `fast-export`, or our own, `native`. `auto`
+        /// takes those that made the commits of the target, and `native` for an empty target. A
+        /// cache is never continued under other rules.
         identity: String = Key::choice(identities).flag().default("\"auto\""),
         /// A file of lines `user = author` that says which author stands for a user.
         ///
-        /// In any form that hg-git and hg-fast-export take. `synchroniser authors SOURCE` prints one
-        /// to start from. What is converted keeps its authors: a map that would change one of them is
-        /// refused.
+        /// In any form that hg-git and hg-fast-export take. `synchroniser authors SOURCE` prints
+        /// one to start from. Existing commits keep their authors: a map that would change one of
+        /// them is refused.
         author_map: PathBuf = Key::file().flag().example("\"authors\""),
         /// Which changesets are converted; `draft` takes drafts from a source that does not publish too.
         ///
@@ -154,9 +154,9 @@ keys! {
     struct HistoryKeys {
         /// Whether each commit of a target that another tool made must be a changeset of the source.
         ///
-        /// A target whose history no identity made is compared with the source by content: trees, times
-        /// and parents. `exact` goes on with it if each of its commits is a changeset of the source;
-        /// `partial` also if some are not, which then stay where they are.
+        /// A target whose history no identity made is compared with the source by content: trees,
+        /// times and parents. `exact` continues it if each of its commits is a changeset of the
+        /// source; `partial` also if some are not, which then stay where they are.
         adopt: String = Key::choice(adoptions).flag().default("\"exact\""),
         /// Write a note with the node of its changeset for each commit, in `refs/notes/hg`.
         notes: bool = Key::switch().flag(),
@@ -171,7 +171,7 @@ keys! {
         main: String = Key::text("tip|BRANCH").flag().default("\"tip\""),
         /// The name of the main branch.
         main_branch: String = Key::checked("NAME", branch).flag().default("\"master\""),
-        /// What every branch and every tag begins with, the main branch too.
+        /// A prefix for the name of every branch and tag, the main branch included.
         ///
         /// Refs of the target that do not begin with it are not touched then.
         ref_prefix: String = Key::checked("PREFIX", prefix).flag().example("\"hg/\""),
@@ -182,16 +182,17 @@ keys! {
         publish: Vec<String> = Key::new(Shape::List("PATTERN"))
             .flag()
             .example("[\"default\", \"release-*\", \"tag:*\"]"),
-        /// Names that match one of these patterns become no refs.
+        /// Names that match one of these patterns do not become refs.
         exclude: Vec<String> =
             Key::new(Shape::List("PATTERN")).flag().example("[\"tag:*-rc*\"]"),
-        /// Make tags that begin with this of named branches whose heads are all closed.
+        /// The prefix of tags for named branches whose heads are all closed.
         ///
-        /// They get none without it.
+        /// Without it they get no tags.
         closed_branches: String = Key::checked("PREFIX", prefix).flag().example("\"archive/\""),
-        /// Make branches that begin with this of the topics of draft changesets.
+        /// The prefix of branches for the topics of draft changesets.
         ///
-        /// These changesets are no heads of their named branch then. Without it topics mean nothing.
+        /// These changesets are then not heads of their named branch. Without it topics are
+        /// ignored.
         topics: String = Key::checked("PREFIX", prefix).flag().example("\"topic/\""),
         /// Other names for named branches and bookmarks.
         ///
@@ -206,14 +207,14 @@ keys! {
 
     /// How a sync deals with what is damaged or wrong.
     struct CareKeys {
-        /// Put a placeholder that says so where a file revision is damaged or missing, and go on.
+        /// Put a placeholder in place of each damaged or missing file revision, and continue.
         ///
-        /// Otherwise it ends the sync before anything moves. Damaged changesets and manifests always
+        /// Otherwise damage ends the sync before refs move. Damaged changesets and manifests always
         /// do.
         skip_damaged: bool = Key::switch(),
         /// What is compared with the source before refs move.
         ///
-        /// `new` is what this sync has converted, `off` is nothing.
+        /// `new` compares what this sync has converted, `off` nothing.
         verify: String = Key::choice(|| vec!["new", "off"]).default("\"new\""),
     }
 
