@@ -120,7 +120,7 @@ pub enum SyncError {
         mismatched: Vec<Record>,
     },
     /// The source serves nothing of what was converted from it before.
-    #[error("go on with {}: {}", cache.display(), nothing_in_common(*served, *converted))]
+    #[error("continue {}: {}", cache.display(), nothing_in_common(*served, *converted))]
     NothingInCommon {
         /// The cache.
         cache: PathBuf,
@@ -210,8 +210,8 @@ faults!(SyncError {
          they are, and converts the changesets that have none"
     ),
     Self::NothingInCommon { .. } => Refused.at(Source).hint(
-        "check that it is the right repository, and whole. `--allow-empty` goes on this once: the \
-         refs of what is gone are dropped"
+        "check that the source is the right repository, and complete. `--allow-empty` continues this \
+         once, and removes the refs of the changesets that are missing"
     ),
     Self::LostAdopted { path, .. } => Corrupt.at(Here).hint(format!(
         "fetch it into {} from a repository that has it, and point a branch at it",

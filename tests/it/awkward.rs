@@ -186,15 +186,15 @@ fn a_bundle_that_cannot_begin_a_copy_is_told_as_what_it_is() {
     let first = made("first.hg", &["--base", "null", "-r", "0"]);
     for (file, words) in [
         (phases, "the bundle has no changesets"),
-        (made("second.hg", &["--base", "0", "-r", "1"]), "goes on from changeset"),
-        (made("v1.hg", &["--base", "0", "-r", "1", "-t", "none-v1"]), "goes on from changeset"),
-        (made("v3.hg", &["--base", "1", "-r", "2", "-t", "none-v3"]), "goes on from changeset"),
+        (made("second.hg", &["--base", "0", "-r", "1"]), "builds on changeset"),
+        (made("v1.hg", &["--base", "0", "-r", "1", "-t", "none-v1"]), "builds on changeset"),
+        (made("v3.hg", &["--base", "1", "-r", "2", "-t", "none-v3"]), "builds on changeset"),
     ] {
         let target = file.with_extension("git");
         let convert = |file: &Path| env.synchronise([Path::new("convert"), file, &target]);
         let ran = convert(&file).with_code(exit::CONFIG.into()).unwrap();
         assert!(ran.stderr.contains(words) && ran.stderr.contains("hg bundle --all"), "{ran:?}");
-        // With what it goes on from there before, the second one is taken.
+        // With what it builds on there before, the second one is taken.
         if file.ends_with("second.hg") {
             convert(&first).ok().unwrap();
             convert(&file).ok().unwrap();

@@ -145,7 +145,7 @@ fn refusals() -> Vec<Case> {
     let later = "Retry-After: 7\r\nContent-Type: text/html\r\n";
     let later = answer("503 No", later, "page");
     vec![
-        redirect("in circles", "?cmd=heads", "no way to go on"),
+        redirect("in circles", "?cmd=heads", "one redirect too many"),
         redirect("to another host", "http://localhost/?x", "another server"),
         redirect("to another port", "http://127.0.0.1:9/", "another way"),
         redirect("to ssh", "ssh://127.0.0.1/a", "another way"),

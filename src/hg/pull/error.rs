@@ -42,7 +42,7 @@ pub enum PullError {
         path: PathBuf,
     },
     /// The bundle file goes on from changesets that are not there.
-    #[error("read {}: the bundle goes on from changeset {parent}, which is not in it", path.display())]
+    #[error("read {}: the bundle builds on changeset {parent}, which it does not contain", path.display())]
     GoesOn {
         /// The file.
         path: PathBuf,
@@ -124,7 +124,7 @@ faults!(PullError {
         "`hg bundle --all FILE` in the repository makes a bundle of all that it has"
     ),
     Self::GoesOn { .. } => Config.at(Source).hint(
-        "convert what it goes on from into the same target first, or make a bundle of everything: \
+        "convert the history that it builds on into the same target first, or make a bundle of everything: \
          `hg bundle --all FILE`"
     ),
     Self::Write(error) => of(error).at(Here),

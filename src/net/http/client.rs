@@ -308,7 +308,7 @@ fn moved(from: &WebAddress, headers: &HeaderMap, may_follow: bool) -> Result<Web
         return Err(refused("which is reached in another way"));
     }
     if !may_follow {
-        return Err(refused("and that is no way to go on"));
+        return Err(refused("which is one redirect too many, or that of a request with a body"));
     }
     Ok(to)
 }
