@@ -41,7 +41,7 @@ pub enum UpdateRefsError {
         name: String,
     },
     /// One name was given twice.
-    #[error("move the ref {name} to two places at once")]
+    #[error("move the ref {name} to two values at once")]
     Twice {
         /// The name that was asked for.
         name: String,
