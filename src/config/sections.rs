@@ -150,7 +150,7 @@ keys! {
         phases: String = Key::choice(phases).flag().default("\"public\""),
     }
 
-    /// How a target is gone on with, and what else it gets.
+    /// How the history of a target is continued, and what else it gets.
     struct HistoryKeys {
         /// Whether each commit of a target that another tool made must be a changeset of the source.
         ///

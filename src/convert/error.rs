@@ -61,7 +61,7 @@ pub enum ConvertError {
         #[source]
         source: TreeError,
     },
-    /// The notes cannot be gone on with.
+    /// The existing notes cannot be continued.
     #[error("add notes")]
     Notes {
         /// What is wrong.

@@ -66,7 +66,7 @@ pub struct ConvertOptions {
     pub verify: Verify,
     /// How much of the history is converted at a time.
     pub slice: SliceLimits,
-    /// Whether a source is gone on with that serves nothing of what was converted from it before.
+    /// Whether a source is accepted that serves none of the changesets converted before.
     pub allow_empty: bool,
 }
 

@@ -68,7 +68,7 @@ impl BranchTable {
         self.of.get(rev.index()).is_some_and(|of| *of != UNREAD && of & 1 == 1)
     }
 
-    /// The table as bytes, for a later run over the same history, or one that goes on from it.
+    /// The table as bytes, for a later run over the same history, or one that extends it.
     pub fn to_bytes(&self, changelog: &Changelog) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         let number = |n: usize| u32::try_from(n).unwrap_or(UNREAD).to_be_bytes();

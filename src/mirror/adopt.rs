@@ -76,7 +76,7 @@ pub(super) fn adopt_into(
     })
 }
 
-/// What a run goes on from.
+/// What a run continues from.
 pub(super) struct StartingPoint {
     pub identity: &'static dyn Identity,
     pub map: IdMap,
@@ -160,7 +160,7 @@ impl Sync<'_> {
         Ok(resolve(&input, &options, existing, &given, git)?)
     }
 
-    /// Why what was found is not gone on with.
+    /// Why the history that was found is not continued.
     fn objection(&self, found: &Resolution) -> Option<SyncError> {
         let Resolution { unmatched_commits, unmatched_changesets, mismatched, .. } = found;
         if !mismatched.is_empty() {
@@ -183,7 +183,7 @@ impl Sync<'_> {
     }
 }
 
-/// What a person should know about a history that is gone on with.
+/// The notes about a history that is continued.
 fn notes(found: &Resolution, commits: usize) -> Vec<Note> {
     let Resolution { identity, adopted, unmatched_commits, .. } = found;
     let count = unmatched_commits.len();

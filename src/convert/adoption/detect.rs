@@ -81,7 +81,7 @@ pub(super) struct Pair<'p> {
     pub commit: &'p ReadCommit,
 }
 
-/// What commits that no identity makes as a whole say about what to go on with.
+/// What the commits say about the identity to continue with, if no identity makes all of them.
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     /// How many of them each identity would make, had it their trees and parents; in the order of
@@ -117,7 +117,7 @@ impl Signs {
         self.fast_export |= commit.author.ends_with(b"<devnull@localhost>");
     }
 
-    /// The identity to go on with.
+    /// The identity to continue with.
     pub(super) fn identity(&self) -> &'static dyn Identity {
         let most = self.made.iter().copied().max().unwrap_or_default();
         let best = self.made.iter().position(|made| *made == most && most > 0);

@@ -50,7 +50,7 @@ impl AdoptionPolicy {
 /// What was found out about the commits that are there.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// The rules to go on with.
+    /// The identity to continue with.
     pub identity: &'static dyn Identity,
     /// The changesets that have a commit.
     pub records: Vec<Record>,

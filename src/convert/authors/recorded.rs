@@ -16,7 +16,7 @@ use crate::hg::{Node, Repository};
 /// The name of the file, in the folder of the id map.
 pub const FILE: &str = "authors";
 
-/// The author map that is asked for cannot be gone on with.
+/// The mirror cannot be continued with the author map that is asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordedAuthorsError {
     /// What is recorded cannot be read.

@@ -41,7 +41,7 @@ pub enum PullError {
         /// The file.
         path: PathBuf,
     },
-    /// The bundle file goes on from changesets that are not there.
+    /// The bundle file builds on changesets that are missing.
     #[error("read {}: the bundle builds on changeset {parent}, which it does not contain", path.display())]
     GoesOn {
         /// The file.
