@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ConvertError;
-use super::damage::{Broken, BrokenNumbers};
-use super::engine::Input;
+use super::damage::BrokenNumbers;
 use super::flaw::{FileProblem, Flaw, SoundFile, check_file};
+use super::input::Input;
 use super::placeholder::{Placeholder, PlaceholderKind};
 use super::plan::{Plan, WantedFile};
+use super::survey::broken_files;
 use crate::base::{Limits, RepoPath, RepoPathBuf};
 use crate::git::sink::{Copied, DeltaHint, NewObject, ObjectSink, ObjectWriter};
 use crate::git::{ObjectId, ObjectKind};
@@ -94,7 +95,7 @@ pub(super) fn convert_files(
         all_lost.extend(lost);
     }
     if !all_lost.is_empty() {
-        return Err(ConvertError::Files(Broken::files(input, plan, all_lost)));
+        return Err(ConvertError::Files(broken_files(input, plan, all_lost)));
     }
     files.placeholders.sort_unstable();
     Ok(files)

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::ConvertError;
 use super::blobs::Files;
-use super::engine::Input;
 use super::identity::{CopiedFile, Facts, History};
 use super::idmap::Record;
+use super::input::Input;
 use super::plan::{Plan, Planned, TreePlan};
 use crate::git::pipeline::write_in_background;
 use crate::git::sink::{NewObject, ObjectSink, ObjectWriter};

@@ -2,46 +2,17 @@
 
 use super::blobs::convert_files;
 use super::commits::convert_changesets;
-use super::damage::{Broken, BrokenFile, survey};
+use super::damage::{Broken, BrokenFile};
 use super::idmap::Record;
-use super::placeholder::{Placeholder, Placeholders};
-use super::plan::plan;
-use super::{ConvertError, IdMap, LeftOut, Rules};
-use crate::base::{Interrupt, Progress, Stage};
+use super::input::Input;
+use super::placeholder::Placeholder;
+use super::planner::plan;
+use super::survey::{broken_files, survey};
+use super::{ConvertError, LeftOut};
+use crate::base::Stage;
 use crate::git::ObjectId;
 use crate::git::sink::ObjectSink;
 use crate::git::tree::TreeSource;
-use crate::hg::manifest::Manifests;
-use crate::hg::{Changelog, Repository, Rev};
-
-/// What a conversion works on.
-#[derive(Clone, Copy)]
-pub struct Input<'a> {
-    /// The source's changelog.
-    pub changelog: &'a Changelog,
-    /// The source's manifests.
-    pub manifests: &'a Manifests,
-    /// Where the source's filelogs are.
-    pub filelogs: &'a Repository,
-    /// The changesets to convert, in revision order. Each parent is among them, or in `map`.
-    pub changesets: &'a [Rev],
-    /// Once so many changes of single files are planned, the rest is left to another conversion.
-    pub most_edits: usize,
-    /// What is converted already.
-    pub map: &'a IdMap,
-    /// What decides commits.
-    pub rules: &'a Rules,
-    /// The placeholders of earlier runs.
-    pub placeholders: &'a Placeholders,
-    /// Whether damaged file revisions become placeholders, and do not end the run.
-    pub skip_damaged: bool,
-    /// How many threads convert files.
-    pub threads: usize,
-    /// Hears how far we are.
-    pub progress: &'a dyn Progress,
-    /// Asks us to stop.
-    pub interrupt: &'a Interrupt,
-}
 
 /// What a conversion made.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +49,7 @@ pub fn convert(
     progress.begin(Stage::WritingCommits, changesets);
     let (records, trees) = convert_changesets(input, &plan, &files, existing, sink)?;
     progress.end();
-    let broken = Broken::files(input, &plan, std::mem::take(&mut files.broken));
+    let broken = broken_files(input, &plan, std::mem::take(&mut files.broken));
     let left_out = plan.left_out.into_list();
     Ok(Conversion { records, trees, left_out, placeholders: files.placeholders, broken })
 }

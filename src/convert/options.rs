@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use bstr::BString;
 
-use super::adoption::AdoptionPolicy;
 use super::authors::{self, AuthorMap};
 use super::identity::{Identity, IdentityChoice};
-use super::names::RefNaming;
+use super::naming::RefNaming;
 use crate::base::Limits;
 use crate::hg::repository::RepositoryError;
 use crate::hg::{Repository, ServedPhases, Serving, Shown};
@@ -22,6 +21,27 @@ pub enum Verify {
     New,
     /// Nothing.
     Off,
+}
+
+/// What is done with a history that is not that of the source in every commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AdoptionPolicy {
+    /// It is refused, and nothing moves.
+    #[default]
+    Exact,
+    /// Changesets without a commit are converted anew. Commits without a changeset stay where they
+    /// are; each ref that would have to leave them behind is refused.
+    Partial,
+}
+
+impl AdoptionPolicy {
+    /// Every policy with its name, the default first.
+    pub const ALL: [(&str, Self); 2] = [("exact", Self::Exact), ("partial", Self::Partial)];
+
+    /// The policy of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, policy)| *policy)
+    }
 }
 
 /// How much of a history is converted at a time, before it is made durable: what a run that is killed

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::names::RefNaming;
+use super::naming::RefNaming;
 use super::report::{Renamed, SourceName};
 use crate::base::text::utf8_or_latin1;
 use crate::base::{hex, sha1};

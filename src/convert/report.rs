@@ -7,7 +7,7 @@ use bstr::BString;
 use serde::Serialize;
 
 use super::LeftOut;
-use super::damage::BrokenFile;
+use super::damage::{Broken, BrokenFile};
 use super::placeholder::Placeholder;
 use crate::base::text::serialize_printable;
 use crate::base::{Fault, Severity, Side};
@@ -218,6 +218,15 @@ impl fmt::Display for Note {
 impl From<store::Note> for Note {
     fn from(note: store::Note) -> Self {
         Self::Store(note)
+    }
+}
+
+impl Broken<BrokenFile> {
+    /// What to say of each, once there is a placeholder for it.
+    pub fn notes(&self) -> impl Iterator<Item = Note> {
+        let count = self.count - self.first.len();
+        let more = (count > 0).then_some(Note::MorePlaceholdersMade { count });
+        self.first.iter().cloned().map(Note::PlaceholderMade).chain(more)
     }
 }
 

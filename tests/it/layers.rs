@@ -1,6 +1,7 @@
 //! The sources against the rules of `src/README.md`: who may use whom, where a crate is at home,
 //! how long a file may be.
 
+mod circles;
 mod rust;
 
 use std::collections::{BTreeMap, BTreeSet};

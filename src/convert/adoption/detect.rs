@@ -6,8 +6,8 @@ use bstr::ByteSlice;
 
 use super::ExistingCommit;
 use crate::base::NoProgress;
-use crate::convert::engine::Input;
 use crate::convert::identity::{Facts, IDENTITIES, Identity, IdentityChoice, NATIVE, named};
+use crate::convert::input::Input;
 use crate::convert::{ConvertError, ConvertOptions, Rules, engine};
 use crate::git::ObjectId;
 use crate::git::commit::ReadCommit;

@@ -10,8 +10,8 @@ use bstr::ByteSlice;
 
 use crate::base::text::utf8_or_latin1;
 use crate::convert::ConvertError;
-use crate::convert::engine::Input;
 use crate::convert::identity::{Facts, History, IDENTITIES};
+use crate::convert::input::Input;
 use crate::git::ObjectId;
 use crate::git::commit::ReadCommit;
 use crate::hg::revlog::RevlogError;

@@ -16,36 +16,16 @@ pub use existing::ExistingCommit;
 use matching::{Candidate, Known, Matches};
 pub(in crate::convert) use matching::{parents_fit, same_time};
 
-use super::engine::Input;
 use super::identity::{History, Identity, IdentityChoice};
 use super::idmap::Record;
+use super::input::Input;
+pub use super::options::AdoptionPolicy;
 use super::{ConvertError, ConvertOptions, engine};
 use crate::base::Stage;
 use crate::git::ObjectId;
 use crate::git::sink::Nowhere;
 use crate::git::tree::TreeSource;
 use crate::hg::{Node, Rev};
-
-/// What is done with a history that is not that of the source in every commit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AdoptionPolicy {
-    /// It is refused, and nothing moves.
-    #[default]
-    Exact,
-    /// Changesets without a commit are converted anew. Commits without a changeset stay where they
-    /// are; each ref that would have to leave them behind is refused.
-    Partial,
-}
-
-impl AdoptionPolicy {
-    /// Every policy with its name, the default first.
-    pub const ALL: [(&str, Self); 2] = [("exact", Self::Exact), ("partial", Self::Partial)];
-
-    /// The policy of this name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, policy)| *policy)
-    }
-}
 
 /// What was found out about the commits that are there.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::commits::Commits;
 use super::{Context, Differences, VerifyError};
 use crate::convert::adoption::{ExistingCommit, resolve};
-use crate::convert::engine::Input;
 use crate::convert::identity::{Identity, IdentityChoice};
+use crate::convert::input::Input;
 use crate::convert::{ConvertError, IdMap};
 use crate::hg::Rev;
 

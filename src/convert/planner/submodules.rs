@@ -1,8 +1,9 @@
 //! What submodules change in the trees of a plan.
 
-use super::{Delta, Planned, PlannedEdit, Planner};
+use super::{Delta, Planner};
 use crate::base::RepoPath;
 use crate::convert::ConvertError;
+use crate::convert::plan::{Planned, PlannedEdit};
 use crate::convert::submodules::{Earlier, Overlay};
 use crate::hg::manifest::{Change, Manifest};
 use crate::hg::revlog::Text;
