@@ -1,7 +1,7 @@
 //! What sources, tests and documents must not say: names of the machine that they were written on, and
 //! words that were given up for those of Mercurial and Git.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::layers::{assert_none, root};
 use crate::support::files_below;
@@ -115,7 +115,8 @@ fn words_that_were_given_up_are_gone() {
     for (name, text) in texts() {
         for (number, line) in text.lines().enumerate() {
             let line = MEANT.iter().fold(line.to_owned(), |line, meant| line.replace(meant, ""));
-            let more = WORDS_OF_DOCUMENTS.iter().filter(|_| name.ends_with(".md"));
+            let is_document = Path::new(&name).extension().is_some_and(|ending| ending == "md");
+            let more = WORDS_OF_DOCUMENTS.iter().filter(|_| is_document);
             let words = WORDS.iter().chain(more);
             for (word, instead) in words.filter(|(word, _)| has_word(&line, word)) {
                 problems.push(format!("{name}:{}: {word}, better {instead}", number + 1));

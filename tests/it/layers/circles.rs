@@ -34,7 +34,7 @@ fn without_tests(text: &str) -> &str {
 
 /// Which module of `folder` uses which. A name that its `mod.rs` re-exports counts as its module's.
 fn uses(sources: &[Source], folder: &str) -> Uses {
-    let mut uses: Uses = sources
+    let mut found: Uses = sources
         .iter()
         .filter_map(|source| Some((module(source, folder)?, BTreeSet::new())))
         .collect();
@@ -42,20 +42,20 @@ fn uses(sources: &[Source], folder: &str) -> Uses {
     let top = sources.iter().find(|source| source.path.as_os_str() == top.as_str()).unwrap();
     let re_exported: BTreeMap<String, String> = rust::paths(&top.text)
         .into_iter()
-        .filter(|path| path.len() > 1 && uses.contains_key(&path[0]))
+        .filter(|path| path.len() > 1 && found.contains_key(&path[0]))
         .map(|path| (path[path.len() - 1].clone(), path[0].clone()))
         .collect();
     for source in sources {
         let Some(module) = module(source, folder) else { continue };
         for path in rust::paths(without_tests(&source.text)) {
             let Some(name) = beside(&path, folder, source.depth()) else { continue };
-            let used = if uses.contains_key(name) { Some(name) } else { re_exported.get(name) };
+            let used = if found.contains_key(name) { Some(name) } else { re_exported.get(name) };
             if let Some(used) = used.filter(|used| **used != module) {
-                uses.get_mut(&module).unwrap().insert(used.clone());
+                found.get_mut(&module).unwrap().insert(used.clone());
             }
         }
     }
-    uses
+    found
 }
 
 /// All that `module` uses, by way of others too.

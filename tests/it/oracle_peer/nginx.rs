@@ -48,7 +48,7 @@ fn behind_nginx() {
     for (path, fault, part) in [
         ("down", Fault::Unavailable, "502"),
         ("page", Fault::Corrupt, "text/html"),
-        ("away", Fault::Refused, "192.0.2.1"),
+        ("away", Fault::Config, "192.0.2.1"),
     ] {
         let (actual, text) = error(path, &known);
         assert!(actual == fault && text.contains(part), "{path}: {actual:?} {text}");
@@ -57,5 +57,5 @@ fn behind_nginx() {
     let (fault, text) = error("hg/repository", &wrong);
     assert!(fault == Fault::Auth && !text.contains("falsch"), "{fault:?} {text}");
     let (fault, text) = error("hg/repository", &Access { ca_file: None, ..known });
-    assert!(fault == Fault::Refused && text.contains("certificate"), "{fault:?} {text}");
+    assert!(fault == Fault::Config && text.contains("certificate"), "{fault:?} {text}");
 }
