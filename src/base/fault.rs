@@ -186,7 +186,7 @@ impl Diagnosis {
     }
 }
 
-/// An error that can say whose fault it is. Every error of this crate does; [`faults!`] writes the
+/// An error that can say whose fault it is. Every error of this crate does; `faults!` writes the
 /// implementation.
 pub trait HasFault: std::error::Error {
     /// The class, the side and the hint.
