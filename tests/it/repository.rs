@@ -216,7 +216,7 @@ fn damage_and_locks_are_named() {
     fs::write(&path, "not a reference\n").unwrap();
     let error = fixture.update(&[(MASTER, Some(a))]).unwrap_err();
     assert_eq!(error.fault(), Fault::Corrupt);
-    assert_eq!(error.to_string(), format!("read {}: line 1 is not a reference", path.display()));
+    assert_eq!(error.to_string(), format!("read {}: line 1 is not a ref", path.display()));
     fs::remove_file(&path).unwrap();
 
     let lock = fixture.path().join("packed-refs.lock");
