@@ -340,11 +340,6 @@ pub fn io(error: &std::io::Error) -> Diagnosis {
     }
 }
 
-/// The fault of an I/O error on a local file that should be there, or of the error it carries.
-pub fn io_fault(error: &std::io::Error) -> Fault {
-    io(error).fault
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,11 +349,11 @@ mod tests {
     fn a_carried_error_keeps_its_fault() {
         let error = Carried::wrap(Interrupted);
         assert_eq!(
-            (io_fault(&error), error.to_string().as_str()),
+            (io(&error).fault, error.to_string().as_str()),
             (Fault::Interrupted, "interrupted")
         );
         let other = std::io::Error::other("interrupted");
-        assert_eq!(io_fault(&other), Fault::Unavailable);
+        assert_eq!(io(&other).fault, Fault::Unavailable);
         assert!(Carried::of(&other).is_none());
         assert!(Carried::take::<Interrupted>(other).is_err());
         let error = Carried::take::<std::fmt::Error>(error).unwrap_err();

@@ -257,17 +257,8 @@ impl Segment<'_> {
     /// Appends an entry: its header, the reference to its base, and what is left deflated.
     fn append(&mut self, id: ObjectId, kind: ObjectKind, base: Option<ObjectId>, payload: &[u8]) {
         let start = self.bytes.len();
-        match base.map(|base| (base, self.offsets.get(&base).copied())) {
-            None => append_header(&mut self.bytes, kind.pack_type(), payload.len()),
-            Some((_, Some(offset))) => {
-                append_header(&mut self.bytes, OFFSET_DELTA, payload.len());
-                append_distance(&mut self.bytes, start - offset);
-            }
-            Some((base, None)) => {
-                append_header(&mut self.bytes, REF_DELTA, payload.len());
-                self.bytes.extend_from_slice(base.as_bytes());
-            }
-        }
+        let base = base.map(|base| (base, self.offsets.get(&base).map(|offset| start - offset)));
+        append_head(&mut self.bytes, kind, base, payload.len());
         self.deflater.append(payload, &mut self.bytes);
         let crc = crc32(self.bytes.get(start..).unwrap_or_default());
         self.offsets.insert(id, start);
@@ -284,13 +275,7 @@ impl Segment<'_> {
     ) -> Result<(), SinkError> {
         self.flush()?;
         let mut head = Vec::new();
-        match base {
-            None => append_header(&mut head, kind.pack_type(), payload.len()),
-            Some(base) => {
-                append_header(&mut head, REF_DELTA, payload.len());
-                head.extend_from_slice(base.as_bytes());
-            }
-        }
+        append_head(&mut head, kind, base.map(|base| (base, None)), payload.len());
         let mut output = lock(&self.pack.output);
         let (offset, mut crc) = (output.length, Crc32::default());
         let mut write = |bytes: &[u8]| -> io::Result<()> {
@@ -349,6 +334,27 @@ impl ObjectWriter for Segment<'_> {
 
     fn finish(mut self: Box<Self>) -> Result<(), SinkError> {
         self.flush()
+    }
+}
+
+/// What stands before the payload of an entry: its type and size, and its base if it is a delta, by
+/// the distance back to it where that is known and else by its id.
+fn append_head(
+    out: &mut Vec<u8>,
+    kind: ObjectKind,
+    base: Option<(ObjectId, Option<usize>)>,
+    size: usize,
+) {
+    match base {
+        None => append_header(out, kind.pack_type(), size),
+        Some((_, Some(distance))) => {
+            append_header(out, OFFSET_DELTA, size);
+            append_distance(out, distance);
+        }
+        Some((base, None)) => {
+            append_header(out, REF_DELTA, size);
+            out.extend_from_slice(base.as_bytes());
+        }
     }
 }
 
