@@ -17,6 +17,8 @@ pub mod reader;
 pub mod repo_path;
 pub mod sha1;
 pub mod similar;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 
 pub(crate) use fault::faults;

@@ -31,10 +31,8 @@ impl Sync<'_> {
         let commit_of = |rev: Rev| map.commit(changelog.node(rev));
         let published = RevSet::below(dag, tips);
         let mut others = RevSet::empty(dag.len());
-        for rev in dag.revs().filter(|rev| !published.contains(*rev)) {
-            if commit_of(rev).is_some() {
-                others.insert(rev);
-            }
+        for rev in self.mapped(map).iter().filter(|rev| !published.contains(*rev)) {
+            others.insert(rev);
         }
         let mut keep: HashSet<ObjectId> =
             others.heads(dag).into_iter().filter_map(commit_of).collect();

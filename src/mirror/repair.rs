@@ -63,14 +63,10 @@ impl Sync<'_> {
         let changelog = self.repository().changelog();
         let dag = changelog.dag();
         let commit_of = |rev| map.commit(changelog.node(rev));
-        let (mut mapped, mut asked) = (RevSet::empty(dag.len()), RevSet::empty(dag.len()));
-        for rev in dag.revs() {
-            if commit_of(rev).is_some() {
-                mapped.insert(rev);
-            } else {
-                for parent in dag.parents(rev) {
-                    asked.insert(parent);
-                }
+        let (mapped, mut asked) = (self.mapped(map), RevSet::empty(dag.len()));
+        for rev in dag.revs().filter(|rev| !mapped.contains(*rev)) {
+            for parent in dag.parents(rev) {
+                asked.insert(parent);
             }
         }
         for head in mapped.heads(dag) {

@@ -21,7 +21,7 @@ use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, ObjectId, Reference};
 use crate::hg::repository::TAGS;
 use crate::hg::revlog::RevlogError;
-use crate::hg::{Repository, Rev};
+use crate::hg::{Repository, Rev, RevSet};
 
 /// A bare repository that is up to date with its source.
 pub(super) struct UpdatedCache {
@@ -65,6 +65,17 @@ impl<'s> Sync<'s> {
     /// How it is converted.
     pub(super) fn options(&self) -> &'s ConvertOptions {
         &self.mirror.options
+    }
+
+    /// The revisions of the source that have a commit in `map`.
+    pub(super) fn mapped(&self, map: &IdMap) -> RevSet {
+        let changelog = self.repository().changelog();
+        let dag = changelog.dag();
+        let mut mapped = RevSet::empty(dag.len());
+        for rev in dag.revs().filter(|rev| map.commit(changelog.node(*rev)).is_some()) {
+            mapped.insert(rev);
+        }
+        mapped
     }
 
     /// Converts what is new and moves the references of the cache: pack, then map, then references,

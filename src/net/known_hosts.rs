@@ -311,6 +311,7 @@ fn key_type(blob: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::testing::every_cut_and_flip;
 
     const ED25519: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
     const OTHER: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -393,15 +394,7 @@ mod tests {
             let host = Host::new("h", None);
             assert_eq!(look_up(&text, &host, &key(ED25519, "x")), Verdict::Good);
         };
-        let mut bytes = text.into_bytes();
-        (0..bytes.len()).for_each(|end| look(&bytes[..end]));
-        for place in 0..bytes.len() {
-            for by in [1 << (place % 8), 0xff] {
-                bytes[place] ^= by;
-                look(&bytes);
-                bytes[place] ^= by;
-            }
-        }
+        every_cut_and_flip(text.into_bytes(), look);
     }
 
     #[test]

@@ -206,6 +206,7 @@ fn quoted(value: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::testing::every_cut_and_flip;
     use crate::git::ObjectId;
 
     fn made(tracked: &str, all: &[(&str, &str)]) -> String {
@@ -243,15 +244,7 @@ mod tests {
             let written = gitmodules(Some(text), &all);
             assert!(written.windows(3).any(|three| three == b"= u"), "{text:?}");
         };
-        let mut bytes = text.to_vec();
-        (0..bytes.len()).for_each(|end| look(&bytes[..end]));
-        for place in 0..bytes.len() {
-            for by in [1 << (place % 8), 0xff] {
-                bytes[place] ^= by;
-                look(&bytes);
-                bytes[place] ^= by;
-            }
-        }
+        every_cut_and_flip(text.to_vec(), look);
     }
 
     #[test]
