@@ -78,7 +78,8 @@ fn noise(seed: u64, size: usize) -> Vec<u8> {
 /// delta has the size of the text, and is held no more than the chunk that it comes from.
 #[test]
 fn a_delta_that_replaces_all_of_a_file_is_not_held() {
-    let size = 32 * MIB;
+    // More than a small run may stage in memory.
+    let size = 64 * MIB;
     let (first, second) = (noise(1, size), noise(2, size));
     let end = u32::try_from(size).unwrap();
     let all = fragment(0, end, &second);
@@ -103,7 +104,7 @@ fn a_delta_that_replaces_all_of_a_file_is_not_held() {
         let (code, most) = measure(&env, &store.write(&env.path("made")), &["--verify"]);
         eprintln!("{what}: two texts of {} MiB: {most} MiB", size / MIB);
         assert_eq!(code, Some(0), "{what}");
-        assert!(most < 2 * size / MIB + 72, "{what}: {most} MiB");
+        assert!(most < 2 * size / MIB + 60, "{what}: {most} MiB");
     }
 }
 
