@@ -14,7 +14,7 @@ use crate::git::destination::Refusal;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum SyncEvent {
-    /// A stage has begun. Phases follow on one another; none is in another.
+    /// A stage has begun. Stages follow one another; none is inside another.
     StageBegun {
         /// What is being done.
         stage: Stage,
