@@ -104,7 +104,7 @@ impl Answer {
 
     fn converted(mirror: &MirrorKey, report: &SyncReport) -> Self {
         let text = format!("Converted {} successfully", mirror.project());
-        let changed = report.refs.iter().filter(|change| change.old.as_ref() != Some(&change.new));
+        let changed = report.refs.iter().filter(|change| change.is_change());
         let seconds = report.elapsed.as_secs_f64();
         let answer = Self::new(StatusCode::OK, text)
             .detail(format!("changesets: {}, new: {}", report.changesets, report.converted))

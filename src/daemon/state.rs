@@ -57,7 +57,7 @@ struct Summary {
 
 impl Summary {
     fn of(report: &SyncReport) -> Self {
-        let changed = report.refs.iter().filter(|change| change.old.as_ref() != Some(&change.new));
+        let changed = report.refs.iter().filter(|change| change.is_change());
         Self {
             changesets: report.changesets,
             converted: report.converted,

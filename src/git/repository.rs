@@ -27,7 +27,7 @@ use crate::base::{Fault, faults};
 pub use completeness::Completeness;
 pub use history::Commits;
 pub(super) use history::read_reference;
-pub(super) use loose::{Moved, move_reference, point_head};
+pub(super) use loose::{Moved, move_reference, point_head, remove_reference};
 pub use objects::KnownObjects;
 pub(super) use open::{Opened, open_any};
 pub(super) use packed_refs::PackedRefs;

@@ -223,7 +223,7 @@ mod tests {
     fn every_event_has_a_name_for_programs() {
         let stage = Stage::CopyingPacks;
         let id = ObjectId::from_bytes([1; 20]);
-        let change = RefChange { name: "refs/heads/x".to_owned(), old: None, new: id };
+        let change = RefChange { name: "refs/heads/x".to_owned(), old: None, new: Some(id) };
         let refusal = Refusal {
             name: "refs/heads/x".to_owned(),
             kind: RefusalKind::TagDiffers,

@@ -34,8 +34,15 @@ pub struct RefChange {
     pub name: String,
     /// What it was before; `None` if it is new.
     pub old: Option<ObjectId>,
-    /// What it is now. Equal to `old` when nothing had to change.
-    pub new: ObjectId,
+    /// What it is now; `None` if it was removed. Equal to `old` when nothing had to change.
+    pub new: Option<ObjectId>,
+}
+
+impl RefChange {
+    /// Whether anything had to change.
+    pub fn is_change(&self) -> bool {
+        self.old != self.new
+    }
 }
 
 /// What a person should know of a sync that went well.

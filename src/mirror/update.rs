@@ -40,7 +40,7 @@ impl UpdatedCache {
         let change = |r: &Reference| RefChange {
             name: r.name.clone(),
             old: self.before.get(&r.name).copied(),
-            new: r.id,
+            new: Some(r.id),
         };
         self.wanted.iter().map(change).collect()
     }

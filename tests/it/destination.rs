@@ -163,12 +163,13 @@ impl Destination for Counted {
     }
 }
 
-/// Outcomes in short: `=` up to date, `+` created, `>` fast-forwarded, `!` refused.
+/// Outcomes in short: `=` up to date, `+` created, `>` moved, `-` removed, `!` refused.
 pub(crate) fn short(outcomes: &[RefOutcome]) -> String {
     let signs = outcomes.iter().map(|outcome| match outcome.result {
         RefResult::UpToDate => '=',
         RefResult::Created => '+',
-        RefResult::FastForwarded => '>',
+        RefResult::Moved => '>',
+        RefResult::Removed => '-',
         RefResult::Refused { .. } => '!',
     });
     signs.collect()
@@ -201,6 +202,7 @@ pub(crate) fn contract(place: &dyn Fn() -> Place) {
     leaves_what_is_not_ours(&place());
     tags_do_not_move(&place());
     a_reference_that_moved_meanwhile_stays(&place());
+    moves_back_and_removes_where_asked(&place());
     an_interrupt_comes_before_anything(&place());
     an_interrupt_ends_a_push(&place());
     a_long_history_arrives_whole(&place());
@@ -243,7 +245,7 @@ fn creates_then_changes_nothing(place: &Place) {
     let (outcomes, pushes) = place.publish_counted(&history, &wanted).unwrap();
     assert_eq!((short(&outcomes).as_str(), pushes), ("+++", vec![1, 2]));
     assert_eq!(outcomes[0].name, MASTER);
-    assert_eq!((outcomes[0].old, outcomes[0].new), (None, line[2]));
+    assert_eq!((outcomes[0].old, outcomes[0].new), (None, Some(line[2])));
     let has = [(MASTER, line[2]), (SIDE, side), (TAG, line[1])];
     assert_eq!(place.refs(), has.map(|(name, id)| (name.to_owned(), id)).into());
     place.assert_complete();
@@ -303,7 +305,7 @@ fn a_reference_that_moved_meanwhile_stays(place: &Place) {
     place.publish(&history, &[(MASTER, line[1])]).unwrap();
     let mut destination = destination::open(&place.target, &history.path()).unwrap();
     for old in [Some(line[0]), None] {
-        let update = RefUpdate { name: MASTER.to_owned(), id: line[2], old };
+        let update = RefUpdate { name: MASTER.to_owned(), old, new: Some(line[2]) };
         let pushed = destination.push(&[update], &NoProgress, &Interrupt::default());
         match pushed {
             Ok(outcomes) => assert_eq!(reason(&outcomes[0]), "it moved meanwhile"),
@@ -313,13 +315,34 @@ fn a_reference_that_moved_meanwhile_stays(place: &Place) {
     }
 }
 
+fn moves_back_and_removes_where_asked(place: &Place) {
+    let history = History::new();
+    let line = history.line("a", 3);
+    place.publish(&history, &[(MASTER, line[0]), (SIDE, line[2])]).unwrap();
+    let mut destination = destination::open(&place.target, &history.path()).unwrap();
+    let mut push = |updates: &[(&str, Option<ObjectId>, Option<ObjectId>)]| {
+        let updates: Vec<_> = updates
+            .iter()
+            .map(|(name, old, new)| RefUpdate { name: (*name).to_owned(), old: *old, new: *new })
+            .collect();
+        short(&destination.push(&updates, &NoProgress, &Interrupt::default()).unwrap())
+    };
+    assert_eq!(push(&[(SIDE, Some(line[2]), Some(line[1]))]), ">");
+    assert_eq!(place.refs()[SIDE], line[1]);
+    // One that goes makes room for names in the folder that it stood in the way of.
+    let below = format!("{SIDE}/x");
+    assert_eq!(push(&[(&below, None, Some(line[2])), (SIDE, Some(line[1]), None)]), "+-");
+    assert_eq!(place.refs().get(SIDE), None);
+    assert_eq!(place.refs()[&below], line[2]);
+}
+
 fn an_interrupt_comes_before_anything(place: &Place) {
     let history = History::new();
     let id = history.commit("a", &[]);
     let mut destination = destination::open(&place.target, &history.path()).unwrap();
     let interrupt = Interrupt::default();
     interrupt.raise();
-    let update = RefUpdate { name: MASTER.to_owned(), id, old: None };
+    let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(id) };
     let error = destination.push(&[update], &NoProgress, &interrupt).unwrap_err();
     assert_eq!(error.fault(), Fault::Interrupted, "{error:?}");
     assert_eq!(place.refs().len(), 0);
@@ -330,7 +353,7 @@ fn an_interrupt_ends_a_push(place: &Place) {
     let line = history.line("a", 20);
     let mut destination = destination::open(&place.target, &history.path()).unwrap();
     let interrupt = Interrupt::default();
-    let update = RefUpdate { name: MASTER.to_owned(), id: line[19], old: None };
+    let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(line[19]) };
     let stop = StopAt(None, &interrupt);
     let error = destination.push(&[update], &stop, &interrupt).unwrap_err();
     assert!(interrupt.is_raised(), "it has told of progress");

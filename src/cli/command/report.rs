@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::base::{Fault, Severity, Side};
 use crate::cli::ui::Ui;
 use crate::convert::Difference;
+use crate::git::ObjectId;
 use crate::mirror::{Note, RefChange, SyncReport};
 
 /// Says what became of `name`: one line, then the refs that changed and what to know.
@@ -15,7 +16,8 @@ pub(super) fn say(ui: &Ui, name: &str, report: &SyncReport) {
 }
 
 fn lines(name: &str, report: &SyncReport) -> Vec<String> {
-    let changed: Vec<_> = report.refs.iter().filter(|change| is_new(change)).collect();
+    let changed: Vec<_> =
+        report.refs.iter().filter(|change| RefChange::is_change(change)).collect();
     let mut lines = vec![format!(
         "{name}: {}, {} new; {}, {} changed; {:.1} s",
         count(report.changesets, "changeset", "changesets"),
@@ -81,13 +83,10 @@ impl ShownDifference {
     }
 }
 
-fn is_new(change: &RefChange) -> bool {
-    change.old != Some(change.new)
-}
-
 fn line(change: &RefChange) -> String {
-    let old = change.old.map_or_else(|| "new".to_owned(), |id| id.short());
-    format!("  {} {old} -> {}", change.name, change.new.short())
+    let shown =
+        |id: Option<ObjectId>, none: &str| id.map_or_else(|| none.to_owned(), |id| id.short());
+    format!("  {} {} -> {}", change.name, shown(change.old, "new"), shown(change.new, "removed"))
 }
 
 /// `1 branch`, `2 branches`.
@@ -100,7 +99,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::git::ObjectId;
 
     #[test]
     fn only_what_changed_is_listed() {
@@ -110,9 +108,10 @@ mod tests {
             changesets: 300,
             converted: 1,
             refs: vec![
-                change("refs/heads/master", Some(id(0x11)), id(0x22)),
-                change("refs/heads/same", Some(id(0x11)), id(0x11)),
-                change("refs/tags/v1", None, id(0x33)),
+                change("refs/heads/master", Some(id(0x11)), Some(id(0x22))),
+                change("refs/heads/same", Some(id(0x11)), Some(id(0x11))),
+                change("refs/heads/done", Some(id(0x11)), None),
+                change("refs/tags/v1", None, Some(id(0x33))),
             ],
             notes: vec![Note::RefRemoved { reference: "refs/heads/old".to_owned() }],
             elapsed: Duration::from_millis(1230),
@@ -120,8 +119,9 @@ mod tests {
         assert_eq!(
             lines("rocket", &report),
             [
-                "rocket: 300 changesets, 1 new; 3 refs, 2 changed; 1.2 s",
+                "rocket: 300 changesets, 1 new; 4 refs, 3 changed; 1.2 s",
                 "  refs/heads/master 111111111111 -> 222222222222",
+                "  refs/heads/done 111111111111 -> removed",
                 "  refs/tags/v1 new -> 333333333333",
                 "  note: removed refs/heads/old: the source has no such name any more",
             ]

@@ -6,7 +6,7 @@
 //! repository with a working copy; and it moves a reference that was moved meanwhile. What it
 //! has in common with this: hooks of the target do not run, as there is no server to run them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::base::{Interrupt, Progress};
 use crate::git::reference::{Reference, is_mirrored};
 use crate::git::repository::{
     BareRepository, Moved, Opened, PackedRefs, RepositoryError, UpdateRefsError, move_reference,
-    open_any, point_head, read_reference,
+    open_any, point_head, read_reference, remove_reference,
 };
 
 /// A repository on this machine, bare or with a working copy.
@@ -64,7 +64,7 @@ impl LocalDestination {
             return Ok(RefOutcome::accepted(update));
         }
         // libgit2 stumbles over the file system here, with an error that looks like a broken disk.
-        if let Some(other) = names.clash(&update.name) {
+        if let (Some(other), Some(_)) = (names.clash(&update.name), update.new) {
             let reason = format!("{other} is in the way: one of the two would have to be a folder");
             return Ok(RefOutcome::refused(update, RefusalKind::FolderConflict, reason));
         }
@@ -73,9 +73,17 @@ impl LocalDestination {
             return Ok(RefOutcome::refused(update, RefusalKind::CheckedOut, reason));
         }
         let refused = |kind, reason: String| Ok(RefOutcome::refused(update, kind, reason));
-        match move_reference(self.repository(), &update.name, update.old, update.id) {
+        let moved = match (update.old, update.new) {
+            (old, Some(new)) => move_reference(self.repository(), &update.name, old, new),
+            (Some(old), None) => remove_reference(self.repository(), &update.name, old),
+            (None, None) => Ok(Moved::Meanwhile),
+        };
+        match moved {
             Ok(Moved::Done) => {
-                names.add(&update.name);
+                match update.new {
+                    Some(_) => names.add(&update.name),
+                    None => names.remove(&update.name),
+                }
                 Ok(RefOutcome::accepted(update))
             }
             Ok(Moved::Meanwhile) => refused(RefusalKind::Raced, "it moved meanwhile".to_owned()),
@@ -100,10 +108,11 @@ impl LocalDestination {
         let failed = |error| self.cannot_move(error);
         let mut packed = PackedRefs::lock(self.repository()).map_err(failed)?;
         for update in updates.iter().filter(|update| update.old.is_none()) {
+            let Some(id) = update.new else { continue };
             let is_free = !names.existing.contains(&update.name) && !packed.has(&update.name);
             if is_free && names.clash(&update.name).is_none() && !self.is_checked_out(&update.name)
             {
-                packed.set(&update.name, update.id).map_err(failed)?;
+                packed.set(&update.name, id).map_err(failed)?;
                 names.add(&update.name);
                 names.made.insert(update.name.clone());
             }
@@ -243,10 +252,19 @@ impl Destination for LocalDestination {
         transfer.run(updates, &has)?;
         interrupt.check()?;
         let mut names = self.names()?;
+        // A name may have to go before another one can be the folder, or in the folder, of it.
+        let mut removed = HashMap::new();
+        for update in updates.iter().filter(|update| update.new.is_none()) {
+            removed.insert(update.name.as_str(), self.update(&mut names, update)?);
+        }
         if updates.iter().filter(|update| update.old.is_none()).count() > FEW_CREATIONS {
             self.create_together(&mut names, updates)?;
         }
-        updates.iter().map(|update| self.update(&mut names, update)).collect()
+        let outcome = |update: &RefUpdate| match removed.remove(update.name.as_str()) {
+            Some(outcome) => Ok(outcome),
+            None => self.update(&mut names, update),
+        };
+        updates.iter().map(outcome).collect()
     }
 
     /// Points `HEAD` at the main branch where it names a branch that does not exist, so that a clone
@@ -268,22 +286,31 @@ struct Names {
     existing: HashSet<String>,
     /// Those that we have just made.
     made: HashSet<String>,
-    /// Each with one name that needs it.
-    folders: HashMap<String, String>,
+    /// Each with the names that need it.
+    folders: HashMap<String, BTreeSet<String>>,
 }
 
 impl Names {
     fn add(&mut self, name: &str) {
         for folder in folders_of(name) {
-            self.folders.entry(folder.to_owned()).or_insert_with(|| name.to_owned());
+            self.folders.entry(folder.to_owned()).or_default().insert(name.to_owned());
         }
         self.existing.insert(name.to_owned());
+    }
+
+    fn remove(&mut self, name: &str) {
+        for folder in folders_of(name) {
+            if let Some(names) = self.folders.get_mut(folder) {
+                names.remove(name);
+            }
+        }
+        self.existing.remove(name);
     }
 
     /// An existing reference that cannot be there beside `name`.
     fn clash(&self, name: &str) -> Option<&str> {
         let above = folders_of(name).find_map(|folder| self.existing.get(folder));
-        above.or_else(|| self.folders.get(name)).map(String::as_str)
+        above.or_else(|| self.folders.get(name)?.first()).map(String::as_str)
     }
 }
 

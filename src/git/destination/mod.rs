@@ -48,16 +48,17 @@ impl Target {
     }
 }
 
-/// A reference that the target shall have.
+/// What is to become of one reference of the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefUpdate {
     /// The full name.
     pub name: String,
-    /// What it shall point at. Everything it needs must be in the repository we push from.
-    pub id: ObjectId,
-    /// What the target has now; `None` if it has no reference of that name. It is not moved if it
+    /// What the target has now; `None` if it has no reference of that name. It is not touched if it
     /// has something else when the push arrives.
     pub old: Option<ObjectId>,
+    /// What it shall point at; `None` removes it. Everything it needs must be in the repository we
+    /// push from.
+    pub new: Option<ObjectId>,
 }
 
 /// What became of one reference.
@@ -67,8 +68,8 @@ pub struct RefOutcome {
     pub name: String,
     /// What the target had before; `None` if it had no reference of that name.
     pub old: Option<ObjectId>,
-    /// What it was to have.
-    pub new: ObjectId,
+    /// What it was to have; `None` if it was to be removed.
+    pub new: Option<ObjectId>,
     /// How that went.
     pub result: RefResult,
 }
@@ -81,7 +82,9 @@ pub enum RefResult {
     /// The target has it now, and did not before.
     Created,
     /// The target has moved it.
-    FastForwarded,
+    Moved,
+    /// The target has removed it.
+    Removed,
     /// The target has not moved it, or we did not ask it to.
     Refused {
         /// What kind of refusal it is.
@@ -101,23 +104,26 @@ impl RefOutcome {
     pub fn refusal(self) -> Option<Refusal> {
         match self.result {
             RefResult::Refused { kind, reason } => Some(Refusal { name: self.name, kind, reason }),
-            RefResult::UpToDate | RefResult::Created | RefResult::FastForwarded => None,
+            RefResult::UpToDate | RefResult::Created | RefResult::Moved | RefResult::Removed => {
+                None
+            }
         }
     }
 
     /// What a push that was accepted means for `update`.
     fn accepted(update: &RefUpdate) -> Self {
-        let result = match update.old {
-            None => RefResult::Created,
-            Some(_) => RefResult::FastForwarded,
+        let result = match (update.old, update.new) {
+            (_, None) => RefResult::Removed,
+            (None, Some(_)) => RefResult::Created,
+            (Some(_), Some(_)) => RefResult::Moved,
         };
-        Self { name: update.name.clone(), old: update.old, new: update.id, result }
+        Self { name: update.name.clone(), old: update.old, new: update.new, result }
     }
 
     /// What a refusal means for `update`.
     fn refused(update: &RefUpdate, kind: RefusalKind, reason: impl Into<String>) -> Self {
         let result = RefResult::Refused { kind, reason: reason.into() };
-        Self { name: update.name.clone(), old: update.old, new: update.id, result }
+        Self { name: update.name.clone(), old: update.old, new: update.new, result }
     }
 }
 
@@ -130,8 +136,8 @@ pub trait Destination {
     /// Sends what `updates` need, and asks the target to move these references. The result has one
     /// outcome for each, by the target's own report.
     ///
-    /// The caller has checked that each update is a fast-forward. The target moves a reference only
-    /// if it still has [`RefUpdate::old`].
+    /// Whether a reference may move, back as well as forward, the caller has decided. The target
+    /// touches one only if it still has [`RefUpdate::old`].
     fn push(
         &mut self,
         updates: &[RefUpdate],

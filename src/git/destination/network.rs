@@ -53,9 +53,12 @@ impl NetworkDestination {
 
     /// Asks the server to move the references of `updates`.
     fn send(&self, session: &Session<'_>, updates: &[RefUpdate]) -> Result<(), PublishError> {
-        // No `+`: libgit2 itself refuses what would not be a fast-forward.
-        let refspecs: Vec<String> =
-            updates.iter().map(|update| format!("{}:{}", update.id, update.name)).collect();
+        // With `+`: the caller has decided what may move.
+        let refspec = |update: &RefUpdate| match update.new {
+            Some(id) => format!("+{id}:{}", update.name),
+            None => format!(":{}", update.name),
+        };
+        let refspecs: Vec<String> = updates.iter().map(refspec).collect();
         let mut options = PushOptions::new();
         options.remote_callbacks(session.callbacks());
         options.follow_redirects(RemoteRedirect::None);

@@ -99,9 +99,8 @@ impl Transfer<'_> {
     fn walk(&self, updates: &[RefUpdate]) -> Result<git2::Revwalk<'_>, PublishError> {
         let mut walk =
             self.source.repository().revwalk().map_err(|error| self.unreadable(error))?;
-        for update in updates {
-            walk.push(update.id.into())
-                .map_err(|error| self.source.object_error(update.id, error))?;
+        for id in updates.iter().filter_map(|update| update.new) {
+            walk.push(id.into()).map_err(|error| self.source.object_error(id, error))?;
         }
         Ok(walk)
     }

@@ -41,8 +41,8 @@ pub fn publish(
         .filter(|(_, decision)| matches!(decision, Decision::Create | Decision::FastForward { .. }))
         .map(|(reference, decision)| RefUpdate {
             name: reference.name.clone(),
-            id: reference.id,
             old: decision.old(reference.id),
+            new: Some(reference.id),
         })
         .collect();
     let is_empty = !target.iter().any(Reference::is_branch);
@@ -91,9 +91,10 @@ fn batches(updates: &[RefUpdate], is_empty: bool) -> impl Iterator<Item = &[RefU
 fn verify(pushed: &mut [RefOutcome], target: &[Reference]) {
     let has = by_name(target);
     for outcome in pushed.iter_mut().filter(|outcome| outcome.is_there()) {
-        let reason = match has.get(outcome.name.as_str()) {
-            Some(there) if there.id == outcome.new => continue,
-            Some(there) => format!("the target took the push, but is at {}", there.id),
+        let there = has.get(outcome.name.as_str()).map(|there| there.id);
+        let reason = match there {
+            there if there == outcome.new => continue,
+            Some(there) => format!("the target took the push, but is at {there}"),
             None => "the target took the push, but does not have the ref".to_owned(),
         };
         outcome.result = RefResult::Refused { kind: RefusalKind::NotKept, reason };
@@ -112,7 +113,7 @@ fn outcomes(
         pushed.remove(&reference.name).unwrap_or_else(|| RefOutcome {
             name: reference.name.clone(),
             old: decision.old(reference.id),
-            new: reference.id,
+            new: Some(reference.id),
             result: match decision.refusal() {
                 Some((kind, reason)) => RefResult::Refused { kind, reason },
                 None => RefResult::UpToDate,
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     fn update(name: &str) -> RefUpdate {
-        RefUpdate { name: name.to_owned(), id: ObjectId::NULL, old: None }
+        RefUpdate { name: name.to_owned(), old: None, new: Some(ObjectId::NULL) }
     }
 
     fn sizes(updates: &[RefUpdate], is_empty: bool) -> Vec<usize> {
@@ -148,7 +149,11 @@ mod tests {
     fn a_target_that_says_yes_and_does_no_is_found_out() {
         let id = |number| ObjectId::from_bytes([number; 20]);
         let accepted = |name: &str, new| {
-            RefOutcome::accepted(&RefUpdate { name: name.to_owned(), id: id(new), old: None })
+            RefOutcome::accepted(&RefUpdate {
+                name: name.to_owned(),
+                old: None,
+                new: Some(id(new)),
+            })
         };
         let mut pushed = [accepted("refs/heads/a", 1), accepted("refs/heads/b", 1)];
         pushed[1].name = "refs/heads/b".to_owned();

@@ -1,4 +1,4 @@
-//! Moving one reference in its own file, and `HEAD`, in a repository that others work in too.
+//! Moving and removing one reference, and moving `HEAD`, in a repository that others work in too.
 //!
 //! libgit2 leaves `<reference>.lock` behind when its process is killed, and nobody can tell such a
 //! lock from one that is held; ours is known as abandoned (see [`Lock`]).
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, ReferenceType, Signature};
 
 use super::lock::Lock;
-use super::packed_refs::io_error;
+use super::packed_refs::{PackedRefs, io_error};
 use super::refs::UpdateRefsError;
 use crate::base::durable::{self, Step, sync_folder};
 use crate::git::ObjectId;
@@ -19,7 +19,7 @@ use crate::git::reference::is_valid_ref_name;
 /// What became of the wish to move a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::git) enum Moved {
-    /// It names the new object, on the disk.
+    /// It names the new object, or is removed, on the disk.
     Done,
     /// It does not have the value that it was to be moved from, and stays.
     Meanwhile,
@@ -41,20 +41,68 @@ pub(in crate::git) fn move_reference(
     }
     let folder = repository.commondir();
     let path = folder.join(name);
-    let parent = path.parent().unwrap_or(folder);
-    durable::create_folders(parent).map_err(|source| io_error(parent, source))?;
-    let _lock = Lock::take(folder, name)?;
-    match repository.find_reference(name) {
-        Ok(found) if found.kind() == Some(ReferenceType::Symbolic) => return Ok(Moved::Alias),
-        Ok(found) if found.target().map(ObjectId::from) != old => return Ok(Moved::Meanwhile),
-        Ok(_) => {}
-        Err(error) if error.code() == ErrorCode::NotFound && old.is_none() => {}
-        Err(error) if error.code() == ErrorCode::NotFound => return Ok(Moved::Meanwhile),
-        Err(_) => return Err(UpdateRefsError::Damaged { path, line: 1 }),
+    let _lock = lock(folder, name)?;
+    if let Some(stays) = why_it_stays(repository, name, old)? {
+        return Ok(stays);
     }
     replace(folder, &path, &format!("{new}\n")).map_err(|source| io_error(&path, source))?;
     log(repository, name, old, new);
     Ok(Moved::Done)
+}
+
+/// Removes the reference `name`, if it now points at `old`.
+pub(in crate::git) fn remove_reference(
+    repository: &git2::Repository,
+    name: &str,
+    old: ObjectId,
+) -> Result<Moved, UpdateRefsError> {
+    check_name(name)?;
+    let folder = repository.commondir();
+    let path = folder.join(name);
+    let _lock = lock(folder, name)?;
+    if let Some(stays) = why_it_stays(repository, name, Some(old))? {
+        return Ok(stays);
+    }
+    // Packed first: its own file goes before the packed value, which may be an old one.
+    let mut packed = PackedRefs::lock(repository)?;
+    packed.remove(name);
+    packed.commit()?;
+    match durable::remove_file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        result => result.map_err(|source| io_error(&path, source))?,
+    }
+    if let Err(error) = repository.reflog_delete(name) {
+        tracing::warn!(reference = name, %error, "the log of a reference was not removed");
+    }
+    Ok(Moved::Done)
+}
+
+/// Locks the reference `name`, in whose folder the lock stands.
+fn lock(folder: &Path, name: &str) -> Result<Lock, UpdateRefsError> {
+    let path = folder.join(name);
+    let parent = path.parent().unwrap_or(folder);
+    durable::create_folders(parent).map_err(|source| io_error(parent, source))?;
+    Lock::take(folder, name)
+}
+
+/// Why the reference `name` is not to be touched, if it does not point at `old`.
+fn why_it_stays(
+    repository: &git2::Repository,
+    name: &str,
+    old: Option<ObjectId>,
+) -> Result<Option<Moved>, UpdateRefsError> {
+    let found = match repository.find_reference(name) {
+        Ok(found) if found.kind() == Some(ReferenceType::Symbolic) => {
+            return Ok(Some(Moved::Alias));
+        }
+        Ok(found) => found.target().map(ObjectId::from),
+        Err(error) if error.code() == ErrorCode::NotFound => None,
+        Err(_) => {
+            let path = repository.commondir().join(name);
+            return Err(UpdateRefsError::Damaged { path, line: 1 });
+        }
+    };
+    Ok((found != old).then_some(Moved::Meanwhile))
 }
 
 /// Makes `HEAD` of the bare `repository` the name of a reference.
@@ -151,6 +199,21 @@ mod tests {
         assert_eq!(moved(Some(a), b), Moved::Done);
         assert_eq!(repository.refname_to_id(NAME).unwrap(), b.into());
         assert!(!folder.path().join(format!("{NAME}.lock")).exists());
+    }
+
+    #[test]
+    fn one_goes_if_it_is_where_it_was_packed_or_not() {
+        let (folder, repository, [a, b]) = repository();
+        let packed = || fs::read_to_string(folder.path().join("packed-refs")).unwrap_or_default();
+        fs::write(folder.path().join("packed-refs"), format!("{b} {NAME}\n")).unwrap();
+        assert_eq!(remove_reference(&repository, NAME, a).unwrap(), Moved::Meanwhile);
+        move_reference(&repository, NAME, Some(b), a).unwrap();
+        assert_eq!(remove_reference(&repository, NAME, b).unwrap(), Moved::Meanwhile);
+        assert!(packed().contains(NAME));
+        assert_eq!(remove_reference(&repository, NAME, a).unwrap(), Moved::Done);
+        assert!(repository.refname_to_id(NAME).is_err());
+        assert!(!packed().contains(NAME));
+        assert_eq!(remove_reference(&repository, NAME, a).unwrap(), Moved::Meanwhile);
     }
 
     #[test]
