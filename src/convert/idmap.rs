@@ -18,7 +18,7 @@ use crate::git::ObjectId;
 use crate::hg::Node;
 
 /// The name of the list of adopted changesets, in the folder of the map.
-const ADOPTED: &str = "adopted";
+pub const ADOPTED: &str = "adopted";
 
 /// Bytes of one record.
 const RECORD: usize = 40;

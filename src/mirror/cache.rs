@@ -72,6 +72,11 @@ impl Layout {
         self.folder.join("packs")
     }
 
+    /// How far making the cache again is.
+    pub(super) fn rebuilding(&self) -> PathBuf {
+        self.folder.join("rebuilding")
+    }
+
     /// The file that a process locks while it writes to the cache.
     pub(super) fn lock(&self) -> PathBuf {
         self.folder.join("lock")

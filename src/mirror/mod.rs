@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod keep;
 mod plan;
+mod rebuild;
 mod repair;
 mod report;
 mod slices;

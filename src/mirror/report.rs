@@ -82,6 +82,11 @@ pub enum Note {
         /// How many commits there were.
         commits: usize,
     },
+    /// The cache was made again from the source, and the target has its commits.
+    CacheRebuilt {
+        /// How many commits.
+        commits: usize,
+    },
     /// A ref was removed, since the source has no such name any more.
     RefRemoved {
         /// The full name.
@@ -104,6 +109,7 @@ impl Note {
             | Self::CacheRepaired { .. } => Severity::Warning,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
+            | Self::CacheRebuilt { .. }
             | Self::RefRemoved { .. }
             | Self::Pull(_) => Severity::Note,
             Self::Convert(note) => note.severity(),
@@ -117,7 +123,7 @@ impl Note {
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. } => Side::Target,
-            Self::CacheRepaired { .. } => Side::Here,
+            Self::CacheRepaired { .. } | Self::CacheRebuilt { .. } => Side::Here,
             Self::Convert(note) => note.side(),
         }
     }
@@ -129,6 +135,7 @@ impl Note {
             | Self::Adopted { .. }
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. }
+            | Self::CacheRebuilt { .. }
             | Self::RefRemoved { .. } => None,
             Self::CacheRepaired { .. } => Some(Fault::Corrupt),
             Self::Pull(
@@ -166,6 +173,10 @@ impl fmt::Display for Note {
                  converted again",
                 cache.display()
             ),
+            Self::CacheRebuilt { commits } => {
+                let commits = counted(*commits as u64, "commit", "commits");
+                write!(f, "made the cache again; the target has its {commits}")
+            }
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
             }
@@ -204,6 +215,7 @@ mod tests {
             Note::MatchedByContent { count: 3 },
             Note::UnmatchedCommitsKept { count: 1 },
             Note::CacheRepaired { cache: "/c/git".into(), lost: 2, commits: 9 },
+            Note::CacheRebuilt { commits: 9 },
             Note::RefRemoved { reference: "refs/heads/x".to_owned() },
             Note::Pull(PullNote::FilesNotCopied { cause: cause() }),
             Note::Pull(PullNote::BundleNotUsed {
@@ -222,6 +234,7 @@ mod tests {
             Note::MatchedByContent { .. } => "matched_by_content",
             Note::UnmatchedCommitsKept { .. } => "unmatched_commits_kept",
             Note::CacheRepaired { .. } => "cache_repaired",
+            Note::CacheRebuilt { .. } => "cache_rebuilt",
             Note::RefRemoved { .. } => "ref_removed",
             Note::Pull(PullNote::FilesNotCopied { .. }) => "files_not_copied",
             Note::Pull(PullNote::BundleNotUsed { .. }) => "bundle_not_used",
@@ -249,6 +262,7 @@ note (target): continues from 9 existing commits, with the identity hg-git
 note (target): 3 of them were made by another tool, and matched by trees, times and parents
 warning (target): 1 of them matches no changeset, and stays where it is
 warning (here): something was removed from /c/git or is damaged: 2 of 9 commits are converted again
+note (here): made the cache again; the target has its 9 commits
 note (source): removed refs/heads/x: the source has no such name any more
 note (source): the files of the source could not be copied as they are, so its changesets were fetched instead: read x: no route
 note (source): the clone bundle https://h/b.hg could not be used, so its changesets were fetched from the source: read x: no route

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::adopt::StartingPoint;
 use super::cache::LockedCache;
 use super::event::Events;
+use super::rebuild::Beginning;
 use super::slices::keep;
 use super::source::OpenSource;
 use super::{ConvertOptions, Mirror, Note, RefChange, SyncError};
@@ -15,7 +16,7 @@ use crate::convert::names::source_refs;
 use crate::convert::notes::{Previous, write_notes};
 use crate::convert::placeholder::Placeholders;
 use crate::convert::refs::WantedRefs;
-use crate::convert::{self, IdMap};
+use crate::convert::{self, IdMap, Rules};
 use crate::git::reference::{BRANCHES, HG_NOTES, by_name};
 use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, ObjectId, Reference};
@@ -44,6 +45,19 @@ impl UpdatedCache {
         };
         self.wanted.iter().map(change).collect()
     }
+}
+
+/// What the source serves, converted.
+struct ConvertedHistory {
+    /// How it was converted.
+    rules: Rules,
+    /// Every served changeset has a commit in it.
+    map: IdMap,
+    placeholders: Placeholders,
+    served: Vec<Rev>,
+    /// Those that this run has converted.
+    new: Vec<Rev>,
+    notes: Vec<Note>,
 }
 
 /// One run of a mirror's sync, on a source that is open.
@@ -81,11 +95,36 @@ impl<'s> Sync<'s> {
     /// Converts what is new and moves the references of the cache: pack, then map, then references,
     /// each durable before the next begins.
     pub(super) fn update_cache(&self) -> Result<UpdatedCache, SyncError> {
+        let git = self.cache.open_git(&self.options().naming.main_name())?;
+        match self.beginning(&git)? {
+            Beginning::Certain(start) => {
+                let history = self.converted(&git, start)?;
+                return self.update_refs(&git, history);
+            }
+            Beginning::Trial(start, trial) => {
+                let mut history = self.converted(&git, start)?;
+                if let Some(note) = self.end_trial(&trial, &history.map)? {
+                    history.notes.push(note);
+                    return self.update_refs(&git, history);
+                }
+            }
+            Beginning::Failed => {}
+        }
+        let (git, start) = self.give_up(git)?;
+        let history = self.converted(&git, start)?;
+        self.update_refs(&git, history)
+    }
+
+    /// Converts what `start` does not have.
+    fn converted(
+        &self,
+        git: &BareRepository,
+        start: StartingPoint,
+    ) -> Result<ConvertedHistory, SyncError> {
         let cache = self.cache;
-        let git = cache.open_git(&self.options().naming.main_name())?;
-        let StartingPoint { identity, mut map, mut notes } = self.starting_point(&git, &[])?;
-        let rules = &self.options().rules(identity);
-        cache.settle_authors(rules, self.repository(), &map)?;
+        let StartingPoint { identity, mut map, mut notes } = start;
+        let rules = self.options().rules(identity);
+        cache.settle_authors(&rules, self.repository(), &map)?;
         let changelog = self.repository().changelog();
         let served: Vec<Rev> = self.repository().view().served().iter().collect();
         let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
@@ -96,10 +135,21 @@ impl<'s> Sync<'s> {
         notes.extend(self.repository().view().notes().iter().cloned().map(Note::from));
         let mut placeholders = cache.placeholders()?;
         if !new.is_empty() {
-            let told = self.convert_new(&git, rules, (&mut map, &mut placeholders), &new)?;
+            let told = self.convert_new(git, &rules, (&mut map, &mut placeholders), &new)?;
             notes.extend(told.left_out.into_iter().map(Note::from));
             notes.extend(told.broken.notes().map(Note::from));
         }
+        Ok(ConvertedHistory { rules, map, placeholders, served, new, notes })
+    }
+
+    /// Moves the references of the cache to what was converted.
+    fn update_refs(
+        &self,
+        git: &BareRepository,
+        history: ConvertedHistory,
+    ) -> Result<UpdatedCache, SyncError> {
+        let ConvertedHistory { rules, map, placeholders, served, new, mut notes } = history;
+        let changelog = self.repository().changelog();
         let (named, more) = self.wanted_refs(&placeholders)?;
         let tips: Vec<Rev> = named.refs.iter().filter_map(|r| changelog.rev(r.node)).collect();
         notes.extend(named.renamed.into_iter().map(Note::from));
@@ -118,13 +168,13 @@ impl<'s> Sync<'s> {
         if self.options().notes {
             let new: Vec<Record> = new.iter().filter_map(commit_of).collect();
             let old = git.reference(HG_NOTES)?.map(|id| Reference::new(HG_NOTES, id));
-            wanted.extend(self.notes(&git, old.as_ref(), &commits, &new)?);
+            wanted.extend(self.notes(git, old.as_ref(), &commits, &new)?);
             before.extend(old);
         }
         let keeping = (&map, rules.identity);
-        let keep = self.edits_to_keep(&git, keeping, tips.into_iter(), &before, &new)?;
-        let dropped = self.move_refs(&git, &map, &wanted, &before, keep)?;
-        self.record_packs(&git)?;
+        let keep = self.edits_to_keep(git, keeping, tips.into_iter(), &before, &new)?;
+        let dropped = self.move_refs(git, &map, &wanted, &before, keep)?;
+        self.record_packs(git)?;
         notes.extend(dropped.into_iter().map(|reference| Note::RefRemoved { reference }));
         Ok(UpdatedCache {
             changesets: served.len(),

@@ -125,7 +125,9 @@ fn goes_on(env: &TestEnv, target: &Path, keys: &str) -> Result<String, String> {
         }
         let refs_before = refs(target);
         let again = sync(env, &source, target, keys).ok()?;
-        same("new changesets", &again.contains(", 0 new; "), &true)
+        let whole_again =
+            again.contains("note: made the cache again; the target has its 19 commits");
+        same("new changesets", &(again.contains(", 0 new; ") || (lost && whole_again)), &true)
             .map_err(|error| format!("{error}: {again}"))?;
         same("references", &refs(target), &refs_before)?;
     }
@@ -138,7 +140,11 @@ fn a_mirror_goes_on_under_the_identity_that_made_it() {
         let env = TestEnv::new();
         let target = old_mirror(&env, "halves-first", identity);
         let said = goes_on(&env, &target, "")?;
-        same("identity", &said.contains(&format!("with the identity {identity}")), &true)?;
+        let found = match identity {
+            "native" => "made the cache again",
+            other => &format!("with the identity {other}"),
+        };
+        same("identity", &said.contains(found), &true)?;
         let source = Fixture::named("halves-whole").unpack(&env);
         let made = Converted::make_as(&env, &source, &env.path("whole.git"), identity)?;
         let published: BTreeSet<_> = refs(&target).values().map(ToString::to_string).collect();
@@ -242,16 +248,67 @@ fn an_unrelated_history_is_refused_and_stays() {
 
 /// A commit that was pushed to a mirror is not lost silently.
 #[test]
-fn a_mirror_with_a_foreign_commit_is_refused() {
-    for keys in ["", "identity = \"native\""] {
+fn a_mirror_of_another_identity_with_a_foreign_commit_is_refused() {
+    for keys in ["", "identity = \"hg-git\""] {
         let env = TestEnv::new();
-        let target = old_mirror(&env, "halves-first", "native");
+        let target = old_mirror(&env, "halves-first", "hg-git");
         foreign_commit(&target);
         let source = Fixture::named("halves-whole").unpack(&env);
         let before = refs(&target);
         let ran = sync(&env, &source, &target, keys);
         ran.with_code(i32::from(exit::REFUSED)).unwrap();
         assert_eq!(refs(&target), before);
+    }
+}
+
+/// Whoever looks at the commits sees whose they are: nothing is fetched, and what others have pushed
+/// stays as it does with a cache.
+#[test]
+fn a_mirror_of_ours_is_known_by_its_commits_beside_those_of_others() {
+    for keys in ["", "identity = \"native\""] {
+        let env = TestEnv::new();
+        let target = old_mirror(&env, "halves-first", "native");
+        foreign_commit(&target);
+        let theirs = refs(&target)["refs/heads/theirs"];
+        let source = Fixture::named("halves-whole").unpack(&env);
+        let said = sync(&env, &source, &target, keys).ok().unwrap();
+        assert!(said.contains("made the cache again"), "{said}");
+        assert_eq!(refs(&target)["refs/heads/theirs"], theirs);
+        assert!(!refs(&env.path("cache/it/git")).contains_key("refs/heads/theirs"));
+        let repository = Repository::open(env.path("cache/it/git")).unwrap();
+        assert!(repository.find_commit(theirs).is_err(), "nothing was fetched");
+        assert!(!env.path("cache/it/rebuilding").exists());
+    }
+}
+
+/// A run that is killed while it finds out whose the commits are leaves nothing that a later one
+/// believes.
+#[test]
+fn a_trial_that_is_killed_misleads_nobody() {
+    for (identity, state) in
+        ["native", "hg-git"].into_iter().flat_map(|i| ["trying", "failed"].map(|state| (i, state)))
+    {
+        let env = TestEnv::new();
+        let target = old_mirror(&env, "halves-first", identity);
+        let source = Fixture::named("halves-whole").unpack(&env);
+        // What such a run has converted and recorded so far: all of it, as native commits.
+        let empty = env.path("empty.git");
+        Repository::init_bare(&empty).unwrap();
+        sync(&env, &source, &empty, "").ok().unwrap();
+        for reference in refs(&env.path("cache/it/git")).into_keys() {
+            let repository = Repository::open(env.path("cache/it/git")).unwrap();
+            repository.find_reference(&reference).unwrap().delete().unwrap();
+        }
+        std::fs::write(env.path("cache/it/rebuilding"), state).unwrap();
+        let before = refs(&target);
+        let said = sync(&env, &source, &target, "").ok().unwrap();
+        only_fast_forward(&before, &target).unwrap();
+        assert!(!env.path("cache/it/rebuilding").exists());
+        let recorded = std::fs::read_to_string(env.path("cache/it/identity")).unwrap();
+        assert_eq!(recorded.trim(), identity, "{said}");
+        if env::has("git") {
+            git::fsck(&env, &env.path("cache/it/git")).unwrap();
+        }
     }
 }
 

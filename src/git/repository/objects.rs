@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use git2::OdbLookupFlags;
 
-use super::{BareRepository, RepositoryError, kind_of};
+use super::{BareRepository, RefEdit, RepositoryError, UpdateRefsError, kind_of};
 use crate::base::{Limits, durable};
 use crate::git::pack::{Pack, PackError, indexes};
 use crate::git::sink::NewObject;
@@ -87,6 +87,17 @@ impl BareRepository {
             }
         }
         Ok(damaged.len())
+    }
+
+    /// Removes all references and all packs.
+    pub fn forget_everything(&self) -> Result<(), UpdateRefsError> {
+        let names = self.references_below(&["refs/"])?;
+        let edits = names.into_iter().map(|r| RefEdit { name: r.name, new: None });
+        self.update_refs(&edits.collect::<Vec<_>>(), None)?;
+        for index in self.pack_indexes()? {
+            self.remove_pack(&index)?;
+        }
+        Ok(self.refresh()?)
     }
 
     /// Removes the pack with this index, which nothing in use refers to, and what Git keeps beside it.

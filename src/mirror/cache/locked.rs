@@ -1,6 +1,7 @@
 //! A cache that is written to: a bare repository, the id map, and a lock.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{CacheLocation, Layout, owner};
@@ -8,12 +9,13 @@ use crate::base::LockedFile;
 use crate::base::durable::{self, replace_file};
 use crate::convert::authors::recorded as authors;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
-use crate::convert::idmap::Record;
+use crate::convert::idmap::{self, Record};
 use crate::convert::placeholder::{Placeholders, PlaceholdersError};
 use crate::convert::{AuthorMap, IdMap, Rules};
 use crate::git::BareRepository;
 use crate::hg::{BranchTable, Changelog, Node, Repository};
 use crate::mirror::SyncError;
+use crate::mirror::rebuild::Rebuilding;
 use crate::mirror::told::ToldNotes;
 
 /// A cache that this process has locked, so that it may write to it.
@@ -100,6 +102,42 @@ impl LockedCache {
     ) -> Result<(), SyncError> {
         if authors::check(&self.layout.map(), rules, source, map)? {
             authors::write(&self.layout.map(), &rules.authors)?;
+        }
+        Ok(())
+    }
+
+    /// How far making the cache again is; `None` if nothing is to be found out.
+    pub(in crate::mirror) fn rebuilding(&self) -> Result<Option<Rebuilding>, SyncError> {
+        let path = self.layout.rebuilding();
+        match fs::read_to_string(&path) {
+            // What cannot be understood is dropped: it is all made again.
+            Ok(text) => Ok(Some(Rebuilding::read(&text).unwrap_or(Rebuilding::Failed))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SyncError::Folder { path, source }),
+        }
+    }
+
+    /// Records how far making the cache again is.
+    pub(in crate::mirror) fn set_rebuilding(
+        &self,
+        state: Option<Rebuilding>,
+    ) -> Result<(), SyncError> {
+        let path = self.layout.rebuilding();
+        match state {
+            Some(state) => replace_file(&path, state.name().as_bytes()),
+            None => durable::remove_if_there(&path).map(drop),
+        }
+        .map_err(|source| SyncError::Folder { path, source })
+    }
+
+    /// Forgets the map and everything that says how it was made.
+    pub(in crate::mirror) fn forget_conversion(&self) -> Result<(), SyncError> {
+        let map = self.layout.map();
+        let beside = [idmap::ADOPTED, recorded::FILE, authors::FILE];
+        let files = beside.map(|name| map.with_file_name(name));
+        let placeholders = Placeholders::beside(&map);
+        for path in files.into_iter().chain([placeholders, self.layout.packs(), map.clone()]) {
+            durable::remove_if_there(&path).map_err(|source| SyncError::Folder { path, source })?;
         }
         Ok(())
     }

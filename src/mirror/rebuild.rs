@@ -1,0 +1,158 @@
+//! Making a cache again for a target that this mirror has published to before: on a machine that
+//! forgets everything, such as a runner of continuous integration, or when the cache was lost.
+//!
+//! Nothing is downloaded for it: the same source gives the same commits. So the source is converted as
+//! for an empty target, and if branches and tags of the target then name these commits, the target is
+//! this mirror's. If they do not, what was converted is dropped, and the history of the target
+//! is fetched and looked at (see [`super::adopt`]). What has been found out so far stands in a
+//! file in the cache, so that a run that is killed in between misleads no later one.
+
+use std::collections::HashSet;
+
+use super::adopt::StartingPoint;
+use super::update::Sync;
+use super::{Note, SyncError};
+use crate::convert::IdMap;
+use crate::convert::identity::{Identity, IdentityChoice, NATIVE};
+use crate::git::reference::HG_NOTES;
+use crate::git::{BareRepository, ObjectId, Reference, destination};
+
+/// How far it is, as the file in the cache says. Without the file there is nothing to find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rebuilding {
+    /// What is converted may not be what the target has.
+    Trying,
+    /// It is not, and has to be dropped.
+    Failed,
+    /// It is dropped. A map that is there is of what was fetched.
+    Dropped,
+}
+
+impl Rebuilding {
+    const ALL: [Self; 3] = [Self::Trying, Self::Failed, Self::Dropped];
+
+    /// What the file says.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Trying => "trying",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    /// What a file with this `text` says.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == text.trim_end())
+    }
+}
+
+/// What a run begins with.
+pub(super) enum Beginning {
+    /// What is known of the target.
+    Certain(StartingPoint),
+    /// What may prove to be so.
+    Trial(StartingPoint, Trial),
+    /// It has proved not to be so.
+    Failed,
+}
+
+/// What has to be found among the converted commits for them to be those of the target.
+pub(super) struct Trial {
+    /// What the branches and tags of the target name.
+    tips: HashSet<ObjectId>,
+    /// Whether nobody but we makes commits with this identity. Then one of them tells whose they
+    /// are. With those of another tool, all must be found: it may have made the first ones as we
+    /// would, and later ones otherwise.
+    is_ours_alone: bool,
+}
+
+impl Trial {
+    /// Whether the commits of `map` are those of the target.
+    fn succeeds(&self, map: &IdMap) -> bool {
+        let made: HashSet<_> = map.records().map(|(_, id)| id).collect();
+        let mut tips = self.tips.iter();
+        match self.is_ours_alone {
+            true => tips.any(|tip| made.contains(tip)),
+            false => tips.all(|tip| made.contains(tip)),
+        }
+    }
+}
+
+impl Sync<'_> {
+    /// What to begin with, and what is still to be found out about it.
+    pub(super) fn beginning(&self, git: &BareRepository) -> Result<Beginning, SyncError> {
+        let (choice, map) = self.cache.open_map(self.options().identity)?;
+        let state = match (self.cache.rebuilding()?, &map) {
+            (None, None) if git.refs()?.is_empty() => Rebuilding::Trying,
+            (Some(Rebuilding::Trying), _) => Rebuilding::Trying,
+            (Some(Rebuilding::Dropped), None) | (None, _) => {
+                return Ok(Beginning::Certain(self.starting_point(git, &[])?));
+            }
+            (Some(Rebuilding::Dropped), Some(_)) => {
+                self.cache.set_rebuilding(None)?;
+                return Ok(Beginning::Certain(self.starting_point(git, &[])?));
+            }
+            (Some(Rebuilding::Failed), _) => return Ok(Beginning::Failed),
+        };
+        let tips = self.tips_of_target(git)?;
+        if tips.is_empty() {
+            self.cache.set_rebuilding(None)?;
+            return Ok(Beginning::Certain(self.starting_point(git, &[])?));
+        }
+        self.cache.set_rebuilding(Some(state))?;
+        let identity: &'static dyn Identity = match choice {
+            IdentityChoice::Named(identity) => identity,
+            IdentityChoice::Auto => NATIVE,
+        };
+        let trial = Trial { tips, is_ours_alone: identity.name() == NATIVE.name() };
+        let mut notes = Vec::new();
+        let map = match map {
+            Some(mut map) => {
+                notes.extend(self.repair(git, &mut map)?);
+                map
+            }
+            None => self.cache.create_map(identity, &[], &[], &self.options().authors)?,
+        };
+        Ok(Beginning::Trial(StartingPoint { identity, map, notes }, trial))
+    }
+
+    /// Ends a trial, now that all is converted. `None` if it failed, and what was converted is to be
+    /// dropped.
+    pub(super) fn end_trial(&self, trial: &Trial, map: &IdMap) -> Result<Option<Note>, SyncError> {
+        if !trial.succeeds(map) {
+            self.cache.set_rebuilding(Some(Rebuilding::Failed))?;
+            return Ok(None);
+        }
+        self.cache.set_rebuilding(None)?;
+        Ok(Some(Note::CacheRebuilt { commits: map.len() }))
+    }
+
+    /// Drops what was converted, and begins with the history that is fetched.
+    pub(super) fn give_up(
+        &self,
+        git: BareRepository,
+    ) -> Result<(BareRepository, StartingPoint), SyncError> {
+        self.cache.forget_conversion()?;
+        git.forget_everything()?;
+        self.cache.set_rebuilding(Some(Rebuilding::Dropped))?;
+        // What is open goes on seeing packs that are gone.
+        drop(git);
+        let git = self.cache.open_git(&self.options().naming.main_name())?;
+        let start = self.starting_point(&git, &[])?;
+        self.cache.set_rebuilding(None)?;
+        Ok((git, start))
+    }
+
+    /// What the branches and tags of the target name; nothing where there is no target, or where its
+    /// history has to be fetched anyway, because its notes go on.
+    fn tips_of_target(&self, git: &BareRepository) -> Result<HashSet<ObjectId>, SyncError> {
+        let Some(target) = &self.mirror.target else { return Ok(HashSet::new()) };
+        let mut target = destination::open(target, git.path())?;
+        let listed = target.references(self.interrupt)?;
+        if self.options().notes && listed.iter().any(|reference| reference.name == HG_NOTES) {
+            return Ok(HashSet::new());
+        }
+        let is_name = |reference: &&Reference| reference.is_branch() || reference.is_tag();
+        Ok(listed.iter().filter(is_name).map(Reference::finally).collect())
+    }
+}
