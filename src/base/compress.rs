@@ -83,6 +83,17 @@ impl Decompressor {
         }
     }
 
+    /// The first bytes that come out of a zlib stream of which `input` is the beginning: at most `most`,
+    /// fewer if the stream is shorter, or if `input` ends before that.
+    pub fn zlib_start(&mut self, input: &[u8], most: usize) -> Result<Vec<u8>, DecompressError> {
+        self.zlib.reset(true);
+        let mut out = Vec::with_capacity(most);
+        match self.zlib.decompress_vec(input, &mut out, FlushDecompress::None) {
+            Ok(_) => Ok(out),
+            Err(_) => Err(DecompressError::Broken { format: "zlib" }),
+        }
+    }
+
     /// Decompresses a whole zstd frame into at most `limit` bytes.
     ///
     /// A small size that the frame declares is set aside at once; otherwise memory grows with what

@@ -125,6 +125,11 @@ pub fn parents(commit: &[u8]) -> Option<Vec<ObjectId>> {
     parents.map(ObjectId::from_hex).collect()
 }
 
+/// When a commit was recorded, in seconds since 1970, if its contents say so in a way that can be read.
+pub fn time(commit: &[u8]) -> Option<i64> {
+    person_and_time(header(commit, "committer")?).map(|(_, time)| time)
+}
+
 /// Splits `Name <address> SECONDS ZONE`.
 fn person_and_time(signature: &[u8]) -> Option<(&[u8], i64)> {
     let mut parts = signature.rsplitn(3, |&byte| byte == b' ');

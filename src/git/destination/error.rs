@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::RefusalKind;
 use crate::base::{Interrupted, faults};
 use crate::git::init::InitError;
+use crate::git::pack::OutgoingError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
 use crate::net::known_hosts::HostKeyError;
 use crate::net::{NetError, SecretError};
@@ -30,6 +31,9 @@ pub enum PublishError {
     /// The credential cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// What is to be sent cannot be found or read, or does not go out.
+    #[error(transparent)]
+    Outgoing(#[from] OutgoingError),
     /// The repository that we push from cannot be read.
     #[error("read the converted history")]
     Cache(#[from] RepositoryError),
@@ -244,6 +248,7 @@ faults!(PublishError {
     Self::Net(error) => of(error).at(Target),
     Self::Secret(error) => of(error).at(Here),
     Self::Cache(error) => of(error).at(Here),
+    Self::Outgoing(error) => of(error),
     Self::Keep { source, .. } => io(source).at(Here),
     Self::Read { source, .. } => of(source).at(Target),
     Self::References { source, .. } => of(source).at(Target),

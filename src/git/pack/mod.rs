@@ -6,7 +6,9 @@
 mod check;
 mod delta;
 mod idx;
+mod lookup;
 mod merge;
+mod outgoing;
 mod reader;
 mod writer;
 
@@ -14,6 +16,8 @@ pub(super) use check::{damaged_files, indexes};
 pub use delta::apply as apply_delta;
 #[cfg(fuzzing)]
 pub(super) use delta::encode as encode_delta;
+pub use lookup::{LooseFlaw, ReadError};
 pub(super) use merge::merge_small;
+pub use outgoing::{Outgoing, OutgoingError};
 pub use reader::{DeltaFlaw, EntryFlaw, IndexFlaw, Pack, PackContents, PackError, PackFlaw};
 pub use writer::{PackWriter, SavedPack};

@@ -168,22 +168,9 @@ impl Output {
 
     /// Completes the pack and its index, and gives them their names. Returns the pack's path.
     pub(super) fn save(mut self, folder: &Path) -> io::Result<PathBuf> {
-        self.objects.sort_unstable();
         let count = u32::try_from(self.objects.len()).map_err(io::Error::other)?;
         let checksum = self.complete(count)?;
-        durable::flush(self.file.as_file(), self.file.path())?;
-        let mut index = tempfile::Builder::new().prefix("tmp_idx_").tempfile_in(folder)?;
-        index.write_all(&idx::encode(&self.objects, checksum))?;
-        durable::flush(index.as_file(), index.path())?;
-        let name = format!("pack-{}", crate::base::hex::encode(&checksum));
-        // Readers look for indexes, so the pack must be there first.
-        let pack = folder.join(format!("{name}.pack"));
-        for (file, path) in [(self.file, pack.clone()), (index, pack.with_extension("idx"))] {
-            read_only(file.as_file())?;
-            durable::persist(file, &path)?;
-        }
-        sync_folder(folder)?;
-        Ok(pack)
+        keep(self.file, self.objects, checksum, folder)
     }
 
     /// Fills in the count and appends the checksum of it all.
@@ -207,6 +194,30 @@ impl Output {
         file.write_all(&checksum)?;
         Ok(checksum)
     }
+}
+
+/// Makes an index for the finished pack in `file`, flushes both and gives them their names in `folder`.
+/// Returns the pack's path.
+pub(super) fn keep(
+    file: tempfile::NamedTempFile,
+    mut objects: Vec<Packed>,
+    checksum: [u8; 20],
+    folder: &Path,
+) -> io::Result<PathBuf> {
+    objects.sort_unstable();
+    durable::flush(file.as_file(), file.path())?;
+    let mut index = tempfile::Builder::new().prefix("tmp_idx_").tempfile_in(folder)?;
+    index.write_all(&idx::encode(&objects, checksum))?;
+    durable::flush(index.as_file(), index.path())?;
+    let name = format!("pack-{}", crate::base::hex::encode(&checksum));
+    // Readers look for indexes, so the pack must be there first.
+    let pack = folder.join(format!("{name}.pack"));
+    for (file, path) in [(file, pack.clone()), (index, pack.with_extension("idx"))] {
+        read_only(file.as_file())?;
+        durable::persist(file, &path)?;
+    }
+    sync_folder(folder)?;
+    Ok(pack)
 }
 
 /// Packs never change, and Git marks them so; everybody who may enter the folder may read them.
@@ -339,7 +350,7 @@ impl ObjectWriter for Segment<'_> {
 
 /// What stands before the payload of an entry: its type and size, and its base if it is a delta, by
 /// the distance back to it where that is known and else by its id.
-fn append_head(
+pub(super) fn append_head(
     out: &mut Vec<u8>,
     kind: ObjectKind,
     base: Option<(ObjectId, Option<usize>)>,
@@ -359,7 +370,7 @@ fn append_head(
 }
 
 /// The type and size of an entry: three bits and four, then seven a byte.
-fn append_header(out: &mut Vec<u8>, kind: u8, size: usize) {
+pub(super) fn append_header(out: &mut Vec<u8>, kind: u8, size: usize) {
     let low = |number: usize| number.to_le_bytes().first().copied().unwrap_or_default();
     let mut byte = kind << 4 | low(size) & 0x0f;
     let mut rest = size >> 4;

@@ -5,11 +5,11 @@ use crate::base::Reader;
 use crate::git::{ObjectId, ObjectKind};
 
 /// No header is longer: ten bytes of kind and length, and an id.
-pub(super) const MAX_HEADER: usize = 30;
+pub(in crate::git::pack) const MAX_HEADER: usize = 30;
 
 /// What comes before the deflated bytes of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
+pub(in crate::git::pack) struct Header {
     pub payload: Payload,
     /// How many bytes come out of the deflated ones.
     pub size: u64,
@@ -19,7 +19,7 @@ pub(super) struct Header {
 
 /// What is deflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Payload {
+pub(in crate::git::pack) enum Payload {
     /// The contents of an object; `None` is an annotated tag.
     Whole(Option<ObjectKind>),
     /// A delta of the entry that begins so many bytes before.
@@ -29,7 +29,7 @@ pub(super) enum Payload {
 }
 
 /// Reads the header at the start of `bytes`.
-pub(super) fn header(bytes: &[u8]) -> Result<Header, EntryFlaw> {
+pub(in crate::git::pack) fn header(bytes: &[u8]) -> Result<Header, EntryFlaw> {
     let mut reader = Reader::new(bytes);
     let first = reader.u8("entry header")?;
     let (mut byte, mut shift) = (first, 4);

@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicUsize;
 
 use crate::base::{Interrupt, Limits, Progress, ReadAt, Reader};
 use crate::git::{ObjectId, ObjectKind};
-use entry::{MAX_HEADER, Payload};
+pub(super) use entry::{Header, MAX_HEADER, Payload, header as entry_header};
 use index::{Index, Indexed};
 
 pub(super) use delta::apply as apply_delta;
@@ -240,7 +240,7 @@ fn read_index(path: &Path, limits: &Limits) -> Result<Index, PackError> {
     index::parse(&bytes).map_err(wrong)
 }
 
-fn check_header(header: &[u8; 12], index: usize) -> Result<(), PackFlaw> {
+pub(super) fn check_header(header: &[u8; 12], index: usize) -> Result<(), PackFlaw> {
     let mut reader = Reader::new(header);
     let mut number = || reader.u32("pack header").map_err(|_| PackFlaw::NoPack);
     if number()?.to_be_bytes() != *b"PACK" {

@@ -1,0 +1,251 @@
+//! Which trees and files are to be sent with some commits, parents before children: those that no
+//! parent has in the same place. So what is read grows with what has changed.
+//!
+//! Every object that is met gets a number: it is new, or it is in the tree of a commit that the target
+//! has. The trees of such a commit are entered only where a new commit has changed something.
+
+use std::collections::HashSet;
+
+use super::error::OutgoingError;
+use super::table::IdTable;
+use crate::base::{Interrupt, Progress};
+use crate::git::pack::lookup::{Lookup, Object};
+use crate::git::tree::{TreeEntry, entries};
+use crate::git::{ObjectId, ObjectKind};
+
+/// The target has it.
+const THERE: u8 = 1;
+/// The entries of this tree have numbers too.
+const ENTERED: u8 = 2;
+
+/// If more objects than this seem to be new, all that the target has is looked through for them:
+/// what was moved or copied from one folder to another need not be sent.
+const MANY: usize = 500;
+
+/// The objects that were met.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    ids: IdTable,
+    flags: Vec<u8>,
+    new: usize,
+}
+
+impl Objects {
+    /// The numbers and ids of those that are to be sent.
+    pub(super) fn new_ids(&self) -> impl Iterator<Item = (u32, ObjectId)> + '_ {
+        let ids = (0..).zip(&self.flags).filter(|(_, flags)| **flags & THERE == 0);
+        ids.filter_map(|(number, _)| Some((number, self.ids.id(number)?)))
+    }
+
+    /// The id with a number.
+    pub(super) fn id(&self, number: u32) -> Option<ObjectId> {
+        self.ids.id(number)
+    }
+
+    /// How many of those there are.
+    pub(super) fn new_count(&self) -> usize {
+        self.new
+    }
+
+    /// How many were met.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The number of an object, if it was met.
+    pub(super) fn number(&self, id: &ObjectId) -> Option<u32> {
+        self.ids.get(id)
+    }
+
+    /// Whether the target is known to have an object.
+    pub(super) fn is_there(&self, number: u32) -> bool {
+        self.has(number, THERE)
+    }
+
+    fn has(&self, number: u32, flag: u8) -> bool {
+        self.flags.get(number as usize).is_some_and(|flags| flags & flag != 0)
+    }
+
+    fn flag(&mut self, number: u32, flag: u8) {
+        if let Some(flags) = self.flags.get_mut(number as usize) {
+            *flags |= flag;
+        }
+    }
+
+    /// Adds an object that is to be sent. Says whether it was not met before.
+    pub(super) fn add_new(&mut self, id: ObjectId) -> bool {
+        let (_, is_first) = self.ids.insert(id);
+        if is_first {
+            self.flags.push(0);
+            self.new += 1;
+        }
+        is_first
+    }
+
+    /// Adds an object that the target has, or marks it so.
+    fn add_there(&mut self, id: ObjectId) -> u32 {
+        let (number, is_first) = self.ids.insert(id);
+        if is_first {
+            self.flags.push(THERE);
+        } else if !self.has(number, THERE) {
+            self.flag(number, THERE);
+            self.new -= 1;
+        }
+        number
+    }
+}
+
+/// A tree that is to be sent, and the trees that parents have in the same place.
+struct Pair {
+    new: ObjectId,
+    old: Vec<ObjectId>,
+}
+
+/// Collects the objects of commits.
+pub(super) struct Collector<'c> {
+    pub objects: Objects,
+    pub lookup: &'c mut Lookup,
+    pub progress: &'c dyn Progress,
+    pub interrupt: &'c Interrupt,
+    /// The trees of commits that the target has.
+    roots: Vec<ObjectId>,
+}
+
+impl<'c> Collector<'c> {
+    pub(super) fn new(
+        lookup: &'c mut Lookup,
+        progress: &'c dyn Progress,
+        interrupt: &'c Interrupt,
+    ) -> Self {
+        Self { objects: Objects::default(), lookup, progress, interrupt, roots: Vec::new() }
+    }
+
+    /// Adds an object that is to be sent, and counts it.
+    pub(super) fn add(&mut self, id: ObjectId) -> bool {
+        let is_first = self.objects.add_new(id);
+        self.progress.advance(u64::from(is_first));
+        is_first
+    }
+
+    /// Notes that the target has this tree of a commit.
+    pub(super) fn add_root_there(&mut self, tree: ObjectId) {
+        if self.objects.number(&tree).is_none_or(|number| !self.objects.is_there(number)) {
+            self.objects.add_there(tree);
+            self.roots.push(tree);
+        }
+    }
+
+    /// Adds the tree `new` of a commit whose parents have the trees `old`, and what is below.
+    pub(super) fn add_tree(
+        &mut self,
+        new: ObjectId,
+        old: Vec<ObjectId>,
+    ) -> Result<(), OutgoingError> {
+        let mut left = vec![Pair { new, old }];
+        while let Some(pair) = left.pop() {
+            self.interrupt.check()?;
+            if self.objects.number(&pair.new).is_some() {
+                continue;
+            }
+            self.add(pair.new);
+            self.enter(&pair, &mut left)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the entries of a new tree: files at once, trees to those that are `left`.
+    fn enter(&mut self, pair: &Pair, left: &mut Vec<Pair>) -> Result<(), OutgoingError> {
+        let mut old = Vec::with_capacity(pair.old.len());
+        for id in &pair.old {
+            old.push(self.enter_there(id)?);
+        }
+        let (_, text) = self.tree(&pair.new)?;
+        let start = left.len();
+        for entry in entries(&text) {
+            let Ok(entry) = entry else { return Err(malformed(pair.new)) };
+            if entry.mode == GITLINK || self.objects.number(&entry.id).is_some() {
+                continue;
+            }
+            if !entry.is_directory {
+                self.add(entry.id);
+                continue;
+            }
+            let partner = |text: &Object| {
+                let found = entries(&text.1).flatten().find(|old| is_partner(old, &entry));
+                found.map(|found| found.id)
+            };
+            let mut partners = Vec::with_capacity(old.len());
+            for (id, text) in pair.old.iter().zip(&mut old) {
+                if text.is_none() {
+                    *text = Some(self.tree(id)?);
+                }
+                partners.extend(text.as_ref().and_then(partner));
+            }
+            left.push(Pair { new: entry.id, old: partners });
+        }
+        // The first one is entered first.
+        left.get_mut(start..).unwrap_or_default().reverse();
+        Ok(())
+    }
+
+    /// Marks the entries of a tree that the target has as being there. Returns its contents if they had
+    /// to be read.
+    fn enter_there(&mut self, id: &ObjectId) -> Result<Option<Object>, OutgoingError> {
+        let Some(number) = self.objects.number(id) else { return Ok(None) };
+        if !self.objects.has(number, THERE) || self.objects.has(number, ENTERED) {
+            return Ok(None);
+        }
+        let tree = self.tree(id)?;
+        for entry in entries(&tree.1) {
+            let Ok(entry) = entry else { return Err(malformed(*id)) };
+            if entry.mode != GITLINK {
+                self.objects.add_there(entry.id);
+            }
+        }
+        self.objects.flag(number, ENTERED);
+        Ok(Some(tree))
+    }
+
+    /// Looks through all that the target has, if much seems to be new.
+    pub(super) fn find_moved(&mut self) -> Result<(), OutgoingError> {
+        if self.objects.new_count() < MANY {
+            return Ok(());
+        }
+        let mut left = self.roots.clone();
+        let mut seen: HashSet<ObjectId> = left.iter().copied().collect();
+        while let Some(id) = left.pop() {
+            self.interrupt.check()?;
+            let (_, text) = self.tree(&id)?;
+            for entry in entries(&text) {
+                let Ok(entry) = entry else { return Err(malformed(id)) };
+                if entry.is_directory && seen.insert(entry.id) {
+                    left.push(entry.id);
+                }
+                if entry.mode != GITLINK && self.objects.number(&entry.id).is_some() {
+                    self.objects.add_there(entry.id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a tree.
+    fn tree(&mut self, id: &ObjectId) -> Result<Object, OutgoingError> {
+        match self.lookup.read(id)? {
+            Some(object) if object.0 == Some(ObjectKind::Tree) => Ok(object),
+            Some(_) => Err(malformed(*id)),
+            None => Err(OutgoingError::Missing { id: *id }),
+        }
+    }
+}
+
+/// The mode of a commit of another repository.
+const GITLINK: &[u8] = b"160000";
+
+fn is_partner(old: &TreeEntry<'_>, new: &TreeEntry<'_>) -> bool {
+    old.is_directory && old.name == new.name
+}
+
+fn malformed(id: ObjectId) -> OutgoingError {
+    OutgoingError::Malformed { id, kind: "tree" }
+}
