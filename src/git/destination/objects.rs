@@ -1,25 +1,18 @@
 //! Bringing objects from our repository into another one on the same machine.
 
-use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorClass, Oid};
-
 use super::{PublishError, RefUpdate};
 use crate::base::durable::{self, Step, sync_folder};
 use crate::base::sha1::Sha1;
-use crate::base::{Interrupt, Progress, Stage};
+use crate::base::{Interrupt, Limits, Progress, Stage};
 use crate::git::ObjectId;
-use crate::git::reference::{Reference, TAGS};
+use crate::git::pack::{Outgoing, OutgoingError};
+use crate::git::reference::Reference;
 use crate::git::repository::{BareRepository, RepositoryError};
-
-/// From how many new commits on whole packs are copied. Below, the objects that are needed are
-/// packed anew, which costs 0.2 ms each; above, that would take minutes, while copying a pack takes
-/// as long as reading it and keeps its deltas.
-const MANY_COMMITS: usize = 1000;
 
 /// How much is copied at once, in bytes.
 const CHUNK: usize = 1 << 20;
@@ -43,108 +36,22 @@ impl Transfer<'_> {
     /// Brings everything that `updates` need to a target that is complete for what it `has`. It is
     /// all on the disk when this returns, and harmless if it stops in the middle.
     pub(super) fn run(&self, updates: &[RefUpdate], has: &[Reference]) -> Result<(), PublishError> {
-        let has_alternates = has_alternates(self.source.path());
-        match self.packed(updates, has, has_alternates) {
-            // libgit2 reads no commit with a committer like `Joe`, which hg-git makes; whole packs
-            // are not looked into.
-            Err(error) if is_malformed(&error) && !has_alternates => self.copy(),
-            result => result,
+        let tips: Vec<ObjectId> = updates.iter().filter_map(|update| update.new).collect();
+        let has: Vec<ObjectId> = has.iter().map(|reference| reference.id).collect();
+        let Self { source, progress, interrupt, .. } = *self;
+        let limits = Limits::default();
+        let outgoing = Outgoing::select(source, &tips, &has, &limits, progress, interrupt)?;
+        if outgoing.objects() == 0 {
+            return Ok(());
+        }
+        match outgoing.save(&self.pack_folder()?, progress, interrupt) {
+            Err(OutgoingError::Write(error)) => Err(self.cannot_write(error)),
+            result => Ok(result.map(drop)?),
         }
     }
 
-    /// Brings as little as possible, or whole packs if that is much.
-    fn packed(
-        &self,
-        updates: &[RefUpdate],
-        has: &[Reference],
-        has_alternates: bool,
-    ) -> Result<(), PublishError> {
-        let missing = self.missing(updates, has)?;
-        if missing.is_empty() {
-            Ok(())
-        } else if missing.len() <= MANY_COMMITS || has_alternates {
-            self.pack(updates, &missing)
-        } else {
-            self.copy()
-        }
-    }
-
-    /// The commits that `updates` reach and what the target `has` does not, and perhaps a few more;
-    /// just enough of them to know if they are many.
-    ///
-    /// libgit2 walks back to the oldest commit that is hidden, so that hiding an old tag costs as
-    /// much as the whole history. What the moving branches come from is enough, unless there are
-    /// new branches, which may come from anywhere.
-    fn missing(
-        &self,
-        updates: &[RefUpdate],
-        has: &[Reference],
-    ) -> Result<HashSet<Oid>, PublishError> {
-        let mut walk = self.walk(updates)?;
-        let moving: Vec<ObjectId> = updates.iter().filter_map(|update| update.old).collect();
-        let has_new_branch =
-            updates.iter().any(|update| update.old.is_none() && !update.name.starts_with(TAGS));
-        let all = has.iter().map(|reference| reference.id);
-        let bases = if moving.is_empty() || has_new_branch { all.collect() } else { moving };
-        for base in bases.into_iter().filter(|&base| self.source.contains(base)) {
-            // A tag of the target may name something that is no commit.
-            let _ = walk.hide(base.into());
-        }
-        walk.take(MANY_COMMITS + 1)
-            .collect::<Result<_, _>>()
-            .map_err(|error| self.unreadable(error))
-    }
-
-    /// A walk over the history of `updates`.
-    fn walk(&self, updates: &[RefUpdate]) -> Result<git2::Revwalk<'_>, PublishError> {
-        let mut walk =
-            self.source.repository().revwalk().map_err(|error| self.unreadable(error))?;
-        for id in updates.iter().filter_map(|update| update.new) {
-            walk.push(id.into()).map_err(|error| self.source.object_error(id, error))?;
-        }
-        Ok(walk)
-    }
-
-    /// Writes a pack with just the `missing` commits, and what is new in them, into the target.
-    fn pack(&self, updates: &[RefUpdate], missing: &HashSet<Oid>) -> Result<(), PublishError> {
-        let mut walk = self.walk(updates)?;
-        // libgit2 reads the trees of every commit that is hidden. Hiding what the missing commits
-        // come from is enough; the target may have thousands of tags.
-        for edge in self.edges(missing)? {
-            walk.hide(edge).map_err(|error| self.unreadable(error))?;
-        }
-        let mut builder =
-            self.source.repository().packbuilder().map_err(|error| self.unreadable(error))?;
-        builder.set_threads(0);
-        builder
-            .set_progress_callback(|_, _, _| !self.interrupt.is_raised())
-            .map_err(|error| self.unreadable(error))?;
-        self.progress.begin(Stage::PackingObjects, None);
-        let inserted = builder.insert_walk(&mut walk);
-        self.interrupt.check()?;
-        inserted.map_err(|error| self.unreadable(error))?;
-        let folder = self.pack_folder()?;
-        // Flushed to disk: both repositories are open with that setting.
-        durable::step(Step::Write(&folder)).map_err(|error| self.cannot_write(error))?;
-        let written = builder.write(&folder, 0);
-        self.interrupt.check()?;
-        written.map_err(|error| self.cannot_write(io_error(&error)))?;
-        self.progress.advance(u64::try_from(builder.written()).unwrap_or_default());
-        self.progress.end();
-        Ok(())
-    }
-
-    /// The parents of `missing` commits that are not missing themselves.
-    fn edges(&self, missing: &HashSet<Oid>) -> Result<HashSet<Oid>, PublishError> {
-        let mut edges = HashSet::new();
-        for &id in missing {
-            let parents = self.source.parents_of(id.into())?.into_iter().map(Oid::from);
-            edges.extend(parents.filter(|parent| !missing.contains(parent)));
-        }
-        Ok(edges)
-    }
-
-    /// Copies every pack and every loose object that the target does not have.
+    /// Copies every pack and every loose object that the target does not have, whatever reaches them: this
+    /// is for what comes to us, never for what goes out.
     ///
     /// The source has all that its own objects need, so the target then has it as well.
     pub(super) fn copy(&self) -> Result<(), PublishError> {
@@ -278,17 +185,6 @@ impl Transfer<'_> {
     fn unreadable(&self, source: git2::Error) -> PublishError {
         PublishError::Cache(RepositoryError::Open { path: self.source.path().to_owned(), source })
     }
-}
-
-/// Whether libgit2 has met an object that it does not understand.
-fn is_malformed(error: &PublishError) -> bool {
-    let PublishError::Cache(
-        RepositoryError::Open { source, .. } | RepositoryError::Object { source, .. },
-    ) = error
-    else {
-        return false;
-    };
-    source.class() == ErrorClass::Invalid
 }
 
 /// Whether the repository in `folder` borrows objects from another one.

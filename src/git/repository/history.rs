@@ -19,15 +19,6 @@ impl BareRepository {
         commit::tree(&found).ok_or_else(|| self.no_commit(commit))
     }
 
-    /// The parents of a commit, the first one first.
-    pub(in crate::git) fn parents_of(
-        &self,
-        commit: ObjectId,
-    ) -> Result<Vec<ObjectId>, RepositoryError> {
-        let found = self.commit(commit)?;
-        commit::parents(&found).ok_or_else(|| self.no_commit(commit))
-    }
-
     /// The contents of a commit.
     fn commit(&self, id: ObjectId) -> Result<Vec<u8>, RepositoryError> {
         match self.read(id)? {

@@ -3,6 +3,7 @@
 //! were made of are kept up to [`CACHE`], and of indexes what was asked for.
 
 mod cache;
+mod error;
 mod index_file;
 mod loose;
 mod pack_file;
@@ -16,11 +17,12 @@ use std::rc::Rc;
 
 use super::reader::{EntryFlaw, PackError, Payload, apply_delta};
 use crate::base::compress::Decompressor;
-use crate::base::{Limits, Reader, faults, sha1};
+use crate::base::{Limits, Reader, sha1};
 use crate::git::pack::indexes;
 use crate::git::{ObjectId, ObjectKind};
 use cache::Cache;
 
+pub use error::ReadError;
 pub(super) use index_file::Indexed;
 pub use loose::LooseFlaw;
 use pack_file::Inflated;
@@ -32,59 +34,6 @@ const CACHE: usize = 16 << 20;
 const MAX_OPEN: usize = 128;
 /// How many repositories may borrow from one another, one after the other; as many as for Git.
 const MAX_ALTERNATES: usize = 5;
-
-/// Why an object cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// In its pack something is wrong.
-    #[error(transparent)]
-    Pack(#[from] PackError),
-    /// The file of a loose object does not read, or a folder of objects does not.
-    #[error("read {}", path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// The file of a loose object is wrong.
-    #[error("read the object in {}", path.display())]
-    Loose {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        #[source]
-        source: LooseFlaw,
-    },
-    /// An object is made of bytes that have another id.
-    #[error("read the object {id} in {}: its contents are those of {found}", path.display())]
-    Id {
-        /// The pack or the loose object.
-        path: PathBuf,
-        /// The object.
-        id: ObjectId,
-        /// The id of what is there.
-        found: ObjectId,
-    },
-    /// There are more packs, or larger ones, than we can number.
-    #[error("read the packs of {}: there are too many of them, or one is too large", path.display())]
-    TooMany {
-        /// The folder of objects.
-        path: PathBuf,
-    },
-}
-
-faults!(ReadError {
-    Self::Pack(error) => of(error).hint(DAMAGED),
-    Self::Io { source, .. } => io(source),
-    Self::Loose { .. } | Self::Id { .. } => Corrupt.hint(DAMAGED),
-    Self::TooMany { .. } => Unsupported,
-});
-
-/// What to do about a pack of a cache that is damaged: a sync notices that it is gone.
-const DAMAGED: &str = "remove that file, and the index beside it if it is a pack: the next sync makes \
-                       again what was in it";
 
 /// Where the entry or the file of an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

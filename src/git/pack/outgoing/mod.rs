@@ -5,6 +5,8 @@
 
 mod error;
 mod history;
+mod layout;
+mod output;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -69,7 +71,7 @@ impl Outgoing {
         let mut collector = Collector::new(&mut lookup, progress, interrupt);
         collect(&mut collector, tips, has)?;
         let objects = collector.objects;
-        let (order, bytes) = write::arrange(&mut lookup, &objects, interrupt)?;
+        let (order, bytes) = layout::arrange(&mut lookup, &objects, interrupt)?;
         progress.end();
         let limits = limits.clone();
         Ok(Self { objects, order, folder, limits, bytes, is_thin: true })

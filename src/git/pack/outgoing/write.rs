@@ -8,11 +8,11 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::trees::Objects;
+use super::layout::{Layout, by_pack};
+use super::output::Output;
 use super::{Outgoing, OutgoingError};
 use crate::base::compress::{Crc32, Deflater, crc32};
 use crate::base::durable::{self, Step};
-use crate::base::sha1::Sha1;
 use crate::base::{Interrupt, Progress, Stage};
 use crate::git::pack::idx::Packed;
 use crate::git::pack::lookup::{Indexed, Lookup, Place, ReadError};
@@ -22,80 +22,10 @@ use crate::git::{ObjectId, ObjectKind};
 
 /// How much is read at a time, and the most that is held of an entry.
 const WINDOW: usize = 256 << 10;
-/// How much is handed on at a time.
-const BLOCK: usize = 32 << 10;
 /// From how many bytes on an object is deflated piece by piece.
 const LARGE: usize = 8 << 20;
 /// The number in the entry of an annotated tag.
 const TAG: u8 = 4;
-/// The header and the checksum of a pack.
-const AROUND: u64 = 32;
-
-/// The places of the new objects, sorted, and about how many bytes their pack has.
-pub(super) fn arrange(
-    lookup: &mut Lookup,
-    objects: &Objects,
-    interrupt: &Interrupt,
-) -> Result<(Vec<(Place, u32)>, u64), OutgoingError> {
-    let mut order = Vec::with_capacity(objects.new_count());
-    for (number, id) in objects.new_ids() {
-        interrupt.check()?;
-        let place = lookup.find(&id)?.ok_or(OutgoingError::Missing { id })?;
-        order.push((place, number));
-    }
-    if u32::try_from(order.len()).is_err() {
-        return Err(OutgoingError::TooMany { count: order.len() });
-    }
-    order.sort_unstable();
-    let mut bytes = AROUND;
-    for group in by_pack(&order) {
-        let Some(pack) = group.first().and_then(|(place, _)| place.pack()) else {
-            for (place, number) in group {
-                let Some(id) = objects.id(*number) else { continue };
-                bytes += std::fs::metadata(lookup.path(&id, *place)).map_or(0, |data| data.len());
-            }
-            continue;
-        };
-        let layout = Layout::of(lookup, pack)?;
-        bytes += group.iter().map(|(place, _)| layout.length(place.offset())).sum::<u64>();
-    }
-    Ok((order, bytes))
-}
-
-/// The objects of each pack together; loose ones come last.
-fn by_pack(order: &[(Place, u32)]) -> impl Iterator<Item = &[(Place, u32)]> {
-    order.chunk_by(|(one, _), (other, _)| one.pack() == other.pack())
-}
-
-/// Where all entries of a pack begin and end.
-struct Layout {
-    entries: Vec<Indexed>,
-    end: u64,
-}
-
-impl Layout {
-    fn of(lookup: &mut Lookup, pack: u32) -> Result<Self, OutgoingError> {
-        let pack = lookup.pack(pack)?;
-        let read = pack.order().and_then(|entries| Ok(Self { entries, end: pack.bytes()?.1 }));
-        Ok(read.map_err(ReadError::from)?)
-    }
-
-    fn place(&self, offset: u64) -> Result<usize, usize> {
-        self.entries.binary_search_by_key(&offset, |entry| entry.offset)
-    }
-
-    /// The entry that begins at `offset`.
-    fn entry(&self, offset: u64) -> Option<Indexed> {
-        self.entries.get(self.place(offset).ok()?).copied()
-    }
-
-    /// How many bytes the entry at `offset` has.
-    fn length(&self, offset: u64) -> u64 {
-        let place = self.place(offset).map_or(self.entries.len(), |place| place + 1);
-        let next = self.entries.get(place).map_or(self.end, |entry| entry.offset);
-        next.saturating_sub(offset)
-    }
-}
 
 /// How an entry is sent.
 enum Form {
@@ -407,49 +337,4 @@ struct Entry {
 fn window(window: &[u8], window_start: u64, start: u64, length: usize) -> Option<&[u8]> {
     let within = usize::try_from(start.checked_sub(window_start)?).ok()?;
     window.get(within..)?.get(..length)
-}
-
-/// Where the bytes go: counted, hashed, and in blocks.
-struct Output<'w> {
-    out: &'w mut dyn Write,
-    block: Vec<u8>,
-    hash: Sha1,
-    at: u64,
-    /// The checksum of the entry that is being written, if it is asked for.
-    crc: Option<Crc32>,
-}
-
-impl<'w> Output<'w> {
-    fn new(out: &'w mut dyn Write) -> Self {
-        Self { out, block: Vec::with_capacity(BLOCK), hash: Sha1::new(), at: 0, crc: None }
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Result<(), OutgoingError> {
-        self.hash.update(bytes);
-        if let Some(crc) = &mut self.crc {
-            crc.update(bytes);
-        }
-        self.at += bytes.len() as u64;
-        self.write(bytes).map_err(OutgoingError::Write)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.block.len() + bytes.len() > BLOCK {
-            self.out.write_all(&self.block)?;
-            self.block.clear();
-        }
-        if bytes.len() >= BLOCK {
-            return self.out.write_all(bytes);
-        }
-        self.block.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    /// Ends with the checksum of it all, and returns that.
-    fn finish(mut self) -> Result<[u8; 20], OutgoingError> {
-        let checksum = std::mem::take(&mut self.hash).finish();
-        let last = self.write(&checksum).and_then(|()| self.out.write_all(&self.block));
-        last.and_then(|()| self.out.flush()).map_err(OutgoingError::Write)?;
-        Ok(checksum)
-    }
 }

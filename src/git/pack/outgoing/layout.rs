@@ -1,0 +1,75 @@
+//! Where the objects that are to be sent lie.
+
+use super::error::OutgoingError;
+use super::trees::Objects;
+use crate::base::Interrupt;
+use crate::git::pack::lookup::{Indexed, Lookup, Place, ReadError};
+
+/// The header and the checksum of a pack.
+const AROUND: u64 = 32;
+
+/// The places of the new objects, sorted, and about how many bytes their pack has.
+pub(super) fn arrange(
+    lookup: &mut Lookup,
+    objects: &Objects,
+    interrupt: &Interrupt,
+) -> Result<(Vec<(Place, u32)>, u64), OutgoingError> {
+    let mut order = Vec::with_capacity(objects.new_count());
+    for (number, id) in objects.new_ids() {
+        interrupt.check()?;
+        let place = lookup.find(&id)?.ok_or(OutgoingError::Missing { id })?;
+        order.push((place, number));
+    }
+    if u32::try_from(order.len()).is_err() {
+        return Err(OutgoingError::TooMany { count: order.len() });
+    }
+    order.sort_unstable();
+    let mut bytes = AROUND;
+    for group in by_pack(&order) {
+        let Some(pack) = group.first().and_then(|(place, _)| place.pack()) else {
+            for (place, number) in group {
+                let Some(id) = objects.id(*number) else { continue };
+                bytes += std::fs::metadata(lookup.path(&id, *place)).map_or(0, |data| data.len());
+            }
+            continue;
+        };
+        let layout = Layout::of(lookup, pack)?;
+        bytes += group.iter().map(|(place, _)| layout.length(place.offset())).sum::<u64>();
+    }
+    Ok((order, bytes))
+}
+
+/// The objects of each pack together; loose ones come last.
+pub(super) fn by_pack(order: &[(Place, u32)]) -> impl Iterator<Item = &[(Place, u32)]> {
+    order.chunk_by(|(one, _), (other, _)| one.pack() == other.pack())
+}
+
+/// Where all entries of a pack begin and end.
+pub(super) struct Layout {
+    entries: Vec<Indexed>,
+    end: u64,
+}
+
+impl Layout {
+    pub(super) fn of(lookup: &mut Lookup, pack: u32) -> Result<Self, OutgoingError> {
+        let pack = lookup.pack(pack)?;
+        let read = pack.order().and_then(|entries| Ok(Self { entries, end: pack.bytes()?.1 }));
+        Ok(read.map_err(ReadError::from)?)
+    }
+
+    fn place(&self, offset: u64) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&offset, |entry| entry.offset)
+    }
+
+    /// The entry that begins at `offset`.
+    pub(super) fn entry(&self, offset: u64) -> Option<Indexed> {
+        self.entries.get(self.place(offset).ok()?).copied()
+    }
+
+    /// How many bytes the entry at `offset` has.
+    pub(super) fn length(&self, offset: u64) -> u64 {
+        let place = self.place(offset).map_or(self.entries.len(), |place| place + 1);
+        let next = self.entries.get(place).map_or(self.end, |entry| entry.offset);
+        next.saturating_sub(offset)
+    }
+}
