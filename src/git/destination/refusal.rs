@@ -51,6 +51,8 @@ pub enum RefusalKind {
     ServerFailed,
     /// A rule of the server protects the branch or tag.
     Protected,
+    /// The server lets the branch move forward only.
+    ForcePush,
     /// The credential may read and not write.
     ReadOnly,
     /// The token may not change GitHub's workflow files.
@@ -79,7 +81,7 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind, for tests.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NotFastForward,
         Self::Unknown,
         Self::TagDiffers,
@@ -90,6 +92,7 @@ impl RefusalKind {
         Self::Raced,
         Self::ServerFailed,
         Self::Protected,
+        Self::ForcePush,
         Self::ReadOnly,
         Self::Workflow,
         Self::TooLarge,
@@ -148,6 +151,10 @@ impl RefusalKind {
             Self::Protected => {
                 "let the credential's owner push past the rule that protects the branch or tag, \
                  or take the rule away"
+            }
+            Self::ForcePush => {
+                "the branch has to move back, and the server takes no forced update of it: let the \
+                 credential's owner force-push there"
             }
             Self::ReadOnly => {
                 "give the credential write access: a deploy key needs \"Allow write access\", a \
@@ -232,11 +239,13 @@ impl Decision {
 }
 
 /// What the reasons and the lines for people say, the more exact first.
-const PHRASES: [(&str, RefusalKind); 47] = [
+const PHRASES: [(&str, RefusalKind); 53] = [
     ("gh001", RefusalKind::TooLarge),
     ("gh002", RefusalKind::BadName),
-    ("gh003", RefusalKind::Protected),
+    ("gh003", RefusalKind::ForcePush),
     ("gh005", RefusalKind::BadName),
+    ("cannot force-push", RefusalKind::ForcePush),
+    ("allowed to force push", RefusalKind::ForcePush),
     ("gh006", RefusalKind::Protected),
     ("gh007", RefusalKind::PrivateEmail),
     ("gh008", RefusalKind::LfsMissing),
@@ -272,9 +281,13 @@ const PHRASES: [(&str, RefusalKind); 47] = [
     ("but expected", RefusalKind::Raced),
     ("already exists", RefusalKind::Raced),
     ("fatal error in commit_refs", RefusalKind::ServerFailed),
+    ("timed out", RefusalKind::ServerFailed),
+    ("internal server error", RefusalKind::ServerFailed),
+    ("internal error", RefusalKind::ServerFailed),
     ("unpack", RefusalKind::BadObjects),
     ("index-pack", RefusalKind::BadObjects),
     ("bad pack", RefusalKind::BadObjects),
+    ("fsck error", RefusalKind::BadObjects),
     ("missing necessary objects", RefusalKind::BadObjects),
     ("failed to update ref", RefusalKind::ServerFailed),
     ("failed to write", RefusalKind::ServerFailed),
@@ -292,6 +305,7 @@ pub(super) fn classify(name: &str, reason: &str, lines: &[String]) -> RefusalKin
         RefusalKind::HookDeclined
             | RefusalKind::ServerFailed
             | RefusalKind::Protected
+            | RefusalKind::BadObjects
             | RefusalKind::Other
     );
     if !is_vague {
