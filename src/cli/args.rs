@@ -1,6 +1,7 @@
 //! What can be typed. Parsing makes plain values and does nothing else.
 
 mod inspect;
+mod known_hosts;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
     InspectRepositoryArgs, ShowArgs,
 };
+pub(super) use known_hosts::{KnownHostsAddArgs, KnownHostsCommand, KnownHostsFile};
 
 /// Keeps Git mirrors of Mercurial repositories.
 #[derive(Debug, Parser)]
@@ -59,6 +61,9 @@ pub(super) enum CommandArgs {
     Inspect(InspectCommand),
     /// Print an author map to edit: each user of a repository, and the author of its commits
     Authors(AuthorsArgs),
+    /// List the host keys of SSH servers that are known, or add one
+    #[command(subcommand)]
+    KnownHosts(KnownHostsCommand),
     /// Sync a sample repository with a push hook, in a temporary folder
     Demo(DemoArgs),
     /// Check the configuration, or print its defaults and its documentation

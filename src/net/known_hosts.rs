@@ -7,6 +7,8 @@
 //! All that libgit2 still takes from a `~/.ssh/known_hosts` is which kind of key it would rather
 //! see; what it thinks of the key is not asked.
 
+mod edit;
+
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -18,6 +20,8 @@ use wildmatch::WildMatch;
 use crate::base::sha1;
 
 use super::secret::SecretSource;
+
+pub use edit::{Added, KnownKey, add, list};
 
 /// The fingerprints of the host keys that GitHub publishes
 /// (<https://docs.github.com/authentication/keeping-your-account-and-data-secure/githubs-ssh-key-fingerprints>):
@@ -55,6 +59,11 @@ impl HostKey {
     /// The key with this wire form and SHA-256.
     pub fn new(blob: &[u8], sha256: &[u8; 32]) -> Self {
         Self { blob: blob.to_owned(), fingerprint: BASE64.encode(sha256) }
+    }
+
+    /// The kind of key.
+    pub fn key_type(&self) -> String {
+        key_type(&self.blob)
     }
 }
 
@@ -115,14 +124,17 @@ impl HostKeyError {
     /// What the operator can do.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown { host, file, .. } => Some(format!(
-                "compare the fingerprint with the one its operator publishes, then add what \
-                 `ssh-keyscan {}` prints to {}",
-                keyscan_arguments(host),
-                file.as_ref().map_or_else(
-                    || "a file that is named by `target.known_hosts`".to_owned(),
-                    |file| file.display().to_string()
-                )
+            Self::Unknown { host, file: Some(file), .. } => Some(format!(
+                "compare the fingerprint with the one its operator publishes, then run \
+                 `synchroniser known-hosts add {} --file {}`",
+                plain(host),
+                file.display()
+            )),
+            Self::Unknown { host, file: None, .. } => Some(format!(
+                "compare the fingerprint with the one its operator publishes, run \
+                 `synchroniser known-hosts add {} --file FILE`, and name the file by \
+                 `target.known_hosts`",
+                plain(host)
             )),
             Self::Mismatch { host, file, .. } => Some(format!(
                 "the connection may be intercepted; if the key was changed on purpose, replace \
@@ -136,11 +148,11 @@ impl HostKeyError {
     }
 }
 
-/// `-p port host`, out of `host` or `[host]:port`.
-fn keyscan_arguments(host: &str) -> String {
+/// A host and port as people write them: without the brackets of `known_hosts` around a name.
+fn plain(host: &str) -> String {
     match host.strip_prefix('[').and_then(|rest| rest.rsplit_once("]:")) {
-        Some((host, port)) => format!("-p {port} {host}"),
-        None => host.to_owned(),
+        Some((host, port)) if !host.contains(':') => format!("{host}:{port}"),
+        _ => host.to_owned(),
     }
 }
 
@@ -375,7 +387,11 @@ mod tests {
         let look = |text: &str, fingerprint| {
             look_up(text.as_bytes(), &Host::new("github.com", None), &key(ED25519, fingerprint))
         };
-        assert_eq!(look("", GITHUB[0]), Verdict::Good);
+        for current in GITHUB {
+            assert_eq!(look("", current), Verdict::Good);
+        }
+        let published = openssl::sha::sha256(&BASE64.decode(ED25519).unwrap());
+        assert_eq!(BASE64.encode(published), GITHUB[0]);
         assert_eq!(look("", "x"), Verdict::Other);
         assert_eq!(look("", LEAKED), Verdict::Revoked);
         assert_eq!(look(&format!("github.com ssh-ed25519 {ED25519}"), LEAKED), Verdict::Revoked);
@@ -402,7 +418,7 @@ mod tests {
         let shown = key(ED25519, "abc");
         let error = check(None, "h.example", Some(2222), &shown).unwrap_err();
         insta::assert_snapshot!(error, @"no host key of [h.example]:2222 is known, and it shows ssh-ed25519 SHA256:abc");
-        insta::assert_snapshot!(error.hint().unwrap(), @"compare the fingerprint with the one its operator publishes, then add what `ssh-keyscan -p 2222 h.example` prints to a file that is named by `target.known_hosts`");
+        insta::assert_snapshot!(error.hint().unwrap(), @"compare the fingerprint with the one its operator publishes, run `synchroniser known-hosts add h.example:2222 --file FILE`, and name the file by `target.known_hosts`");
         let error = check(Some(&PathBuf::from("/nowhere").into()), "h", None, &shown).unwrap_err();
         assert!(matches!(error, HostKeyError::File { .. }));
     }

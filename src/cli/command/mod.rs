@@ -7,6 +7,7 @@ mod convert;
 mod demo;
 mod fetch;
 mod inspect;
+mod known_hosts;
 mod plan;
 mod report;
 mod serve;
@@ -40,6 +41,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Verify(args) => verify::run(&args, ui),
         CommandArgs::Inspect(command) => inspect::run(&command, ui),
         CommandArgs::Authors(args) => authors::run(&args, ui),
+        CommandArgs::KnownHosts(command) => known_hosts::run(&command, ui),
         CommandArgs::Demo(args) => demo::run(&args, ui),
         CommandArgs::Config(args) => config::run(args, ui),
     }
