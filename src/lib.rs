@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod convert;
 pub mod daemon;
+pub mod forge;
 pub mod git;
 pub mod hg;
 pub mod hook;

@@ -14,6 +14,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod read_at;
 pub mod reader;
+pub mod redact;
 pub mod repo_path;
 pub mod sha1;
 pub mod similar;

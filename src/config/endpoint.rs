@@ -11,7 +11,9 @@ use super::sections::EndpointKeys;
 use crate::git::destination::Target;
 use crate::hg::pull::Source;
 use crate::net::url::{Location, PlainHttp, Scheme};
-use crate::net::{Access, Key, SecretSource, SourceUrl, TargetUrl, Timeouts, Token};
+use crate::net::{
+    Access, Key, KeySource, SecretSource, SourceUrl, TargetUrl, Timeouts, Token, TokenSource,
+};
 
 /// The user name for a token of a target where none is set. GitHub wants this one with the tokens of
 /// apps, and takes any other with those of people.
@@ -48,7 +50,11 @@ impl Way {
             Ways::All => true,
             Ways::Http => self == Self::Http,
             Ways::HttpSource => self == Self::Http && end == End::Source,
+            Ways::HttpTarget => self == Self::Http && end == End::Target,
+            Ways::Token => self == Self::Http || self == Self::Ssh && end == End::Target,
+            Ways::Target => self != Self::Path && end == End::Target,
             Ways::Ssh => self == Self::Ssh,
+            Ways::SshTarget => self == Self::Ssh && end == End::Target,
             Ways::Servers => self != Self::Path,
         }
     }
@@ -135,9 +141,14 @@ impl Resolver<'_> {
             None => url,
         };
         let access = self.access(section, way, End::Target);
-        if way == Way::Ssh && !section.sets("key_file") && !section.sets("key_credential") {
+        let has_key = ["key_file", "key_credential"].iter().any(|key| section.sets(key));
+        if way == Way::Ssh && !has_key && section.value.ssh_agent != Some(true) {
             section.wrong("url", ProblemKind::NoKey, self.problems);
             return None;
+        }
+        let mut access = access;
+        if let Some(app) = self.app(section, &url, &access, TOKEN_USER) {
+            access.token = Some(app);
         }
         Some(Target { url, access })
     }
@@ -156,6 +167,7 @@ impl Resolver<'_> {
             if section.sets(key.name) && !way.uses(key.ways, end) {
                 let here = match way {
                     _ if key.ways == Ways::HttpSource && end == End::Target => "a target",
+                    _ if end == End::Source && key.ways.are_of_targets() => "a source",
                     Way::Path => "a path",
                     Way::Http => "a web server",
                     Way::Ssh => "an SSH server",
@@ -189,7 +201,10 @@ impl Resolver<'_> {
         );
         let ca_file = secret(What::Readable, ("ca_file", &keys.ca_file), ("", &None));
         let ca_file = ca_file.and_then(|file| file.path().ok());
-        let has_token = section.sets("token_file") || section.sets("token_credential");
+        let token = self.token(section, token);
+        let key = self.key(section, key);
+        let tokens = ["token_file", "token_credential", "token_env", "app_id"];
+        let has_token = tokens.iter().any(|key| section.sets(key));
         if !has_token && section.sets("token_user") && way == Way::Http {
             section.wrong("token_user", ProblemKind::NoToken, self.problems);
         }
@@ -199,21 +214,54 @@ impl Resolver<'_> {
             End::Target => token_user.or_else(|| Some(TOKEN_USER.to_owned())),
         };
         Access {
-            token: token.map(|file| Token { user: token_user, file }),
+            token: token.map(|source| Token { user: token_user, source }),
             ca_file,
             plain_http: keys.plain_http.unwrap_or(false),
             private_downloads: keys.private_downloads.unwrap_or(false),
             proxy: keys.proxy.clone(),
-            key: key.map(|file| Key { user: None, file, passphrase: None }),
+            key: key.map(|source| Key { user: None, source, passphrase: None }),
             known_hosts,
             timeouts: timeouts(keys),
             ..Access::default()
         }
     }
 
+    /// Where the token comes from: what is `stored`, or an environment variable.
+    fn token(
+        &mut self,
+        section: &Section<EndpointKeys>,
+        stored: Option<SecretSource>,
+    ) -> Option<TokenSource> {
+        let variable = section.value.token_env.clone().map(TokenSource::Variable);
+        if variable.is_some() && stored.is_some() {
+            let other = Self::set_one(section, ["token_file", "token_credential"]);
+            section.wrong("token_env", ProblemKind::SetTwice { other }, self.problems);
+        }
+        variable.or(stored.map(TokenSource::from))
+    }
+
+    /// Where the private key is: what is `stored`, or the agent.
+    fn key(
+        &mut self,
+        section: &Section<EndpointKeys>,
+        stored: Option<SecretSource>,
+    ) -> Option<KeySource> {
+        let agent = section.value.ssh_agent.filter(|&asked| asked).map(|_| KeySource::Agent);
+        if agent.is_some() && stored.is_some() {
+            let other = Self::set_one(section, ["key_file", "key_credential"]);
+            section.wrong("ssh_agent", ProblemKind::SetTwice { other }, self.problems);
+        }
+        agent.or(stored.map(KeySource::from))
+    }
+
+    /// The first of two keys that is set.
+    fn set_one(section: &Section<EndpointKeys>, [one, other]: [&'static str; 2]) -> &'static str {
+        if section.sets(one) { one } else { other }
+    }
+
     /// The file that one of two keys names. It is read when it is used: a new secret needs no
     /// restart, and one that is missing is the fault of its mirror alone.
-    fn secret(
+    pub(super) fn secret(
         &mut self,
         section: &Section<EndpointKeys>,
         what: What,

@@ -262,10 +262,12 @@ pub enum ProblemKind {
         notes: bool,
     },
     /// A user without a token.
-    #[error("of no use without `token_file` or `token_credential`")]
+    #[error("of no use without `token_file`, `token_credential` or `token_env`")]
     NoToken,
     /// An ssh target without a key.
-    #[error("a target that is reached over SSH needs a key: set `key_file` or `key_credential`")]
+    #[error(
+        "a target that is reached over SSH needs a key: set `key_file`, `key_credential` or `ssh_agent`"
+    )]
     NoKey,
     /// The name of a credential that would leave the folder.
     #[error("{value:?} is not the name of a credential")]
@@ -273,6 +275,21 @@ pub enum ProblemKind {
         /// What was written.
         value: String,
     },
+    /// What is no address of an API.
+    #[error("not the address of an API: it begins with https://, and has neither user nor query")]
+    BadApi,
+    /// A key about the API of a forge, for a target of which none is known.
+    #[error("of no use without `api`: only that of github.com is known")]
+    NoForge,
+    /// A key of an app without the app.
+    #[error("of no use without `app_id`")]
+    NoApp,
+    /// An app without its key.
+    #[error("an app needs its private key: set `app_key_file` or `app_key_credential`")]
+    NoAppKey,
+    /// What no environment variable is called. It is not repeated: it may be the secret itself.
+    #[error("not the name of an environment variable; the token itself must not stand here")]
+    BadVariableName,
     /// A file that is named and cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {

@@ -73,10 +73,25 @@ pub(crate) enum Ways {
     Http,
     /// Web servers that are a source.
     HttpSource,
+    /// Web servers that are a target.
+    HttpTarget,
+    /// Web servers, and SSH servers that are a target, for the API beside them.
+    Token,
+    /// Servers that are a target.
+    Target,
     /// SSH servers.
     Ssh,
+    /// SSH servers that are a target.
+    SshTarget,
     /// Servers of both kinds.
     Servers,
+}
+
+impl Ways {
+    /// Whether they are those to targets alone.
+    pub(crate) fn are_of_targets(self) -> bool {
+        matches!(self, Self::HttpTarget | Self::SshTarget | Self::Target)
+    }
 }
 
 impl Key {

@@ -10,6 +10,7 @@
 mod endpoint;
 mod error;
 mod file;
+mod forge;
 mod keys;
 mod naming;
 mod options;

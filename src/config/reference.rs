@@ -166,7 +166,11 @@ fn entry(text: &mut String, key: &Key, flag: &str) {
         Ways::All => None,
         Ways::Http => Some("for web servers".to_owned()),
         Ways::HttpSource => Some("for web servers that are a source".to_owned()),
+        Ways::HttpTarget => Some("for web servers that are a target".to_owned()),
+        Ways::Token => Some("for web servers, and targets over SSH".to_owned()),
+        Ways::Target => Some("for targets".to_owned()),
         Ways::Ssh => Some("for SSH".to_owned()),
+        Ways::SshTarget => Some("for targets over SSH".to_owned()),
         Ways::Servers => Some("for servers".to_owned()),
     });
     if key.is_flag {

@@ -107,6 +107,10 @@ fn mirror(
     // All are looked at before the first that is missing ends it.
     let source = source.as_ref().and_then(|section| resolver.source(section));
     let target = target.as_ref().and_then(|section| resolver.target(section));
+    let forge = match (&table.target, &target) {
+        (Some(section), Some(target)) => resolver.forge(section, target),
+        _ => None,
+    };
     let author_map = section.value.commits.author_map.as_ref();
     let author_map = author_map.map(|path| resolver.folders.folder.join(path));
     if let Some(path) = &author_map {
@@ -121,6 +125,7 @@ fn mirror(
         source: source?,
         cache: CacheLocation::Folder(cache.join(name)),
         target: Some(target?),
+        forge,
         options: ConvertOptions { limits: limits.clone(), ..convert(&section.value) },
     };
     Some(MirrorConfig { mirror, author_map, selector })

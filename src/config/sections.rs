@@ -1,15 +1,19 @@
 //! Every key there is, with what it means: the one place that defines them.
 
+mod access;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::error::ProblemKind;
-use super::keys::{Key, Keys, Shape, Value, Ways, Written, keys, not_empty};
+use super::keys::{Key, Keys, Shape, Value, Written, keys};
 use super::naming::{is_branch_name, is_prefix};
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::choices;
 use crate::hg::ServedPhases;
+
+pub(crate) use access::EndpointKeys;
 
 /// An hour: longer times are a mistake in the unit.
 const HOUR: u64 = 3600;
@@ -63,70 +67,6 @@ keys! {
         metadata_bytes: u64 = Key::number("bytes", 1, TIB).default("268435456"),
         /// Bytes of the full texts that one reader keeps for the deltas that build on them.
         text_cache_bytes: u64 = Key::number("bytes", 0, TIB).default("50331648"),
-    }
-
-    /// `source` or `target` of a mirror.
-    struct EndpointKeys {
-        /// The address.
-        ///
-        /// A source is a path, https:// or ssh://, or the path of a bundle file. A path is read in
-        /// place; everything else is fetched into the cache, and then only what is new. A target is a
-        /// path, https://, ssh:// or user@host:path. No address may hold a secret: addresses are shown.
-        url: String = Key::text("ADDRESS").example("\"https://hg.example.org/acme/rocket\""),
-        /// A file with a token or a password for a web server, and nothing else.
-        ///
-        /// Only its owner and its group may read it. It is read again whenever it is used.
-        token_file: PathBuf =
-            Key::file().only(Ways::Http).flag().example("\"secrets/token\""),
-        /// The same from systemd: the name of a `LoadCredential=` of the unit.
-        token_credential: String =
-            Key::checked("NAME", credential).only(Ways::Http).example("\"hg-token\""),
-        /// The user name that goes with the token.
-        ///
-        /// Without it a source takes the one in its address, and a target `x-access-token`, as GitHub
-        /// wants it with the tokens of apps; with those of people it takes any.
-        token_user: String = Key::text("NAME").only(Ways::Http).flag().example("\"mirror\""),
-        /// A private key for SSH, without a passphrase.
-        ///
-        /// A target that is reached over SSH needs one. For a source without it, OpenSSH tries the keys
-        /// of the user that runs it.
-        key_file: PathBuf =
-            Key::file().only(Ways::Ssh).flag().example("\"secrets/id_ed25519\""),
-        /// The same from systemd: the name of a `LoadCredential=` of the unit.
-        key_credential: String =
-            Key::checked("NAME", credential).only(Ways::Ssh).example("\"deploy-key\""),
-        /// The host keys that an SSH server must show, in the form of OpenSSH's `known_hosts`.
-        ///
-        /// A target without it knows the keys of GitHub alone; a source, those that OpenSSH knows.
-        known_hosts: PathBuf =
-            Key::file().only(Ways::Ssh).flag().example("\"secrets/known_hosts\""),
-        /// The same from systemd: the name of a `LoadCredential=` of the unit.
-        known_hosts_credential: String =
-            Key::checked("NAME", credential).only(Ways::Ssh).example("\"known-hosts\""),
-        /// Certificates (PEM) of the authorities that are trusted in place of the system's.
-        ///
-        /// A certificate that a server has made for itself is its own authority: named here, it is
-        /// pinned.
-        ca_file: PathBuf = Key::file().only(Ways::Http).flag().example("\"secrets/ca.pem\""),
-        /// The web proxy to use; the environment is not asked.
-        proxy: String =
-            Key::text("URL").only(Ways::Http).flag().example("\"http://proxy.example.org:3128\""),
-        /// Allow http:// too, which anybody on the network path can read and change.
-        plain_http: bool = Key::switch().only(Ways::Http).flag(),
-        /// Allow bundles for first fetches from hosts in private networks too.
-        ///
-        /// The server chooses their addresses, so it could send us anywhere; the server itself may
-        /// be anywhere. Sources only.
-        private_downloads: bool = Key::switch().only(Ways::HttpSource).flag(),
-        /// Seconds until there is a connection, encryption and login included.
-        connect_timeout: u64 =
-            Key::number("seconds", 1, HOUR).only(Ways::Servers).flag().default("30"),
-        /// Seconds until the beginning of each answer: a server may have to think before.
-        answer_timeout: u64 =
-            Key::number("seconds", 1, HOUR).only(Ways::Servers).flag().default("600"),
-        /// Seconds without progress, once an answer has begun.
-        idle_timeout: u64 =
-            Key::number("seconds", 1, HOUR).only(Ways::Servers).flag().default("120"),
     }
 
     /// What decides commits, and which changesets have one.
@@ -293,13 +233,6 @@ fn branch(value: &str) -> Option<ProblemKind> {
 
 fn prefix(value: &str) -> Option<ProblemKind> {
     (!is_prefix(value)).then(|| ProblemKind::BadPrefix { value: value.to_owned() })
-}
-
-/// Refuses the name of a credential that would leave the folder of credentials.
-fn credential(value: &str) -> Option<ProblemKind> {
-    not_empty(value).or_else(|| {
-        (!is_plain_name(value)).then(|| ProblemKind::BadCredentialName { value: value.to_owned() })
-    })
 }
 
 /// Whether `name` is the name of one file and can be nothing else: no path, no option, not hidden.

@@ -57,6 +57,11 @@ impl Layout {
         self.folder.join("branches")
     }
 
+    /// What the forge of the target said last.
+    pub(super) fn forge(&self) -> PathBuf {
+        self.folder.join("forge")
+    }
+
     /// The notes that were told.
     pub(super) fn told(&self) -> PathBuf {
         self.folder.join("told")

@@ -149,6 +149,7 @@ mod tests {
             source: Source::Path(source.clone()),
             cache: CacheLocation::Repository(target.clone()),
             target: None,
+            forge: None,
             options: ConvertOptions::default(),
         };
         let (cache, interrupt) =

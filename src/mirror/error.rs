@@ -10,6 +10,7 @@ use crate::convert::idmap::{IdMapError, Record};
 use crate::convert::names::NamesError;
 use crate::convert::placeholder::PlaceholdersError;
 use crate::convert::{ConvertError, Difference, VerifyError};
+use crate::forge::ForgeError;
 use crate::git::ObjectId;
 use crate::git::destination::{self, PublishError, Refusal};
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
@@ -167,6 +168,9 @@ pub enum SyncError {
     /// References cannot be moved.
     #[error(transparent)]
     References(#[from] UpdateRefsError),
+    /// The forge of the target lets nothing be published there.
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
     /// The target cannot be reached, or does not let us in.
     #[error(transparent)]
     Publish(#[from] PublishError),
@@ -227,6 +231,7 @@ faults!(SyncError {
     ),
     Self::Verify(error) => of(error),
     Self::References(error) => of(error).at(Here),
+    Self::Forge(error) => of(error).at(Target),
     Self::Publish(error) => of(error).at(Target),
     Self::Refused { refused } => destination::diagnose(refused),
     Self::Interrupted(error) => of(error),

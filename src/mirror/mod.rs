@@ -13,6 +13,7 @@ mod report;
 mod slices;
 mod source;
 mod sync;
+mod target;
 mod told;
 mod update;
 mod verify;
@@ -31,6 +32,7 @@ pub use report::{Note, RefChange, SyncReport};
 pub use sync::{commits, sync};
 pub use verify::verify;
 
+use crate::forge::ForgeOptions;
 use crate::git::destination::Target;
 use crate::hg::pull::Source;
 
@@ -46,6 +48,8 @@ pub struct Mirror {
     pub cache: CacheLocation,
     /// The Git repository to publish to; `None` if only the cache is wanted.
     pub target: Option<Target>,
+    /// How the forge of the target is used, if it has one that is known.
+    pub forge: Option<ForgeOptions>,
     /// The options of the conversion.
     pub options: ConvertOptions,
 }

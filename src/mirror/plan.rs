@@ -197,7 +197,7 @@ struct Planner<'p> {
 
 impl Planner<'_> {
     fn plan(&self, target: Option<&[Reference]>) -> Result<SyncPlan, SyncError> {
-        let Mirror { name, source, target: to, cache, options } = self.mirror;
+        let Mirror { name, source, target: to, cache, options, forge: _ } = self.mirror;
         let mut table = self.cache.branch_table(self.source.changelog());
         let skipping = (self.cache.placeholders(), options.skip_damaged);
         let names = source_refs(self.source, &options.naming, skipping, &mut table)?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::base::text::serialize_path;
 use crate::base::{Fault, Severity, Side};
 use crate::convert;
+use crate::forge::Finding;
 use crate::git::ObjectId;
 use crate::hg::pull::PullNote;
 
@@ -95,6 +96,9 @@ pub enum Note {
     /// A note about the fetch.
     #[serde(untagged)]
     Pull(PullNote),
+    /// A note about the target, as its forge sees it.
+    #[serde(untagged)]
+    Target(Finding),
     /// A note about the conversion.
     #[serde(untagged)]
     Convert(convert::report::Note),
@@ -112,6 +116,7 @@ impl Note {
             | Self::CacheRebuilt { .. }
             | Self::RefRemoved { .. }
             | Self::Pull(_) => Severity::Note,
+            Self::Target(note) => note.severity(),
             Self::Convert(note) => note.severity(),
         }
     }
@@ -124,6 +129,7 @@ impl Note {
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. } => Side::Target,
             Self::CacheRepaired { .. } | Self::CacheRebuilt { .. } => Side::Here,
+            Self::Target(_) => Side::Target,
             Self::Convert(note) => note.side(),
         }
     }
@@ -141,6 +147,7 @@ impl Note {
             Self::Pull(
                 PullNote::FilesNotCopied { cause } | PullNote::BundleNotUsed { cause, .. },
             ) => Some(cause.fault),
+            Self::Target(note) => note.fault(),
             Self::Convert(note) => note.fault(),
         }
     }
@@ -181,6 +188,7 @@ impl fmt::Display for Note {
                 write!(f, "removed {reference}: the source has no such name any more")
             }
             Self::Pull(note) => note.fmt(f),
+            Self::Target(note) => note.fmt(f),
             Self::Convert(note) => note.fmt(f),
         }
     }
@@ -223,6 +231,19 @@ mod tests {
                 cause: cause(),
             }),
             Note::Convert(convert::report::Note::NoMainBranch { branch: "x".to_owned() }),
+            Note::Target(Finding::InvitationAccepted { project: "o/r".to_owned() }),
+            Note::Target(Finding::ProjectCreated { project: "o/r".to_owned(), public: false }),
+            Note::Target(Finding::TargetRenamed { to: "o/new".to_owned() }),
+            Note::Target(Finding::TokenExpires {
+                at: crate::forge::Timestamp(1_468_275_250),
+                within_days: 14,
+            }),
+            Note::Target(Finding::DefaultBranchSet { branch: "main".to_owned() }),
+            Note::Target(Finding::DefaultBranchNotSet {
+                branch: "main".to_owned(),
+                cause: cause(),
+            }),
+            Note::Target(Finding::TargetNotChecked { cause: cause() }),
         ]
     }
 
@@ -238,6 +259,13 @@ mod tests {
             Note::RefRemoved { .. } => "ref_removed",
             Note::Pull(PullNote::FilesNotCopied { .. }) => "files_not_copied",
             Note::Pull(PullNote::BundleNotUsed { .. }) => "bundle_not_used",
+            Note::Target(Finding::InvitationAccepted { .. }) => "invitation_accepted",
+            Note::Target(Finding::ProjectCreated { .. }) => "project_created",
+            Note::Target(Finding::TargetRenamed { .. }) => "target_renamed",
+            Note::Target(Finding::TokenExpires { .. }) => "token_expires",
+            Note::Target(Finding::DefaultBranchSet { .. }) => "default_branch_set",
+            Note::Target(Finding::DefaultBranchNotSet { .. }) => "default_branch_not_set",
+            Note::Target(Finding::TargetNotChecked { .. }) => "target_not_checked",
             Note::Convert(_) => "no_main_branch",
         }
     }
@@ -267,6 +295,13 @@ note (source): removed refs/heads/x: the source has no such name any more
 note (source): the files of the source could not be copied as they are, so its changesets were fetched instead: read x: no route
 note (source): the clone bundle https://h/b.hg could not be used, so its changesets were fetched from the source: read x: no route
 warning (here): every changeset of the branch "x" is obsolete or in a topic, so there is no main branch
+note (target): accepted the invitation to o/r
+note (target): made the private project o/r
+warning (target): the target is called o/new now: use that name in its address
+warning (target): the token of the target expires at 2016-07-11 22:14 UTC, in less than 14 days
+note (target): made main the default branch of the target
+warning (target): main could not be made the default branch of the target: read x: no route
+note (target): published without a check of the target before: read x: no route
 "#);
     }
 }

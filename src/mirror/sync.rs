@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::cache::{CacheLocation, LockedCache, ReadCache};
 use super::event::{Events, Observer, SyncEvent};
 use super::source::{LocalSource, read_source};
+use super::target::CheckedTarget;
 use super::update::{Sync, UpdatedCache};
 use super::{Mirror, RefChange, SyncError, SyncReport};
 use crate::base::Interrupt;
@@ -37,9 +38,11 @@ pub fn sync(
     let (copy, limits) = (&cache.copy(), &options.limits);
     let (source, fetched) = LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
     let mut notes = events.notes(fetched);
+    let checked = CheckedTarget::check(mirror, &cache, interrupt)?;
     let mut updated = read_source(&source, options, interrupt, |source| {
         Sync { mirror, cache: &cache, source, events, interrupt }.update_cache()
-    })?;
+    })
+    .map_err(|error| checked.explained(error))?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
     let published = match &mirror.target {
@@ -50,7 +53,8 @@ pub fn sync(
     if let Err(error) = cache.merge_small_packs() {
         tracing::warn!(%error, cache = %cache.git().display(), "small packs were not merged");
     }
-    let refs = published?;
+    let refs = published.map_err(|error| checked.explained(error))?;
+    notes.extend(events.notes(told.new_ones(checked.notes(&refs))));
     let UpdatedCache { changesets, converted, .. } = updated;
     let report = SyncReport {
         changesets: changesets as u64,

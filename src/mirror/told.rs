@@ -65,17 +65,18 @@ fn key(note: &Note) -> String {
 /// Whether a note says how the source is, not what the run did.
 fn is_standing(note: &Note) -> bool {
     use convert::report::Note as Of;
-    matches!(
-        note,
-        Note::Convert(
-            Of::Renamed(_)
-                | Of::TagNotServed { .. }
-                | Of::TagsUnreadable { .. }
-                | Of::DivergentBookmark { .. }
-                | Of::NoMainBranch { .. }
-                | Of::Store(_)
+    matches!(note, Note::Target(finding) if finding.is_standing())
+        || matches!(
+            note,
+            Note::Convert(
+                Of::Renamed(_)
+                    | Of::TagNotServed { .. }
+                    | Of::TagsUnreadable { .. }
+                    | Of::DivergentBookmark { .. }
+                    | Of::NoMainBranch { .. }
+                    | Of::Store(_)
+            )
         )
-    )
 }
 
 #[cfg(test)]

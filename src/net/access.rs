@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::secret::SecretSource;
+use super::token::TokenSource;
 
 /// How a server is reached. The default is enough for a public server. Nothing in it is secret: it
 /// says where secrets are, and they are read when they are used.
@@ -40,8 +41,8 @@ pub struct Access {
 pub struct Token {
     /// The user; `None` is the one in the address.
     pub user: Option<String>,
-    /// Where the token or password is: one line that no other user may read.
-    pub file: SecretSource,
+    /// Where the token or password comes from.
+    pub source: TokenSource,
 }
 
 /// Who we are to an SSH server.
@@ -49,23 +50,44 @@ pub struct Token {
 pub struct Key {
     /// The user; `None` is the one in the address.
     pub user: Option<String>,
-    /// Where the private key is, as OpenSSH or PEM text that no other user may read.
-    pub file: SecretSource,
+    /// Where the private key is.
+    pub source: KeySource,
     /// Where the passphrase is that the key is encrypted with. Only targets take one.
     pub passphrase: Option<SecretSource>,
+}
+
+/// Where a private key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In a file or a credential, as OpenSSH or PEM text that no other user may read.
+    Stored(SecretSource),
+    /// With the agent that the environment of the process names (`SSH_AUTH_SOCK`), which tries all the
+    /// keys that it has. Only targets take one: for sources, OpenSSH asks the agent by itself.
+    Agent,
+}
+
+impl From<SecretSource> for KeySource {
+    fn from(source: SecretSource) -> Self {
+        Self::Stored(source)
+    }
 }
 
 impl Token {
     /// The token in the file at `path`.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { user: None, file: SecretSource::File(path.into()) }
+        Self { user: None, source: path.into().into() }
     }
 }
 
 impl Key {
+    /// The keys of the agent, for the user in the address.
+    pub fn agent() -> Self {
+        Self { user: None, source: KeySource::Agent, passphrase: None }
+    }
+
     /// The private key in the file at `path`, for the user in the address.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { user: None, file: SecretSource::File(path.into()), passphrase: None }
+        Self { user: None, source: SecretSource::File(path.into()).into(), passphrase: None }
     }
 }
 

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::base::fault::Carried;
 use crate::base::text::printable;
-use crate::base::{Interrupted, faults};
+use crate::base::{Interrupted, faults, redact};
 
 use super::secret::SecretError;
 
-/// What the other side or a program said: cut, made printable, without our secrets.
+/// What the other side or a program said: cut, made printable, without our secrets and without what
+/// looks like a token of anybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Said(String);
@@ -25,7 +26,8 @@ impl Said {
         let lines: Vec<_> = lines.map(|line| line.trim().to_owned()).collect();
         let lines: Vec<_> =
             lines.iter().filter(|line| !line.is_empty()).map(String::as_str).collect();
-        Self(lines.join("; ").chars().take(LONGEST).collect())
+        let said = lines.join("; ");
+        Self(redact::tokens(&said).chars().take(LONGEST).collect())
     }
 
     /// The same, where the end matters most.
@@ -37,10 +39,7 @@ impl Said {
     /// The same without a secret.
     #[must_use]
     pub fn without(self, secret: Option<&str>) -> Self {
-        match secret.filter(|secret| !secret.is_empty()) {
-            Some(secret) => Self(self.0.replace(secret, "[secret]")),
-            None => self,
-        }
+        Self(redact::secret(&self.0, secret.unwrap_or_default()))
     }
 
     /// The text; empty if nothing was said.

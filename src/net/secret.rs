@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::error::NetError;
 use crate::base::faults;
 
 /// No token and no key is longer, in bytes.
@@ -59,7 +60,7 @@ impl SecretSource {
     }
 }
 
-/// Why a secret could not be taken from its file. The message names the file, never its contents.
+/// Why there is no secret to use. The message names where it should be, never the secret.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
@@ -93,6 +94,33 @@ pub enum SecretError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The environment variable does not hold a token.
+    #[error("use the token in the environment variable {name}: {problem}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The server that makes the token does not.
+    #[error("get a token for {account}")]
+    Made {
+        /// For whom.
+        account: String,
+        /// What to do about it.
+        hint: Option<&'static str>,
+        /// What the server says.
+        #[source]
+        source: Box<NetError>,
+    },
+    /// The key that a token is asked for with cannot be used.
+    #[error("sign with the key in {}: {problem}", path.display())]
+    UnusableKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 faults!(SecretError {
@@ -102,18 +130,43 @@ faults!(SecretError {
     )),
     Self::Exposed { path, .. } => Config.at(Here).hint(format!("chmod 600 {}", path.display())),
     Self::Malformed { .. } => Config.at(Here),
+    Self::Variable { .. } => {
+        Config.at(Here).hint("set it for the process that syncs, or name a file with `token_file`")
+    },
+    Self::Made { source, hint: Some(hint), .. } => of(&**source).at(Target).hint(*hint),
+    Self::Made { source, .. } => of(&**source).at(Target),
+    Self::UnusableKey { .. } => {
+        Config.at(Here).hint("name the RSA key that the server made for the app, a file in PEM form")
+    },
 });
 
 /// Reads a secret of one line.
 pub fn read_line(path: &Path) -> Result<SecretString, SecretError> {
     let secret = read_secret(path, |text| text.trim_end_matches(['\r', '\n']))?;
-    let problem = match secret.expose_secret() {
-        "" => "it is empty",
-        text if text.contains(['\r', '\n']) => "it has more than one line",
-        text if text.contains(char::is_control) => "it has a control character",
-        _ => return Ok(secret),
-    };
-    Err(SecretError::Malformed { path: path.to_owned(), problem })
+    match problem_of_line(secret.expose_secret()) {
+        None => Ok(secret),
+        Some(problem) => Err(SecretError::Malformed { path: path.to_owned(), problem }),
+    }
+}
+
+/// `text` as a secret of one line, or what is wrong with it.
+pub(super) fn line_of(mut text: String) -> Result<SecretString, &'static str> {
+    let line = SecretString::from(text.trim_end_matches(['\r', '\n']));
+    text.zeroize();
+    match problem_of_line(line.expose_secret()) {
+        None => Ok(line),
+        Some(problem) => Err(problem),
+    }
+}
+
+/// What keeps a text from being a secret of one line.
+fn problem_of_line(text: &str) -> Option<&'static str> {
+    match text {
+        "" => Some("it is empty"),
+        text if text.contains(['\r', '\n']) => Some("it has more than one line"),
+        text if text.contains(char::is_control) => Some("it has a control character"),
+        _ => None,
+    }
 }
 
 /// Reads a file that only its owner and group can read, and takes the part of its text that is the

@@ -188,12 +188,12 @@ fn sources_are_paths_or_servers() {
         name: name.to_owned(),
         folder: Some(path("credentials")),
     };
-    let token = Token { user: Some("bot".to_owned()), file: credential("github-token") };
+    let token = Token { user: Some("bot".to_owned()), source: credential("github-token").into() };
     assert_eq!(options.token, Some(token));
     assert!(options.plain_http && !options.private_downloads);
     let (url, options) = server("ssh");
     assert_eq!(url, "ssh://hg@hg.example.org:2222//srv/hg/engine");
-    assert_eq!(options.key.unwrap().file, credential("deploy-key"));
+    assert_eq!(options.key.unwrap().source, credential("deploy-key").into());
     assert_eq!(options.known_hosts, Some(path("secrets/known_hosts").into()));
 }
 

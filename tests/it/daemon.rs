@@ -18,7 +18,9 @@ use synchroniser::config::Config;
 use synchroniser::daemon::{Daemon, Syncer};
 use synchroniser::mirror::{self, Mirror, Note, Observer, SyncReport};
 
+use crate::support::github::FakeGitHub;
 use crate::support::serve::Web;
+use crate::support::{Fixture, TestEnv, secrets};
 use rig::{End, LONG, get, payload, post, report, request, rig, rig_with, rocket, send};
 
 #[test]
@@ -168,6 +170,55 @@ fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
     status: 500 Internal Server Error
     ");
     assert!(!answer.body.contains("Target project"), "{}", answer.body);
+}
+
+/// The contract of old: 400 where the project or its owner does not exist, or where we are no
+/// collaborator; each with its reason. Through everything that a sync is.
+#[test]
+fn what_a_target_lacks_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = secrets::token("ghp_");
+    let github = FakeGitHub::with_bot(&token);
+    let env = TestEnv::new();
+    let source = Fixture::demo().unpack(&env);
+    let path = folder.path().join("token");
+    std::fs::write(&path, &token).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let text = format!(
+        "daemon.listen = \"127.0.0.1:0\"\ncache = \"cache\"\n[mirrors.rocket]\nsource = {:?}\n\
+         [mirrors.rocket.target]\nurl = {:?}\napi = {:?}\nplain_http = true\ntoken_file = \"token\"\n",
+        source.display().to_string(),
+        github.url("acme/rocket.git"),
+        github.api()
+    );
+    let mut config = Config::parse(&text, &folder.path().join("x.toml"), None).unwrap();
+    config.daemon.wait = LONG;
+    let syncer = |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
+        mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
+    };
+    let syncer: Syncer = Arc::new(syncer);
+    let daemon = Daemon::start(config, syncer).unwrap();
+    let hook = || send(daemon.address(), &post("", &payload("acme", "rocket")));
+    let told = |reason: &str| {
+        let answer = hook();
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        let first = "Target project acme/rocket does not exist or gives no access.\nreason: ";
+        assert!(answer.body.starts_with(first), "{}", answer.body);
+        assert!(answer.body.contains(reason), "{reason}: {}", answer.body);
+    };
+    told("the project does not exist, or the user mirror-bot has no access to it");
+    github.state().owners.remove("acme");
+    told("there is no user or organisation acme");
+    github.state().owners.insert("acme".to_owned());
+    github.repo("acme/rocket", |repo| repo.private = false);
+    told("the user mirror-bot is not a collaborator who may write");
+    github.repo_of_bot("acme/rocket");
+    github.repo("acme/rocket", |repo| repo.archived = true);
+    told("it is archived, and so read-only");
+    github.repo("acme/rocket", |repo| repo.archived = false);
+    assert_eq!(hook().status, 200);
+    github.state().repositories.clear();
+    told("the project does not exist");
 }
 
 #[test]

@@ -31,6 +31,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "synchroniser fetch --source-token-user",
         "it needs a server that asks for a token; `oracle_peer` has one",
     ),
+    ("synchroniser known-hosts add", "it needs an SSH server; `oracle_destination` has one"),
     ("sudo systemctl enable --now synchroniser\n", "it needs systemd and an installed package"),
     ("[hooks]\nchangegroup.mirror = ", "a configuration of Mercurial; the same curl runs above it"),
 ];
@@ -118,6 +119,7 @@ documents! {
     configuration_keys_run: "docs/configuration-keys.md",
     configuration_runs: "docs/configuration.md",
     exit_codes_run: "docs/exit-codes.md",
+    github_runs: "docs/github.md",
     hooks_run: "docs/hooks.md",
     identities_run: "docs/identities.md",
     limits_run: "docs/limits.md",

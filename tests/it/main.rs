@@ -20,6 +20,7 @@ mod destination;
 mod documents;
 mod errors;
 mod fixtures;
+mod github;
 mod hostile;
 mod identities;
 mod inspect;

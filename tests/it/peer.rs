@@ -172,7 +172,7 @@ fn token_file(env: &TestEnv) -> PathBuf {
 }
 
 fn with_token(env: &TestEnv) -> Access {
-    let token = Token { user: Some("us".to_owned()), file: token_file(env).into() };
+    let token = Token { user: Some("us".to_owned()), source: token_file(env).into() };
     Access { token: Some(token), ..options() }
 }
 
@@ -306,7 +306,7 @@ fn a_credential_needs_a_user_and_a_safe_file() {
     let with = |user: Option<&str>, mode| {
         let token_file = token_file(&env);
         std::fs::set_permissions(&token_file, std::fs::Permissions::from_mode(mode)).unwrap();
-        let token = Token { user: user.map(str::to_owned), file: token_file.into() };
+        let token = Token { user: user.map(str::to_owned), source: token_file.into() };
         Access { token: Some(token), ..options() }
     };
     let web = Web::saying(answer("200 OK", MERCURIAL, ""));

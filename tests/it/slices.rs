@@ -24,6 +24,7 @@ fn mirror(source: &Path, cache: &Path, changesets: usize) -> Mirror {
         source: Source::Path(source.to_owned()),
         cache: CacheLocation::Repository(cache.to_owned()),
         target: None,
+        forge: None,
         options: ConvertOptions { slice, ..ConvertOptions::default() },
     }
 }

@@ -58,6 +58,7 @@ pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
             source: args.way.source(Path::new(&args.place))?,
             cache: CacheLocation::Repository(target.clone()),
             target: None,
+            forge: None,
             options: args.conversion.options()?,
         }
     } else {

@@ -57,6 +57,7 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
         source: args.source.way.source(&args.source.written)?,
         cache: CacheLocation::Repository(args.target.clone()),
         target: None,
+        forge: None,
         options,
     };
     let failed = |source| ConvertCommandError::Convert {

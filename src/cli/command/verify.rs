@@ -128,6 +128,7 @@ pub(super) fn compare(
             source: SourceArgs::default().source(source)?,
             cache: CacheLocation::Repository(target.to_owned()),
             target: None,
+            forge: None,
             options: options.clone(),
         };
         Ok(mirror::verify(&mirror, selection, ui, interrupt)?)

@@ -3,12 +3,14 @@
 //! Secrets go into libgit2's callback and nowhere else: not into an address, an argument, a message or
 //! a log.
 
+use std::cell::Cell;
 use std::fmt;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::base::{Interrupt, redact, sha1};
 use crate::net::url::Location;
-use crate::net::{Access, SecretError, SecretSource};
+use crate::net::{Access, KeySource, SecretError, SecretSource};
 
 /// The user name for a token where none is set. GitHub wants this one with the tokens of apps, and
 /// takes any other with those of people.
@@ -35,6 +37,11 @@ pub(super) enum Credential {
         /// What the key is encrypted with.
         passphrase: Option<SecretString>,
     },
+    /// The keys of the agent, for SSH.
+    SshAgent {
+        /// The user, if not the one in the address.
+        user: Option<String>,
+    },
 }
 
 impl fmt::Debug for Credential {
@@ -47,35 +54,70 @@ impl fmt::Debug for Credential {
             Self::SshKey { user, key: _, passphrase: _ } => {
                 f.debug_struct("SshKey").field("user", user).finish_non_exhaustive()
             }
+            Self::SshAgent { user } => f.debug_struct("SshAgent").field("user", user).finish(),
         }
     }
 }
 
 impl Credential {
     /// Reads what `access` names for a target at `location`.
-    pub(super) fn read(access: &Access, location: &Location) -> Result<Self, SecretError> {
+    pub(super) fn read(
+        access: &Access,
+        location: &Location,
+        interrupt: &Interrupt,
+    ) -> Result<Self, SecretError> {
         Ok(match (location, &access.token, &access.key) {
             (Location::Http { .. }, Some(token), _) => Self::Token {
                 user: token.user.clone().unwrap_or_else(|| TOKEN_USER.to_owned()),
-                token: token.file.line()?,
+                token: token.source.token(interrupt)?,
             },
-            (Location::Ssh { .. }, _, Some(key)) => Self::SshKey {
-                user: key.user.clone(),
-                key: key.file.private_key()?,
-                passphrase: key.passphrase.as_ref().map(SecretSource::line).transpose()?,
+            (Location::Ssh { .. }, _, Some(key)) => match &key.source {
+                KeySource::Agent => Self::SshAgent { user: key.user.clone() },
+                KeySource::Stored(source) => Self::SshKey {
+                    user: key.user.clone(),
+                    key: source.private_key()?,
+                    passphrase: key.passphrase.as_ref().map(SecretSource::line).transpose()?,
+                },
             },
             _ => Self::None,
         })
     }
 
-    /// `text` with every occurrence of a secret replaced, for text that a server sent.
+    /// `text` without our secrets, and without what looks like a token, for text that a server sent.
     pub(super) fn redact(&self, text: &str) -> String {
         match self {
-            Self::Token { token, .. } if !token.expose_secret().is_empty() => {
-                text.replace(token.expose_secret(), "[secret]")
-            }
-            _ => text.to_owned(),
+            Self::Token { token, .. } => redact::secret(text, token.expose_secret()),
+            _ => redact::tokens(text).into_owned(),
         }
+    }
+
+    /// By what it is known again. Nothing can be made of it.
+    fn digest(&self) -> [u8; 20] {
+        match self {
+            Self::None => sha1::digest(&[b"none"]),
+            Self::Token { user, token } => {
+                sha1::digest(&[b"token ", user.as_bytes(), b" ", token.expose_secret().as_bytes()])
+            }
+            Self::SshKey { key, .. } => sha1::digest(&[b"key ", key.expose_secret().as_bytes()]),
+            Self::SshAgent { .. } => sha1::digest(&[b"agent"]),
+        }
+    }
+}
+
+/// The credential that a server has refused, if it has. It is not shown again by the same run: servers
+/// lock accounts, and addresses, for that.
+#[derive(Debug, Default)]
+pub(super) struct RefusedCredential(Cell<Option<[u8; 20]>>);
+
+impl RefusedCredential {
+    /// Notes that `credential` was refused.
+    pub(super) fn note(&self, credential: &Credential) {
+        self.0.set(Some(credential.digest()));
+    }
+
+    /// Whether `credential` was refused. One that was replaced meanwhile was not.
+    pub(super) fn is(&self, credential: &Credential) -> bool {
+        self.0.get() == Some(credential.digest())
     }
 }
 
@@ -93,5 +135,15 @@ mod tests {
             "Token { user: \"u\", .. } SshKey { user: None, .. }"
         );
         assert_eq!(token.redact("bad geheim!"), "bad [secret]!");
+        assert_eq!(key.redact("ghp_0123456789abcdef"), "[secret]");
+    }
+
+    #[test]
+    fn a_credential_that_was_replaced_is_another() {
+        let token = |text: &str| Credential::Token { user: "u".to_owned(), token: text.into() };
+        let refused = RefusedCredential::default();
+        assert!(!refused.is(&token("a")));
+        refused.note(&token("a"));
+        assert!(refused.is(&token("a")) && !refused.is(&token("b")));
     }
 }

@@ -8,6 +8,7 @@ use crate::git::init::InitError;
 use crate::git::pack::OutgoingError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
 use crate::net::known_hosts::HostKeyError;
+use crate::net::url::UrlError;
 use crate::net::{NetError, SecretError};
 
 /// What libgit2 or the other side said, without secrets and without what a terminal would obey.
@@ -28,6 +29,9 @@ pub enum PublishError {
     /// The connection cannot be made, or the server does not answer.
     #[error(transparent)]
     Net(NetError),
+    /// The address is not valid.
+    #[error(transparent)]
+    Address(UrlError),
     /// The credential cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -102,6 +106,15 @@ pub enum PublishError {
     /// The private key cannot be used.
     #[error("log in to {target}: the private key cannot be used")]
     UnusableKey {
+        /// The address.
+        target: String,
+        /// What libgit2 says.
+        #[source]
+        source: Said,
+    },
+    /// The agent that has the private keys cannot be asked.
+    #[error("log in to {target}: the SSH agent cannot be asked")]
+    NoAgent {
         /// The address.
         target: String,
         /// What libgit2 says.
@@ -246,6 +259,7 @@ faults!(PublishError {
         of(error).at(Target).hint("check that the address is that of a Git repository")
     },
     Self::Net(error) => of(error).at(Target),
+    Self::Address(error) => of(error),
     Self::Secret(error) => of(error).at(Here),
     Self::Cache(error) => of(error).at(Here),
     Self::Outgoing(error) => of(error),
@@ -282,6 +296,10 @@ faults!(PublishError {
     ),
     Self::UnusableKey { .. } => Config.at(Target).hint(
         "check that the file is an unencrypted key, or that its passphrase is right"
+    ),
+    Self::NoAgent { .. } => Config.at(Here).hint(
+        "the environment variable SSH_AUTH_SOCK must name the socket of an agent that runs; for the \
+         daemon, set it in its unit (`Environment=SSH_AUTH_SOCK=/run/…`)"
     ),
     Self::HostKey { source, .. } => {
         Diagnosis { fault: UNTRUSTED, side: Some(Target), hint: source.hint() }

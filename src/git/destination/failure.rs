@@ -80,6 +80,10 @@ fn classify(error: &git2::Error, target: String, source: Said) -> PublishError {
     if text.contains("redirect") {
         return PublishError::Moved { target, source };
     }
+    // What libssh2 says of an agent, after what libgit2 says of every failed login.
+    if text.contains("auth sock") || text.contains("agent") && text.contains("authenticating") {
+        return PublishError::NoAgent { target, source };
+    }
     if text.contains("failed to authenticate SSH session") {
         return PublishError::UnusableKey { target, source };
     }

@@ -4,6 +4,7 @@ mod credential;
 mod error;
 mod failure;
 mod fetched;
+mod host_key;
 mod local;
 mod network;
 mod objects;
@@ -27,6 +28,7 @@ pub(super) use stream::register as register_streams;
 
 pub use error::{PublishError, Said};
 pub use fetched::{FETCHED, fetched_name};
+pub use host_key::host_key;
 pub use plan::{Ancestry, Decision, plan};
 pub use publish::publish;
 pub use refusal::{Refusal, RefusalKind, diagnose};

@@ -5,15 +5,17 @@ use std::path::Path;
 
 use git2::{Direction, PushOptions, RemoteRedirect};
 
-use super::credential::Credential;
+use super::credential::{Credential, RefusedCredential};
 use super::failure::explain;
 use super::fetched::{download, keep};
 use super::remote_text::{RemoteText, clean};
-use super::session::Session;
+use super::session::{Failure, Session};
 use super::{Destination, PublishError, RefOutcome, RefUpdate, Target, refusal};
 use crate::base::{Interrupt, NoProgress, Progress};
+use crate::git::ObjectId;
 use crate::git::reference::{Reference, is_mirrored};
 use crate::git::repository::BareRepository;
+use crate::net::TokenSource;
 
 /// A target behind a network.
 ///
@@ -24,6 +26,7 @@ pub(super) struct NetworkDestination {
     target: Target,
     /// What libgit2 connects to: without a secret, for SSH with the user.
     address: String,
+    refused: RefusedCredential,
 }
 
 impl NetworkDestination {
@@ -32,7 +35,37 @@ impl NetworkDestination {
         let source = BareRepository::open(git_dir)?;
         let user = target.access.key.as_ref().and_then(|key| key.user.as_deref());
         let address = target.url.connection(user);
-        Ok(Self { source, target: target.clone(), address })
+        Ok(Self { source, target: target.clone(), address, refused: RefusedCredential::default() })
+    }
+
+    /// A connection that is to be made, with the credential as it is now: one that this server has
+    /// refused is not shown to it again.
+    fn session<'a>(
+        &'a self,
+        progress: &'a dyn Progress,
+        interrupt: &'a Interrupt,
+        expected: HashMap<String, ObjectId>,
+    ) -> Result<Session<'a>, PublishError> {
+        let session = Session::new(&self.target, progress, interrupt, expected)?;
+        match self.refused.is(&session.credential) {
+            true => Err(PublishError::Rejected { target: self.target.url.to_string() }),
+            false => Ok(session),
+        }
+    }
+
+    /// What the end of a connection means.
+    fn explain(&self, failure: Failure, session: &Session<'_>) -> PublishError {
+        let error = explain(failure, &self.target, session);
+        if matches!(error, PublishError::Rejected { .. }) {
+            self.refused.note(&session.credential);
+            // One that was made is made anew by the next run.
+            if let Some(TokenSource::Made(maker)) =
+                self.target.access.token.as_ref().map(|token| &token.source)
+            {
+                maker.forget();
+            }
+        }
+        error
     }
 
     /// What a refusal by the server means for `update`: by its report, and what it said to people.
@@ -69,13 +102,13 @@ impl NetworkDestination {
                 let mut remote = self.source.repository().remote_anonymous(&self.address)?;
                 remote.push(&refspecs, Some(&mut options))
             })
-            .map_err(|failure| explain(failure, &self.target, session))
+            .map_err(|failure| self.explain(failure, session))
     }
 }
 
 impl Destination for NetworkDestination {
     fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
-        let session = Session::new(&self.target, &NoProgress, interrupt, HashMap::new())?;
+        let session = self.session(&NoProgress, interrupt, HashMap::new())?;
         let list = || {
             let mut remote = self.source.repository().remote_anonymous(&self.address)?;
             let callbacks = session.callbacks();
@@ -89,7 +122,7 @@ impl Destination for NetworkDestination {
             found.sort();
             Ok(found)
         };
-        session.run(list).map_err(|failure| explain(failure, &self.target, &session))
+        session.run(list).map_err(|failure| self.explain(failure, &session))
     }
 
     fn fetch(
@@ -97,10 +130,10 @@ impl Destination for NetworkDestination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<Reference>, PublishError> {
-        let session = Session::new(&self.target, progress, interrupt, HashMap::new())?;
+        let session = self.session(progress, interrupt, HashMap::new())?;
         let found = session
             .run(|| download(&self.source, &self.address, session.callbacks()))
-            .map_err(|failure| explain(failure, &self.target, &session))?;
+            .map_err(|failure| self.explain(failure, &session))?;
         keep(&self.source, &found)
     }
 
@@ -112,7 +145,7 @@ impl Destination for NetworkDestination {
     ) -> Result<Vec<RefOutcome>, PublishError> {
         let expected =
             updates.iter().filter_map(|update| Some((update.name.clone(), update.old?))).collect();
-        let session = Session::new(&self.target, progress, interrupt, expected)?;
+        let session = self.session(progress, interrupt, expected)?;
         self.send(&session, updates)?;
         let state = session.state();
         let outcome = |update: &RefUpdate| match state.report.get(&update.name) {

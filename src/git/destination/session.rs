@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
         interrupt: &'a Interrupt,
         expected: HashMap<String, ObjectId>,
     ) -> Result<Self, PublishError> {
-        let credential = Credential::read(&target.access, target.url.location())?;
+        let credential = Credential::read(&target.access, target.url.location(), interrupt)?;
         let (line, state) = (Line::new(target, interrupt), Mutex::default());
         Ok(Self { target, credential, progress, interrupt, line, expected, state })
     }
@@ -170,7 +170,13 @@ impl<'a> Session<'a> {
                 self.line.logged_in();
                 return Cred::ssh_key_from_memory(user, None, key.expose_secret(), passphrase);
             }
-            Credential::Token { .. } | Credential::SshKey { .. } => LoginProblem::WrongKind,
+            Credential::SshAgent { .. } if allowed.is_ssh_key() => {
+                self.line.logged_in();
+                return Cred::ssh_key_from_agent(user.unwrap_or_default());
+            }
+            Credential::Token { .. } | Credential::SshKey { .. } | Credential::SshAgent { .. } => {
+                LoginProblem::WrongKind
+            }
         };
         state.login = Some(problem);
         Err(git2::Error::new(ErrorCode::Auth, ErrorClass::Callback, "no credential that would do"))

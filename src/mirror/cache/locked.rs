@@ -196,6 +196,11 @@ impl LockedCache {
         self.layout.copy()
     }
 
+    /// The file with what the forge of the target said last.
+    pub(in crate::mirror) fn forge(&self) -> PathBuf {
+        self.layout.forge()
+    }
+
     /// The folder of the bare repository.
     pub(in crate::mirror) fn git(&self) -> &Path {
         &self.layout.git

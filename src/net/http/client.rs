@@ -98,7 +98,7 @@ impl HttpClient {
                         "name the user with `source.token_user`, or --source-token-user".to_owned(),
                     ),
                 })?;
-                Some((user.clone(), token.file.line()?))
+                Some((user.clone(), token.source.token(interrupt)?))
             }
             _ => None,
         };

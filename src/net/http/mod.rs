@@ -5,6 +5,7 @@
 //! port. Our token goes to the very address that it is for: same scheme, host and port.
 
 mod address;
+mod api;
 mod client;
 mod connection;
 mod failure;
@@ -12,6 +13,7 @@ mod public;
 mod watch;
 
 pub use address::WebAddress;
+pub use api::{ApiAnswer, ApiClient, ApiRequest};
 pub use client::{Body, HttpAnswer, HttpClient, HttpRequest, Introduction};
 pub use connection::Connection;
 pub use failure::Context;

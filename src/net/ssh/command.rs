@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::net::{Access, NetError, SourceUrl};
+use crate::net::{Access, KeySource, NetError, SourceUrl};
 
 /// What never changes: no configuration of the user, no questions, no host that is not known, nothing
 /// forwarded, nothing run here, nothing shared, nothing written.
@@ -38,10 +38,11 @@ pub fn arguments(
         args.push(format!("-oUserKnownHostsFile={path}").into());
         args.push("-oGlobalKnownHostsFile=/dev/null".into());
     }
-    if let Some(key) = &access.key {
+    // An agent is asked by OpenSSH itself.
+    if let Some(KeySource::Stored(key)) = access.key.as_ref().map(|key| &key.source) {
         // OpenSSH reads it again; what it would refuse, or should, is refused here with its name.
-        key.file.private_key()?;
-        let path = option_path(&key.file.path()?).map_err(wrong)?;
+        key.private_key()?;
+        let path = option_path(&key.path()?).map_err(wrong)?;
         args.push(format!("-oIdentityFile={path}").into());
         args.push("-oIdentitiesOnly=yes".into());
         args.push("-oIdentityAgent=none".into());

@@ -164,6 +164,14 @@ impl TargetUrl {
         }
     }
 
+    /// The server that it is on; `None` for a path.
+    pub fn host(&self) -> Option<&str> {
+        match &self.0 {
+            Location::Path(_) => None,
+            Location::Http { remote, .. } | Location::Ssh { remote, .. } => Some(&remote.host),
+        }
+    }
+
     /// Whose repository it is on a forge: the last but one component of the path.
     pub fn owner(&self) -> Option<&str> {
         self.components().nth(1)

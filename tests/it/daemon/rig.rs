@@ -178,6 +178,7 @@ pub(super) fn connect(address: SocketAddr) -> TcpStream {
 pub(super) fn answer_of(stream: &mut TcpStream) -> Answer {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
+    crate::support::secrets::assert_none("an answer", &text);
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {text:?}"));
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     Answer { status, head: head.to_owned(), body: body.to_owned() }

@@ -34,7 +34,7 @@ impl Web {
         let path = self.repositories.folder.path().join(format!("token-{}", token.len()));
         fs::write(&path, token).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        let token = Token { user: Some("pusher".to_owned()), file: path.into() };
+        let token = Token { user: Some("pusher".to_owned()), source: path.into() };
         let ca_file = Some(self.nginx.certificate());
         Access { token: Some(token), ca_file, ..Access::default() }
     }

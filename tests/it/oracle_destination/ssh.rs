@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::support::env::program;
-use crate::support::skip;
+use crate::support::{Fixture, Ran, TestEnv, skip};
 
 /// An OpenSSH server with one host key and one user key.
 struct Sshd {
@@ -192,8 +192,8 @@ fn which_server_is_trusted() {
         let fingerprint = run(command("ssh-keygen").arg("-lf").arg(sshd.at("host.pub")));
         let fingerprint = fingerprint.split(' ').nth(1).unwrap();
         assert!(text.contains(fingerprint), "{text} {fingerprint}");
-        let keyscan = format!("ssh-keyscan -p {} 127.0.0.1", sshd.port);
-        assert!(error.hint().unwrap().contains(&keyscan));
+        let remedy = format!("synchroniser known-hosts add 127.0.0.1:{}", sshd.port);
+        assert!(error.hint().unwrap().contains(&remedy));
     }
     let other = fs::read_to_string(sshd.at("other.pub")).unwrap();
     let (_, error) = failure(with_hosts(Some(format!("[127.0.0.1]:{} {other}", sshd.port))));
@@ -226,4 +226,105 @@ fn what_is_not_there() {
     let (fault, error) = failure(Target { url, ..sshd.target("x") });
     assert!(matches!(error, PublishError::Unreachable { .. }), "{error:?}");
     assert_eq!(fault, Fault::Unavailable);
+}
+
+/// By the program: the agent is named by its environment.
+#[test]
+fn the_keys_of_an_agent() {
+    let (Some(agent), Some(add)) = (program("ssh-agent"), program("ssh-add")) else { return };
+    let Some(sshd) = Sshd::start() else { return };
+    let env = TestEnv::new();
+    let name = sshd.repositories.make();
+    let source = Fixture::demo().unpack(&env);
+    let text = format!(
+        "cache = \"cache\"\n[mirrors.rocket]\nsource = {:?}\n\
+         target = {{ url = \"{}\", known_hosts = {:?}, ssh_agent = true }}\n",
+        source.display().to_string(),
+        sshd.target(&name).url,
+        sshd.at("known_hosts").display().to_string(),
+    );
+    fs::write(env.path("x.toml"), text).unwrap();
+    let sync = |socket: Option<&Path>| {
+        let mut command = env.synchroniser();
+        command.args(["sync", "--config", "x.toml"]);
+        if let Some(socket) = socket {
+            command.env("SSH_AUTH_SOCK", socket);
+        }
+        Ran::from(&command.output().unwrap())
+    };
+    for nowhere in [None, Some(Path::new("/nowhere/agent"))] {
+        let ran = sync(nowhere).with_code(10).unwrap();
+        assert!(ran.stderr.contains("the SSH agent cannot be asked"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("SSH_AUTH_SOCK must name the socket"), "{}", ran.stderr);
+    }
+    let socket = sshd.at("agent");
+    let mut start = command(agent);
+    let mut process = start.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while !socket.exists() {
+        assert!(start.elapsed() < Duration::from_secs(20), "no agent");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let key = |name: &str| {
+        let mut add = command(&add);
+        run(add.env("SSH_AUTH_SOCK", &socket).arg("-q").arg(sshd.at(name)));
+    };
+    // An agent has keys of no use as well.
+    key("other");
+    let ran = sync(Some(&socket)).with_code(11).unwrap();
+    assert!(ran.stderr.contains("the credential was rejected"), "{}", ran.stderr);
+    key("user");
+    sync(Some(&socket)).ok().unwrap();
+    let _ = process.kill();
+    let _ = process.wait();
+    assert!(sshd.place(&name).refs().contains_key(MASTER));
+}
+
+#[test]
+fn host_keys_are_added_by_their_fingerprint() {
+    let Some(sshd) = Sshd::start() else { return };
+    let env = TestEnv::new();
+    let host = format!("127.0.0.1:{}", sshd.port);
+    let fingerprint = run(command("ssh-keygen").arg("-lf").arg(sshd.at("host.pub")));
+    let fingerprint = fingerprint.split(' ').nth(1).unwrap();
+    let add = |more: &[&str]| {
+        let words = ["known-hosts", "add", host.as_str(), "--file", "known_hosts"];
+        env.synchronise(words.iter().chain(more))
+    };
+    // Nobody is there to ask.
+    let ran = add(&[]).with_code(10).unwrap();
+    assert!(ran.stdout.contains(&format!("{host} shows ssh-ed25519 {fingerprint}")), "{ran:?}");
+    assert!(ran.stderr.contains(&format!("--fingerprint {fingerprint}")), "{}", ran.stderr);
+    assert!(add(&["--fingerprint", "SHA256:other"]).with_code(10).is_ok());
+    assert!(!env.path("known_hosts").exists());
+    let printed = add(&["--fingerprint", fingerprint]).ok().unwrap();
+    assert!(printed.contains("added to known_hosts"), "{printed}");
+    let printed = add(&["--fingerprint", fingerprint]).ok().unwrap();
+    assert!(printed.contains("it is known already"), "{printed}");
+    let listed = env.synchronise(["known-hosts", "list", "--file", "known_hosts"]).ok().unwrap();
+    assert_eq!(listed, format!("[127.0.0.1]:{} ssh-ed25519 {fingerprint}\n", sshd.port));
+    // What was added is what a push needs.
+    let name = sshd.repositories.make();
+    let known_hosts = Some(env.path("known_hosts").into());
+    let target = sshd.target(&name);
+    let target = Target { access: Access { known_hosts, ..target.access }, ..target };
+    publish_two(&Place { target, ..sshd.place(&name) }).unwrap();
+    // A key that has changed is not replaced.
+    let other = fs::read_to_string(sshd.at("other.pub")).unwrap();
+    fs::write(env.path("known_hosts"), format!("[127.0.0.1]:{} {other}", sshd.port)).unwrap();
+    let ran = add(&["--fingerprint", fingerprint]).with_code(10).unwrap();
+    assert!(ran.stderr.contains("is not one of those known for it"), "{}", ran.stderr);
+    // The file that the configuration names.
+    let text = format!(
+        "[mirrors.rocket]\nsource = \"hg\"\ntarget = {{ url = \"{}\", known_hosts = \"hosts\", \
+         ssh_agent = true }}\n",
+        sshd.target(&name).url
+    );
+    fs::write(env.path("x.toml"), text).unwrap();
+    let words = ["known-hosts", "add", &host, "--config", "x.toml", "--fingerprint", fingerprint];
+    env.synchronise(words).ok().unwrap();
+    assert!(env.path("hosts").exists());
+    let gone = format!("127.0.0.1:{}", free_port());
+    let ran = env.synchronise(["known-hosts", "add", &gone, "--file", "x"]);
+    ran.with_code(12).unwrap();
 }

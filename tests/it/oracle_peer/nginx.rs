@@ -11,7 +11,7 @@ fn options_for(nginx: &Nginx, env: &TestEnv, password: &str) -> Access {
     let token_file = env.path("token");
     std::fs::write(&token_file, password).unwrap();
     std::fs::set_permissions(&token_file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let token = Some(Token { user: Some(USER.0.to_owned()), file: token_file.into() });
+    let token = Some(Token { user: Some(USER.0.to_owned()), source: token_file.into() });
     let ca_file = Some(nginx.certificate());
     Access { token, ca_file, plain_http: false, ..options() }
 }

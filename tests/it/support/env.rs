@@ -21,12 +21,17 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// All output of all programs comes through here, and none of it may have a secret in it.
     pub(crate) fn from(output: &Output) -> Self {
-        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let text = |what, bytes| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            super::secrets::assert_none(what, &text);
+            text
+        };
         Self {
             code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
+            stdout: text("standard output", &output.stdout),
+            stderr: text("standard error", &output.stderr),
         }
     }
 

@@ -9,10 +9,12 @@ pub(crate) mod env;
 pub(crate) mod fixture;
 pub(crate) mod generator;
 pub(crate) mod git;
+pub(crate) mod github;
 pub(crate) mod hg;
 pub(crate) mod hg_server;
 pub(crate) mod kill;
 pub(crate) mod nginx;
+pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod truth;
 

@@ -1,0 +1,214 @@
+//! Whole syncs by the program.
+
+use super::*;
+use crate::support::{Fixture, Ran, TestEnv};
+
+/// A source and a mirror of it at `acme/rocket`.
+struct Scene {
+    env: TestEnv,
+    github: FakeGitHub,
+}
+
+impl Scene {
+    /// With `mirror-bot`, and with these keys of the target beside its address.
+    fn new(keys: &str) -> Self {
+        let env = TestEnv::new();
+        let source = Fixture::demo().unpack(&env);
+        let token = secrets::token("github_pat_");
+        let github = FakeGitHub::with_bot(&token);
+        token_file(&env.path(""), &token);
+        let text = format!(
+            "cache = \"cache\"\n[mirrors.rocket]\nsource = {:?}\n[mirrors.rocket.target]\n\
+             url = {:?}\napi = {:?}\nplain_http = true\n{keys}\n",
+            source.display().to_string(),
+            github.url("acme/rocket.git"),
+            github.api()
+        );
+        fs::write(env.path("x.toml"), text).unwrap();
+        Self { env, github }
+    }
+
+    fn with_token() -> Self {
+        Self::new("token_file = \"token\"")
+    }
+
+    fn sync(&self) -> Ran {
+        self.env.synchronise(["sync", "--config", "x.toml"])
+    }
+
+    fn refs(&self) -> usize {
+        self.github.state().repositories["acme/rocket"].refs.len()
+    }
+}
+
+#[test]
+fn a_sync_asks_the_api_once_a_day_and_says_so_in_its_cache() {
+    let scene = Scene::with_token();
+    scene.github.repo_of_bot("acme/rocket");
+    scene.sync().ok().unwrap();
+    assert!(scene.refs() > 1);
+    // Before the first push, and after it for the default branch, which GitHub has set itself.
+    let first = scene.github.api_requests();
+    assert_eq!(first, ["GET /repos/acme/rocket", "GET /repos/acme/rocket"]);
+    assert_eq!(scene.github.state().repositories["acme/rocket"].default_branch, "master");
+    for _ in 0..2 {
+        scene.sync().ok().unwrap();
+        assert_eq!(scene.github.api_requests(), Vec::<String>::new());
+    }
+    // Nothing in the cache is a secret.
+    for file in crate::support::files_below(&scene.env.path("cache/rocket")) {
+        let bytes = fs::read(&file).unwrap();
+        secrets::assert_none(&file.display().to_string(), &String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn logs_have_no_secrets() {
+    let scene = Scene::with_token();
+    scene.github.repo_of_bot("acme/rocket");
+    let ran = scene.env.synchronise(["-vv", "sync", "--config", "x.toml"]);
+    assert!(ran.stderr.contains("DEBUG"), "{}", ran.stderr);
+    ran.ok().unwrap();
+}
+
+#[test]
+fn a_token_from_the_environment() {
+    let scene = Scene::new("token_env = \"MIRROR_TOKEN\"");
+    scene.github.repo_of_bot("acme/rocket");
+    let ran = scene.sync().with_code(10).unwrap();
+    assert!(ran.stderr.contains("the environment variable MIRROR_TOKEN: it is not set"), "{ran:?}");
+    let token = fs::read_to_string(scene.env.path("token")).unwrap();
+    let mut command = scene.env.synchroniser();
+    command.args(["sync", "--config", "x.toml"]).env("MIRROR_TOKEN", token);
+    Ran::from(&command.output().unwrap()).ok().unwrap();
+    assert!(scene.refs() > 1);
+}
+
+/// One token is made for all connections of a sync, and for the API.
+#[test]
+fn an_app_publishes() {
+    let scene = Scene::new("app_id = \"12\"\napp_key_file = \"app.pem\"");
+    scene.github.repo("acme/rocket", |_| {});
+    app::install(&scene.github, &scene.env.path(""), 3600);
+    scene.sync().ok().unwrap();
+    assert!(scene.refs() > 1);
+    assert_eq!(scene.github.state().asked_tokens.len(), 1);
+    let ran = scene.env.synchronise(["config", "check", "--config", "x.toml"]);
+    ran.ok().unwrap();
+}
+
+#[test]
+fn an_app_that_is_not_installed() {
+    let scene = Scene::new("app_id = \"12\"\napp_key_file = \"app.pem\"");
+    scene.github.repo("acme/rocket", |_| {});
+    app::install(&scene.github, &scene.env.path(""), 3600);
+    scene.github.state().app.as_mut().unwrap().repositories.clear();
+    let ran = scene.sync().with_code(11).unwrap();
+    assert!(ran.stderr.contains("error at the target"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("install the app there"), "{}", ran.stderr);
+}
+
+/// The credential is shown to the API, and to Git not any more.
+#[test]
+fn a_token_that_was_refused_is_not_tried_again() {
+    let scene = Scene::with_token();
+    scene.github.repo_of_bot("acme/rocket");
+    scene.github.state().tokens.clear();
+    let ran = scene.sync().with_code(11).unwrap();
+    assert!(ran.stderr.contains("the token was rejected"), "{}", ran.stderr);
+    assert_eq!(scene.github.requests(), ["GET /repos/acme/rocket"]);
+}
+
+/// Git says the same of a repository that is not there, and of one that may not be seen: the API is
+/// asked which. Here the answer of the day was good, and access was taken away after it.
+#[test]
+fn the_reason_of_a_refusal_is_told() {
+    let scene = Scene::with_token();
+    scene.github.repo_of_bot("acme/rocket");
+    scene.sync().ok().unwrap();
+    scene.github.repo("acme/rocket", |repo| repo.archived = true);
+    let ran = scene.sync().with_code(11).unwrap();
+    assert!(ran.stderr.contains("it is archived, and so read-only"), "{}", ran.stderr);
+    scene.github.repo("acme/rocket", |repo| {
+        repo.archived = false;
+        repo.private = false;
+        repo.writers.clear();
+    });
+    let ran = scene.sync().with_code(11).unwrap();
+    assert!(
+        ran.stderr.contains("mirror-bot is not a collaborator who may write"),
+        "{}",
+        ran.stderr
+    );
+    scene.github.repo_of_bot("acme/rocket");
+    scene.sync().ok().unwrap();
+    scene.github.state().repositories.clear();
+    let ran = scene.sync().with_code(11).unwrap();
+    assert!(ran.stderr.contains("the project does not exist, or the user mirror-bot"), "{ran:?}");
+    // A token whose owner may write, but which may not itself.
+    scene.github.repo_of_bot("acme/rocket");
+    for who in scene.github.state().tokens.values_mut() {
+        *who = Who::User { login: "mirror-bot".to_owned(), may_write: false };
+    }
+    let ran = scene.sync().with_code(11).unwrap();
+    assert!(ran.stderr.contains("may write there, but not with this credential"), "{ran:?}");
+    // A new name at the same server is followed there, and told.
+    for who in scene.github.state().tokens.values_mut() {
+        *who = Who::User { login: "mirror-bot".to_owned(), may_write: true };
+    }
+    scene.github.repo_of_bot("acme/missile");
+    let renamed = ("acme/rocket".to_owned(), "acme/missile".to_owned());
+    scene.github.state().renamed.extend([renamed]);
+    let printed = scene.sync().ok().unwrap();
+    assert!(printed.contains("warning: the target is called acme/missile now"), "{printed}");
+    assert!(scene.github.state().repositories["acme/missile"].refs.len() > 1);
+}
+
+#[test]
+fn a_project_is_made_and_published_to() {
+    let scene = Scene::new("token_file = \"token\"\ncreate = true");
+    let printed = scene.sync().ok().unwrap();
+    assert!(printed.contains("note: made the private project acme/rocket"), "{printed}");
+    assert!(scene.refs() > 1);
+}
+
+#[test]
+fn a_token_that_ends_soon_is_told_once() {
+    let scene = Scene::with_token();
+    scene.github.repo_of_bot("acme/rocket");
+    scene.github.state().expires = Some(in_days(2));
+    let printed = scene.sync().ok().unwrap();
+    assert!(printed.contains("in less than 3 days"), "{printed}");
+    let printed = scene.sync().ok().unwrap();
+    assert!(!printed.contains("in less than"), "{printed}");
+}
+
+#[test]
+fn keys_that_do_nothing_are_refused() {
+    for (keys, said) in [
+        ("app_id = \"12\"", "an app needs its private key"),
+        ("app_key_file = \"app.pem\"", "of no use without `app_id`"),
+        (
+            "token_file = \"token\"\napp_id = \"1\"\napp_key_file = \"a\"",
+            "set already by `token_file`",
+        ),
+        ("token_file = \"token\"\ntoken_env = \"X\"", "set already by `token_file`"),
+        ("token_env = \"ghp_0123456789abcdefghij\"", "not the name of an environment variable"),
+        ("visibility = \"internal\"", "is not one of"),
+        ("ssh_agent = true", "of no use for a web server"),
+    ] {
+        let scene = Scene::new(keys);
+        let ran = scene.env.synchronise(["config", "check", "--config", "x.toml"]);
+        let ran = ran.with_code(10).unwrap();
+        assert!(ran.stderr.contains(said), "{keys}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("0123456789abcdefghij"));
+    }
+    let scene = Scene::new("");
+    let text = "[mirrors.x]\nsource = { url = \"https://h/x\", create = true, app_id = \"1\" }\n\
+                [mirrors.x.target]\nurl = \"https://git.example.org/a/b\"\ncreate = true\n";
+    fs::write(scene.env.path("x.toml"), text).unwrap();
+    let ran = scene.env.synchronise(["config", "check", "--config", "x.toml"]);
+    let ran = ran.with_code(10).unwrap();
+    assert!(ran.stderr.contains("source.create: of no use for a source"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("target.create: of no use without `api`"), "{}", ran.stderr);
+}
