@@ -18,6 +18,8 @@ pub use delta::apply as apply_delta;
 pub(super) use delta::encode as encode_delta;
 pub use lookup::{LooseFlaw, ReadError};
 pub(super) use merge::merge_small;
-pub use outgoing::{Outgoing, OutgoingError};
+pub use outgoing::{
+    Found, LargeFile, MAX_FOUND, Outgoing, OutgoingError, Slice, Wanted, Watch, WorkflowFile,
+};
 pub use reader::{DeltaFlaw, EntryFlaw, IndexFlaw, Pack, PackContents, PackError, PackFlaw};
 pub use writer::{PackWriter, SavedPack};

@@ -319,6 +319,16 @@ impl History {
         Some((self.ids.id(number)?, self.nodes.get(number as usize)?.tree))
     }
 
+    /// The id of a commit.
+    pub(super) fn id(&self, number: u32) -> Option<ObjectId> {
+        self.ids.id(number)
+    }
+
+    /// The number of a commit, if it was met.
+    pub(super) fn number_of(&self, id: &ObjectId) -> Option<u32> {
+        self.ids.get(id)
+    }
+
     /// The parents of a commit, each with whether the target has it.
     pub(super) fn parents(&self, number: u32) -> impl Iterator<Item = (u32, bool)> + '_ {
         self.parents_of(number).iter().map(|&parent| (parent, self.has(parent, THERE)))
@@ -333,5 +343,41 @@ impl History {
         let is_here = self.read(objects, number, 0)?;
         let node = self.nodes.get(number as usize).filter(|_| is_here);
         Ok(node.map(|node| node.tree))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{Stock, line, texts};
+    use super::*;
+    use crate::base::Limits;
+
+    /// How many commits were read.
+    fn read(history: &History) -> usize {
+        history.nodes.iter().filter(|node| node.flags & READ != 0).count()
+    }
+
+    /// A push of one commit does not read what is old, whatever the target has.
+    #[test]
+    fn a_push_of_one_commit_reads_little() {
+        let Some(stock) = Stock::new() else { return };
+        let commits = line(&stock, &texts(300));
+        let tip = commits[299];
+        let mut lookup = Lookup::open(&stock.path().join("objects"), &Limits::default()).unwrap();
+        // Every second one, and many that are not here.
+        let mut has: Vec<ObjectId> = commits[..299].iter().rev().step_by(2).copied().collect();
+        has.extend((0..5000_u32).map(|n| ObjectId::of(ObjectKind::Blob, &n.to_be_bytes())));
+        for (has, most) in [(&has[..], 3), (&has[..1], 20)] {
+            let mut history = History::default();
+            history.walk(&mut lookup, &[tip], has, &Interrupt::default()).unwrap();
+            assert_eq!(history.new_commits().len(), 1);
+            assert!(read(&history) <= most, "{} commits were read", read(&history));
+        }
+        // From an old one on, with many tips: it is not taken for new.
+        let old = commits[5];
+        has.retain(|id| *id != old);
+        let mut history = History::default();
+        history.walk(&mut lookup, &[old], &has, &Interrupt::default()).unwrap();
+        assert!(history.new_commits().len() <= 2, "{} commits", history.new_commits().len());
     }
 }

@@ -8,10 +8,12 @@ use crate::git::pack::lookup::{Indexed, Lookup, Place, ReadError};
 /// The header and the checksum of a pack.
 const AROUND: u64 = 32;
 
-/// The places of the new objects, sorted, and about how many bytes their pack has.
+/// The places of the new objects, sorted, and about how many bytes their pack has. `note` is told how
+/// many each has, by its number.
 pub(super) fn arrange(
     lookup: &mut Lookup,
     objects: &Objects,
+    note: &mut dyn FnMut(u32, u64),
     interrupt: &Interrupt,
 ) -> Result<(Vec<(Place, u32)>, u64), OutgoingError> {
     let mut order = Vec::with_capacity(objects.new_count());
@@ -26,15 +28,18 @@ pub(super) fn arrange(
     order.sort_unstable();
     let mut bytes = AROUND;
     for group in by_pack(&order) {
-        let Some(pack) = group.first().and_then(|(place, _)| place.pack()) else {
-            for (place, number) in group {
-                let Some(id) = objects.id(*number) else { continue };
-                bytes += std::fs::metadata(lookup.path(&id, *place)).map_or(0, |data| data.len());
-            }
-            continue;
-        };
-        let layout = Layout::of(lookup, pack)?;
-        bytes += group.iter().map(|(place, _)| layout.length(place.offset())).sum::<u64>();
+        let pack = group.first().and_then(|(place, _)| place.pack());
+        let layout = pack.map(|pack| Layout::of(lookup, pack)).transpose()?;
+        for &(place, number) in group {
+            let length = if let Some(layout) = &layout {
+                layout.length(place.offset())
+            } else {
+                let id = objects.id(number).unwrap_or_default();
+                std::fs::metadata(lookup.path(&id, place)).map_or(0, |data| data.len())
+            };
+            note(number, length);
+            bytes += length;
+        }
     }
     Ok((order, bytes))
 }

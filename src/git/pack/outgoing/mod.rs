@@ -3,14 +3,17 @@
 //! What is sent is what the tips reach and the target's own do not: [`history`] finds the commits,
 //! [`trees`] what is in them. The entries are copied as they lie in our packs; see [`write`].
 
+mod cut;
 mod error;
 mod history;
 mod layout;
 mod output;
+mod slice;
 mod table;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod watch;
 mod write;
 
 use std::collections::HashSet;
@@ -20,8 +23,11 @@ use crate::base::{Interrupt, Limits, Progress, Stage};
 use crate::git::{BareRepository, ObjectId, ObjectKind};
 use history::History;
 use trees::{Collector, Objects};
+use watch::Watcher;
 
 pub use error::OutgoingError;
+pub use slice::{Slice, Wanted};
+pub use watch::{Found, LargeFile, MAX_FOUND, Watch, WorkflowFile};
 
 /// The objects that are to be sent, and where they are.
 pub struct Outgoing {
@@ -65,16 +71,33 @@ impl Outgoing {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Self, OutgoingError> {
+        let watch = Watch::default();
+        Self::select_watching(source, tips, has, watch, limits, progress, interrupt)
+            .map(|(outgoing, _)| outgoing)
+    }
+
+    /// The same, and what `watch` asks for.
+    pub fn select_watching(
+        source: &BareRepository,
+        tips: &[ObjectId],
+        has: &[ObjectId],
+        watch: Watch,
+        limits: &Limits,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<(Self, Found), OutgoingError> {
         let folder = source.path().join("objects");
         let mut lookup = Lookup::open(&folder, limits)?;
         progress.begin(Stage::CountingObjects, None);
-        let mut collector = Collector::new(&mut lookup, progress, interrupt);
+        let watcher = Watcher::new(watch);
+        let mut collector = Collector::new(&mut lookup, progress, interrupt, watcher);
         collect(&mut collector, tips, has)?;
-        let objects = collector.objects;
-        let (order, bytes) = layout::arrange(&mut lookup, &objects, interrupt)?;
+        let Collector { objects, watcher, .. } = collector;
+        let found = watcher.finish(&objects);
+        let (order, bytes) = layout::arrange(&mut lookup, &objects, &mut |_, _| {}, interrupt)?;
         progress.end();
         let limits = limits.clone();
-        Ok(Self { objects, order, folder, limits, bytes, is_thin: true })
+        Ok((Self { objects, order, folder, limits, bytes, is_thin: true }, found))
     }
 
     /// The same with all that deltas are made of, for a pack that is kept as it is.
@@ -102,22 +125,33 @@ impl Outgoing {
     }
 }
 
+/// The commits that are to be sent.
+#[derive(Default)]
+struct Selected {
+    history: History,
+    /// Their numbers there, parents before children.
+    commits: Vec<u32>,
+    /// For each of them the number of the first object that was met with it.
+    starts: Vec<u32>,
+}
+
 /// Finds the objects.
 fn collect(
     collector: &mut Collector<'_>,
     tips: &[ObjectId],
     has: &[ObjectId],
-) -> Result<(), OutgoingError> {
+) -> Result<Selected, OutgoingError> {
     let there: HashSet<ObjectId> = has.iter().copied().collect();
     let tips: Vec<_> = tips.iter().copied().filter(|tip| !there.contains(tip)).collect();
     if tips.is_empty() {
-        return Ok(());
+        return Ok(Selected::default());
     }
     let tips = sorted(collector, tips, &there)?;
     let interrupt = collector.interrupt;
     let mut history = History::default();
     history.walk(collector.lookup, &tips.commits, has, interrupt)?;
     let commits = history.new_commits();
+    let watches_commits = collector.watcher.needs_parents();
     let mut any_there = false;
     for &number in &commits {
         let parents: Vec<_> = history.parents(number).filter(|(_, is_there)| *is_there).collect();
@@ -128,11 +162,12 @@ fn collect(
             }
         }
     }
-    for number in commits {
+    let mut starts = Vec::with_capacity(commits.len());
+    for &number in &commits {
+        starts.push(u32::try_from(collector.objects.len()).unwrap_or(u32::MAX));
         let Some((id, tree)) = history.commit(number) else { continue };
-        collector.add(id);
         let mut old = Vec::new();
-        if any_there {
+        if any_there || watches_commits {
             for (parent, is_there) in history.parents(number).collect::<Vec<_>>() {
                 old.extend(match is_there {
                     true => history.tree_there(collector.lookup, parent)?,
@@ -140,7 +175,7 @@ fn collect(
                 });
             }
         }
-        collector.add_tree(tree, old)?;
+        collector.add_commit(id, tree, old)?;
     }
     for (id, kind) in tips.others {
         match kind {
@@ -148,7 +183,8 @@ fn collect(
             _ => drop(collector.add(id)),
         }
     }
-    collector.find_moved()
+    collector.find_moved()?;
+    Ok(Selected { history, commits, starts })
 }
 
 /// What tips name, annotated tags followed.

@@ -6,8 +6,11 @@
 
 use std::collections::HashSet;
 
+use bstr::BString;
+
 use super::error::OutgoingError;
 use super::table::IdTable;
+use super::watch::Watcher;
 use crate::base::{Interrupt, Progress};
 use crate::git::pack::lookup::{Lookup, Object};
 use crate::git::tree::{TreeEntry, entries};
@@ -99,6 +102,8 @@ impl Objects {
 struct Pair {
     new: ObjectId,
     old: Vec<ObjectId>,
+    /// Where it is, with a slash at the end, if somebody wants to know.
+    path: BString,
 }
 
 /// Collects the objects of commits.
@@ -107,6 +112,9 @@ pub(super) struct Collector<'c> {
     pub lookup: &'c mut Lookup,
     pub progress: &'c dyn Progress,
     pub interrupt: &'c Interrupt,
+    pub watcher: Watcher,
+    /// The commit whose tree is being entered.
+    commit: ObjectId,
     /// The trees of commits that the target has.
     roots: Vec<ObjectId>,
 }
@@ -116,8 +124,11 @@ impl<'c> Collector<'c> {
         lookup: &'c mut Lookup,
         progress: &'c dyn Progress,
         interrupt: &'c Interrupt,
+        watcher: Watcher,
     ) -> Self {
-        Self { objects: Objects::default(), lookup, progress, interrupt, roots: Vec::new() }
+        let (objects, roots) = (Objects::default(), Vec::new());
+        let commit = ObjectId::NULL;
+        Self { objects, lookup, progress, interrupt, watcher, commit, roots }
     }
 
     /// Adds an object that is to be sent, and counts it.
@@ -135,13 +146,26 @@ impl<'c> Collector<'c> {
         }
     }
 
-    /// Adds the tree `new` of a commit whose parents have the trees `old`, and what is below.
+    /// Adds a commit with the tree `new`, whose parents have the trees `old`, and what is below.
+    pub(super) fn add_commit(
+        &mut self,
+        commit: ObjectId,
+        new: ObjectId,
+        old: Vec<ObjectId>,
+    ) -> Result<(), OutgoingError> {
+        self.add(commit);
+        self.commit = commit;
+        self.watcher.commit(self.lookup, commit, new, &old)?;
+        self.add_tree(new, old)
+    }
+
+    /// Adds the tree `new` and what is below, where the trees `old` are at the target or are sent too.
     pub(super) fn add_tree(
         &mut self,
         new: ObjectId,
         old: Vec<ObjectId>,
     ) -> Result<(), OutgoingError> {
-        let mut left = vec![Pair { new, old }];
+        let mut left = vec![Pair { new, old, path: BString::default() }];
         while let Some(pair) = left.pop() {
             self.interrupt.check()?;
             if self.objects.number(&pair.new).is_some() {
@@ -168,6 +192,8 @@ impl<'c> Collector<'c> {
             }
             if !entry.is_directory {
                 self.add(entry.id);
+                let path = || [&pair.path[..], entry.name].concat().into();
+                self.watcher.file(self.lookup, self.commit, entry.id, path)?;
                 continue;
             }
             let partner = |text: &Object| {
@@ -181,7 +207,11 @@ impl<'c> Collector<'c> {
                 }
                 partners.extend(text.as_ref().and_then(partner));
             }
-            left.push(Pair { new: entry.id, old: partners });
+            let path = match self.watcher.needs_paths() {
+                true => [&pair.path[..], entry.name, b"/"].concat().into(),
+                false => BString::default(),
+            };
+            left.push(Pair { new: entry.id, old: partners, path });
         }
         // The first one is entered first.
         left.get_mut(start..).unwrap_or_default().reverse();
@@ -229,18 +259,22 @@ impl<'c> Collector<'c> {
         Ok(())
     }
 
-    /// Reads a tree.
     fn tree(&mut self, id: &ObjectId) -> Result<Object, OutgoingError> {
-        match self.lookup.read(id)? {
-            Some(object) if object.0 == Some(ObjectKind::Tree) => Ok(object),
-            Some(_) => Err(malformed(*id)),
-            None => Err(OutgoingError::Missing { id: *id }),
-        }
+        read_tree(self.lookup, id)
+    }
+}
+
+/// The tree `id` and its contents.
+pub(super) fn read_tree(lookup: &mut Lookup, id: &ObjectId) -> Result<Object, OutgoingError> {
+    match lookup.read(id)? {
+        Some(object) if object.0 == Some(ObjectKind::Tree) => Ok(object),
+        Some(_) => Err(malformed(*id)),
+        None => Err(OutgoingError::Missing { id: *id }),
     }
 }
 
 /// The mode of a commit of another repository.
-const GITLINK: &[u8] = b"160000";
+pub(super) const GITLINK: &[u8] = b"160000";
 
 fn is_partner(old: &TreeEntry<'_>, new: &TreeEntry<'_>) -> bool {
     old.is_directory && old.name == new.name
