@@ -56,7 +56,7 @@ pub(super) enum CommandArgs {
     Adopt(AdoptArgs),
     /// Compare a Mercurial repository with what was converted from it
     Verify(VerifyArgs),
-    /// Show the data of a Mercurial repository or a bundle, to find out what is wrong with it
+    /// Show the data of a Mercurial repository or a bundle, to find what is wrong with it
     #[command(subcommand)]
     Inspect(InspectCommand),
     /// Print an author map to edit: each user of a repository, and the author of its commits

@@ -5,6 +5,7 @@
 
 mod slices;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::error::wrapped;
-use crate::base::{Progress, Stage, Unit};
+use crate::base::{Progress, Stage, Unit, redact};
 use crate::mirror::{Observer, SyncEvent};
 use slices::Slices;
 
@@ -79,7 +80,7 @@ impl Ui {
 
     /// Prints a line of the result, even if quiet: it was asked for.
     pub(super) fn result(&self, line: &str) {
-        self.bytes(format!("{line}\n").as_bytes());
+        self.bytes(format!("{}\n", redact::tokens(line)).as_bytes());
     }
 
     /// Prints bytes as they are: a result that is not ours to read.
@@ -124,11 +125,14 @@ impl Ui {
         }
     }
 
+    /// Errors and logs: what looks like a token was taken out where it came in, and is once more.
     fn to_stderr(&self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let text = redact::tokens(&text);
         let stage = lock(&self.0.stage);
         around_bar(stage.as_ref(), || {
             // If even this fails there is nowhere left to print.
-            let _ = lock(&self.0.err).write_all(bytes);
+            let _ = lock(&self.0.err).write_all(text.as_bytes());
         });
     }
 
@@ -328,9 +332,14 @@ impl<'a> MakeWriter<'a> for Ui {
     }
 }
 
-/// Prints what clap has to say: help and version to standard output, mistakes to standard error.
+/// Prints what clap has to say: help and version to standard output, mistakes to standard error. Those
+/// repeat what was typed, which may be a token in place of the name of its file.
 pub(super) fn usage(error: &clap::Error) {
-    let _ = error.print();
+    let text = error.to_string();
+    match redact::tokens(&text) {
+        Cow::Borrowed(_) => drop(error.print()),
+        Cow::Owned(text) => drop(io::stderr().write_all(text.as_bytes())),
+    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,16 @@
 
 use std::error::Error;
 
+use crate::base::redact;
+
 /// `text` on one line, without the characters that steer a terminal or reorder what is read.
 ///
 /// Server messages, branch names and payloads end up in our answers, and those in a
 /// terminal: escape sequences and bidirectional overrides could show something else than is there.
 pub(super) fn clean(text: &str) -> String {
     let spaced = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
-    spaced.filter(|&c| !c.is_control() && !is_invisible(c)).collect()
+    let shown: String = spaced.filter(|&c| !c.is_control() && !is_invisible(c)).collect();
+    redact::tokens(&shown).into_owned()
 }
 
 /// As [`clean`], and no longer than `most` characters.
@@ -52,6 +55,7 @@ mod tests {
         assert_eq!(clean("a\u{1b}[31mred\u{7}\r\nb\tc\0"), "a[31mred  b c");
         assert_eq!(clean("user\u{202e}nimda\u{2066}\u{200b}\u{feff}"), "usernimda");
         assert_eq!(clean("größe ✓"), "größe ✓");
+        assert_eq!(clean("x\nghp_0123456789abcdefghij"), "x [secret]");
     }
 
     #[test]

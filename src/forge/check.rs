@@ -143,12 +143,16 @@ impl TargetCheck<'_> {
         let Some(forge) = self.open(is_anonymous)? else { return Ok(None) };
         let kept = kept.filter(|record| record.tag.is_some());
         let described = forge.describe(kept.and_then(|record| record.tag.as_deref()))?;
+        let ends_before = match &described {
+            Described::Unchanged => kept.and_then(|record| record.credential_ends),
+            _ => None,
+        };
         let (mut repository, mut tag) = match (described, kept) {
             (Described::Found(repository, tag), _) => (repository, tag),
             (Described::Unchanged, Some(kept)) => (kept.repository.clone(), kept.tag.clone()),
             (Described::Unchanged, None) => return Ok(None),
-            // To those who do not log in, what is private is not there.
-            (Described::MissingOrNoAccess, _) if is_anonymous => return Ok(None),
+            // To those who do not log in, what is private is not there: it is not public at least.
+            (Described::MissingOrNoAccess, _) if is_anonymous => (self.hidden(), None),
             (Described::MissingOrNoAccess, _) => (self.mended(forge.as_ref(), findings)?, None),
         };
         self.check_state(&repository)?;
@@ -161,8 +165,21 @@ impl TargetCheck<'_> {
             asked: Timestamp::now(),
             tag,
             repository,
-            credential_ends: forge.credential_ends(),
+            credential_ends: forge.credential_ends().or(ends_before),
         }))
+    }
+
+    /// What can be said of a repository that is not shown to everybody.
+    fn hidden(&self) -> Repository {
+        let project = Project::of(self.target).map(|project| project.to_string());
+        Repository {
+            full_name: project.unwrap_or_default(),
+            visibility: Visibility::Private,
+            archived: false,
+            disabled: false,
+            may_push: None,
+            default_branch: String::new(),
+        }
     }
 
     /// What a repository that we were not shown becomes: one that we are invited to, or a new one.

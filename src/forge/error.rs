@@ -151,6 +151,14 @@ impl ForgeError {
 }
 
 faults!(ForgeError {
+    // Hints of connections are about sources.
+    Self::Net { source: error @ NetError::Untrusted { .. }, .. } => of(error).at(Target).hint(
+        "if the server has a certificate authority of its own, name its certificate as \
+         `target.ca_file`"
+    ),
+    Self::Net { source: error @ NetError::PlainHttp { .. }, .. } => {
+        of(error).at(Target).hint("use https://, or allow it with `target.plain_http = true`")
+    },
     Self::Net { source, .. } => Diagnosis { hint: None, ..of(source) }.at(Target),
     Self::Secret(error) => of(error).at(Here),
     Self::Rejected { .. } => Auth.at(Target).hint(
@@ -198,7 +206,9 @@ faults!(ForgeError {
         "make the project by hand, or give the credential the permission to create projects"
     ),
     Self::Limited { until: Some(until), .. } => {
-        Unavailable.at(Target).hint(format!("it answers again after {until}"))
+        Unavailable.at(Target).hint(format!(
+            "it answers again after {until}; with a token (`target.token_file`) it answers more"
+        ))
     },
     Self::Limited { until: None, .. } => Unavailable.at(Target),
     Self::Refused { .. } => Refused.at(Target),

@@ -129,6 +129,14 @@ mod tests {
     }
 
     #[test]
+    fn every_cut_and_every_flip_is_a_time_or_none() {
+        crate::base::testing::every_cut_and_flip(b"2024-03-01 00:00:00 +0100".to_vec(), |bytes| {
+            let time = std::str::from_utf8(bytes).ok().and_then(Timestamp::parse);
+            assert!(time.is_none_or(|time| !time.to_string().is_empty()));
+        });
+    }
+
+    #[test]
     fn shown_and_read_again() {
         assert_eq!(Timestamp(1_468_275_250).to_string(), "2016-07-11 22:14 UTC");
         for day in (0..60_000).step_by(17) {

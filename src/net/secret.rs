@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use secrecy::zeroize::Zeroize as _;
@@ -102,6 +103,18 @@ pub enum SecretError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The agent that has the private keys cannot be asked.
+    #[error("ask the SSH agent for a key{}", socket.as_ref().map_or_else(
+        || ": SSH_AUTH_SOCK is not set".to_owned(),
+        |socket| format!(" at {}", socket.display()),
+    ))]
+    Agent {
+        /// Its socket.
+        socket: Option<PathBuf>,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The server that makes the token does not.
     #[error("get a token for {account}")]
     Made {
@@ -133,6 +146,10 @@ faults!(SecretError {
     Self::Variable { .. } => {
         Config.at(Here).hint("set it for the process that syncs, or name a file with `token_file`")
     },
+    Self::Agent { .. } => Config.at(Here).hint(
+        "the environment variable SSH_AUTH_SOCK must name the socket of an agent that runs; for the \
+         daemon, set it in its unit (`Environment=SSH_AUTH_SOCK=…`)"
+    ),
     Self::Made { source, hint: Some(hint), .. } => of(&**source).at(Target).hint(*hint),
     Self::Made { source, .. } => of(&**source).at(Target),
     Self::UnusableKey { .. } => {
@@ -167,6 +184,16 @@ fn problem_of_line(text: &str) -> Option<&'static str> {
         text if text.contains(char::is_control) => Some("it has a control character"),
         _ => None,
     }
+}
+
+/// Checks that there is an SSH agent, where the environment says that it is.
+pub fn find_agent() -> Result<(), SecretError> {
+    let socket = std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from);
+    let found = match &socket {
+        Some(socket) => UnixStream::connect(socket).map(drop),
+        None => Err(io::ErrorKind::NotFound.into()),
+    };
+    found.map_err(|source| SecretError::Agent { socket, source })
 }
 
 /// Reads a file that only its owner and group can read, and takes the part of its text that is the

@@ -18,18 +18,19 @@ fn help_lists_the_commands_and_the_exit_codes() {
     Usage: synchroniser [OPTIONS] <COMMAND>
 
     Commands:
-      serve    Listen for push hooks and sync the mirrors that they ask for
-      sync     Sync mirrors now: all that are configured, or those named
-      plan     Show what a sync would change, and change nothing
-      convert  Convert a Mercurial repository into a bare Git repository, or update that
-      fetch    Make or update a Mercurial clone without a working copy
-      adopt    Continue a mirror that another tool made: record its commits, publish nothing yet
-      verify   Compare a Mercurial repository with what was converted from it
-      inspect  Show the data of a Mercurial repository or a bundle, to find out what is wrong with it
-      authors  Print an author map to edit: each user of a repository, and the author of its commits
-      demo     Sync a sample repository with a push hook, in a temporary folder
-      config   Check the configuration, or print its defaults and its documentation
-      help     Print this message or the help of the given subcommand(s)
+      serve        Listen for push hooks and sync the mirrors that they ask for
+      sync         Sync mirrors now: all that are configured, or those named
+      plan         Show what a sync would change, and change nothing
+      convert      Convert a Mercurial repository into a bare Git repository, or update that
+      fetch        Make or update a Mercurial clone without a working copy
+      adopt        Continue a mirror that another tool made: record its commits, publish nothing yet
+      verify       Compare a Mercurial repository with what was converted from it
+      inspect      Show the data of a Mercurial repository or a bundle, to find what is wrong with it
+      authors      Print an author map to edit: each user of a repository, and the author of its commits
+      known-hosts  List the host keys of SSH servers that are known, or add one
+      demo         Sync a sample repository with a push hook, in a temporary folder
+      config       Check the configuration, or print its defaults and its documentation
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -q, --quiet       Print only errors and results
@@ -53,6 +54,21 @@ fn help_lists_the_commands_and_the_exit_codes() {
     Environment:
       SYNCHRONISER_LOG  what to log to standard error, such as "debug" or "synchroniser::hg=trace"
     "#);
+}
+
+/// Who types a token where its name should be finds it nowhere again.
+#[test]
+fn a_token_that_was_typed_is_not_repeated() {
+    let env = TestEnv::new();
+    let token = crate::support::secrets::token("ghp_");
+    for args in [
+        vec!["fetch", "--source-token-env", &token, "https://127.0.0.1:9/x", "x"],
+        vec!["fetch", &token],
+        vec!["sync", &token],
+        vec![&token],
+    ] {
+        assert_ne!(env.synchronise(args).code, Some(0));
+    }
 }
 
 #[test]

@@ -228,7 +228,11 @@ fn what_is_private_is_not_published_where_everybody_sees_it() {
     place.github.repo("acme/rocket", |repo| repo.private = false);
     assert_eq!(place.refusal().0, Fault::Refused);
     place.github.repo("acme/rocket", |repo| repo.private = true);
-    assert_eq!(place.check().unwrap(), []);
+    place.github.requests();
+    for requests in [1, 0] {
+        assert_eq!(place.check().unwrap(), []);
+        assert_eq!(place.github.requests().len(), requests);
+    }
 
     // Nothing is made public either, and nothing is published while it cannot be asked.
     let mut place = Place { is_source_private: true, ..Place::new() };

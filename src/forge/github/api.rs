@@ -24,6 +24,8 @@ const INTRODUCTION: Introduction = Introduction {
 };
 /// For how long nothing is asked after an answer that says that it was too much, and not for how long.
 const PAUSE: Duration = Duration::from_mins(1);
+/// What the tokens of an app's installation begin with.
+const OF_APP: &str = "ghs_";
 /// What may stand in a path as it is.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
@@ -89,6 +91,11 @@ impl Api {
 
     pub(super) fn is_anonymous(&self) -> bool {
         self.token.is_none()
+    }
+
+    /// Whether the token is one of an app's installation.
+    pub(super) fn is_of_app(&self) -> bool {
+        self.token.as_ref().is_some_and(|token| token.expose_secret().starts_with(OF_APP))
     }
 
     /// When the token ends, if an answer has told.

@@ -48,7 +48,8 @@ impl GitHub {
         interrupt: &Interrupt,
     ) -> Result<Self, NetError> {
         let api = Api::open(base, access, token, interrupt)?;
-        let is_app = matches!(token, Some(TokenSource::Made(_)));
+        // Those of apps come in other ways too: a workflow of GitHub's has one in its environment.
+        let is_app = matches!(token, Some(TokenSource::Made(_))) || api.is_of_app();
         Ok(Self { api, project, is_app })
     }
 

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::base::{Interrupt, redact, sha1};
 use crate::net::url::Location;
-use crate::net::{Access, KeySource, SecretError, SecretSource};
+use crate::net::{Access, KeySource, SecretError, SecretSource, secret};
 
 /// The user name for a token where none is set. GitHub wants this one with the tokens of apps, and
 /// takes any other with those of people.
@@ -72,7 +72,11 @@ impl Credential {
                 token: token.source.token(interrupt)?,
             },
             (Location::Ssh { .. }, _, Some(key)) => match &key.source {
-                KeySource::Agent => Self::SshAgent { user: key.user.clone() },
+                KeySource::Agent => {
+                    // libgit2 tells an agent that is not there from one without keys by nothing.
+                    secret::find_agent()?;
+                    Self::SshAgent { user: key.user.clone() }
+                }
                 KeySource::Stored(source) => Self::SshKey {
                     user: key.user.clone(),
                     key: source.private_key()?,

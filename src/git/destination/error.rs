@@ -112,15 +112,6 @@ pub enum PublishError {
         #[source]
         source: Said,
     },
-    /// The agent that has the private keys cannot be asked.
-    #[error("log in to {target}: the SSH agent cannot be asked")]
-    NoAgent {
-        /// The address.
-        target: String,
-        /// What libgit2 says.
-        #[source]
-        source: Said,
-    },
     /// The SSH server is not known to be the one it says it is.
     #[error("trust the SSH server of {target}")]
     HostKey {
@@ -245,6 +236,9 @@ fn denied_hint(said: &str) -> &'static str {
     let said = said.to_ascii_lowercase();
     if said.contains("archived") {
         "the repository is archived: take it out of the archive, or end this mirror"
+    } else if said.contains("saml sso") {
+        "the organisation of the target wants the key or token to be authorised: its owner can do that at \
+         the page that the server names, or in the settings of the key or token"
     } else if said.contains("read only") || said.contains("read-only") {
         RefusalKind::ReadOnly.hint()
     } else {
@@ -296,10 +290,6 @@ faults!(PublishError {
     ),
     Self::UnusableKey { .. } => Config.at(Target).hint(
         "check that the file is an unencrypted key, or that its passphrase is right"
-    ),
-    Self::NoAgent { .. } => Config.at(Here).hint(
-        "the environment variable SSH_AUTH_SOCK must name the socket of an agent that runs; for the \
-         daemon, set it in its unit (`Environment=SSH_AUTH_SOCK=/run/…`)"
     ),
     Self::HostKey { source, .. } => {
         Diagnosis { fault: UNTRUSTED, side: Some(Target), hint: source.hint() }

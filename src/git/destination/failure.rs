@@ -80,10 +80,6 @@ fn classify(error: &git2::Error, target: String, source: Said) -> PublishError {
     if text.contains("redirect") {
         return PublishError::Moved { target, source };
     }
-    // What libssh2 says of an agent, after what libgit2 says of every failed login.
-    if text.contains("auth sock") || text.contains("agent") && text.contains("authenticating") {
-        return PublishError::NoAgent { target, source };
-    }
     if text.contains("failed to authenticate SSH session") {
         return PublishError::UnusableKey { target, source };
     }
@@ -126,8 +122,16 @@ fn by_status(status: u16, target: String, source: Said) -> PublishError {
 fn by_words(target: String, source: Said) -> PublishError {
     const MISSING: [&str; 5] =
         ["not found", "not exist", "not appear to be", "could not be found", "no such"];
-    const DENIED: [&str; 6] =
-        ["denied", "read only", "read-only", "not allowed", "not authorized", "permission"];
+    const DENIED: [&str; 8] = [
+        "denied",
+        "read only",
+        "read-only",
+        "not allowed",
+        "no longer allowed",
+        "not authorized",
+        "permission",
+        "saml sso",
+    ];
     let text = source.0.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if has(&MISSING) {
@@ -157,6 +161,10 @@ mod tests {
             "fatal: '/x' does not appear to be a git repository",
             "remote error: FATAL: W any x y DENIED by fallthru",
             "GitLab: The project you were looking for could not be found.",
+            "ERROR: This repository was archived so it is read-only.",
+            "ERROR: You're using an RSA key with SHA-1, which is no longer allowed.",
+            "ERROR: The 'acme' organization has enabled or enforced SAML SSO. To access this \
+             repository, you must use an SSH key that has been authorized for this organization.",
         ] {
             assert_eq!(words(text), Fault::Auth, "{text}");
         }

@@ -72,7 +72,9 @@ pub fn add(
     // OpenSSH reads keys with their padding only.
     let blob = base64::engine::general_purpose::STANDARD.encode(&key.blob);
     text.push_str(&format!("{name} {key_type} {blob}\n"));
-    replace_file(file, text.as_bytes()).map_err(|error| failed(file, &error))?;
+    // A name alone is one in the folder that we are in.
+    let place = Path::new(".").join(file);
+    replace_file(&place, text.as_bytes()).map_err(|error| failed(file, &error))?;
     Ok(Added::Now)
 }
 

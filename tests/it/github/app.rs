@@ -145,3 +145,15 @@ fn an_app_may_push_where_it_is_installed() {
     fs::remove_file(place.folder.path().join("forge")).unwrap();
     assert!(place.refusal().1.contains("archived"));
 }
+
+/// As a workflow of GitHub's has it in its environment.
+#[test]
+fn a_token_of_an_app_that_somebody_else_made() {
+    let mut place = Place::new();
+    place.github.repo("acme/rocket", |_| {});
+    let token = secrets::token("ghs_");
+    let repository = "acme/rocket".to_owned();
+    place.github.state().tokens.insert(token.clone(), Who::Installation { repository });
+    place.access.token = Some(Token::at(token_file(place.folder.path(), &token)));
+    assert_eq!(place.check().unwrap(), []);
+}

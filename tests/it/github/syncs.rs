@@ -211,4 +211,19 @@ fn keys_that_do_nothing_are_refused() {
     let ran = ran.with_code(10).unwrap();
     assert!(ran.stderr.contains("source.create: of no use for a source"), "{}", ran.stderr);
     assert!(ran.stderr.contains("target.create: of no use without `api`"), "{}", ran.stderr);
+    // A token beside a key is for the API, if there is one.
+    for (host, said) in
+        [("git.example.org", Some("token_file: of no use without `api`")), ("github.com", None)]
+    {
+        let text = format!(
+            "[mirrors.x]\nsource = \"x\"\n[mirrors.x.target]\nurl = \"git@{host}:a/b\"\n\
+             ssh_agent = true\ntoken_file = \"token\"\n"
+        );
+        fs::write(scene.env.path("x.toml"), text).unwrap();
+        let ran = scene.env.synchronise(["config", "check", "--config", "x.toml"]);
+        match said {
+            Some(said) => assert!(ran.with_code(10).unwrap().stderr.contains(said)),
+            None => drop(ran.ok().unwrap()),
+        }
+    }
 }

@@ -254,7 +254,7 @@ fn the_keys_of_an_agent() {
     };
     for nowhere in [None, Some(Path::new("/nowhere/agent"))] {
         let ran = sync(nowhere).with_code(10).unwrap();
-        assert!(ran.stderr.contains("the SSH agent cannot be asked"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("ask the SSH agent for a key"), "{}", ran.stderr);
         assert!(ran.stderr.contains("SSH_AUTH_SOCK must name the socket"), "{}", ran.stderr);
     }
     let socket = sshd.at("agent");
