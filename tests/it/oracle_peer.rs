@@ -17,7 +17,7 @@ use synchroniser::net::{Access, NetError, SourceUrl, Timeouts, Token};
 
 use crate::support::hg_server::HgServe;
 use crate::support::serve::{fake_ssh, free_port};
-use crate::support::{Fixture, Hg, TestEnv, env, for_all, same, skip};
+use crate::support::{Fixture, Hg, TestEnv, env, one_by_one, same, skip};
 
 /// What has bookmarks, branches, tags, phases, merges.
 const REPOSITORIES: [&str; 6] =
@@ -201,7 +201,7 @@ fn check_bundles(
 fn with_repositories(run: impl Fn(&Hg<'_>, &Path) -> Result<(), String>) {
     let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
     let cases = REPOSITORIES.iter().map(|name| ((*name).to_owned(), *name));
-    for_all(cases, |name| {
+    one_by_one(cases, |name| {
         let env = TestEnv::new();
         let repository = Fixture::named(name).unpack(&env);
         run(&Hg { env: &env, program: program.clone() }, &repository)
@@ -243,7 +243,7 @@ fn servers_of_other_versions() {
     let words = ["bundle", "-q", "-a", "-t", "gzip-v1", bundle.to_str().unwrap()];
     hg.run(&Fixture::named("graph").unpack(&scratch), &words).ok().unwrap();
     let others = std::env::split_paths(&others);
-    for_all(others.map(|program| (program.display().to_string(), program)), |program| {
+    one_by_one(others.map(|program| (program.display().to_string(), program)), |program| {
         let env = TestEnv::new();
         let hg = Hg { env: &env, program };
         let repository = env.path("repository");

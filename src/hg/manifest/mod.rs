@@ -12,6 +12,8 @@ pub use diff::{Change, diff};
 pub use directories::DirectoryManifests;
 pub use reader::{ManifestReader, Manifests};
 
+use bstr::ByteSlice as _;
+
 use super::Node;
 use crate::base::RepoPath;
 
@@ -58,7 +60,7 @@ impl<'m> Line<'m> {
 /// The path, the node and the flag in a line, its newline included.
 fn fields(line: &[u8]) -> Result<(&RepoPath, Node, &[u8]), Malformed> {
     let line = line.strip_suffix(b"\n").ok_or("the last line does not end")?;
-    let end = line.iter().position(|&byte| byte == 0).ok_or("a line has no NUL")?;
+    let end = line.find_byte(0).ok_or("a line has no NUL")?;
     let (path, rest) = line.split_at(end);
     let (hex, flag) = rest
         .get(1..)
@@ -207,12 +209,12 @@ impl<'m> Manifest<'m> {
 
 /// The directory that `path` is in; `None` at the top.
 fn parent(path: &RepoPath) -> Option<&[u8]> {
-    path.iter().rposition(|&byte| byte == b'/').and_then(|at| path.get(..at))
+    path.rfind_byte(b'/').and_then(|at| path.get(..at))
 }
 
 /// The first line of `text`, newline included; `None` if there is nothing left.
 fn first_line(text: &[u8]) -> Option<&[u8]> {
-    let end = bstr::ByteSlice::find_byte(text, b'\n').map_or(text.len(), |at| at + 1);
+    let end = text.find_byte(b'\n').map_or(text.len(), |at| at + 1);
     text.get(..end).filter(|line| !line.is_empty())
 }
 

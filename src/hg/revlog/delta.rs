@@ -56,11 +56,11 @@ pub enum DeltaError {
 impl<'d> Fragment<'d> {
     /// Reads three big-endian 32-bit numbers (start, end, length) and `length` bytes.
     fn read(reader: &mut Reader<'d>) -> Result<Self, DeltaError> {
-        let [start, end, length] = [
-            reader.u32("range start")? as usize,
-            reader.u32("range end")? as usize,
-            reader.u32("replacement length")? as usize,
-        ];
+        let numbers: [u8; 12] = reader.array("range and length of the replacement")?;
+        let [start, end, length] = [0, 4, 8].map(|at| {
+            let bytes = numbers.get(at..).and_then(<[u8]>::first_chunk);
+            u32::from_be_bytes(bytes.copied().unwrap_or_default()) as usize
+        });
         Ok(Self { start, end, replacement: reader.bytes("replacement", length)? })
     }
 }

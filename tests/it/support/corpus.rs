@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Hg, TestEnv, env, for_all, skip};
+use super::{Hg, TestEnv, env, one_by_one, skip};
 
 /// The folder, on a machine that has the tools to unpack it and to judge what comes of it.
 pub(crate) struct Corpus(PathBuf);
@@ -36,13 +36,13 @@ impl Corpus {
             let names = files(&self.0.join(folder), ".tar.xz").into_iter();
             names.map(move |(name, _)| (name.clone(), (folder, name)))
         });
-        for_all(archives, |(folder, name)| check(&self.unpack(folder, &name)?));
+        one_by_one(archives, |(folder, name)| check(&self.unpack(folder, &name)?));
     }
 
     /// Checks every bundle as a repository that `hg` unbundled it into.
     pub(crate) fn for_bundles(&self, check: impl Fn(&History) -> Result<(), String>) {
         let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
-        for_all(files(&self.0.join("bundles"), ""), |bundle| {
+        one_by_one(files(&self.0.join("bundles"), ""), |bundle| {
             let env = TestEnv::new();
             let source = env.path("source");
             env.run(&program, [Path::new("init"), &source]).ok()?;

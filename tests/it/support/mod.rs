@@ -19,6 +19,7 @@ pub(crate) mod serve;
 pub(crate) mod truth;
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 pub(crate) use converted::Converted;
 pub(crate) use each::each_fixture;
@@ -61,8 +62,38 @@ pub(crate) fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// How many items are checked at the same time: most of the time of a test that runs the program is
+/// spent waiting for the disk.
+const AT_ONCE: usize = 4;
+
 /// Runs `check` on every item and fails once at the end, with all that went wrong.
-pub(crate) fn for_all<T>(
+pub(crate) fn for_all<T: Send>(
+    items: impl IntoIterator<Item = (String, T)>,
+    check: impl Fn(T) -> Result<(), String> + Sync,
+) {
+    let items: Vec<_> = items.into_iter().collect();
+    let checked = items.len();
+    let left = Mutex::new(items.into_iter());
+    let problems = Mutex::new(Vec::new());
+    let next = || left.lock().unwrap().next();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE.min(checked) {
+            scope.spawn(|| {
+                while let Some((name, item)) = next() {
+                    if let Err(problem) = check(item) {
+                        problems.lock().unwrap().push(format!("{name}: {problem}"));
+                    }
+                }
+            });
+        }
+    });
+    let mut problems = problems.into_inner().unwrap();
+    problems.sort();
+    report(checked, &problems);
+}
+
+/// The same, one item after the other: for what takes turns, or needs the whole machine.
+pub(crate) fn one_by_one<T>(
     items: impl IntoIterator<Item = (String, T)>,
     check: impl Fn(T) -> Result<(), String>,
 ) {
@@ -74,6 +105,10 @@ pub(crate) fn for_all<T>(
             problems.push(format!("{name}: {problem}"));
         }
     }
+    report(checked, &problems);
+}
+
+fn report(checked: usize, problems: &[String]) {
     assert!(checked > 0, "nothing to check");
     assert!(problems.is_empty(), "{} of {checked} fail:\n{}", problems.len(), problems.join("\n"));
 }
