@@ -11,6 +11,7 @@ use super::conversion::{CommitArgs, ConversionArgs};
 use super::exit;
 use super::flags::help_of_care;
 use super::source::SourceArgs;
+use super::target::TargetArgs;
 
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
@@ -50,6 +51,8 @@ pub(super) enum CommandArgs {
     Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or update that
     Convert(ConvertArgs),
+    /// Sync one source to one target, without a configuration
+    Mirror(Box<MirrorArgs>),
     /// Make or update a Mercurial clone without a working copy
     Fetch(FetchArgs),
     /// Continue a mirror that another tool made: record its commits, publish nothing yet
@@ -157,6 +160,32 @@ pub(super) struct ConvertArgs {
     /// Accept, this once, a source with none of the changesets converted before, and remove their refs
     #[arg(long)]
     pub(super) allow_empty: bool,
+}
+
+/// `mirror`
+#[derive(Debug, clap::Args)]
+pub(super) struct MirrorArgs {
+    #[command(flatten)]
+    pub(super) source: SourceAt,
+    /// The Git repository: a path, https://, ssh:// or user@host:path
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+    /// The folder for what has been converted, made if it is not there. By default one below
+    /// `$XDG_CACHE_HOME/synchroniser` or `~/.cache/synchroniser`. If it is lost, it is made again
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) cache: Option<PathBuf>,
+    #[arg(long, help = help_of_care("skip_damaged"))]
+    pub(super) skip_damaged: bool,
+    /// Do not verify what was converted before refs move
+    #[arg(long)]
+    pub(super) no_verify: bool,
+    /// Accept, this once, a source with none of the changesets converted before, and remove their refs
+    #[arg(long)]
+    pub(super) allow_empty: bool,
+    #[command(flatten)]
+    pub(super) conversion: ConversionArgs,
+    #[command(flatten)]
+    pub(super) target_way: TargetArgs,
 }
 
 /// `adopt`

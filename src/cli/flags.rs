@@ -1,45 +1,75 @@
 //! Flags that are made from keys of the configuration: same names, same meanings, same defaults.
 
 use std::ffi::OsString;
+use std::fmt::Debug;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
-use crate::config::{CareKeys, CommitKeys, EndpointKeys, HistoryKeys, Key, Keys, NamingKeys};
+use crate::config::{CareKeys, CommitKeys, EndpointKeys, HistoryKeys, Key, Keys, NamingKeys, Ways};
 use crate::config::{Shape, Value};
 
 /// A part of the configuration whose keys are flags.
-pub(super) trait Group: Keys {
+pub(super) trait Group {
+    /// Its keys.
+    type Keys: Keys + Clone + Debug + Default;
     /// What is before the names of the flags.
     const PREFIX: &'static str = "";
     /// The heading in `--help`.
     const HEADING: &'static str;
+
+    /// Whether `key` is of use here.
+    fn has(key: &Key) -> bool {
+        key.is_flag
+    }
 }
 
 impl Group for CommitKeys {
+    type Keys = Self;
     const HEADING: &'static str = "Commits";
 }
 
 impl Group for HistoryKeys {
+    type Keys = Self;
     const HEADING: &'static str = "Commits";
 }
 
 impl Group for NamingKeys {
+    type Keys = Self;
     const HEADING: &'static str = "Names and refs";
 }
 
-impl Group for EndpointKeys {
+/// How a source is reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OfSource;
+
+impl Group for OfSource {
+    type Keys = EndpointKeys;
     const PREFIX: &'static str = "source-";
     const HEADING: &'static str = "Sources that are addresses";
 }
 
+/// How a target is reached.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OfTarget;
+
+impl Group for OfTarget {
+    type Keys = EndpointKeys;
+    const PREFIX: &'static str = "target-";
+    const HEADING: &'static str = "Targets that are addresses";
+
+    fn has(key: &Key) -> bool {
+        key.is_flag && key.ways != Ways::HttpSource
+    }
+}
+
 /// The flags of a part of the configuration, as they were typed.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Flags<K> {
+pub(super) struct Flags<G: Group> {
     /// What they say.
-    pub(super) keys: K,
+    pub(super) keys: G::Keys,
     /// The keys of those that were typed.
     pub(super) typed: Vec<&'static str>,
 }
@@ -49,18 +79,18 @@ pub(super) fn help_of_care(key: &str) -> String {
     CareKeys::key(key).map(Key::summary).unwrap_or_default()
 }
 
-fn flags<K: Group>() -> impl Iterator<Item = &'static Key> {
-    K::keys().into_iter().filter(|key| key.is_flag)
+fn flags<G: Group>() -> impl Iterator<Item = &'static Key> {
+    G::Keys::keys().into_iter().filter(|key| G::has(key))
 }
 
 /// The name of a flag, without `--`.
-fn name<K: Group>(key: &Key) -> String {
-    format!("{}{}", K::PREFIX, key.name.replace('_', "-"))
+fn name<G: Group>(key: &Key) -> String {
+    format!("{}{}", G::PREFIX, key.name.replace('_', "-"))
 }
 
-fn flag<K: Group>(key: &'static Key) -> Arg {
-    let name = name::<K>(key);
-    let arg = Arg::new(name.clone()).long(name).help_heading(K::HEADING);
+fn flag<G: Group>(key: &'static Key) -> Arg {
+    let name = name::<G>(key);
+    let arg = Arg::new(name.clone()).long(name).help_heading(G::HEADING);
     let again = "; may be given again";
     let checked =
         || ValueParser::new(OsStringValueParser::new().try_map(move |word| check(key, word)));
@@ -119,9 +149,9 @@ fn check(key: &Key, word: OsString) -> Result<OsString, String> {
     }
 }
 
-impl<K: Group> clap::Args for Flags<K> {
+impl<G: Group> clap::Args for Flags<G> {
     fn augment_args(command: Command) -> Command {
-        flags::<K>().fold(command, |command, key| command.arg(flag::<K>(key)))
+        flags::<G>().fold(command, |command, key| command.arg(flag::<G>(key)))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -129,16 +159,16 @@ impl<K: Group> clap::Args for Flags<K> {
     }
 }
 
-impl<K: Group> FromArgMatches for Flags<K> {
+impl<G: Group> FromArgMatches for Flags<G> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut read = Self::default();
+        let mut read = Self { keys: G::Keys::default(), typed: Vec::new() };
         read.update_from_arg_matches(matches)?;
         Ok(read)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for key in flags::<K>() {
-            let name = name::<K>(key);
+        for key in flags::<G>() {
+            let name = name::<G>(key);
             if matches.value_source(&name) != Some(ValueSource::CommandLine) {
                 continue;
             }
@@ -164,13 +194,13 @@ mod tests {
     /// What is defined once is what is typed: name, summary, default and words.
     #[test]
     fn every_key_that_is_a_flag_has_one_flag_that_says_the_same() {
-        fn same<K: Group>() {
-            let command = Flags::<K>::augment_args(Command::new("x"));
+        fn same<G: Group>() {
+            let command = Flags::<G>::augment_args(Command::new("x"));
             let flags: Vec<_> = command.get_arguments().collect();
-            let keys: Vec<_> = K::keys().into_iter().filter(|key| key.is_flag).collect();
+            let keys: Vec<_> = G::Keys::keys().into_iter().filter(|key| G::has(key)).collect();
             assert_eq!(flags.len(), keys.len());
             for (flag, key) in flags.into_iter().zip(keys) {
-                let name = format!("{}{}", K::PREFIX, key.name.replace('_', "-"));
+                let name = format!("{}{}", G::PREFIX, key.name.replace('_', "-"));
                 assert_eq!(flag.get_long(), Some(&*name));
                 assert!(flag.get_help().unwrap().to_string().starts_with(&key.summary()));
                 let default = key.default.filter(|_| !matches!(key.shape, Shape::Switch));
@@ -189,6 +219,7 @@ mod tests {
         same::<CommitKeys>();
         same::<HistoryKeys>();
         same::<NamingKeys>();
-        same::<EndpointKeys>();
+        same::<OfSource>();
+        same::<OfTarget>();
     }
 }

@@ -12,6 +12,7 @@ pub mod exit;
 mod flags;
 mod log;
 mod source;
+mod target;
 mod ui;
 
 use std::ffi::OsString;

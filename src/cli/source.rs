@@ -5,9 +5,9 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::flags::Flags;
+use super::flags::{Flags, OfSource};
 use crate::base::{Interrupt, Progress, faults};
-use crate::config::{self, EndpointKeys, TypedError};
+use crate::config::{self, TypedError};
 use crate::convert::ConvertOptions;
 use crate::hg::Repository;
 use crate::hg::pull::{self, Copy, PullError, Source};
@@ -17,7 +17,7 @@ use crate::hg::repository::RepositoryError;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(super) struct SourceArgs {
     #[command(flatten)]
-    keys: Flags<EndpointKeys>,
+    keys: Flags<OfSource>,
 }
 
 /// A source that was opened to be looked at.

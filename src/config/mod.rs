@@ -28,9 +28,9 @@ pub use options::{DaemonOptions, MirrorConfig, Selector};
 pub use pending::Finding;
 pub use reference::{reference, template};
 
-pub(crate) use keys::{Key, Keys, Shape, Value};
+pub(crate) use keys::{Key, Keys, Shape, Value, Ways};
 pub(crate) use sections::{CareKeys, CommitKeys, EndpointKeys, HistoryKeys, NamingKeys};
-pub(crate) use typed::{TypedError, conversion, source};
+pub(crate) use typed::{TypedError, conversion, source, target};
 
 use endpoint::Folders;
 use error::Problems;

@@ -10,8 +10,9 @@ use super::resolve::commit_options;
 use super::sections::{CommitKeys, EndpointKeys, HistoryKeys, NamingKeys};
 use crate::base::faults;
 use crate::convert::{AuthorMap, AuthorMapError, ConvertOptions};
+use crate::git::destination::Target;
 use crate::hg::pull::Source;
-use crate::net::url::SourceUrlError;
+use crate::net::url::{SourceUrlError, UrlError};
 
 /// Why a source cannot be what was typed.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,15 @@ pub(crate) enum TypedError {
     /// It is no address that we can fetch from.
     #[error(transparent)]
     Address(#[from] SourceUrlError),
+    /// It is no address that we can push to.
+    #[error(transparent)]
+    TargetAddress(#[from] UrlError),
+    /// A target lacks something.
+    #[error("use the target: {kind}")]
+    Target {
+        /// What is wrong with it.
+        kind: ProblemKind,
+    },
     /// A flag does not fit it.
     #[error("use {flag}: {kind}")]
     Flag {
@@ -32,7 +42,8 @@ pub(crate) enum TypedError {
 faults!(TypedError {
     // What was typed is mended where it was typed.
     Self::Address(error) => Diagnosis { side: Some(Here), ..of(error) },
-    Self::Flag { .. } => Config.at(Here),
+    Self::TargetAddress(error) => Diagnosis { side: Some(Here), ..of(error) },
+    Self::Target { .. } | Self::Flag { .. } => Config.at(Here),
 });
 
 /// The source that is `written`, reached as `keys` say, of which those called `set` were typed.
@@ -54,6 +65,30 @@ pub(crate) fn source(
         (Some(source), None) => Ok(source),
         // Whatever gives no source has said why.
         (None, None) => Ok(Source::Path(written.to_owned())),
+    }
+}
+
+/// The target that is `written`, reached as `keys` say, of which those called `set` were typed.
+pub(crate) fn target(
+    written: &str,
+    keys: &EndpointKeys,
+    set: impl Iterator<Item = &'static str>,
+) -> Result<Target, TypedError> {
+    let (mut problems, mut pending) = (Problems::default(), Vec::new());
+    let folders = Folders { folder: Path::new(""), credentials: None };
+    let keys = EndpointKeys { url: Some(written.to_owned()), ..keys.clone() };
+    let section = Section::typed(keys, set);
+    let mut resolver = Resolver { folders, problems: &mut problems, pending: &mut pending };
+    let target = resolver.target(&section);
+    match (target, problems.sorted().into_iter().next()) {
+        (_, Some(Problem { kind: ProblemKind::Target { source }, .. })) => Err(source.into()),
+        (_, Some(Problem { key, kind, .. })) if key == "url" => Err(TypedError::Target { kind }),
+        (_, Some(Problem { key, kind, .. })) => {
+            Err(TypedError::Flag { flag: format!("--target-{}", key.replace('_', "-")), kind })
+        }
+        (Some(target), None) => Ok(target),
+        // Whatever gives no target has said why.
+        (None, None) => Ok(Target::local(written)),
     }
 }
 

@@ -8,6 +8,7 @@ mod demo;
 mod fetch;
 mod inspect;
 mod known_hosts;
+mod mirror;
 mod plan;
 mod report;
 mod serve;
@@ -23,7 +24,7 @@ use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::daemon::{SyncFailure, Syncer, signals};
 use crate::git::init;
-use crate::mirror::{self, Observer};
+use crate::mirror::Observer;
 
 /// An exit code, or what went wrong.
 type Outcome = Result<u8, Failure>;
@@ -36,6 +37,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Sync(args) => sync::run(&args, ui),
         CommandArgs::Plan(args) => plan::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
+        CommandArgs::Mirror(args) => mirror::run(&args, ui),
         CommandArgs::Fetch(args) => fetch::run(&args, ui),
         CommandArgs::Adopt(args) => adopt::run(&args, ui),
         CommandArgs::Verify(args) => verify::run(&args, ui),
@@ -67,7 +69,7 @@ fn interrupted_by_signals(ui: &Ui) -> Result<Interrupt, Failure> {
 /// What the daemon calls to sync a mirror; `observer` hears of it, as the daemon does.
 fn syncer(observer: impl Observer + Send + 'static) -> Syncer {
     Arc::new(move |mirror, daemon, interrupt| {
-        mirror::sync(mirror, &(daemon, &observer), interrupt)
+        crate::mirror::sync(mirror, &(daemon, &observer), interrupt)
             .map_err(|error| -> SyncFailure { Box::new(error) })
     })
 }

@@ -1,0 +1,119 @@
+//! `mirror`: one sync of one source to one target, with nothing to configure.
+
+use std::path::{Path, PathBuf};
+
+use super::{Outcome, interrupted_by_signals, report};
+use crate::base::{faults, hex, sha1};
+use crate::cli::args::MirrorArgs;
+use crate::cli::exit;
+use crate::cli::ui::Ui;
+use crate::convert::Verify;
+use crate::git::destination::Target;
+use crate::mirror::{self, CacheLocation, Mirror, SyncError};
+
+/// Why `mirror` fails.
+#[derive(Debug, thiserror::Error)]
+enum MirrorCommandError {
+    /// There is no place for what is converted.
+    #[error("choose a folder for what is converted: neither XDG_CACHE_HOME nor HOME is set")]
+    NoCache,
+    /// The sync did not get there.
+    #[error("mirror {from} to {to}")]
+    Sync {
+        from: String,
+        to: String,
+        #[source]
+        source: SyncError,
+    },
+}
+
+faults!(MirrorCommandError {
+    Self::NoCache => Config.at(Here).hint("name one with --cache"),
+    Self::Sync { source, .. } => {
+        let diagnosis = of(source);
+        Diagnosis { hint: diagnosis.hint.map(|hint| as_flags(&hint)), ..diagnosis }
+    },
+});
+
+pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
+    let mut options = args.conversion.options()?;
+    options.skip_damaged = args.skip_damaged;
+    options.allow_empty = args.allow_empty;
+    options.verify = if args.no_verify { Verify::Off } else { Verify::New };
+    let source = args.source.way.source(&args.source.written)?;
+    let target = args.target_way.target(&args.target)?;
+    let folder = match &args.cache {
+        Some(folder) => folder.clone(),
+        None => cache_below(user_cache().ok_or(MirrorCommandError::NoCache)?, args, &target),
+    };
+    let mirror = Mirror {
+        name: target.url.to_string(),
+        source,
+        cache: CacheLocation::Folder(folder),
+        target: Some(target),
+        options,
+    };
+    let interrupt = interrupted_by_signals(ui)?;
+    let report = mirror::sync(&mirror, ui, &interrupt).map_err(|source| {
+        let (from, to) = (args.source.written.display().to_string(), mirror.name.clone());
+        MirrorCommandError::Sync { from, to, source }
+    })?;
+    report::say(ui, &mirror.name, &report);
+    Ok(exit::OK)
+}
+
+/// The folder for what programs can make again, of the user who runs this.
+fn user_cache() -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))
+}
+
+/// The folder of this source and this target below `folder`: its name says which target it is for.
+fn cache_below(folder: PathBuf, args: &MirrorArgs, target: &Target) -> PathBuf {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let written = &args.source.written;
+    let is_address = written.to_str().is_some_and(|text| text.contains("://"));
+    let source = if is_address { written.clone() } else { absolute(written) };
+    let target = match target.url.local_path() {
+        Some(path) => absolute(path).display().to_string(),
+        None => target.url.to_string(),
+    };
+    let both = format!("{}\n{target}", source.display());
+    let digest = hex::encode(&sha1::digest(&[both.as_bytes()]));
+    let name = target.rsplit(['/', ':']).find(|part| !part.is_empty()).unwrap_or_default();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let name: String = name.trim_end_matches(".git").chars().filter(plain).take(40).collect();
+    folder.join("synchroniser").join(format!("{name}-{}", digest.get(..12).unwrap_or_default()))
+}
+
+/// A hint in which keys of the configuration are the flags that stand for them.
+fn as_flags(hint: &str) -> String {
+    let mut parts = hint.split('`');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for (at, part) in parts.enumerate() {
+        let key = part.strip_prefix("target.").or_else(|| part.strip_prefix("source."));
+        match key.filter(|_| at.is_multiple_of(2)) {
+            Some(_) => {
+                let part = part.split(" = ").next().unwrap_or(part);
+                text.push_str(&format!("`--{}", part.replace(['.', '_'], "-")));
+            }
+            None => text.push_str(&format!("`{part}")),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_in_a_hint_become_flags() {
+        let hint =
+            "set `target.token_file` (https) or `target.plain_http = true`; `git fsck` helps";
+        let expected =
+            "set `--target-token-file` (https) or `--target-plain-http`; `git fsck` helps";
+        assert_eq!(as_flags(hint), expected);
+        assert_eq!(as_flags("nothing to set"), "nothing to set");
+    }
+}
