@@ -130,7 +130,7 @@ fn configurations() {
     "#);
     assert_snapshot!(scene.sync("hg", "http://example.org/t.git"), @r"
     error: failed to use the configuration:
-      x.toml:6: mirrors.rocket.target: cannot push over http: it sends the token and the history without encryption; use https://, or allow it with `target.plain_http = true` in the configuration
+      x.toml:6: mirrors.rocket.target: cannot push over http: it sends the token and the history without encryption; use https://, or allow it with `target.plain_http = true`
     exit 10
     ");
     assert_snapshot!(scene.sync("hg@example.org:rocket", "t.git"), @r"

@@ -25,6 +25,7 @@ mod hostile;
 mod identities;
 mod inspect;
 mod layers;
+mod mirror_command;
 mod options;
 mod oracle_adoption;
 mod oracle_authors;

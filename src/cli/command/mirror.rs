@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{Outcome, interrupted_by_signals, report};
-use crate::base::{faults, hex, sha1};
+use crate::base::{Diagnosis, faults, hex, sha1};
 use crate::cli::args::MirrorArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
+use crate::config::TypedError;
 use crate::convert::Verify;
 use crate::git::destination::Target;
 use crate::mirror::{self, CacheLocation, Mirror, SyncError};
@@ -17,6 +18,9 @@ enum MirrorCommandError {
     /// There is no place for what is converted.
     #[error("choose a folder for what is converted: neither XDG_CACHE_HOME nor HOME is set")]
     NoCache,
+    /// An end cannot be what was typed.
+    #[error(transparent)]
+    Typed(#[from] TypedError),
     /// The sync did not get there.
     #[error("mirror {from} to {to}")]
     Sync {
@@ -29,10 +33,8 @@ enum MirrorCommandError {
 
 faults!(MirrorCommandError {
     Self::NoCache => Config.at(Here).hint("name one with --cache"),
-    Self::Sync { source, .. } => {
-        let diagnosis = of(source);
-        Diagnosis { hint: diagnosis.hint.map(|hint| as_flags(&hint)), ..diagnosis }
-    },
+    Self::Typed(error) => in_flags(of(error)),
+    Self::Sync { source, .. } => in_flags(of(source)),
 });
 
 pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
@@ -40,10 +42,10 @@ pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
     options.skip_damaged = args.skip_damaged;
     options.allow_empty = args.allow_empty;
     options.verify = if args.no_verify { Verify::Off } else { Verify::New };
-    let source = args.source.way.source(&args.source.written)?;
-    let target = args.target_way.target(&args.target)?;
+    let source = args.source.way.source(&args.source.written).map_err(MirrorCommandError::from)?;
+    let target = args.target_way.target(&args.target).map_err(MirrorCommandError::from)?;
     let folder = match &args.cache {
-        Some(folder) => folder.clone(),
+        Some(folder) => absolute(folder),
         None => cache_below(user_cache().ok_or(MirrorCommandError::NoCache)?, args, &target),
     };
     let mirror = Mirror {
@@ -68,9 +70,12 @@ fn user_cache() -> Option<PathBuf> {
     named("XDG_CACHE_HOME").or_else(|| Some(named("HOME")?.join(".cache")))
 }
 
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// The folder of this source and this target below `folder`: its name says which target it is for.
 fn cache_below(folder: PathBuf, args: &MirrorArgs, target: &Target) -> PathBuf {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let written = &args.source.written;
     let is_address = written.to_str().is_some_and(|text| text.contains("://"));
     let source = if is_address { written.clone() } else { absolute(written) };
@@ -84,6 +89,11 @@ fn cache_below(folder: PathBuf, args: &MirrorArgs, target: &Target) -> PathBuf {
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name: String = name.trim_end_matches(".git").chars().filter(plain).take(40).collect();
     folder.join("synchroniser").join(format!("{name}-{}", digest.get(..12).unwrap_or_default()))
+}
+
+/// The same with the flags that one types here in its hint.
+fn in_flags(diagnosis: Diagnosis) -> Diagnosis {
+    Diagnosis { hint: diagnosis.hint.map(|hint| as_flags(&hint)), ..diagnosis }
 }
 
 /// A hint in which keys of the configuration are the flags that stand for them.

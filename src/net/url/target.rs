@@ -69,7 +69,7 @@ faults!(UrlError {
     },
     Self::PlainHttp => UNENCRYPTED
         .at(Target)
-        .hint("use https://, or allow it with `target.plain_http = true` in the configuration"),
+        .hint("use https://, or allow it with `target.plain_http = true`"),
     Self::Secret => Config.at(Target).hint(
         "take the user and the secret out of the address, and put the token into a file that is \
          named by `target.token_file`; the user goes into `target.token_user`"
