@@ -22,6 +22,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
       sync         Sync mirrors now: all that are configured, or those named
       plan         Show what a sync would change, and change nothing
       convert      Convert a Mercurial repository into a bare Git repository, or update that
+      mirror       Sync one source to one target, without a configuration
       fetch        Make or update a Mercurial clone without a working copy
       adopt        Continue a mirror that another tool made: record its commits, publish nothing yet
       verify       Compare a Mercurial repository with what was converted from it

@@ -351,7 +351,12 @@ fn targets_on_this_machine() {
 fn a_shallow_target() {
     let scene = Scene::new();
     let target = scene.synced();
-    let tip = target.refname_to_id(MAIN).unwrap();
+    // It is fetched only where none of its refs names a commit of ours.
+    for reference in target.references().unwrap() {
+        reference.unwrap().delete().unwrap();
+    }
+    let tip = foreign(&target);
+    target.reference(MAIN, tip, true, "").unwrap();
     fs::write(scene.path("t.git/shallow"), format!("{tip}\n")).unwrap();
     fs::remove_dir_all(scene.path("cache")).unwrap();
     assert_snapshot!(scene.sync("hg", "t.git"), @r"
