@@ -2,6 +2,7 @@
 
 use super::flags::{Flags, OfTarget};
 use crate::config::{self, TypedError};
+use crate::forge::ForgeOptions;
 use crate::git::destination::Target;
 
 /// How the target is reached, if it is an address.
@@ -12,8 +13,11 @@ pub(super) struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// The target that is `written`.
-    pub(super) fn target(&self, written: &str) -> Result<Target, TypedError> {
+    /// The target that is `written`, and how its forge is used.
+    pub(super) fn target(
+        &self,
+        written: &str,
+    ) -> Result<(Target, Option<ForgeOptions>), TypedError> {
         config::target(written, &self.keys.keys, self.keys.typed.iter().copied())
     }
 }
@@ -24,7 +28,7 @@ mod tests {
 
     #[test]
     fn addresses_and_paths() {
-        let target = |text: &str| TargetArgs::default().target(text);
+        let target = |text: &str| TargetArgs::default().target(text).map(|(target, _)| target);
         assert_eq!(target("../rocket.git").unwrap(), Target::local("../rocket.git"));
         let server = target("https://git.example.org/acme/rocket.git").unwrap();
         assert_eq!(server.url.to_string(), "https://git.example.org/acme/rocket.git");

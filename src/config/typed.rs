@@ -10,6 +10,7 @@ use super::resolve::commit_options;
 use super::sections::{CommitKeys, EndpointKeys, HistoryKeys, NamingKeys};
 use crate::base::faults;
 use crate::convert::{AuthorMap, AuthorMapError, ConvertOptions};
+use crate::forge::ForgeOptions;
 use crate::git::destination::Target;
 use crate::hg::pull::Source;
 use crate::net::url::{SourceUrlError, UrlError};
@@ -68,27 +69,28 @@ pub(crate) fn source(
     }
 }
 
-/// The target that is `written`, reached as `keys` say, of which those called `set` were typed.
+/// The target that is `written` and how its forge is used, if it has one that is known; reached as `keys` say, of which those called `set` were typed.
 pub(crate) fn target(
     written: &str,
     keys: &EndpointKeys,
     set: impl Iterator<Item = &'static str>,
-) -> Result<Target, TypedError> {
+) -> Result<(Target, Option<ForgeOptions>), TypedError> {
     let (mut problems, mut pending) = (Problems::default(), Vec::new());
     let folders = Folders { folder: Path::new(""), credentials: None };
     let keys = EndpointKeys { url: Some(written.to_owned()), ..keys.clone() };
     let section = Section::typed(keys, set);
     let mut resolver = Resolver { folders, problems: &mut problems, pending: &mut pending };
     let target = resolver.target(&section);
+    let forge = target.as_ref().and_then(|target| resolver.forge(&section, target));
     match (target, problems.sorted().into_iter().next()) {
         (_, Some(Problem { kind: ProblemKind::Target { source }, .. })) => Err(source.into()),
         (_, Some(Problem { key, kind, .. })) if key == "url" => Err(TypedError::Target { kind }),
         (_, Some(Problem { key, kind, .. })) => {
             Err(TypedError::Flag { flag: format!("--target-{}", key.replace('_', "-")), kind })
         }
-        (Some(target), None) => Ok(target),
+        (Some(target), None) => Ok((target, forge)),
         // Whatever gives no target has said why.
-        (None, None) => Ok(Target::local(written)),
+        (None, None) => Ok((Target::local(written), None)),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
     options.allow_empty = args.allow_empty;
     options.verify = if args.no_verify { Verify::Off } else { Verify::New };
     let source = args.source.way.source(&args.source.written).map_err(MirrorCommandError::from)?;
-    let target = args.target_way.target(&args.target).map_err(MirrorCommandError::from)?;
+    let (target, forge) = args.target_way.target(&args.target).map_err(MirrorCommandError::from)?;
     let folder = match &args.cache {
         Some(folder) => absolute(folder),
         None => cache_below(user_cache().ok_or(MirrorCommandError::NoCache)?, args, &target),
@@ -53,6 +53,7 @@ pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
         source,
         cache: CacheLocation::Folder(folder),
         target: Some(target),
+        forge,
         options,
     };
     let interrupt = interrupted_by_signals(ui)?;
