@@ -99,9 +99,7 @@ impl TargetCheck<'_> {
     /// Makes `branch`, the short name of the main branch, the one that the forge shows, after the first
     /// push.
     pub fn after_first_push(&self, branch: &str) -> Option<Finding> {
-        if self.access.token.is_none() {
-            return None;
-        }
+        self.access.token.as_ref()?;
         let set = || -> Result<bool, ForgeError> {
             let Some(forge) = self.open(false)? else { return Ok(false) };
             match forge.describe(None)? {

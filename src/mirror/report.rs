@@ -127,9 +127,9 @@ impl Note {
             Self::ChangesetsGone { .. } | Self::RefRemoved { .. } | Self::Pull(_) => Side::Source,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
-            | Self::UnmatchedCommitsKept { .. } => Side::Target,
+            | Self::UnmatchedCommitsKept { .. }
+            | Self::Target(_) => Side::Target,
             Self::CacheRepaired { .. } | Self::CacheRebuilt { .. } => Side::Here,
-            Self::Target(_) => Side::Target,
             Self::Convert(note) => note.side(),
         }
     }

@@ -20,7 +20,7 @@ pub fn sign(claims: &impl Serialize, key: &SecretString) -> Result<SecretString,
         None => "it cannot be used".to_owned(),
     };
     let claims = serde_json::to_vec(claims).map_err(|error| error.to_string())?;
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(claims));
+    let text = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(claims));
     // Without a question at a terminal for the passphrase of an encrypted key.
     let key = PKey::private_key_from_pem_callback(key.expose_secret().as_bytes(), |_| Ok(0));
     let key = key.map_err(wrong)?;
@@ -28,9 +28,9 @@ pub fn sign(claims: &impl Serialize, key: &SecretString) -> Result<SecretString,
         return Err("it is not an RSA key".to_owned());
     }
     let mut signer = Signer::new(MessageDigest::sha256(), &key).map_err(wrong)?;
-    signer.update(signed.as_bytes()).map_err(wrong)?;
+    signer.update(text.as_bytes()).map_err(wrong)?;
     let signature = signer.sign_to_vec().map_err(wrong)?;
-    Ok(SecretString::from(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))))
+    Ok(SecretString::from(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))))
 }
 
 #[cfg(test)]

@@ -59,19 +59,19 @@ impl Place {
         this
     }
 
-    fn with_check<T>(&self, run: impl FnOnce(&TargetCheck<'_>) -> T) -> T {
-        run(&TargetCheck {
+    fn target_check<'a>(&'a self, interrupt: &'a Interrupt) -> TargetCheck<'a> {
+        TargetCheck {
             options: &self.options,
             target: &self.target,
             access: &self.access,
             record: self.folder.path().join("forge"),
             is_source_private: self.is_source_private,
-            interrupt: &Interrupt::default(),
-        })
+            interrupt,
+        }
     }
 
     fn check(&self) -> Result<Vec<Finding>, ForgeError> {
-        let result = self.with_check(|check| check.before_push());
+        let result = self.target_check(&Interrupt::default()).before_push();
         secrets::assert_none("a result", &format!("{result:?}"));
         result
     }
@@ -82,7 +82,8 @@ impl Place {
     }
 
     fn after_refusal(&self, is_denied: bool, moved: bool) -> Option<(Fault, String)> {
-        let error = self.with_check(|check| check.after_refusal(is_denied, moved));
+        let interrupt = Interrupt::default();
+        let error = self.target_check(&interrupt).after_refusal(is_denied, moved);
         error.map(|error| told(&error))
     }
 }
@@ -177,7 +178,7 @@ fn the_invitation_to_the_target_is_accepted_and_no_other() {
         invite(4, "acme/rocket", "somebody"),
     ];
     let accepted = Finding::InvitationAccepted { project: "acme/rocket".to_owned() };
-    assert_eq!(place.check().unwrap(), [accepted.clone()]);
+    assert_eq!(place.check().unwrap(), std::slice::from_ref(&accepted));
     let left: Vec<_> = place.github.state().invitations.iter().map(|(id, ..)| *id).collect();
     assert_eq!(left, [1, 2, 4]);
     assert_eq!(place.check().unwrap(), []);
@@ -412,7 +413,8 @@ fn why_a_push_was_refused_is_asked() {
 fn the_main_branch_becomes_the_default_one() {
     let place = Place::new();
     place.github.repo_of_bot("acme/rocket");
-    let after = |branch: &str| place.with_check(|check| check.after_first_push(branch));
+    let interrupt = Interrupt::default();
+    let after = |branch: &str| place.target_check(&interrupt).after_first_push(branch);
     assert_eq!(after("main"), None);
     let set = Finding::DefaultBranchSet { branch: "master".to_owned() };
     assert_eq!(after("master"), Some(set));

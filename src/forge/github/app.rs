@@ -51,13 +51,13 @@ pub struct App {
 /// A token that was made.
 struct Made {
     token: SecretString,
-    made: Timestamp,
+    since: Timestamp,
     ends: Timestamp,
 }
 
 impl Made {
     fn is_good(&self, now: Timestamp) -> bool {
-        (self.made..self.made.after(USED_FOR)).contains(&now) && now.0 + RESERVE < self.ends.0
+        (self.since..self.since.after(USED_FOR)).contains(&now) && now.0 + RESERVE < self.ends.0
     }
 }
 
@@ -132,7 +132,7 @@ impl App {
                 let token = SecretString::from(found.token.as_str());
                 found.token.zeroize();
                 let ends = Timestamp::parse(&found.expires_at).unwrap_or(now.after(USED_FOR));
-                Ok(Made { token, made: now, ends })
+                Ok(Made { token, since: now, ends })
             }
             422 => Err(self.denied(
                 api,
@@ -228,13 +228,13 @@ mod tests {
 
     #[test]
     fn a_token_is_renewed_before_it_ends() {
-        let (token, made) = (SecretString::from("geheim"), Timestamp(10_000));
-        let hour = Made { token: token.clone(), made, ends: Timestamp(10_000 + 3600) };
-        assert!(hour.is_good(made) && hour.is_good(Timestamp(10_000 + 49 * 60)));
+        let (token, since) = (SecretString::from("geheim"), Timestamp(10_000));
+        let hour = Made { token: token.clone(), since, ends: Timestamp(10_000 + 3600) };
+        assert!(hour.is_good(since) && hour.is_good(Timestamp(10_000 + 49 * 60)));
         assert!(!hour.is_good(Timestamp(10_000 + 50 * 60)));
         // A clock that was set back.
         assert!(!hour.is_good(Timestamp(9_000)));
-        let short = Made { token, made, ends: Timestamp(10_000 + 600) };
+        let short = Made { token, since, ends: Timestamp(10_000 + 600) };
         assert!(short.is_good(Timestamp(10_000 + 299)) && !short.is_good(Timestamp(10_000 + 300)));
     }
 }

@@ -146,7 +146,7 @@ impl FakeGitHub {
 
     /// A private repository that `mirror-bot` may write to.
     pub(crate) fn repo_of_bot(&self, name: &str) {
-        self.repo(name, |repo| drop(repo.writers.insert("mirror-bot".to_owned())));
+        self.repo(name, |repo| repo.writers.extend(["mirror-bot".to_owned()]));
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

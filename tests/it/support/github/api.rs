@@ -139,7 +139,7 @@ fn repository(
         if !repo.is_written_by(full, who) || matches!(who, Who::Installation { .. }) {
             return problem(403, "Resource not accessible by integration");
         }
-        repo.default_branch = body["default_branch"].as_str().unwrap().to_owned();
+        body["default_branch"].as_str().unwrap().clone_into(&mut repo.default_branch);
         repo.version += 1;
     }
     let tag = format!("\"v{}\"", repo.version);

@@ -113,15 +113,14 @@ fn receive(state: &mut State, name: &str, body: &[u8]) -> Response {
             (None, None) if old != has => Some("fetch first"),
             (None, None) => None,
         };
-        match reason {
-            Some(reason) => report += &packet(&format!("ng {reference} {reason}\n")),
-            None => {
-                report += &packet(&format!("ok {reference}\n"));
-                match new {
-                    ZERO => drop(repo.refs.remove(reference)),
-                    _ => drop(repo.refs.insert(reference.to_owned(), new.to_owned())),
-                }
-            }
+        if let Some(reason) = reason {
+            report += &packet(&format!("ng {reference} {reason}\n"));
+            continue;
+        }
+        report += &packet(&format!("ok {reference}\n"));
+        match new {
+            ZERO => drop(repo.refs.remove(reference)),
+            _ => drop(repo.refs.insert(reference.to_owned(), new.to_owned())),
         }
     }
     report += "0000";
