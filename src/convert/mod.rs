@@ -22,6 +22,7 @@ pub mod placeholder;
 mod places;
 mod plan;
 mod planner;
+pub mod recorded_authors;
 pub mod refs;
 pub mod report;
 pub mod selection;

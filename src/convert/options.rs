@@ -1,5 +1,6 @@
 //! What a conversion is asked for.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use super::authors::{self, AuthorMap};
 use super::identity::{Identity, IdentityChoice};
 use super::naming::RefNaming;
 use crate::base::Limits;
+use crate::base::text::utf8_or_latin1;
 use crate::hg::repository::RepositoryError;
 use crate::hg::{Repository, ServedPhases, Serving, Shown};
 
@@ -125,5 +127,20 @@ impl Rules {
     /// The author that `user` becomes.
     pub fn author(&self, user: &[u8]) -> BString {
         authors::author(self.identity, &self.user(user))
+    }
+
+    /// An author map that names every one of `users` and changes nothing about what these rules make of
+    /// them: a file to edit, in the order of the users. The few whose author would become another one
+    /// when it is read again are there as comments.
+    pub fn author_map_template(&self, users: impl IntoIterator<Item = BString>) -> String {
+        let mut lines = BTreeMap::new();
+        for user in users {
+            let made = self.author(&user);
+            let same = authors::author(self.identity, &made) == made;
+            let known = self.identity.known_as(&user).into_owned();
+            let line = authors::line(&known, &utf8_or_latin1(&made));
+            lines.entry(known).or_insert(if same { line } else { format!("# {line}") });
+        }
+        lines.into_values().collect()
     }
 }

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::cache::OwnerError;
 use crate::base::{Interrupted, faults};
-use crate::convert::authors::recorded::RecordedAuthorsError;
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::{IdMapError, Record};
 use crate::convert::names::NamesError;
 use crate::convert::placeholder::PlaceholdersError;
+use crate::convert::recorded_authors::RecordedAuthorsError;
 use crate::convert::{ConvertError, Difference, VerifyError};
 use crate::forge::ForgeError;
 use crate::git::ObjectId;

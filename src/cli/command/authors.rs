@@ -4,7 +4,7 @@ use super::{Outcome, interrupted_by_signals};
 use crate::cli::args::AuthorsArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::convert::authors::{template, users};
+use crate::convert::authors::users;
 
 pub(super) fn run(args: &AuthorsArgs, ui: &Ui) -> Outcome {
     let options = args.commits.options()?;
@@ -16,6 +16,6 @@ pub(super) fn run(args: &AuthorsArgs, ui: &Ui) -> Outcome {
         source.written.display(),
         rules.identity.name()
     ));
-    ui.result(template(&rules, users(&opened)?).trim_end());
+    ui.result(rules.author_map_template(users(&opened)?).trim_end());
     Ok(exit::OK)
 }

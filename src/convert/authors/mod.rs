@@ -12,7 +12,6 @@
 //! Of two lines for the same user the last one counts, as in these tools.
 
 mod quoted;
-pub mod recorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -20,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use bstr::{BString, ByteSlice};
 
-use super::Rules;
+pub(super) use quoted::line;
+
 use super::identity::{Facts, Identity, address};
 use crate::base::faults;
 use crate::base::text::utf8_or_latin1;
@@ -166,27 +166,11 @@ pub fn users(source: &Repository) -> Result<BTreeSet<BString>, RevlogError> {
     source.view().served().iter().map(|rev| Ok(changesets.changeset(rev)?.user)).collect()
 }
 
-/// A map that names every one of `users` and changes nothing about what `rules` make of them: a
-/// file to edit, in the order of the users. The few whose author would become another one when it
-/// is read again are there as comments.
-pub fn template(rules: &Rules, users: impl IntoIterator<Item = BString>) -> String {
-    let mut lines = BTreeMap::new();
-    for user in users {
-        let made = rules.author(&user);
-        let same = author(rules.identity, &made) == made;
-        let line = quoted::line(&rules.identity.known_as(&user), &utf8_or_latin1(&made));
-        lines.entry(rules.identity.known_as(&user).into_owned()).or_insert(match same {
-            true => line,
-            false => format!("# {line}"),
-        });
-    }
-    lines.into_values().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use super::super::Rules;
     use super::super::identity::IDENTITIES;
     use super::*;
 
@@ -289,7 +273,7 @@ mod tests {
                 .collect();
             for identity in IDENTITIES {
                 let rules = Rules { identity: *identity, authors: Arc::default() };
-                let text = template(&rules, typed.iter().map(|user| user.as_slice().into()));
+                let text = rules.author_map_template(typed.iter().map(|user| user.as_slice().into()));
                 let map = AuthorMap::parse(text.as_bytes()).unwrap();
                 let rules = Rules { identity: *identity, authors: map.into() };
                 // Two users that are known by one name may be two authors.

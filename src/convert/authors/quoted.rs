@@ -75,7 +75,7 @@ fn hex(escape: &str, digits: usize) -> Option<char> {
 }
 
 /// A quoted line, with its line feed.
-pub(super) fn line(old: &str, new: &str) -> String {
+pub(in crate::convert) fn line(old: &str, new: &str) -> String {
     format!("\"{}\" = \"{}\"\n", escaped(old), escaped(new))
 }
 

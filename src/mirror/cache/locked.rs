@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use super::{CacheLocation, Layout, owner};
 use crate::base::LockedFile;
 use crate::base::durable::{self, replace_file};
-use crate::convert::authors::recorded as authors;
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{self, Record};
 use crate::convert::placeholder::{Placeholders, PlaceholdersError};
-use crate::convert::{AuthorMap, IdMap, Rules};
+use crate::convert::{AuthorMap, IdMap, Rules, recorded_authors};
 use crate::git::BareRepository;
 use crate::hg::{BranchTable, Changelog, Node, Repository};
 use crate::mirror::SyncError;
@@ -75,7 +74,7 @@ impl LockedCache {
     ) -> Result<IdMap, SyncError> {
         // Before the map, which is taken for one of `native` if nothing is recorded beside it.
         recorded::write(&self.layout.map(), identity)?;
-        authors::write(&self.layout.map(), authors)?;
+        recorded_authors::write(&self.layout.map(), authors)?;
         Ok(IdMap::create(&self.layout.map(), records, adopted)?)
     }
 
@@ -100,8 +99,8 @@ impl LockedCache {
         source: &Repository,
         map: &IdMap,
     ) -> Result<(), SyncError> {
-        if authors::check(&self.layout.map(), rules, source, map)? {
-            authors::write(&self.layout.map(), &rules.authors)?;
+        if recorded_authors::check(&self.layout.map(), rules, source, map)? {
+            recorded_authors::write(&self.layout.map(), &rules.authors)?;
         }
         Ok(())
     }
@@ -133,7 +132,7 @@ impl LockedCache {
     /// Forgets the map and everything that says how it was made.
     pub(in crate::mirror) fn forget_conversion(&self) -> Result<(), SyncError> {
         let map = self.layout.map();
-        let beside = [idmap::ADOPTED, recorded::FILE, authors::FILE];
+        let beside = [idmap::ADOPTED, recorded::FILE, recorded_authors::FILE];
         let files = beside.map(|name| map.with_file_name(name));
         let placeholders = Placeholders::beside(&map);
         for path in files.into_iter().chain([placeholders, self.layout.packs(), map.clone()]) {

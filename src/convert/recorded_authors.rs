@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use bstr::BString;
 
-use super::{AuthorMap, AuthorMapError};
+use super::{AuthorMap, AuthorMapError, IdMap, Rules};
 use crate::base::durable::replace_file;
 use crate::base::faults;
-use crate::convert::{IdMap, Rules};
 use crate::hg::revlog::RevlogError;
 use crate::hg::{Node, Repository};
 
