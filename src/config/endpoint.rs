@@ -40,6 +40,7 @@ enum End {
 enum Way {
     Path,
     Http,
+    Git,
     Ssh,
 }
 
@@ -49,6 +50,7 @@ impl Way {
         match ways {
             Ways::All => true,
             Ways::Http => self == Self::Http,
+            Ways::Plain => matches!(self, Self::Http | Self::Git),
             Ways::HttpSource => self == Self::Http && end == End::Source,
             Ways::HttpTarget => self == Self::Http && end == End::Target,
             Ways::Token => self == Self::Http || self == Self::Ssh && end == End::Target,
@@ -134,6 +136,7 @@ impl Resolver<'_> {
         let way = match url.location() {
             Location::Path(_) => Way::Path,
             Location::Http { .. } => Way::Http,
+            Location::Git { .. } => Way::Git,
             Location::Ssh { .. } => Way::Ssh,
         };
         let url = match url.local_path() {
@@ -170,6 +173,7 @@ impl Resolver<'_> {
                     _ if end == End::Source && key.ways.are_of_targets() => "a source",
                     Way::Path => "a path",
                     Way::Http => "a web server",
+                    Way::Git => "a git daemon",
                     Way::Ssh => "an SSH server",
                 };
                 section.wrong(key.name, ProblemKind::NoUse { here }, self.problems);

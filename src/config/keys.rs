@@ -71,6 +71,8 @@ pub(crate) enum Ways {
     All,
     /// Web servers.
     Http,
+    /// Web servers, and those of `git://`.
+    Plain,
     /// Web servers that are a source.
     HttpSource,
     /// Web servers that are a target.

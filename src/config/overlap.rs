@@ -38,7 +38,9 @@ pub(super) fn find(other: &MirrorConfig, mirror: &MirrorConfig) -> Option<Proble
 fn repository(url: &TargetUrl) -> Repository {
     match url.location() {
         Location::Path(path) => Repository::Local(plain(path)),
-        Location::Http { remote, .. } | Location::Ssh { remote, .. } => named(remote),
+        Location::Http { remote, .. } | Location::Git { remote } | Location::Ssh { remote, .. } => {
+            named(remote)
+        }
     }
 }
 
@@ -50,7 +52,7 @@ fn named(remote: &Remote) -> Repository {
         true => path.to_lowercase(),
         false => path.to_owned(),
     };
-    match remote.port.filter(|port| !matches!(port, 22 | 80 | 443)) {
+    match remote.port.filter(|port| !matches!(port, 22 | 80 | 443 | 9418)) {
         Some(port) => Repository::Remote(format!("{host}:{port}"), path),
         None => Repository::Remote(host, path),
     }

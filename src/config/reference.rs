@@ -165,6 +165,7 @@ fn entry(text: &mut String, key: &Key, flag: &str) {
     facts.extend(match key.ways {
         Ways::All => None,
         Ways::Http => Some("for web servers".to_owned()),
+        Ways::Plain => Some("for web servers and `git://`".to_owned()),
         Ways::HttpSource => Some("for web servers that are a source".to_owned()),
         Ways::HttpTarget => Some("for web servers that are a target".to_owned()),
         Ways::Token => Some("for web servers, and targets over SSH".to_owned()),

@@ -120,7 +120,7 @@ fn configurations() {
     ");
     assert_snapshot!(scene.sync("hg", "file:///srv/t.git"), @r#"
     error: failed to use the configuration:
-      x.toml:6: mirrors.rocket.target: cannot push over "file": only https, ssh and paths are supported; write the path alone, without file://
+      x.toml:6: mirrors.rocket.target: cannot push over "file": only https, ssh, git and paths are supported; write the path alone, without file://
     exit 10
     "#);
     assert_snapshot!(scene.sync("file:///srv/hg", "t.git"), @r#"

@@ -1,5 +1,6 @@
 //! Pushing to real servers on the loopback interface: `git http-backend` behind nginx with TLS and
-//! a password, and OpenSSH. Each error text that libgit2 gives is provoked here for real.
+//! a password, OpenSSH, and `git daemon`. Each error text that libgit2 gives is provoked here for real;
+//! what no real server does when it is told to, [`answers`] does.
 
 use std::cell::Cell;
 use std::error::Error as _;
@@ -13,9 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use synchroniser::base::{Fault, HasFault as _, Interrupt};
+use synchroniser::base::{Fault, HasFault as _, Interrupt, NoProgress};
 use synchroniser::git::ObjectId;
-use synchroniser::git::destination::{self, PublishError, RefOutcome, RefusalKind, Target};
+use synchroniser::git::destination::{
+    self, PublishError, RefOutcome, RefUpdate, RefusalKind, Target,
+};
 use synchroniser::net::url::PlainHttp;
 use synchroniser::net::{Access, Key, TargetUrl, Timeouts, Token};
 
@@ -150,11 +153,8 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
     assert_eq!(short(&outcomes), "+!");
     assert_eq!(kind(&outcomes[1]), RefusalKind::FolderConflict, "{}", reason(&outcomes[1]));
 
-    // Both forbid what is never asked for; nothing changes.
-    let name = repositories.make();
-    repositories.configure(&name, "receive.denyNonFastForwards", "true");
-    repositories.configure(&name, "receive.denyDeletes", "true");
-    assert_eq!(short(&publish_two(&place(&name)).unwrap()), "++");
+    forbidden(repositories, place);
+    rewritten(repositories, place);
 
     let name = repositories.make();
     repositories.configure(&name, "receive.fsckObjects", "true");
@@ -165,6 +165,89 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
     assert!(said(&error).contains("missingSpaceBeforeEmail"), "{}", said(&error));
     assert_eq!(place(&name).refs().len(), 0);
 }
+
+/// What a server can be told not to take.
+fn forbidden(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
+    let name = repositories.make();
+    repositories.configure(&name, "receive.denyNonFastForwards", "true");
+    repositories.configure(&name, "receive.denyDeletes", "true");
+    let history = History::new();
+    let line = history.line("a", 2);
+    let wanted = [(MASTER, line[1]), (SIDE, line[0])];
+    assert_eq!(short(&place(&name).publish(&history, &wanted).unwrap()), "++");
+    let outcomes = push(
+        &place(&name),
+        &history,
+        &[
+            (MASTER, Some(line[1]), Some(line[0])),
+            (SIDE, Some(line[0]), None),
+            ("refs/heads/new", None, Some(line[0])),
+        ],
+    );
+    let outcomes = outcomes.unwrap();
+    assert_eq!(short(&outcomes), "!!+");
+    assert_eq!(kind(&outcomes[0]), RefusalKind::NotFastForward, "{}", reason(&outcomes[0]));
+    assert_eq!(kind(&outcomes[1]), RefusalKind::Protected, "{}", reason(&outcomes[1]));
+    assert_eq!(place(&name).refs().len(), 3);
+
+    let name = repositories.make();
+    repositories.configure(&name, "receive.maxInputSize", "100");
+    let error = publish_two(&place(&name)).unwrap_err();
+    let PublishError::PackRefused { kind: refused, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*refused, RefusalKind::TooLarge, "{}", said(&error));
+}
+
+/// Pushes these references, each with what it has and what it is to have.
+fn push(
+    place: &Place,
+    history: &History,
+    updates: &[(&str, Option<ObjectId>, Option<ObjectId>)],
+) -> Result<Vec<RefOutcome>, PublishError> {
+    let updates: Vec<_> = updates
+        .iter()
+        .map(|&(name, old, new)| RefUpdate { name: name.to_owned(), old, new })
+        .collect();
+    let mut opened = destination::open(&place.target, &history.path())?;
+    opened.push(&updates, &NoProgress, &Interrupt::default())
+}
+
+/// A server may make something else of a ref (`proc-receive`), and says so in `report-status-v2`.
+fn rewritten(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
+    let name = repositories.make();
+    repositories.configure(&name, "receive.procReceiveRefs", "refs/heads/for");
+    repositories.hook(&name, "proc-receive", PROC_RECEIVE);
+    let history = History::new();
+    let line = history.line("a", 2);
+    let updates = [("refs/heads/for/x", None, Some(line[1])), (MASTER, None, Some(line[0]))];
+    let outcomes = push(&place(&name), &history, &updates).unwrap();
+    assert_eq!(short(&outcomes), "!+");
+    assert_eq!(kind(&outcomes[0]), RefusalKind::NotKept);
+    let expected = format!("as refs/changes/1, at {}", line[1]);
+    assert!(reason(&outcomes[0]).contains(&expected), "{}", reason(&outcomes[0]));
+}
+
+/// A hook that speaks pkt-lines (gitprotocol-pack has the protocol): it takes each ref as another one.
+const PROC_RECEIVE: &str = r#"
+say() { printf '%04x%s\n' $((${#1} + 5)) "$1"; }
+hear() {
+    length=$(dd bs=1 count=4 2>/dev/null)
+    test "$length" != 0000 || return 1
+    line=$(dd bs=1 count=$((0x$length - 4)) 2>/dev/null | tr -d '\000\n')
+}
+while hear; do :; done
+say version=1
+printf 0000
+refs=
+while hear; do refs="$refs $line"; done
+set -- $refs
+while test $# -ge 3; do
+    say "ok $3"
+    say 'option refname refs/changes/1'
+    say "option new-oid $2"
+    shift 3
+done
+printf 0000
+"#;
 
 /// A commit that `git fsck` objects to.
 fn broken_commit(history: &History) -> ObjectId {
@@ -182,5 +265,7 @@ fn fsck(repositories: &Repositories) {
     }
 }
 
+mod answers;
+mod daemon;
 mod https;
 mod ssh;

@@ -66,8 +66,9 @@ keys! {
         /// The web proxy to use; the environment is not asked.
         proxy: String =
             Key::text("URL").only(Ways::Http).flag().example("\"http://proxy.example.org:3128\""),
-        /// Allow http:// too, which anybody on the network path can read and change.
-        plain_http: bool = Key::switch().only(Ways::Http).flag(),
+        /// Allow http:// too, and git:// for a target, which anybody on the network path can read and
+        /// change.
+        plain_http: bool = Key::switch().only(Ways::Plain).flag(),
         /// Allow bundles for first fetches from hosts in private networks too.
         ///
         /// The server chooses their addresses, so it could send us anywhere; the server itself may

@@ -176,15 +176,7 @@ pub enum PublishError {
         /// What the server said.
         reason: String,
     },
-    /// Another program moved a ref of the target during the push.
-    #[error("push to {target}: {name} moved meanwhile")]
-    Raced {
-        /// The address.
-        target: String,
-        /// The reference.
-        name: String,
-    },
-    /// The target on this machine is in a format that we do not write.
+    /// The target is in a format that we do not write.
     #[error("open {target}")]
     Unsupported {
         /// The path.
@@ -302,7 +294,7 @@ faults!(PublishError {
     Self::Unintelligible { .. } => {
         UNINTELLIGIBLE.at(Target).hint("check that the address is that of a Git repository")
     },
-    Self::Unreachable { .. } | Self::Busy { .. } | Self::Raced { .. } => Unavailable.at(Target),
+    Self::Unreachable { .. } | Self::Busy { .. } => Unavailable.at(Target),
     Self::PackRefused { kind, .. } => kind.fault().at(Target).hint(kind.hint()),
     Self::Unsupported { .. } => Unsupported.at(Target),
     Self::Write { source, .. } => match source.kind() {

@@ -9,34 +9,67 @@ use super::remote_text::clean;
 use super::session::{Failure, LoginProblem, Session, State};
 use super::{PublishError, RefusalKind, Said, Target, refusal};
 use crate::base::Interrupted;
+use crate::base::text::printable;
+use crate::git::pack::OutgoingError;
 use crate::net::NetError;
 
 /// Turns the end of a session into the error that says what to do.
-pub(super) fn explain(failure: Failure, target: &Target, session: &Session<'_>) -> PublishError {
+pub(super) fn explain(failure: Failure, target: &Target, session: &Session) -> PublishError {
     let address = target.url.to_string();
     let mut state = session.state();
     if let Some(known) = known_cause(&mut state, &address) {
         return known;
     }
+    let credential = &session.credential;
+    let lines = state.text.lines(credential);
+    let refused = |reason: String, otherwise: Option<RefusalKind>| {
+        let kind = match refusal::classify("", &reason, &lines) {
+            RefusalKind::Other | RefusalKind::ServerFailed => otherwise?,
+            kind => kind,
+        };
+        Some(PublishError::PackRefused { target: target.url.to_string(), kind, reason })
+    };
+    let unintelligible = |problem: &str| PublishError::Unintelligible {
+        target: target.url.to_string(),
+        source: Said(problem.to_owned()),
+    };
+    let summary = state.text.summary(credential);
     match failure {
         Failure::Interrupted => PublishError::Interrupted(Interrupted),
-        Failure::Connection(error) => by_connection(error, address),
-        Failure::BrokenText => PublishError::Unintelligible {
-            target: address,
-            source: Said("its report is not UTF-8".to_owned()),
-        },
-        Failure::Error(error) if error.message().contains("unpacking the sent packfile failed") => {
-            let reason = state.text.summary(&session.credential);
-            let kind = match refusal::classify("", "", &state.text.lines(&session.credential)) {
-                RefusalKind::Other => RefusalKind::BadObjects,
-                kind => kind,
-            };
-            PublishError::PackRefused { target: address, kind, reason }
+        Failure::Pack(OutgoingError::Interrupted(error)) => PublishError::Interrupted(error),
+        Failure::Pack(error) => PublishError::Outgoing(error),
+        Failure::BrokenText => unintelligible("it sends text that is not UTF-8"),
+        Failure::Unintelligible(problem) => unintelligible(problem),
+        Failure::NotUnpacked(reason) => {
+            let reason = clean(&reason, credential);
+            let reason = if summary.is_empty() { reason } else { summary };
+            let kind = RefusalKind::BadObjects;
+            refused(reason.clone(), Some(kind)).unwrap_or(PublishError::PackRefused {
+                target: address,
+                kind,
+                reason,
+            })
         }
-        Failure::Error(error) => {
-            let said = Said(clean(error.message(), &session.credential));
-            classify(&error, address, said)
+        Failure::Fatal(words) => {
+            let words = clean(&String::from_utf8_lossy(&words), credential);
+            let all =
+                if summary.is_empty() { words.clone() } else { format!("{words}: {summary}") };
+            refused(all, None).unwrap_or_else(|| by_words(address, Said(words)))
         }
+        // What it said to people before it hung up may be the reason.
+        failure => refused(summary, None).unwrap_or_else(|| match failure {
+            Failure::Connection(error) => by_connection(error, address),
+            Failure::Error(error) => {
+                let words = clean(&session.line.refusal(), credential);
+                let said =
+                    if words.is_empty() { clean(error.message(), credential) } else { words };
+                classify(&error, address, Said(said))
+            }
+            _ => PublishError::Unreachable {
+                target: address,
+                source: Said("the connection ends before the answer".to_owned()),
+            },
+        }),
     }
 }
 
@@ -49,6 +82,9 @@ fn by_connection(error: NetError, target: String) -> PublishError {
         NetError::Unreachable { said, .. } | NetError::Cut { said, .. } => {
             PublishError::Unreachable { target, source: Said(said.as_str().to_owned()) }
         }
+        NetError::Moved { target: elsewhere, .. } => {
+            PublishError::Moved { target, source: Said(printable(elsewhere.as_bytes())) }
+        }
         other => PublishError::Net(other),
     }
 }
@@ -58,9 +94,6 @@ fn known_cause(state: &mut State, target: &str) -> Option<PublishError> {
     let target = target.to_owned();
     if let Some(source) = state.host_key.take() {
         return Some(PublishError::HostKey { target, source: Box::new(source) });
-    }
-    if let Some(name) = state.raced.take() {
-        return Some(PublishError::Raced { target, name });
     }
     Some(match state.login? {
         LoginProblem::NothingConfigured => PublishError::NoCredential { target },

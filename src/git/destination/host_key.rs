@@ -1,14 +1,13 @@
 //! The host key of an SSH server, shown to a person who decides about it.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use git2::{Direction, ErrorClass, ErrorCode, Remote, RemoteCallbacks};
 
 use super::failure::explain;
 use super::session::Session;
 use super::{PublishError, Target};
-use crate::base::{Interrupt, NoProgress};
+use crate::base::Interrupt;
 use crate::git::init;
 use crate::net::known_hosts::HostKey;
 use crate::net::url::PlainHttp;
@@ -26,7 +25,7 @@ pub fn host_key(
     let url = url.map_err(PublishError::Address)?;
     let address = url.connection(None);
     let target = Target { url, access: Access::default() };
-    let session = Session::new(&target, &NoProgress, interrupt, HashMap::new())?;
+    let session = Session::new(&target, interrupt)?;
     let shown = RefCell::new(None);
     let seen = session.run(|| {
         let mut callbacks = RemoteCallbacks::new();

@@ -1,17 +1,22 @@
 //! Where commits go: one trait, one function from an address to its implementation.
 
+mod connection;
 mod credential;
 mod error;
+mod exchange;
 mod failure;
 mod fetched;
 mod host_key;
+mod line;
 mod local;
 mod network;
 mod objects;
 mod plan;
 mod publish;
+mod receive_pack;
 mod refusal;
 mod remote_text;
+mod response;
 mod session;
 mod stream;
 
@@ -177,7 +182,7 @@ pub fn open(target: &Target, git_dir: &Path) -> Result<Box<dyn Destination>, Pub
         (Location::Ssh { .. }, Access { token: Some(_), key: None, .. }) => {
             wrong("a private key, not a token")
         }
-        (Location::Http { .. } | Location::Ssh { .. }, _) => {
+        (Location::Http { .. } | Location::Git { .. } | Location::Ssh { .. }, _) => {
             Ok(Box::new(network::NetworkDestination::open(target, git_dir)?))
         }
     }

@@ -1,32 +1,51 @@
-//! Targets behind `https` and SSH, pushed to with libgit2.
+//! Targets behind `https`, SSH and `git://`: connected to by libgit2, pushed to by us.
 
-use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
-use git2::{Direction, PushOptions, RemoteRedirect};
-
-use super::credential::{Credential, RefusedCredential};
+use super::connection::Connection;
+use super::credential::RefusedCredential;
+use super::exchange::{self, Unanswered};
 use super::failure::explain;
 use super::fetched::{download, keep};
-use super::remote_text::{RemoteText, clean};
+use super::receive_pack::{Advertisement, Answer, ObjectFormat, Status};
+use super::remote_text::clean;
 use super::session::{Failure, Session};
-use super::{Destination, PublishError, RefOutcome, RefUpdate, Target, refusal};
-use crate::base::{Interrupt, NoProgress, Progress};
+use super::{
+    Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Said, Target, refusal,
+};
+use crate::base::{Interrupt, Limits, Progress};
 use crate::git::ObjectId;
-use crate::git::reference::{Reference, is_mirrored};
+use crate::git::pack::Outgoing;
+use crate::git::reference::{Reference, by_name, is_mirrored};
 use crate::git::repository::BareRepository;
 use crate::net::TokenSource;
 
 /// A target behind a network.
 ///
-/// Each call makes its own connection: the protocol has one list of references and one push to
-/// a connection, and what is listed after a push must not come from memory.
+/// A connection has one list of refs and one push, in this order. One whose list was asked for is kept
+/// for a push that follows; what is listed after a push comes over a new one.
 pub(super) struct NetworkDestination {
     source: BareRepository,
     target: Target,
     /// What libgit2 connects to: without a secret, for SSH with the user.
     address: String,
+    kept: Option<Opened>,
     refused: RefusedCredential,
+}
+
+/// A connection on which nothing was asked yet.
+struct Opened {
+    connection: Connection,
+    session: Rc<Session>,
+}
+
+/// How a push over one connection ended without its outcomes.
+enum Ended {
+    /// Nothing came of it, as far as we know, and the connection is gone.
+    Silent(PublishError),
+    /// For good.
+    Failed(PublishError),
 }
 
 impl NetworkDestination {
@@ -35,18 +54,14 @@ impl NetworkDestination {
         let source = BareRepository::open(git_dir)?;
         let user = target.access.key.as_ref().and_then(|key| key.user.as_deref());
         let address = target.url.connection(user);
-        Ok(Self { source, target: target.clone(), address, refused: RefusedCredential::default() })
+        let refused = RefusedCredential::default();
+        Ok(Self { source, target: target.clone(), address, kept: None, refused })
     }
 
     /// A connection that is to be made, with the credential as it is now: one that this server has
     /// refused is not shown to it again.
-    fn session<'a>(
-        &'a self,
-        progress: &'a dyn Progress,
-        interrupt: &'a Interrupt,
-        expected: HashMap<String, ObjectId>,
-    ) -> Result<Session<'a>, PublishError> {
-        let session = Session::new(&self.target, progress, interrupt, expected)?;
+    fn session(&self, interrupt: &Interrupt) -> Result<Rc<Session>, PublishError> {
+        let session = Session::new(&self.target, interrupt)?;
         match self.refused.is(&session.credential) {
             true => Err(PublishError::Rejected { target: self.target.url.to_string() }),
             false => Ok(session),
@@ -54,7 +69,7 @@ impl NetworkDestination {
     }
 
     /// What the end of a connection means.
-    fn explain(&self, failure: Failure, session: &Session<'_>) -> PublishError {
+    fn explain(&self, failure: Failure, session: &Session) -> PublishError {
         let error = explain(failure, &self.target, session);
         if matches!(error, PublishError::Rejected { .. }) {
             self.refused.note(&session.credential);
@@ -68,61 +83,158 @@ impl NetworkDestination {
         error
     }
 
-    /// What a refusal by the server means for `update`: by its report, and what it said to people.
-    fn refused(
-        update: &RefUpdate,
-        refusal: &str,
-        text: &RemoteText,
-        credential: &Credential,
-    ) -> RefOutcome {
-        let refusal = clean(refusal, credential);
-        let kind = refusal::classify(&update.name, &refusal, &text.lines(credential));
-        let reason = match text.summary(credential) {
-            text if text.is_empty() => refusal,
-            text => format!("{refusal}: {text}"),
-        };
-        RefOutcome::refused(update, kind, reason)
+    fn connect(&self, interrupt: &Interrupt) -> Result<Opened, PublishError> {
+        let session = self.session(interrupt)?;
+        let connection = session
+            .run(|| Connection::open(&self.address, session.callbacks()))
+            .map_err(|failure| self.explain(failure, &session))?;
+        Ok(Opened { connection, session })
     }
 
-    /// Asks the server to move the references of `updates`.
-    fn send(&self, session: &Session<'_>, updates: &[RefUpdate]) -> Result<(), PublishError> {
-        // With `+`: the caller has decided what may move.
-        let refspec = |update: &RefUpdate| match update.new {
-            Some(id) => format!("+{id}:{}", update.name),
-            None => format!(":{}", update.name),
+    /// Asks for `updates` over a connection. `is_again` if it was asked for them before, and has not
+    /// answered.
+    fn attempt(
+        &self,
+        opened: Opened,
+        updates: &[RefUpdate],
+        is_again: bool,
+        progress: &dyn Progress,
+    ) -> Result<Vec<RefOutcome>, Ended> {
+        let Opened { mut connection, session } = opened;
+        let failed = |failure| self.explain(failure, &session);
+        let (decided, pack) = {
+            let server = connection.advertisement();
+            self.check(&server).map_err(Ended::Failed)?;
+            let decided = decide(updates, &server, is_again);
+            let pack = self.select(&decided, updates, &server, progress, &session.interrupt);
+            (decided, pack.map_err(|failure| Ended::Failed(failed(failure)))?)
         };
-        let refspecs: Vec<String> = updates.iter().map(refspec).collect();
-        let mut options = PushOptions::new();
-        options.remote_callbacks(session.callbacks());
-        options.follow_redirects(RemoteRedirect::None);
-        // As many threads as there are processors search for deltas.
-        options.packbuilder_parallelism(0);
-        session
-            .run(|| {
-                let mut remote = self.source.repository().remote_anonymous(&self.address)?;
-                remote.push(&refspecs, Some(&mut options))
-            })
-            .map_err(|failure| self.explain(failure, session))
+        let asked = updates.iter().zip(&decided).filter(|(_, decided)| decided.is_none());
+        let mut asked: Vec<_> = asked.map(|(update, _)| update).collect();
+        // A name may have to go before another one can be the folder, or in the folder, of it.
+        asked.sort_by_key(|update| update.new.is_some());
+        let answer = match asked.as_slice() {
+            [] => None,
+            asked => {
+                let answer =
+                    exchange::push(&mut connection, &session, asked, pack.as_ref(), progress);
+                let answer = answer.map_err(|Unanswered { failure, is_silent }| {
+                    let error = failed(failure);
+                    if is_silent { Ended::Silent(error) } else { Ended::Failed(error) }
+                })?;
+                Some(answer)
+            }
+        };
+        let report = answer.as_ref().and_then(Answer::report);
+        if let Some(Err(reason)) = report.and_then(|report| report.unpacked.as_ref()) {
+            let failure = Failure::NotUnpacked(String::from_utf8_lossy(reason).into_owned());
+            return Err(Ended::Failed(failed(failure)));
+        }
+        let outcome = |(update, decided): (&RefUpdate, Option<RefOutcome>)| {
+            let status = report.and_then(|report| report.status(&update.name));
+            decided.unwrap_or_else(|| outcome(update, status, &session))
+        };
+        Ok(updates.iter().zip(decided).map(outcome).collect())
+    }
+
+    /// Whether the server's objects are as ours.
+    fn check(&self, server: &Advertisement) -> Result<(), PublishError> {
+        match server.capabilities.object_format {
+            ObjectFormat::Unsaid | ObjectFormat::Sha1 => Ok(()),
+            ObjectFormat::Other => Err(PublishError::Unsupported {
+                target: self.target.url.to_string(),
+                source: Said("its object ids are not SHA-1".to_owned()),
+            }),
+        }
+    }
+
+    /// What has to be sent for what is not decided; `None` if that only removes refs, or is nothing.
+    fn select(
+        &self,
+        decided: &[Option<RefOutcome>],
+        updates: &[RefUpdate],
+        server: &Advertisement,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Outgoing>, Failure> {
+        let asked = updates.iter().zip(decided).filter(|(_, decided)| decided.is_none());
+        let tips: Vec<ObjectId> = asked.filter_map(|(update, _)| update.new).collect();
+        if tips.is_empty() {
+            return Ok(None);
+        }
+        let (has, limits) = (&server.has, Limits::default());
+        let pack = Outgoing::select(&self.source, &tips, has, &limits, progress, interrupt);
+        // Some servers know no deltas against what they have.
+        let pack = pack.map_err(Failure::Pack)?;
+        Ok(Some(if server.capabilities.no_thin { pack.complete() } else { pack }))
+    }
+}
+
+/// What needs no question: where the server already has what it shall have, where it has something else
+/// than it must have, and what it cannot do.
+fn decide(
+    updates: &[RefUpdate],
+    server: &Advertisement,
+    is_again: bool,
+) -> Vec<Option<RefOutcome>> {
+    let has = by_name(&server.refs);
+    let decide = |update: &RefUpdate| {
+        let there = has.get(update.name.as_str()).map(|reference| reference.id);
+        if there == update.new {
+            // It may be the answer that got lost, and not the question.
+            return Some(match is_again || there != update.old {
+                true => RefOutcome::accepted(update),
+                false => RefOutcome { result: RefResult::UpToDate, ..RefOutcome::accepted(update) },
+            });
+        }
+        if there != update.old {
+            return Some(RefOutcome::refused(update, RefusalKind::Raced, "it moved meanwhile"));
+        }
+        let is_impossible = update.new.is_none() && !server.capabilities.delete_refs;
+        is_impossible.then(|| {
+            RefOutcome::refused(update, RefusalKind::Protected, "the server removes no refs")
+        })
+    };
+    updates.iter().map(decide).collect()
+}
+
+/// What the server's word means for `update`.
+fn outcome(update: &RefUpdate, status: Option<&Status>, session: &Session) -> RefOutcome {
+    let credential = &session.credential;
+    match status {
+        // A server that gives no report leaves it to the list that follows.
+        Some(Status::Done) | None => RefOutcome::accepted(update),
+        Some(Status::Changed(what)) => {
+            let what = clean(what, credential);
+            let reason = format!("the server has taken it in another way: {what}");
+            RefOutcome::refused(update, RefusalKind::NotKept, reason)
+        }
+        Some(Status::Refused(reason)) => {
+            let text = &session.state().text;
+            let refusal = clean(&String::from_utf8_lossy(reason), credential);
+            let kind = refusal::classify(&update.name, &refusal, &text.lines(credential));
+            let reason = match text.summary(credential) {
+                text if text.is_empty() => refusal,
+                text => format!("{refusal}: {text}"),
+            };
+            RefOutcome::refused(update, kind, reason)
+        }
     }
 }
 
 impl Destination for NetworkDestination {
     fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
-        let session = self.session(&NoProgress, interrupt, HashMap::new())?;
-        let list = || {
-            let mut remote = self.source.repository().remote_anonymous(&self.address)?;
-            let callbacks = session.callbacks();
-            let connection = remote.connect_auth(Direction::Push, Some(callbacks), None)?;
-            let mut found: Vec<Reference> = connection
-                .list()?
-                .iter()
-                .filter(|head| is_mirrored(head.name()))
-                .map(|head| Reference::new(head.name(), head.oid().into()))
-                .collect();
-            found.sort();
-            Ok(found)
+        // The old connection must be gone before there is another one.
+        self.kept = None;
+        let opened = self.connect(interrupt)?;
+        let mut found: Vec<Reference> = {
+            let server = opened.connection.advertisement();
+            self.check(&server)?;
+            server.refs.iter().filter(|found| is_mirrored(&found.name)).cloned().collect()
         };
-        session.run(list).map_err(|failure| self.explain(failure, &session))
+        found.sort();
+        self.kept = Some(opened);
+        Ok(found)
     }
 
     fn fetch(
@@ -130,9 +242,10 @@ impl Destination for NetworkDestination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<Reference>, PublishError> {
-        let session = self.session(progress, interrupt, HashMap::new())?;
+        self.kept = None;
+        let session = self.session(interrupt)?;
         let found = session
-            .run(|| download(&self.source, &self.address, session.callbacks()))
+            .run(|| download(&self.source, &self.address, session.fetching(progress)))
             .map_err(|failure| self.explain(failure, &session))?;
         keep(&self.source, &found)
     }
@@ -143,16 +256,33 @@ impl Destination for NetworkDestination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<RefOutcome>, PublishError> {
-        let expected =
-            updates.iter().filter_map(|update| Some((update.name.clone(), update.old?))).collect();
-        let session = self.session(progress, interrupt, expected)?;
-        self.send(&session, updates)?;
-        let state = session.state();
-        let outcome = |update: &RefUpdate| match state.report.get(&update.name) {
-            Some(Some(refusal)) => Self::refused(update, refusal, &state.text, &session.credential),
-            // A server that gives no report leaves it to the list that follows.
-            Some(None) | None => RefOutcome::accepted(update),
+        interrupt.check()?;
+        let kept = self.kept.take().filter(|kept| kept.session.interrupt.is(interrupt));
+        let first = match kept {
+            Some(kept) => self.attempt(kept, updates, false, progress),
+            None => return self.last_attempt(updates, false, progress, interrupt),
         };
-        Ok(updates.iter().map(outcome).collect())
+        match first {
+            Ok(outcomes) => Ok(outcomes),
+            Err(Ended::Failed(error)) => Err(error),
+            // Servers close connections on which nothing happens for a while.
+            Err(Ended::Silent(_)) => self.last_attempt(updates, true, progress, interrupt),
+        }
+    }
+}
+
+impl NetworkDestination {
+    /// Asks for `updates` over a new connection.
+    fn last_attempt(
+        &self,
+        updates: &[RefUpdate],
+        is_again: bool,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<RefOutcome>, PublishError> {
+        let opened = self.connect(interrupt)?;
+        self.attempt(opened, updates, is_again, progress).map_err(|ended| match ended {
+            Ended::Silent(error) | Ended::Failed(error) => error,
+        })
     }
 }

@@ -239,7 +239,7 @@ impl Decision {
 }
 
 /// What the reasons and the lines for people say, the more exact first.
-const PHRASES: [(&str, RefusalKind); 53] = [
+const PHRASES: [(&str, RefusalKind); 54] = [
     ("gh001", RefusalKind::TooLarge),
     ("gh002", RefusalKind::BadName),
     ("gh003", RefusalKind::ForcePush),
@@ -267,6 +267,7 @@ const PHRASES: [(&str, RefusalKind); 53] = [
     ("deploy key", RefusalKind::ReadOnly),
     ("permission to", RefusalKind::ReadOnly),
     ("not allowed to push", RefusalKind::Protected),
+    ("deletion prohibited", RefusalKind::Protected),
     ("checked out", RefusalKind::CheckedOut),
     ("non-fast-forward", RefusalKind::NotFastForward),
     ("shallow update", RefusalKind::Shallow),

@@ -1,41 +1,33 @@
 //! What libgit2 asks and tells while it is connected: for credentials, whether a host key is good,
-//! how far it is, what the server says about each reference.
+//! how far it is.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::{RefCell, RefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use git2::cert::Cert;
-use git2::{
-    CertificateCheckStatus, Cred, CredentialType, ErrorClass, ErrorCode, PackBuilderStage,
-    PushUpdate, RemoteCallbacks,
-};
+use git2::{CertificateCheckStatus, Cred, CredentialType, ErrorClass, ErrorCode, RemoteCallbacks};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::line::Line;
 use super::remote_text::RemoteText;
-use super::stream::Line;
 use super::{Credential, PublishError, Target};
 use crate::base::{Interrupt, Interrupted, Progress, Stage};
-use crate::git::ObjectId;
+use crate::git::pack::OutgoingError;
 use crate::net::NetError;
 use crate::net::known_hosts::{self, HostKey, HostKeyError};
 use crate::net::url::Location;
 
 /// One connection, from both sides of libgit2's callbacks.
-///
-/// libgit2 calls [`PackBuilderStage`] progress from its worker threads, one at a time; all that the
-/// callbacks touch is therefore behind a lock.
-pub(super) struct Session<'a> {
-    target: &'a Target,
+pub(super) struct Session {
+    target: Target,
     /// What opens it, read when this began.
     pub(super) credential: Credential,
-    progress: &'a dyn Progress,
-    interrupt: &'a Interrupt,
+    pub(super) interrupt: Interrupt,
     /// The connections.
-    line: Arc<Line>,
-    /// What each reference that we push must be at, for the connection to go on.
-    expected: HashMap<String, ObjectId>,
-    state: Mutex<State>,
+    pub(super) line: Arc<Line>,
+    state: RefCell<State>,
 }
 
 /// What was seen so far.
@@ -47,14 +39,8 @@ pub(super) struct State {
     pub(super) login: Option<LoginProblem>,
     /// Why the server is not trusted, if it is not.
     pub(super) host_key: Option<HostKeyError>,
-    /// A reference that was not what it must be.
-    pub(super) raced: Option<String>,
-    /// The server's word on each reference: `None` is yes, `Some` says why not.
-    pub(super) report: BTreeMap<String, Option<String>>,
     /// What the server says to people.
     pub(super) text: RemoteText,
-    /// The stage that runs, and how many of its units are done.
-    stage: Option<(Stage, usize)>,
 }
 
 /// Why logging in failed.
@@ -78,27 +64,37 @@ pub(super) enum Failure {
     Error(git2::Error),
     /// The other side sent text that is not UTF-8 where libgit2's binding takes no other.
     BrokenText,
+    /// The answer ends before its end.
+    Cut,
+    /// The answer is none.
+    Unintelligible(&'static str),
+    /// The server cannot read what was sent, for this reason.
+    NotUnpacked(String),
+    /// The server gives up, with these words.
+    Fatal(Vec<u8>),
+    /// What is to be sent cannot be read.
+    Pack(OutgoingError),
 }
 
-impl<'a> Session<'a> {
-    /// A session that pushes references which the target must have at `expected`.
-    pub(super) fn new(
-        target: &'a Target,
-        progress: &'a dyn Progress,
-        interrupt: &'a Interrupt,
-        expected: HashMap<String, ObjectId>,
-    ) -> Result<Self, PublishError> {
+impl Session {
+    /// A session with `target`, which ends when `interrupt` is raised.
+    pub(super) fn new(target: &Target, interrupt: &Interrupt) -> Result<Rc<Self>, PublishError> {
         let credential = Credential::read(&target.access, target.url.location(), interrupt)?;
-        let (line, state) = (Line::new(target, interrupt), Mutex::default());
-        Ok(Self { target, credential, progress, interrupt, line, expected, state })
+        Ok(Rc::new(Self {
+            target: target.clone(),
+            credential,
+            interrupt: interrupt.clone(),
+            line: Line::new(target, interrupt),
+            state: RefCell::default(),
+        }))
     }
 
     /// What was seen so far.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state(&self) -> RefMut<'_, State> {
+        self.state.borrow_mut()
     }
 
-    /// Runs a call of libgit2 that uses [`Session::callbacks`].
+    /// Runs a call of libgit2 that uses the callbacks of this session.
     ///
     /// The binding lets a callback end a transfer only by unwinding: it catches that at the border
     /// to C, makes libgit2 give up in its own way, and goes on unwinding here.
@@ -106,49 +102,51 @@ impl<'a> Session<'a> {
         &self,
         call: impl FnOnce() -> Result<T, git2::Error>,
     ) -> Result<T, Failure> {
-        let result = self.line.during(|| catch_unwind(AssertUnwindSafe(call)));
-        if self.state().stage.take().is_some() {
-            self.progress.end();
-        }
-        match result {
+        match self.line.during(|| catch_unwind(AssertUnwindSafe(call))) {
             Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.failure(error)),
             _ if self.interrupt.is_raised() => Err(Failure::Interrupted),
-            Ok(Err(error)) => match self.line.take_failure() {
-                Some(NetError::Interrupted(_)) => Err(Failure::Interrupted),
-                Some(cause) => Err(Failure::Connection(cause)),
-                None => Err(Failure::Error(error)),
-            },
             Err(_) => Err(Failure::BrokenText),
         }
     }
 
-    /// The callbacks that libgit2 gets.
-    pub(super) fn callbacks(&self) -> RemoteCallbacks<'_> {
+    /// What an error of libgit2 comes from.
+    pub(super) fn failure(&self, error: git2::Error) -> Failure {
+        if self.interrupt.is_raised() {
+            return Failure::Interrupted;
+        }
+        match self.line.take_failure() {
+            Some(NetError::Interrupted(_)) => Failure::Interrupted,
+            Some(cause) => Failure::Connection(cause),
+            None => Failure::Error(error),
+        }
+    }
+
+    /// The callbacks with which libgit2 connects.
+    pub(super) fn callbacks<'a>(self: &Rc<Self>) -> RemoteCallbacks<'a> {
         let mut callbacks = RemoteCallbacks::new();
-        callbacks.credentials(|_, user, allowed| self.log_in(user, allowed));
-        callbacks.certificate_check(|certificate, host| self.check(certificate, host));
-        callbacks.transfer_progress(|stats| {
-            self.advance(Stage::FetchingObjects, stats.received_objects(), stats.total_objects());
+        let session = Rc::clone(self);
+        callbacks.credentials(move |_, user, allowed| session.log_in(user, allowed));
+        let session = Rc::clone(self);
+        callbacks.certificate_check(move |certificate, host| session.check(certificate, host));
+        callbacks
+    }
+
+    /// The callbacks with which libgit2 fetches.
+    pub(super) fn fetching<'a>(self: &Rc<Self>, progress: &'a dyn Progress) -> RemoteCallbacks<'a> {
+        let mut callbacks = self.callbacks();
+        let session = Rc::clone(self);
+        let mut fetching = Fetching { progress, done: None };
+        callbacks.transfer_progress(move |stats| {
+            session.line.working();
+            session.stop_if_asked();
+            fetching.advance(stats.received_objects(), stats.total_objects());
             true
         });
-        callbacks.push_negotiation(|updates| self.compare(updates));
-        callbacks.pack_progress(|stage, done, total| {
-            let stage = match stage {
-                PackBuilderStage::AddingObjects => Stage::CountingObjects,
-                PackBuilderStage::Deltafication => Stage::CompressingObjects,
-            };
-            self.advance(stage, done, total);
-        });
-        callbacks.push_transfer_progress(|done, total, _| {
-            self.advance(Stage::SendingObjects, done, total);
-        });
-        callbacks.sideband_progress(|piece| {
-            self.state().text.add(piece);
-            !self.interrupt.is_raised()
-        });
-        callbacks.push_update_reference(|name, refusal| {
-            self.state().report.insert(name.to_owned(), refusal.map(str::to_owned));
-            Ok(())
+        let session = Rc::clone(self);
+        callbacks.sideband_progress(move |piece| {
+            session.state().text.add(piece);
+            !session.interrupt.is_raised()
         });
         callbacks
     }
@@ -207,49 +205,37 @@ impl<'a> Session<'a> {
             })
     }
 
-    /// Stops the push if the server announces other values than those it was planned with.
-    fn compare(&self, updates: &[PushUpdate<'_>]) -> Result<(), git2::Error> {
-        self.stop_if_asked();
-        for update in updates {
-            let name = update.dst_refname()?;
-            let expected = self.expected.get(name).copied().unwrap_or_default();
-            if ObjectId::from(update.src()) != expected {
-                self.state().raced = Some(name.to_owned());
-                return Err(git2::Error::new(
-                    ErrorCode::Modified,
-                    ErrorClass::Callback,
-                    "a reference moved",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Passes progress on, and stops if that was requested.
-    fn advance(&self, stage: Stage, done: usize, total: usize) {
-        self.line.working();
-        self.stop_if_asked();
-        let mut seen = self.state();
-        if seen.stage.is_none_or(|(current, _)| current != stage) {
-            if seen.stage.is_some() {
-                self.progress.end();
-            }
-            // While it counts, libgit2 gives no total.
-            let total = u64::try_from(total).ok().filter(|&total| total > 0);
-            self.progress.begin(stage, total);
-            seen.stage = Some((stage, 0));
-        }
-        if let Some((_, before)) = &mut seen.stage {
-            let more = done.saturating_sub(*before);
-            *before = done.max(*before);
-            self.progress.advance(u64::try_from(more).unwrap_or_default());
-        }
-    }
-
     fn stop_if_asked(&self) {
         if self.interrupt.is_raised() {
             // Not a panic: nothing is wrong and nothing shall be printed. See `run`.
             resume_unwind(Box::new(Interrupted));
+        }
+    }
+}
+
+/// Passes on how far libgit2's fetch is.
+struct Fetching<'a> {
+    progress: &'a dyn Progress,
+    /// How many objects are there, once it has begun.
+    done: Option<usize>,
+}
+
+impl Fetching<'_> {
+    fn advance(&mut self, done: usize, total: usize) {
+        if self.done.is_none() {
+            let total = u64::try_from(total).ok().filter(|&total| total > 0);
+            self.progress.begin(Stage::FetchingObjects, total);
+        }
+        let before = self.done.replace(done).unwrap_or(0);
+        let more = done.saturating_sub(before);
+        self.progress.advance(u64::try_from(more).unwrap_or_default());
+    }
+}
+
+impl Drop for Fetching<'_> {
+    fn drop(&mut self) {
+        if self.done.is_some() {
+            self.progress.end();
         }
     }
 }

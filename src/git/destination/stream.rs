@@ -9,20 +9,15 @@
 //! (`ssh_libssh2.c`, `streams/socket.h`). So [`Stream`] begins as that one does; [`register`] refuses
 //! a libgit2 of which that was not seen to be true.
 
-use std::cell::RefCell;
 use std::ffi::{CString, c_char, c_int, c_uint, c_void};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use super::Target;
-use crate::base::Interrupt;
-use crate::net::http::Connection;
-use crate::net::ssh::Tunnel;
-use crate::net::url::{Location, Remote};
-use crate::net::{Access, NetError};
+use super::connection;
+use super::line::{Line, Link};
+use crate::net::NetError;
 
 /// The releases of libgit2 whose streams are as this module has them.
 const KNOWN: (u32, u32) = (1, 9);
@@ -33,8 +28,6 @@ const PLAIN: c_int = 1;
 const ENCRYPTED: c_int = 2;
 /// The first bit field of `git_stream`.
 const IS_ENCRYPTED: c_uint = if cfg!(target_endian = "little") { 1 } else { 1 << 31 };
-/// The port that an SSH address leaves out.
-const SSH_PORT: u16 = 22;
 
 /// `git_stream`
 #[repr(C)]
@@ -94,114 +87,7 @@ struct Stream {
     certificate: Certificate,
 }
 
-/// What a stream goes over.
-enum Link {
-    Web(Box<Connection>),
-    /// The socket is libssh2's to talk to; it is closed with this.
-    Ssh(UnixStream),
-}
-
-/// How the connections to one target are made, and what became of them.
-pub(super) struct Line {
-    url: String,
-    location: Location,
-    access: Access,
-    interrupt: Interrupt,
-    /// The connection over SSH.
-    tunnel: Mutex<Option<Tunnel>>,
-    failure: Mutex<Option<NetError>>,
-}
-
-thread_local! {
-    /// What this thread's connections are made with.
-    static CURRENT: RefCell<Option<Arc<Line>>> = const { RefCell::new(None) };
-}
-
-/// Puts back what a thread's connections were made with.
-struct Restore(Option<Arc<Line>>);
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        CURRENT.set(self.0.take());
-    }
-}
-
-impl Line {
-    /// The connections to `target`.
-    pub(super) fn new(target: &Target, interrupt: &Interrupt) -> Arc<Self> {
-        Arc::new(Self {
-            url: target.url.to_string(),
-            location: target.url.location().clone(),
-            access: target.access.clone(),
-            interrupt: interrupt.clone(),
-            tunnel: Mutex::default(),
-            failure: Mutex::default(),
-        })
-    }
-
-    /// Does `work`, in which libgit2's connections are those of this line.
-    pub(super) fn during<T>(self: &Arc<Self>, work: impl FnOnce() -> T) -> T {
-        let _restore = Restore(CURRENT.replace(Some(Arc::clone(self))));
-        work()
-    }
-
-    /// Why a connection failed, if one did.
-    pub(super) fn take_failure(&self) -> Option<NetError> {
-        let of_tunnel = self.tunnel().as_ref().and_then(Tunnel::take_failure);
-        let own = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        of_tunnel.or(own)
-    }
-
-    /// Notes that the server has got our credential.
-    pub(super) fn logged_in(&self) {
-        if let Some(tunnel) = self.tunnel() {
-            tunnel.logged_in();
-        }
-    }
-
-    /// Notes that we are at work, and the server waits for us.
-    pub(super) fn working(&self) {
-        if let Some(tunnel) = self.tunnel() {
-            tunnel.working();
-        }
-    }
-
-    fn tunnel(&self) -> Option<Tunnel> {
-        self.tunnel.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Connects.
-    fn open(&self, is_encrypted: bool) -> Result<Link, NetError> {
-        match &self.location {
-            Location::Ssh { remote: Remote { host, port, .. }, .. } => {
-                let place = (host.as_str(), port.unwrap_or(SSH_PORT));
-                let timeouts = self.access.timeouts;
-                let (tunnel, socket) = Tunnel::open(&self.url, place, timeouts, &self.interrupt)?;
-                *self.tunnel.lock().unwrap_or_else(PoisonError::into_inner) = Some(tunnel);
-                Ok(Link::Ssh(socket))
-            }
-            Location::Http { remote: Remote { host, port, .. }, .. } => {
-                let scheme = if is_encrypted { "https" } else { "http" };
-                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
-                let origin = format!("{scheme}://{host}{port}");
-                let made = Connection::open(&self.url, &origin, &self.access, &self.interrupt)?;
-                Ok(Link::Web(Box::new(made)))
-            }
-            Location::Path(_) => Err(NetError::Unsupported {
-                url: self.url.clone(),
-                problem: "it is on this machine".to_owned(),
-            }),
-        }
-    }
-
-    /// Notes why a connection failed, for us and for libgit2. The result is what it wants to get.
-    fn failed(&self, error: NetError) {
-        tell(&error.to_string());
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-    }
-}
-
-/// Gives libgit2 our streams. `Err` is the version of one that has others.
+/// Gives libgit2 our streams, and our layer around its own subtransports. `Err` is the version of one that has others.
 #[expect(unsafe_code, reason = "a function of libgit2 that its binding does not have")]
 pub(in crate::git) fn register() -> Result<c_int, (u32, u32)> {
     let (major, minor, _) = git2::Version::get().libgit2_version();
@@ -214,16 +100,22 @@ pub(in crate::git) fn register() -> Result<c_int, (u32, u32)> {
             // SAFETY: the structure is that of `git2/sys/stream.h`; libgit2 copies it.
             unsafe { git_stream_register(kind, &raw const registration) }
         });
-    Ok(result.into_iter().min().unwrap_or(0))
+    Ok(result.into_iter().min().unwrap_or(0).min(connection::register()))
 }
 
 /// Sets the error that libgit2 reports.
 #[expect(unsafe_code, reason = "a function of libgit2 that its binding does not have")]
-fn tell(text: &str) {
+pub(super) fn tell(text: &str) {
     if let Ok(text) = CString::new(text) {
         // SAFETY: libgit2 copies the text.
         unsafe { git_error_set_str(NET, text.as_ptr()) };
     }
+}
+
+/// Notes why a connection failed, for us and for libgit2.
+fn failed(line: &Line, error: NetError) {
+    tell(&error.to_string());
+    line.failed(error);
 }
 
 extern "C" fn open_plain(out: *mut *mut GitStream, _: *const c_char, _: *const c_char) -> c_int {
@@ -242,7 +134,7 @@ extern "C" fn open_encrypted(
 /// target: it knows of no proxy, and follows no redirect.
 #[expect(unsafe_code, reason = "the border to a C library")]
 fn make(out: *mut *mut GitStream, is_encrypted: bool) -> c_int {
-    let Some(line) = CURRENT.with_borrow(Clone::clone) else {
+    let Some(line) = Line::current() else {
         tell("no target is being talked to");
         return -1;
     };
@@ -293,7 +185,7 @@ extern "C" fn connect(stream: *mut GitStream) -> c_int {
             Some(0)
         }
         Err(error) => {
-            stream.line.failed(error);
+            failed(&stream.line, error);
             None
         }
     })
@@ -314,14 +206,14 @@ extern "C" fn read(stream: *mut GitStream, bytes: *mut c_void, length: usize) ->
         let Some(Link::Web(connection)) = &mut stream.connection else { return None };
         // Memory of others may not be initialised, which a reader of Rust must not get.
         let mut piece = vec![0; length.min(64 << 10)];
-        match connection.receive(&mut piece) {
+        match stream.line.receive(connection, &mut piece) {
             Ok(count) => {
                 // SAFETY: libgit2 has room for `length` bytes there, and `count` is no more.
                 unsafe { ptr::copy_nonoverlapping(piece.as_ptr(), bytes.cast(), count) };
                 isize::try_from(count).ok()
             }
             Err(error) => {
-                stream.line.failed(error);
+                failed(&stream.line, error);
                 None
             }
         }
@@ -339,10 +231,10 @@ extern "C" fn write(
         let Some(Link::Web(connection)) = &mut stream.connection else { return None };
         // SAFETY: libgit2 has `length` bytes there.
         let bytes = unsafe { std::slice::from_raw_parts(bytes.cast(), length) };
-        match connection.send(bytes) {
+        match stream.line.send(connection, bytes) {
             Ok(count) => isize::try_from(count).ok(),
             Err(error) => {
-                stream.line.failed(error);
+                failed(&stream.line, error);
                 None
             }
         }

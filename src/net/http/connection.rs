@@ -32,6 +32,9 @@ type RunConnector =
 /// A file with certificates has no more, in bytes.
 const LONGEST_CERTIFICATES: u64 = 4 << 20;
 
+/// How long to wait for what a server must have said already.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 /// What connections to a server are made with.
 pub(super) struct Connections {
     config: Config,
@@ -174,6 +177,16 @@ impl Connection {
     fn set_timeout(&mut self, after: Duration, reason: Timeout) {
         let after = time::Duration::from(after);
         self.stream.set_timeout(NextTimeout { after, reason, ..NextTimeout::default() });
+    }
+
+    /// Notes that the server may think before it goes on, as before the first byte of an answer.
+    pub fn expect_thought(&mut self) {
+        self.patience = None;
+    }
+
+    /// Notes that the server has no reason to take any time: what it has to say it has said.
+    pub fn expect_nothing(&mut self) {
+        self.patience = Some(Patience::new(LAST_WORD));
     }
 
     /// Reads some of what the server says; nothing at its end.

@@ -98,6 +98,11 @@ impl Tunnel {
         self.0.state().last = Instant::now();
     }
 
+    /// Ends the connection. Who uses it sees its end within a moment.
+    pub fn end(&self) {
+        self.0.state().is_over = true;
+    }
+
     /// Why the connection was ended, if it was from here.
     pub fn take_failure(&self) -> Option<NetError> {
         self.0.state().failure.take()

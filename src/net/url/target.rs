@@ -26,7 +26,7 @@ pub enum UrlError {
         at: usize,
     },
     /// We do not push that way.
-    #[error("push over {scheme:?}: only https, ssh and paths are supported")]
+    #[error("push over {scheme:?}: only https, ssh, git and paths are supported")]
     Scheme {
         /// What stands before `://`.
         scheme: String,
@@ -34,6 +34,9 @@ pub enum UrlError {
     /// Everybody on the way could read the token.
     #[error("push over http: it sends the token and the history without encryption")]
     PlainHttp,
+    /// Everybody on the way could change what is pushed.
+    #[error("push over git://: it sends the history without encryption, and knows nobody")]
+    PlainGit,
     /// There is a password or a token in the address.
     #[error("use a target address with a password or token in it")]
     Secret,
@@ -70,6 +73,9 @@ faults!(UrlError {
     Self::PlainHttp => UNENCRYPTED
         .at(Target)
         .hint("use https://, or allow it with `target.plain_http = true`"),
+    Self::PlainGit => UNENCRYPTED
+        .at(Target)
+        .hint("use https:// or ssh://, or allow it with `target.plain_http = true`"),
     Self::Secret => Config.at(Target).hint(
         "take the user and the secret out of the address, and put the token into a file that is \
          named by `target.token_file`; the user goes into `target.token_user`"
@@ -117,6 +123,11 @@ pub enum Location {
         /// The server.
         remote: Remote,
     },
+    /// A repository behind `git daemon`: no encryption, and nobody asks who we are.
+    Git {
+        /// The server.
+        remote: Remote,
+    },
     /// A repository behind an SSH server.
     Ssh {
         /// The user in the address.
@@ -135,6 +146,7 @@ impl TargetUrl {
     /// Reads one of
     ///
     /// - `https://host[:port]/path`, and `http://…` if `plain_http` allows it,
+    /// - `git://host[:port]/path`, if `plain_http` allows it: it is no safer,
     /// - `ssh://[user@]host[:port]/path`,
     /// - `[user@]host:path`, where a path without a leading slash starts in the user's home folder;
     ///   as for Git, a colon before the first slash makes it one of these,
@@ -168,7 +180,9 @@ impl TargetUrl {
     pub fn host(&self) -> Option<&str> {
         match &self.0 {
             Location::Path(_) => None,
-            Location::Http { remote, .. } | Location::Ssh { remote, .. } => Some(&remote.host),
+            Location::Http { remote, .. }
+            | Location::Git { remote }
+            | Location::Ssh { remote, .. } => Some(&remote.host),
         }
     }
 
@@ -187,7 +201,9 @@ impl TargetUrl {
     fn components(&self) -> impl Iterator<Item = &str> {
         let path = match &self.0 {
             Location::Path(path) => path.to_str().unwrap_or_default(),
-            Location::Http { remote, .. } | Location::Ssh { remote, .. } => &remote.path,
+            Location::Http { remote, .. }
+            | Location::Git { remote }
+            | Location::Ssh { remote, .. } => &remote.path,
         };
         path.rsplit('/').filter(|part| !part.is_empty() && *part != "." && *part != "..")
     }
@@ -233,6 +249,17 @@ fn parse_url(scheme: &str, rest: &str, plain_http: PlainHttp) -> Result<Location
             let remote = parse_remote(authority, path)?;
             check_http_path(path)?;
             Ok(Location::Http { secure: scheme == "https", remote })
+        }
+        "git" => {
+            if authority.contains('@') {
+                return Err(UrlError::Secret);
+            }
+            if plain_http == PlainHttp::Refuse {
+                return Err(UrlError::PlainGit);
+            }
+            let remote = parse_remote(authority, path)?;
+            check_ssh_path(path)?;
+            Ok(Location::Git { remote })
         }
         "ssh" | "git+ssh" | "ssh+git" => {
             let (user, host) = match authority.rsplit_once('@') {
@@ -339,6 +366,10 @@ impl fmt::Display for TargetUrl {
                 let scheme = if *secure { "https" } else { "http" };
                 let port = port.map(|port| format!(":{port}")).unwrap_or_default();
                 write!(f, "{scheme}://{host}{port}{path}")
+            }
+            Location::Git { remote: Remote { host, port, path } } => {
+                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+                write!(f, "git://{host}{port}{path}")
             }
             Location::Ssh { user, remote } => f.write_str(&show_ssh(user.as_deref(), remote)),
         }

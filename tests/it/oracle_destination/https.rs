@@ -54,6 +54,10 @@ fn locations(bridge: u16) -> String {
             client_max_body_size 64;
             proxy_pass http://127.0.0.1:{bridge}/; proxy_set_header X-User $remote_user;
         }}
+        location /short/ {{
+            keepalive_timeout 1s;
+            proxy_pass http://127.0.0.1:{bridge}/; proxy_set_header X-User $remote_user;
+        }}
         location /forbidden/ {{ return 403; }}
         location /busy/ {{ return 503; }}
         location /limited/ {{ return 429; }}
@@ -163,7 +167,7 @@ fn keeps_the_contract() {
     let wanted = [(MASTER, history.commit("a", &[]))];
     web.place(&name).publish(&history, &wanted).unwrap();
     let list = format!("GET /{name}/info/refs");
-    let sent = [list.clone(), list.clone(), format!("POST /{name}/git-receive-pack"), list.clone()];
+    let sent = [list.clone(), format!("POST /{name}/git-receive-pack"), list.clone()];
     web.bridge.requests();
     web.place(&name).publish(&history, &wanted).unwrap();
     assert_eq!(web.bridge.requests(), [list]);
@@ -220,6 +224,34 @@ fn says_what_is_wrong() {
     let (fault, error) = failure(Target { url, ..web.target("x") });
     assert!(matches!(error, PublishError::Unreachable { .. }), "{error:?}");
     assert_eq!(fault, Fault::Unavailable);
+}
+
+/// nginx closes connections on which nothing happens. What was listed over one is asked again then, and
+/// what is sent is sent once.
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_made_again() {
+    let Some(web) = Web::start() else { return };
+    let name = web.repositories.make();
+    let target = web.target(&format!("short/{name}"));
+    let history = History::new();
+    let line = history.line("a", 2);
+    let list = format!("GET /{name}/info/refs");
+    let send = format!("POST /{name}/git-receive-pack");
+    let mut opened = destination::open(&target, &history.path()).unwrap();
+    let interrupt = Interrupt::default();
+    for (pause, old, new, requests) in [
+        (0, None, line[0], vec![list.clone(), send.clone()]),
+        (2500, Some(line[0]), line[1], vec![list.clone(), list.clone(), send.clone()]),
+    ] {
+        web.bridge.requests();
+        opened.references(&interrupt).unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        let update = RefUpdate { name: MASTER.to_owned(), old, new: Some(new) };
+        let outcomes = opened.push(&[update], &NoProgress, &interrupt).unwrap();
+        assert!(outcomes[0].is_there(), "{outcomes:?}");
+        assert_eq!(web.bridge.requests(), requests);
+        assert_eq!(web.place(&name).refs()[MASTER], new);
+    }
 }
 
 #[test]
