@@ -213,6 +213,31 @@ impl Seeds {
         self.with_mode("wire", 8, b"ssh://hg@[::1]:22//srv/a")
     }
 
+    /// What servers of `git receive-pack` say.
+    fn receive_pack(&mut self) -> Done {
+        let line = |text: &str| format!("{:04x}{text}", text.len() + 4);
+        let band = |number: char, text: &str| line(&format!("{number}{text}"));
+        let (id, name) = ("1f".repeat(20), "refs/heads/a");
+        let caps = "report-status report-status-v2 delete-refs side-band-64k quiet ofs-delta";
+        let refs = [
+            line(&format!("{id} {name}\0{caps} object-format=sha1 agent=git/2.47.3\n")),
+            line(&format!("{id} refs/tags/v1\n")) + &line(&format!("{id} refs/tags/v1^{{}}\n")),
+            line(&format!("{id} .have\n")) + "0000",
+        ];
+        let refs = refs.concat();
+        let web = format!("{}0000{refs}", line("# service=git-receive-pack\n"));
+        let option = line(&format!("option new-oid {id}\n"));
+        let report = line("unpack ok\n") + &line(&format!("ok {name}\n")) + &option;
+        let report = report + &line("ng refs/heads/b hook declined\n") + "0000";
+        let text = band('\u{2}', "error: GH006\n") + &band('\u{1}', "");
+        let answer = format!("{text}{}0000", band('\u{1}', &report));
+        let fatal = band('\u{3}', "disk full\n");
+        let seeds = [(0, refs), (3, web), (1, answer), (1, fatal), (2, report)];
+        seeds
+            .iter()
+            .try_for_each(|(mode, text)| self.with_mode("receive_pack", *mode, text.as_bytes()))
+    }
+
     /// Directories, by the numbers of the nodes in them: those of `a/b/` are 0 and 1, of `a/` 2 and 3,
     /// of `c/d/` 4 and 5, of `c/` 6 and 7.
     fn directories(&mut self) -> Done {
@@ -270,6 +295,7 @@ impl Seeds {
             self.add("known_hosts", &[&parts.concat()[..], text.as_bytes()].concat())?;
         }
         self.answers()?;
+        self.receive_pack()?;
         self.directories()?;
         self.lists()?;
         for path in files_below(&fixtures.join("bundles"), ".hg")? {

@@ -13,7 +13,7 @@ mod network;
 mod objects;
 mod plan;
 mod publish;
-mod receive_pack;
+pub(in crate::git) mod receive_pack;
 mod refusal;
 mod remote_text;
 mod response;

@@ -121,6 +121,22 @@ const DECODERS: &[Row] = &[
     ("paths", "the list of files", Here(fncaches, |b| Fncache::parse(b).is_ok())),
     ("paths", "names of files", Here(paths, path)),
     (
+        "receive_pack",
+        "lists of a server of Git",
+        Beside(
+            "src/git/destination/receive_pack/advertisement.rs",
+            "cut_and_flipped_lists_are_errors_or_lists",
+        ),
+    ),
+    (
+        "receive_pack",
+        "answers to a push",
+        Beside(
+            "src/git/destination/receive_pack/answer.rs",
+            "flipped_answers_are_errors_or_answers",
+        ),
+    ),
+    (
         "refs",
         "packed references",
         Beside("src/git/repository/packed_refs.rs", "every_flip_reads_or_fails"),

@@ -2,6 +2,7 @@
 
 use super::Broken;
 use super::pkt_line::{Packet, Packets};
+use crate::git::reference::is_valid_ref_name;
 use crate::git::{ObjectId, Reference};
 
 /// The longest list that is read, in bytes: two million refs.
@@ -88,7 +89,7 @@ pub(in crate::git) struct Advertisement {
     packets: Packets,
     bytes: u64,
     state: State,
-    /// The refs whose names are text, in the server's order.
+    /// The refs whose names are ones for Git, in the server's order.
     pub(in crate::git) refs: Vec<Reference>,
     /// Every object that the server says it has, whatever it is called there; with those of
     /// repositories that it borrows from (`.have`).
@@ -179,7 +180,8 @@ impl Advertisement {
                     last.peeled = Some(id);
                 }
             }
-            None if name != ".have" => self.refs.push(Reference::new(name, id)),
+            // `.have` is none.
+            None if is_valid_ref_name(name) => self.refs.push(Reference::new(name, id)),
             None => {}
         }
         Ok(())
