@@ -70,7 +70,7 @@ impl Completeness<'_> {
                         None if seen => is_complete = false,
                         None => next.push((entry.id, false)),
                     }
-                } else if entry.mode != b"160000" && !self.blobs.contains(&entry.id) {
+                } else if !entry.is_gitlink() && !self.blobs.contains(&entry.id) {
                     // The commit of a submodule is in another repository.
                     match self.known.contains(entry.id) {
                         true => drop(self.blobs.insert(entry.id)),

@@ -15,9 +15,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::reader::{EntryFlaw, PackError, Payload, apply_delta};
+use super::reader::{EntryFlaw, PackError, Payload, apply_delta, result_length};
 use crate::base::compress::Decompressor;
-use crate::base::{Limits, Reader, sha1};
+use crate::base::{Limits, sha1};
 use crate::git::pack::indexes;
 use crate::git::{ObjectId, ObjectKind};
 use cache::Cache;
@@ -161,9 +161,9 @@ impl Lookup {
         }
         // The two lengths at the start of a delta have at most ten bytes each.
         let start = self.packs.get(number)?.start(offset, 20, &mut self.inflater)?;
-        match delta_result(&start) {
-            Some(size) => Ok(size),
-            None => Err(self.pack(number)?.flaw(offset, EntryFlaw::Number).into()),
+        match result_length(&start) {
+            Ok(size) => Ok(size as u64),
+            Err(flaw) => Err(self.pack(number)?.flaw(offset, flaw.into()).into()),
         }
     }
 
@@ -299,25 +299,6 @@ fn id_of(kind: Option<ObjectKind>, contents: &[u8]) -> ObjectId {
     }
     let header = format!("tag {}\0", contents.len());
     ObjectId::from_bytes(sha1::digest(&[header.as_bytes(), contents]))
-}
-
-/// The second of the two lengths that a delta begins with: seven bits a byte, the lowest first.
-fn delta_result(delta: &[u8]) -> Option<u64> {
-    let mut reader = Reader::new(delta);
-    let mut length = 0_u64;
-    for _ in 0..2 {
-        length = 0;
-        let mut shift = 0;
-        loop {
-            let byte = reader.u8("delta length").ok()?;
-            length |= u64::from(byte & 0x7f).checked_shl(shift)?;
-            if byte & 0x80 == 0 {
-                break;
-            }
-            shift += 7;
-        }
-    }
-    Some(length)
 }
 
 /// The packs of a folder, the largest first, in which most is found. Those that vanish meanwhile have

@@ -317,9 +317,11 @@ fn what_is_hidden_stays() {
     let commits = line(&stock, &texts(30));
     stock.git(&["update-ref", "refs/synchroniser/keep/1", &commits[29].to_string()]);
     stock.git(&["update-ref", "refs/heads/line", &commits[14].to_string()]);
-    stock.git(&["repack", "-adfq", "--depth=50"]);
-    assert_eq!(check(&stock, &[commits[14]], &[]), (15 * 4, 0));
-    assert_eq!(check(&stock, &[commits[14]], &[commits[10]]), (4 * 4, 0));
+    for version in ["pack.indexVersion=2", "pack.indexVersion=1"] {
+        stock.git(&["-c", version, "repack", "-adfq", "--depth=50"]);
+        assert_eq!(check(&stock, &[commits[14]], &[]), (15 * 4, 0));
+        assert_eq!(check(&stock, &[commits[14]], &[commits[10]]), (4 * 4, 0));
+    }
 }
 
 /// Clocks that go backwards cost more reading, and too much is not sent for them.
@@ -548,4 +550,25 @@ fn slices_of_a_straight_line_are_small() {
     }
     assert_eq!(has, [commits[29]]);
     assert!((8..=10).contains(&slices.len()), "{} slices", slices.len());
+}
+
+/// Modes as some old tools wrote them, and a commit of another repository.
+#[test]
+fn modes_with_zeros_before_them() {
+    let Some(stock) = Stock::new() else { return };
+    let raw = |kind: &str, contents: &[u8]| {
+        let arguments = ["hash-object", "-t", kind, "-w", "--stdin", "--literally"];
+        ObjectId::from_hex(stock.feed(&arguments, contents).as_bytes()).unwrap()
+    };
+    let tree = |entries: &[(&str, ObjectId)]| {
+        let parts =
+            entries.iter().map(|(head, id)| [head.as_bytes(), b"\0", id.as_bytes()].concat());
+        raw("tree", &parts.collect::<Vec<_>>().concat())
+    };
+    let file = raw("blob", b"text");
+    let folder = tree(&[("100644 file", file)]);
+    let top = tree(&[("040000 folder", folder), ("160000 module", ObjectId::from_bytes([7; 20]))]);
+    let text = format!("tree {top}\nauthor A <a@b> 5 +0000\ncommitter A <a@b> 5 +0000\n\nm\n");
+    let commit = raw("commit", text.as_bytes());
+    assert_eq!(ids(&stock.select(&[commit], &[])), [commit, top, folder, file].into());
 }

@@ -4,6 +4,7 @@
 //! Every object that is met gets a number: it is new, or it is in the tree of a commit that the target
 //! has. The trees of such a commit are entered only where a new commit has changed something.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use bstr::BString;
@@ -181,13 +182,13 @@ impl<'c> Collector<'c> {
     fn enter(&mut self, pair: &Pair, left: &mut Vec<Pair>) -> Result<(), OutgoingError> {
         let mut old = Vec::with_capacity(pair.old.len());
         for id in &pair.old {
-            old.push(self.enter_there(id)?);
+            old.push(self.enter_there(id)?.map(Cursor::new));
         }
         let (_, text) = self.tree(&pair.new)?;
         let start = left.len();
         for entry in entries(&text) {
             let Ok(entry) = entry else { return Err(malformed(pair.new)) };
-            if entry.mode == GITLINK || self.objects.number(&entry.id).is_some() {
+            if entry.is_gitlink() || self.objects.number(&entry.id).is_some() {
                 continue;
             }
             if !entry.is_directory {
@@ -196,16 +197,12 @@ impl<'c> Collector<'c> {
                 self.watcher.file(self.lookup, self.commit, entry.id, path)?;
                 continue;
             }
-            let partner = |text: &Object| {
-                let found = entries(&text.1).flatten().find(|old| is_partner(old, &entry));
-                found.map(|found| found.id)
-            };
             let mut partners = Vec::with_capacity(old.len());
-            for (id, text) in pair.old.iter().zip(&mut old) {
-                if text.is_none() {
-                    *text = Some(self.tree(id)?);
+            for (id, cursor) in pair.old.iter().zip(&mut old) {
+                if cursor.is_none() {
+                    *cursor = Some(Cursor::new(self.tree(id)?));
                 }
-                partners.extend(text.as_ref().and_then(partner));
+                partners.extend(cursor.as_mut().and_then(|cursor| cursor.find(&entry)));
             }
             let path = match self.watcher.needs_paths() {
                 true => [&pair.path[..], entry.name, b"/"].concat().into(),
@@ -228,7 +225,7 @@ impl<'c> Collector<'c> {
         let tree = self.tree(id)?;
         for entry in entries(&tree.1) {
             let Ok(entry) = entry else { return Err(malformed(*id)) };
-            if entry.mode != GITLINK {
+            if !entry.is_gitlink() {
                 self.objects.add_there(entry.id);
             }
         }
@@ -251,7 +248,7 @@ impl<'c> Collector<'c> {
                 if entry.is_directory && seen.insert(entry.id) {
                     left.push(entry.id);
                 }
-                if entry.mode != GITLINK && self.objects.number(&entry.id).is_some() {
+                if !entry.is_gitlink() && self.objects.number(&entry.id).is_some() {
                     self.objects.add_there(entry.id);
                 }
             }
@@ -273,11 +270,29 @@ pub(super) fn read_tree(lookup: &mut Lookup, id: &ObjectId) -> Result<Object, Ou
     }
 }
 
-/// The mode of a commit of another repository.
-pub(super) const GITLINK: &[u8] = b"160000";
+/// A tree in which entries are looked for in their order.
+struct Cursor {
+    tree: Object,
+    at: usize,
+}
 
-fn is_partner(old: &TreeEntry<'_>, new: &TreeEntry<'_>) -> bool {
-    old.is_directory && old.name == new.name
+impl Cursor {
+    fn new(tree: Object) -> Self {
+        Self { tree, at: 0 }
+    }
+
+    /// The tree that is called as `wanted` is.
+    fn find(&mut self, wanted: &TreeEntry<'_>) -> Option<ObjectId> {
+        for entry in entries(self.tree.1.get(self.at..)?) {
+            let entry = entry.ok()?;
+            match entry.cmp_place(wanted) {
+                Ordering::Less => self.at += entry.len(),
+                Ordering::Equal => return Some(entry.id),
+                Ordering::Greater => return None,
+            }
+        }
+        None
+    }
 }
 
 fn malformed(id: ObjectId) -> OutgoingError {

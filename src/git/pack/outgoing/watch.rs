@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use bstr::BString;
 
 use super::error::OutgoingError;
-use super::trees::{GITLINK, Objects, read_tree};
+use super::trees::{Objects, read_tree};
 use crate::git::ObjectId;
 use crate::git::pack::lookup::Lookup;
 use crate::git::tree::entries;
@@ -179,7 +179,7 @@ fn files(lookup: &mut Lookup, folder: ObjectId) -> Result<Files, OutgoingError> 
             let path = [&path, entry.name].concat();
             if entry.is_directory && depth < MAX_DEPTH {
                 left.push(([&path[..], b"/"].concat(), entry.id, depth + 1));
-            } else if entry.mode != GITLINK {
+            } else if !entry.is_gitlink() {
                 files.insert(path, (entry.mode.to_vec(), entry.id));
             }
         }

@@ -48,6 +48,13 @@ pub(in crate::git::pack) fn apply(
     Ok(out)
 }
 
+/// How many bytes a delta makes that begins with `start`, where its two lengths are.
+pub(in crate::git::pack) fn result_length(start: &[u8]) -> Result<usize, DeltaFlaw> {
+    let mut reader = Reader::new(start);
+    length(&mut reader)?;
+    length(&mut reader)
+}
+
 /// How many bytes the instructions make.
 fn added_up(mut reader: Reader<'_>) -> Result<usize, DeltaFlaw> {
     let mut sum = 0_usize;

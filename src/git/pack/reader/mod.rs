@@ -24,7 +24,7 @@ use crate::git::{ObjectId, ObjectKind};
 pub(super) use entry::{Header, MAX_HEADER, Payload, header as entry_header};
 use index::{Index, Indexed};
 
-pub(super) use delta::apply as apply_delta;
+pub(super) use delta::{apply as apply_delta, result_length};
 pub use error::{DeltaFlaw, EntryFlaw, IndexFlaw, PackError, PackFlaw};
 
 /// The bytes before the first entry of a pack, and those after the last.
