@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::keys::{Key, Keys, Shape, Ways};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookKeys, LimitsKeys, NamingKeys,
-    TopKeys,
+    PublishKeys, TopKeys,
 };
 
 /// How wide the comments of the template are.
@@ -50,6 +50,7 @@ fn tables() -> Vec<Table> {
             parts: vec![
                 ("Commits", CommitKeys::keys()),
                 ("A target with a history", HistoryKeys::keys()),
+                ("What is published", PublishKeys::keys()),
                 ("Names and refs", NamingKeys::keys()),
                 ("Damage and verification", CareKeys::keys()),
                 ("Hooks", HookKeys::keys()),

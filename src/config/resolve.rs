@@ -12,7 +12,8 @@ use super::naming::naming;
 use super::overlap;
 use super::pending::{Pending, What};
 use super::sections::{
-    CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, is_plain_name,
+    CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
+    is_plain_name,
 };
 use super::{Config, DaemonOptions, MirrorConfig, Selector};
 use crate::base::Limits;
@@ -20,7 +21,7 @@ use crate::convert::Verify;
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::IdentityChoice;
 use crate::hg::ServedPhases;
-use crate::mirror::{CacheLocation, ConvertOptions, Mirror};
+use crate::mirror::{CacheLocation, ConvertOptions, Divergence, Mirror, Prune, PublishRules};
 use crate::net::{SecretSource, TargetUrl};
 
 /// Where caches go unless the file says so.
@@ -127,6 +128,7 @@ fn mirror(
         target: Some(target?),
         forge,
         options: ConvertOptions { limits: limits.clone(), ..convert(&section.value) },
+        publish: publish(&section.value.publish),
     };
     Some(MirrorConfig { mirror, author_map, selector })
 }
@@ -143,6 +145,17 @@ fn convert(keys: &MirrorKeys) -> ConvertOptions {
             _ => Verify::New,
         },
         ..commit_options(commits, history)
+    }
+}
+
+/// What may be done to what is published: words that no choice has were refused before.
+fn publish(keys: &PublishKeys) -> PublishRules {
+    let PublishKeys { divergence, backup, prune } = keys;
+    PublishRules {
+        divergence: divergence.as_deref().and_then(Divergence::named).unwrap_or_default(),
+        backup: backup.unwrap_or_default(),
+        prune: prune.as_deref().and_then(Prune::named).unwrap_or_default(),
+        ..PublishRules::default()
     }
 }
 
@@ -204,7 +217,8 @@ mod tests {
     fn defaults_of_mirrors_are_what_holds() {
         let mut written = MirrorKeys::default();
         let text = |key: &super::super::keys::Key| {
-            let default = key.default.filter(|_| !matches!(key.name, "skip_damaged" | "notes"))?;
+            let default =
+                key.default.filter(|_| !matches!(key.name, "skip_damaged" | "notes" | "backup"))?;
             Some(default.trim_matches('"').to_owned())
         };
         for key in MirrorKeys::keys() {
@@ -214,7 +228,8 @@ mod tests {
                     .unwrap();
             }
         }
-        let (written, without) = (convert(&written), convert(&MirrorKeys::default()));
+        let all = |keys: &MirrorKeys| (convert(keys), publish(&keys.publish));
+        let (written, without) = (all(&written), all(&MirrorKeys::default()));
         assert_eq!(format!("{written:?}"), format!("{without:?}"));
         let timeouts = Timeouts::default();
         for (key, expected) in [

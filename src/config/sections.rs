@@ -12,6 +12,7 @@ use super::naming::{is_branch_name, is_prefix};
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::choices;
 use crate::hg::ServedPhases;
+use crate::mirror::{Divergence, Prune};
 
 pub(crate) use access::EndpointKeys;
 
@@ -102,6 +103,31 @@ keys! {
         notes: bool = Key::switch().flag(),
     }
 
+    /// What may be done to the refs that a mirror has published.
+    struct PublishKeys {
+        /// What becomes of a ref where commits would be lost, since the source no longer has them.
+        ///
+        /// A source loses commits when changesets are stripped or rewritten. `reject` refuses to move
+        /// the ref, and says so in every sync; `keep` leaves it where it is, and that is no failure;
+        /// `overwrite` moves it. `synchroniser sync MIRROR --allow-rewrite` moves such refs once. A ref
+        /// whose commits another ref of the mirror has is moved without asking, and one that somebody
+        /// else has moved never is.
+        divergence: String = Key::choice(divergences).default("\"reject\""),
+        /// Keep what a ref had in `refs/heads/synchroniser-backup/` when commits would be lost.
+        ///
+        /// What `refs/heads/master` had is then `refs/heads/synchroniser-backup/heads/master/` and the
+        /// first twelve digits of its commit, after `ref_prefix` if there is one. Nobody removes these
+        /// branches but you.
+        backup: bool = Key::switch(),
+        /// Which refs are removed whose name the source does not have any more.
+        ///
+        /// `merged` removes those whose commits another ref of the mirror has, `all` all of them, `off`
+        /// none. Only what this mirror has published and nobody has moved since is removed, and never
+        /// the main branch. More than ten refs that are more than half of all are not removed without
+        /// `synchroniser sync MIRROR --allow-prune`.
+        prune: String = Key::choice(prunes).default("\"merged\""),
+    }
+
     /// How the names of a source become refs.
     struct NamingKeys {
         /// What the main branch follows: `tip`, the newest changeset, or the head of a named branch.
@@ -177,6 +203,7 @@ keys! {
 pub(crate) struct MirrorKeys {
     pub(crate) commits: CommitKeys,
     pub(crate) history: HistoryKeys,
+    pub(crate) publish: PublishKeys,
     pub(crate) naming: NamingKeys,
     pub(crate) care: CareKeys,
     pub(crate) hooks: HookKeys,
@@ -187,6 +214,7 @@ impl Keys for MirrorKeys {
         [
             CommitKeys::keys(),
             HistoryKeys::keys(),
+            PublishKeys::keys(),
             NamingKeys::keys(),
             CareKeys::keys(),
             HookKeys::keys(),
@@ -195,11 +223,13 @@ impl Keys for MirrorKeys {
     }
 
     fn set(&mut self, key: &str, value: Value<'_>) -> Result<(), ProblemKind> {
-        let Self { commits, history, naming, care, hooks } = self;
+        let Self { commits, history, publish, naming, care, hooks } = self;
         if CommitKeys::key(key).is_some() {
             commits.set(key, value)
         } else if HistoryKeys::key(key).is_some() {
             history.set(key, value)
+        } else if PublishKeys::key(key).is_some() {
+            publish.set(key, value)
         } else if NamingKeys::key(key).is_some() {
             naming.set(key, value)
         } else if CareKeys::key(key).is_some() {
@@ -220,6 +250,14 @@ fn phases() -> Vec<&'static str> {
 
 fn adoptions() -> Vec<&'static str> {
     AdoptionPolicy::ALL.iter().map(|(name, _)| *name).collect()
+}
+
+fn divergences() -> Vec<&'static str> {
+    Divergence::ALL.iter().map(|(name, _)| *name).collect()
+}
+
+fn prunes() -> Vec<&'static str> {
+    Prune::ALL.iter().map(|(name, _)| *name).collect()
 }
 
 fn address(value: &str) -> Option<ProblemKind> {

@@ -7,7 +7,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 pub use super::naming::{MainBranch, RefNaming};
 use super::placeholder::Placeholders;
-use super::refs::{SourceNames, WantedRefs, name_refs};
+use super::refs::{KnownName, SourceNames, SourceTopic, WantedRefs, name_refs};
 use super::report::Note;
 use super::selection::NameKind;
 use crate::base::faults;
@@ -71,12 +71,14 @@ fn those_there(branches: &[String], is_bookmark: bool) -> String {
 }
 
 /// The references that `source` asks for. Reads the served changesets that `table` does not have. A
-/// placeholder for `.hgtags` has no tags; with `skip_damaged`, neither has what cannot be read.
+/// placeholder for `.hgtags` has no tags; with `skip_damaged`, neither has what cannot be read. `known`
+/// are the names that were given before.
 pub fn source_refs(
     source: &Repository,
     naming: &RefNaming,
     (placeholders, skip_damaged): (&Placeholders, bool),
     table: &mut BranchTable,
+    known: &[KnownName],
 ) -> Result<SourceRefs, NamesError> {
     let skipped = RefCell::new(BTreeSet::new());
     let lost = |node| {
@@ -119,17 +121,23 @@ pub fn source_refs(
     );
     let own = own.into_iter().filter(|(name, _)| has(NameKind::Bookmark, name.as_bstr()));
     let tags = names.tags.known.iter().filter(|(name, _)| selection.has(NameKind::Tag, name));
-    let topics = names.topics.iter().filter(|(name, _)| has(NameKind::Topic, name.as_bstr()));
+    let topics = names.topics.iter().filter(|topic| has(NameKind::Topic, topic.name.as_bstr()));
     let heads = |heads: &[Rev]| heads.iter().map(|rev| node(*rev)).collect::<Vec<Node>>();
     let names = SourceNames {
         main,
         branches: open.collect(),
-        topics: topics.map(|(name, revs)| (name.clone(), heads(revs))).collect(),
+        topics: topics
+            .map(|topic| SourceTopic {
+                branch: topic.branch.clone(),
+                name: topic.name.clone(),
+                heads: heads(&topic.heads),
+            })
+            .collect(),
         bookmarks: own.map(|(name, rev)| (name.clone(), node(*rev))).collect(),
         tags: tags.map(|(name, node)| (BString::from(name.as_str()), *node)).collect(),
         closed: closed.collect(),
     };
-    let wanted = name_refs(&names, naming);
+    let wanted = name_refs(&names, naming, known);
     Ok(SourceRefs { wanted, notes, table_grew, skipped: skipped.into_iter().collect() })
 }
 

@@ -1,6 +1,7 @@
 //! The names of a source, made into references.
 //!
-//! One rule, a pure function of the source's names and of what the operator asks for:
+//! One rule, a pure function of the source's names, of what the operator asks for, and of the names
+//! that were given before:
 //!
 //! 1. A name that is not UTF-8 is read as Latin-1. If the operator has another one in its place, it
 //!    is that one. The name of a topic or of a closed branch gets the prefix of these.
@@ -15,10 +16,14 @@
 //!    the SHA-1 of the name in the source. Where even that name is taken, because the same name of the
 //!    source asks a third time or another one ends so by itself, `_` is added until it is free.
 //!
+//! A name of the source keeps the reference name that it was given as long as it lives, whatever comes
+//! later, unless the operator asks for another one. What the source does not have any more keeps its
+//! place as long as the target may have it.
+//!
 //! The prefix of all references is no part of the names that the rule is about: it is put before
 //! what comes out of it. Every reference that is not called as in the source, or as the operator asks, is reported.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -37,14 +42,37 @@ pub struct SourceNames {
     /// The named branches that have an open head, from the oldest to the youngest, each with its
     /// open heads, the tipmost first.
     pub branches: Vec<(BString, Vec<Node>)>,
-    /// The topics, from the oldest to the youngest, each with its heads, the tipmost first.
-    pub topics: Vec<(BString, Vec<Node>)>,
+    /// The topics, from the oldest to the youngest.
+    pub topics: Vec<SourceTopic>,
     /// The bookmarks.
     pub bookmarks: Vec<(BString, Node)>,
     /// The tags.
     pub tags: Vec<(BString, Node)>,
     /// The named branches whose heads are all closed, each with the tipmost one.
     pub closed: Vec<(BString, Node)>,
+}
+
+/// A topic of one named branch.
+#[derive(Clone, Debug)]
+pub struct SourceTopic {
+    /// The named branch. A topic of the same name on another branch is another one.
+    pub branch: BString,
+    /// The name of the topic.
+    pub name: BString,
+    /// Its heads, the tipmost first.
+    pub heads: Vec<Node>,
+}
+
+/// What a reference is called after: one name of the source.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// What it is a name of.
+    pub of: SourceName,
+    /// The name in the source: of a further head, with `-` and the beginning of its node after it.
+    /// The main branch and the notes have none.
+    pub name: BString,
+    /// The named branch that a topic is on.
+    pub branch: Option<BString>,
 }
 
 /// A reference that the target is to have.
@@ -54,6 +82,24 @@ pub struct WantedRef {
     pub name: String,
     /// The changeset whose commit it names.
     pub node: Node,
+    /// What it is called after.
+    pub origin: Origin,
+    /// The full name that it would have if Git took every name, and no other one were in the way.
+    pub asked: String,
+}
+
+/// A name that a reference has been given before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownName {
+    /// What the reference is called after.
+    pub origin: Origin,
+    /// What was asked for: see [`WantedRef::asked`].
+    pub asked: String,
+    /// The full name.
+    pub reference: String,
+    /// Whether the target may have it, so that it is not free even if the source has no such name
+    /// any more.
+    pub holds: bool,
 }
 
 /// The references of a source.
@@ -65,13 +111,47 @@ pub struct WantedRefs {
     pub renamed: Vec<Renamed>,
 }
 
-/// Names the references of a source.
-pub fn name_refs(names: &SourceNames, naming: &RefNaming) -> WantedRefs {
-    let mut wanted = WantedRefs::default();
+/// Names the references of a source. `known` are the names that were given before.
+pub fn name_refs(names: &SourceNames, naming: &RefNaming, known: &[KnownName]) -> WantedRefs {
+    let asks = asks(names, naming);
     let mut branches = Namespace::new(format!("{BRANCHES}{}", naming.prefix));
+    let mut tags = Namespace::new(format!("{TAGS}{}", naming.prefix));
+    let mut kept = keep(&mut branches, &mut tags, &asks, known);
+    let mut wanted = WantedRefs::default();
+    for Ask { origin, asked, node } in asks {
+        let is_tag = matches!(origin.of, SourceName::Tag | SourceName::ClosedBranch);
+        let namespace = if is_tag { &mut tags } else { &mut branches };
+        let full = namespace.full(&asked);
+        let name = kept
+            .remove(&(origin.clone(), full.clone()))
+            .unwrap_or_else(|| namespace.claim(&asked, origin.name.as_bstr()));
+        let is_main = origin.of == SourceName::Main;
+        if !is_main && (name != full || origin.name.to_str().is_err()) {
+            let (of, source) = (origin.of, origin.name.clone());
+            wanted.renamed.push(Renamed { of, name: source, reference: name.clone() });
+        }
+        wanted.refs.push(WantedRef { name, node, origin, asked: full });
+    }
+    wanted
+}
+
+/// A name that a reference is asked for.
+struct Ask {
+    origin: Origin,
+    /// What it should be called, without the prefix.
+    asked: String,
+    node: Node,
+}
+
+/// What is asked for, in the order in which names take their place.
+fn asks(names: &SourceNames, naming: &RefNaming) -> Vec<Ask> {
+    let mut asks = Vec::new();
+    let mut ask = |of, name: &BStr, branch: Option<&BString>, asked: String, node| {
+        let origin = Origin { of, name: name.to_owned(), branch: branch.cloned() };
+        asks.push(Ask { origin, asked, node });
+    };
     if let Some(node) = names.main {
-        let name = branches.claim(&naming.main_branch, naming.main_branch.as_bytes().as_bstr()).0;
-        wanted.refs.push(WantedRef { name, node });
+        ask(SourceName::Main, BStr::new(b""), None, naming.main_branch.clone(), node);
     }
     let asked = |name: &BStr, map: &BTreeMap<String, String>, before: &str| {
         let text = utf8_or_latin1(name);
@@ -79,67 +159,85 @@ pub fn name_refs(names: &SourceNames, naming: &RefNaming) -> WantedRefs {
         format!("{before}{text}")
     };
     let of_branch = |name: &BStr| asked(name, &naming.branches, "");
-    wanted.add_heads(&mut branches, SourceName::Branch, &names.branches, of_branch);
-    let of_topic =
-        |name: &BStr| asked(name, &BTreeMap::new(), naming.topics.as_deref().unwrap_or_default());
-    wanted.add_heads(&mut branches, SourceName::Topic, &names.topics, of_topic);
-    for (bookmark, node) in &names.bookmarks {
-        let name = of_branch(bookmark.as_bstr());
-        wanted.add(&mut branches, SourceName::Bookmark, bookmark.as_bstr(), &name, *node);
-    }
-    let mut tags = Namespace::new(format!("{TAGS}{}", naming.prefix));
-    for (tag, node) in &names.tags {
-        let name = asked(tag.as_bstr(), &naming.tags, "");
-        wanted.add(&mut tags, SourceName::Tag, tag.as_bstr(), &name, *node);
-    }
-    if let Some(before) = &naming.closed_branches {
-        for (branch, node) in &names.closed {
-            let name = asked(branch.as_bstr(), &naming.branches, before);
-            wanted.add(&mut tags, SourceName::ClosedBranch, branch.as_bstr(), &name, *node);
-        }
-    }
-    wanted
-}
-
-impl WantedRefs {
-    /// Adds the tipmost head of each, then the further ones.
-    fn add_heads(
-        &mut self,
-        namespace: &mut Namespace,
-        of: SourceName,
-        all: &[(BString, Vec<Node>)],
-        asked: impl Fn(&BStr) -> String,
-    ) {
-        for (name, heads) in all {
+    let before = naming.topics.as_deref().unwrap_or_default();
+    let branches = names.branches.iter().map(|(name, heads)| {
+        (SourceName::Branch, name, None, of_branch(name.as_bstr()), heads.as_slice())
+    });
+    let topics = names.topics.iter().map(|SourceTopic { branch, name, heads }| {
+        let asked = asked(name.as_bstr(), &BTreeMap::new(), before);
+        (SourceName::Topic, name, Some(branch), asked, heads.as_slice())
+    });
+    for all in [branches.collect::<Vec<_>>(), topics.collect()] {
+        for (of, name, branch, asked, heads) in &all {
             if let Some(tipmost) = heads.first() {
-                self.add(namespace, of, name.as_bstr(), &asked(name.as_bstr()), *tipmost);
+                ask(*of, name.as_bstr(), *branch, asked.clone(), *tipmost);
             }
         }
-        for (name, heads) in all {
+        for (_, name, _, asked, heads) in &all {
             for head in heads.iter().skip(1) {
                 let source = [name, b"-".as_slice(), head.short().as_bytes()].concat();
-                let asked = format!("{}-{}", asked(name.as_bstr()), head.short());
-                self.add(namespace, SourceName::Head, source.as_bstr(), &asked, *head);
+                let asked = format!("{asked}-{}", head.short());
+                ask(SourceName::Head, source.as_bstr(), None, asked, *head);
             }
         }
     }
-
-    /// Adds what is called `source` there and should be called `asked` here.
-    fn add(
-        &mut self,
-        namespace: &mut Namespace,
-        of: SourceName,
-        source: &BStr,
-        asked: &str,
-        node: Node,
-    ) {
-        let (name, same) = namespace.claim(asked, source);
-        if !same || source.to_str().is_err() {
-            let (source, reference) = (source.to_owned(), name.clone());
-            self.renamed.push(Renamed { of, name: source, reference });
-        }
-        self.refs.push(WantedRef { name, node });
+    for (name, node) in &names.bookmarks {
+        ask(SourceName::Bookmark, name.as_bstr(), None, of_branch(name.as_bstr()), *node);
     }
+    for (name, node) in &names.tags {
+        let asked = asked(name.as_bstr(), &naming.tags, "");
+        ask(SourceName::Tag, name.as_bstr(), None, asked, *node);
+    }
+    if let Some(before) = &naming.closed_branches {
+        for (name, node) in &names.closed {
+            let asked = asked(name.as_bstr(), &naming.branches, before);
+            ask(SourceName::ClosedBranch, name.as_bstr(), None, asked, *node);
+        }
+    }
+    asks
+}
+
+/// Takes the places of the `known` names that are kept, and says what each of them is for. The main
+/// branch has the name that the operator asks for, whatever had that before.
+fn keep(
+    branches: &mut Namespace,
+    tags: &mut Namespace,
+    asks: &[Ask],
+    known: &[KnownName],
+) -> HashMap<(Origin, String), String> {
+    let main = asks.first().filter(|ask| ask.origin.of == SourceName::Main);
+    let mut with_main = Namespace::new(branches.prefix.clone());
+    if let Some(main) = main {
+        with_main.claim(&main.asked, BStr::new(b""));
+    }
+    let asked: HashSet<(&Origin, String)> = asks
+        .iter()
+        .map(|ask| match ask.origin.of {
+            SourceName::Tag | SourceName::ClosedBranch => (&ask.origin, tags.full(&ask.asked)),
+            _ => (&ask.origin, branches.full(&ask.asked)),
+        })
+        .collect();
+    let is_asked = |known: &KnownName| asked.contains(&(&known.origin, known.asked.clone()));
+    let (living, gone): (Vec<_>, Vec<_>) = known.iter().partition(|known| is_asked(known));
+    let mut kept = HashMap::new();
+    let holding = gone.into_iter().filter(|known| known.holds);
+    for (known, lives) in living.into_iter().map(|k| (k, true)).chain(holding.map(|k| (k, false))) {
+        let is_main = lives && known.origin.of == SourceName::Main;
+        let place = [&mut *branches, &mut *tags].into_iter().find_map(|space| {
+            Some((known.reference.strip_prefix(&space.prefix)?.to_owned(), space))
+        });
+        // A name outside of the prefix is in nobody's way.
+        let Some((name, space)) = place else { continue };
+        let yields = space.prefix == with_main.prefix && !is_main && !with_main.is_free(&name);
+        if !yields && space.is_free(&name) {
+            space.take(&name);
+            if lives {
+                let key = (known.origin.clone(), known.asked.clone());
+                kept.insert(key, known.reference.clone());
+            }
+        }
+    }
+    kept
 }
 
 /// The longest reference name that GitHub takes, in bytes.
@@ -161,9 +259,14 @@ impl Namespace {
         Self { prefix, taken: HashSet::new(), folders: HashSet::new() }
     }
 
-    /// Takes a place for what is called `source` in the source and should be called `asked`; says
-    /// whether it is.
-    fn claim(&mut self, asked: &str, source: &BStr) -> (String, bool) {
+    /// The full name of what is called `name` here.
+    fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    /// Takes a place for what is called `source` in the source and should be called `asked`, and
+    /// returns its full name.
+    fn claim(&mut self, asked: &str, source: &BStr) -> String {
         let mut name = escape(asked);
         let too_long = self.prefix.len() + name.len() > MAX_LENGTH;
         if too_long || !self.is_free(&name) {
@@ -178,8 +281,7 @@ impl Namespace {
             name.push('_');
         }
         self.take(&name);
-        let same = asked == name;
-        (format!("{}{name}", self.prefix), same)
+        self.full(&name)
     }
 
     fn is_free(&self, name: &str) -> bool {
@@ -266,7 +368,7 @@ mod tests {
 
     fn tags(names: &[&str]) -> Vec<String> {
         let names = SourceNames { tags: named(names), ..SourceNames::default() };
-        let wanted = name_refs(&names, &RefNaming::default()).refs.into_iter();
+        let wanted = name_refs(&names, &RefNaming::default(), &[]).refs.into_iter();
         wanted.map(|wanted| wanted.name.strip_prefix("refs/tags/").unwrap().to_owned()).collect()
     }
 
@@ -284,7 +386,7 @@ mod tests {
             tags: named(&["default", "v1", "V1"]),
             ..SourceNames::default()
         };
-        let wanted = name_refs(&names, &RefNaming::default());
+        let wanted = name_refs(&names, &RefNaming::default(), &[]);
         let refs: Vec<_> =
             wanted.refs.iter().map(|r| format!("{} {}", r.name, r.node.short())).collect();
         insta::assert_snapshot!(refs.join("\n"), @r"
@@ -333,12 +435,16 @@ the tag "V1" of the source is refs/tags/V1-c14e3dde here
                 ("c".into(), vec![node(3)]),
                 (b"l\xe4".into(), vec![node(4)]),
             ],
-            topics: vec![("default".into(), vec![node(5), node(6)])],
+            topics: vec![SourceTopic {
+                branch: "b".into(),
+                name: "default".into(),
+                heads: vec![node(5), node(6)],
+            }],
             bookmarks: named(&["@"]),
             tags: named(&["v1", "v2"]),
             closed: named(&["default", "old"]),
         };
-        let wanted = name_refs(&names, &naming);
+        let wanted = name_refs(&names, &naming, &[]);
         let refs: Vec<_> =
             wanted.refs.iter().map(|r| format!("{} {}", r.name, r.node.short())).collect();
         insta::assert_snapshot!(refs.join("\n"), @r"
@@ -423,7 +529,7 @@ del%7F
             bookmarks: named(&["master", "master-4f26aeaf"]),
             ..SourceNames::default()
         };
-        let wanted = name_refs(&names, &RefNaming::default());
+        let wanted = name_refs(&names, &RefNaming::default(), &[]);
         let refs: Vec<_> = wanted.refs.iter().map(|wanted| wanted.name.as_str()).collect();
         assert_eq!(
             refs[..3],

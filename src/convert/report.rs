@@ -4,7 +4,7 @@
 use std::fmt;
 
 use bstr::BString;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::LeftOut;
 use super::damage::{Broken, BrokenFile};
@@ -85,9 +85,11 @@ pub struct Renamed {
 }
 
 /// What has a name in a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceName {
+    /// The main branch, which has no name of its own there.
+    Main,
     /// A named branch.
     Branch,
     /// A named branch whose heads are all closed.
@@ -100,17 +102,22 @@ pub enum SourceName {
     Bookmark,
     /// A tag.
     Tag,
+    /// All changesets, of which the notes tell.
+    Notes,
 }
 
 impl SourceName {
-    fn word(self) -> &'static str {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
         match self {
+            Self::Main => "main branch",
             Self::Branch => "branch",
             Self::ClosedBranch => "closed branch",
             Self::Head => "head",
             Self::Topic => "topic",
             Self::Bookmark => "bookmark",
             Self::Tag => "tag",
+            Self::Notes => "notes",
         }
     }
 }

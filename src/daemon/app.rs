@@ -10,7 +10,7 @@ use super::running::{Running, StageProgress, Watch};
 use super::text::{clean, with_causes};
 use crate::base::{HasFault, Interrupt, Severity};
 use crate::config::{Config, MirrorConfig};
-use crate::mirror::{Mirror, Observer, SyncReport};
+use crate::mirror::{HeardNotes, Mirror, Note, Observer, SyncReport};
 use crate::queue::{Failure, Job, JobId, JobState, Queue, StartError, Worker};
 
 /// How many syncs that are over can be asked about, for each mirror.
@@ -153,15 +153,25 @@ impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
         let span = tracing::info_span!("sync", mirror = job.key.name(), job = %job.id);
         let _entered = span.enter();
         tracing::info!(requests = job.requests, "a sync begins");
-        let watch = Watch { running: &self.running, id: job.id };
+        let watch = Watch { running: &self.running, id: job.id, notes: HeardNotes::default() };
         // What it names is read now: what is missing is the fault of this mirror alone.
         let ready = job.key.0.ready().map_err(|error| -> SyncFailure { Box::new(error) });
         let report = ready.and_then(|mirror| (self.syncer)(&mirror, &watch, interrupt));
-        report.map(Arc::new).map_err(|error| Failure {
-            fault: error.fault(),
-            side: error.side(),
-            message: with_causes(&*error),
-            hint: error.hint().map(|hint| hint.lines().map(clean).collect::<Vec<_>>().join("; ")),
+        // Whoever asked for all of it has not got it, if some refs were refused.
+        let report = report.and_then(|report| match report.failure() {
+            None => Ok(report),
+            Some(refused) => Err(Box::new(refused)),
+        });
+        report.map(Arc::new).map_err(|error| {
+            log_notes(job, &watch.notes.take());
+            Failure {
+                fault: error.fault(),
+                side: error.side(),
+                message: with_causes(&*error),
+                hint: error
+                    .hint()
+                    .map(|hint| hint.lines().map(clean).collect::<Vec<_>>().join("; ")),
+            }
         })
     }
 
@@ -172,19 +182,25 @@ impl Worker<MirrorKey, Arc<SyncReport>> for SyncWorker {
     }
 }
 
+/// Logs what a person should know of a sync, whether it went well or not.
+fn log_notes(job: &SyncJob, notes: &[Note]) {
+    let (mirror, id) = (job.key.name(), job.id);
+    for note in notes {
+        let text = clean(&note.to_string());
+        if note.severity() == Severity::Note {
+            tracing::info!(mirror, job = %id, "{text}");
+        } else {
+            tracing::warn!(mirror, job = %id, "{text}");
+        }
+    }
+}
+
 /// The one place that logs how a sync ended.
 fn log(job: &SyncJob) {
     let (mirror, id, seconds) = (job.key.name(), job.id, job.elapsed().as_secs_f64());
     match &job.state {
         JobState::Done(report) => {
-            for note in &report.notes {
-                let text = clean(&note.to_string());
-                if note.severity() == Severity::Note {
-                    tracing::info!(mirror, job = %id, "{text}");
-                } else {
-                    tracing::warn!(mirror, job = %id, "{text}");
-                }
-            }
+            log_notes(job, &report.notes);
             tracing::info!(
                 mirror,
                 job = %id,

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 use crate::base::{Stage, Unit};
-use crate::mirror::{Observer, SyncEvent};
+use crate::mirror::{HeardNotes, Observer, SyncEvent};
 use crate::queue::JobId;
 
 /// How far a sync is in its stage. The names of the fields are an interface, as those of the state
@@ -44,10 +44,13 @@ impl Running {
 pub(super) struct Watch<'w> {
     pub(super) running: &'w Running,
     pub(super) id: JobId,
+    /// The notes: a sync that fails has no report with them.
+    pub(super) notes: HeardNotes,
 }
 
 impl Observer for Watch<'_> {
     fn event(&self, event: &SyncEvent) {
+        self.notes.event(event);
         match *event {
             SyncEvent::StageBegun { stage, total } => {
                 let progress = StageProgress { stage, unit: stage.unit(), done: 0, total };

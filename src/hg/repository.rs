@@ -12,6 +12,7 @@ use super::store::branches::{Branch, branches};
 use super::store::tags::{self, Tags, TagsFile};
 use super::store::view::{ServedView, Serving};
 use super::store::{Layout, OpenError, Phase, ViewError};
+pub use super::topics::Topic;
 use super::topics::Topics;
 use super::{BranchTable, Changelog, Node, Rev, RevSet};
 use crate::base::{Limits, RepoPath, faults};
@@ -72,9 +73,8 @@ pub struct Names {
     pub tip: Option<Rev>,
     /// The named branches, from the oldest to the youngest, with their heads.
     pub branches: Vec<(BString, Branch)>,
-    /// The topics, from the oldest to the youngest, with their heads, the newest first. None unless
-    /// they are asked for.
-    pub topics: Vec<(BString, Vec<Rev>)>,
+    /// The topics, from the oldest to the youngest. None unless they are asked for.
+    pub topics: Vec<Topic>,
     /// The bookmarks.
     pub bookmarks: Vec<(BString, Rev)>,
     /// The tags.

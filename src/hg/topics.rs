@@ -14,6 +14,17 @@ use super::store::branches::Branches;
 /// Between branch and topic in the name of a scope. No branch holds a NUL: extras end at one.
 const BETWEEN: u8 = 0;
 
+/// A topic of one named branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topic {
+    /// The named branch.
+    pub branch: BString,
+    /// The name of the topic.
+    pub name: BString,
+    /// Its heads, the newest first.
+    pub heads: Vec<Rev>,
+}
+
 /// The topics of some changesets.
 #[derive(Debug, Default)]
 pub(super) struct Topics {
@@ -43,10 +54,11 @@ impl Topics {
 
     /// The topics, from the oldest to the youngest, with the heads that are taken out of `found`,
     /// the newest first. A topic on several branches is there once for each.
-    pub(super) fn with_heads(&self, found: &mut Branches) -> Vec<(BString, Vec<Rev>)> {
-        let heads = |(scope, topic): &(BString, BString)| {
-            let heads = found.remove(scope)?.heads;
-            Some((topic.clone(), heads.into_iter().map(|head| head.rev).collect()))
+    pub(super) fn with_heads(&self, found: &mut Branches) -> Vec<Topic> {
+        let heads = |(scope, name): &(BString, BString)| {
+            let heads = found.remove(scope)?.heads.into_iter().map(|head| head.rev).collect();
+            let branch = scope.split(|byte| *byte == BETWEEN).next().unwrap_or_default().into();
+            Some(Topic { branch, name: name.clone(), heads })
         };
         self.scopes.iter().filter_map(heads).collect()
     }

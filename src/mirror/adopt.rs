@@ -14,7 +14,7 @@ use crate::convert::adoption::{AdoptionPolicy, ExistingCommit, Resolution, resol
 use crate::convert::identity::{Identity, IdentityChoice};
 use crate::convert::idmap::Record;
 use crate::convert::placeholder::Placeholders;
-use crate::git::destination::fetched_name;
+use crate::git::destination::{backup_prefix, fetched_name};
 use crate::git::reference::HG_NOTES;
 use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, Reference, destination};
@@ -129,7 +129,10 @@ impl Sync<'_> {
         let fetched = target.fetch(self.events, self.interrupt)?;
         git.refresh()?;
         let is_notes = |reference: &Reference| reference.name == fetched_name(HG_NOTES);
-        let (notes, history): (Vec<_>, Vec<_>) = fetched.into_iter().partition(is_notes);
+        let (notes, mut history): (Vec<_>, Vec<_>) = fetched.into_iter().partition(is_notes);
+        // What backups keep, the source does not have any more.
+        let backups = fetched_name(&backup_prefix(&self.options().naming.prefix));
+        history.retain(|reference| !reference.name.starts_with(&backups));
         if self.options().notes && git.reference(HG_NOTES)?.is_none() {
             let edit = |notes: &Reference| RefEdit { name: HG_NOTES.into(), new: Some(notes.id) };
             git.update_refs(&notes.iter().map(edit).collect::<Vec<_>>(), None)?;

@@ -67,6 +67,11 @@ impl Layout {
         self.folder.join("told")
     }
 
+    /// The ledger of the references that were published.
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.folder.join("ledger")
+    }
+
     /// The copy of a source that is not on this machine.
     pub(super) fn copy(&self) -> PathBuf {
         self.folder.join("hg")

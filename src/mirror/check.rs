@@ -106,7 +106,7 @@ mod tests {
     use crate::mirror::cache::LockedCache;
     use crate::mirror::event::Events;
     use crate::mirror::source::{LocalSource, read_source};
-    use crate::mirror::{CacheLocation, Mirror};
+    use crate::mirror::{CacheLocation, Mirror, PublishRules};
 
     /// Three changesets without files, one after the other.
     fn write_source(folder: &Path) {
@@ -151,6 +151,7 @@ mod tests {
             target: None,
             forge: None,
             options: ConvertOptions::default(),
+            publish: PublishRules::default(),
         };
         let (cache, interrupt) =
             (&LockedCache::lock(&mirror.cache, "master").unwrap(), &Interrupt::default());

@@ -175,7 +175,7 @@ pub enum SyncError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The target refuses some references; the others are published.
-    #[error("publish {}", refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("publish {}", all_refused(refused))]
     Refused {
         /// Each refused ref, with the kind of the refusal and the reason.
         refused: Vec<Refusal>,
@@ -248,6 +248,17 @@ fn listed(differences: &[Difference], more: usize) -> String {
 
 /// How many things are named, at most.
 pub(super) const NAMED: usize = 3;
+
+/// So many refusals are told one by one.
+const REFUSALS: usize = 10;
+
+/// What was refused and why: the first of it, if there is very much.
+fn all_refused(refused: &[Refusal]) -> String {
+    let told = refused.iter().take(REFUSALS).map(ToString::to_string);
+    let more = refused.len().saturating_sub(REFUSALS);
+    let more = (more > 0).then(|| format!("and {more} more refs"));
+    told.chain(more).collect::<Vec<_>>().join("; ")
+}
 
 /// The first of these, and whether there are more.
 fn few(all: impl ExactSizeIterator<Item = String>) -> String {

@@ -82,6 +82,25 @@ impl Observer for NoObserver {
     fn event(&self, _event: &SyncEvent) {}
 }
 
+/// Keeps the notes of a run, so that they can be told if it fails and makes no report.
+#[derive(Debug, Default)]
+pub struct HeardNotes(Mutex<Vec<Note>>);
+
+impl HeardNotes {
+    /// What was heard so far; it is forgotten then.
+    pub fn take(&self) -> Vec<Note> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Observer for HeardNotes {
+    fn event(&self, event: &SyncEvent) {
+        if let SyncEvent::Note { note } = event {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(note.clone());
+        }
+    }
+}
+
 impl<A: Observer + ?Sized, B: Observer + ?Sized> Observer for (&A, &B) {
     fn event(&self, event: &SyncEvent) {
         self.0.event(event);

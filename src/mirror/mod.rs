@@ -6,12 +6,15 @@ mod check;
 mod error;
 mod event;
 mod keep;
+mod ledger;
 mod plan;
+mod publish;
 mod rebuild;
 mod repair;
 mod report;
 mod slices;
 mod source;
+mod source_history;
 mod sync;
 mod target;
 mod told;
@@ -23,14 +26,16 @@ pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, adopt};
 pub use cache::{CacheLocation, OwnerError};
 pub use error::SyncError;
-pub use event::{NoObserver, Observer, SyncEvent};
+pub use event::{HeardNotes, NoObserver, Observer, SyncEvent};
 pub use plan::{
     KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
     SyncPlan, plan,
 };
-pub use report::{Note, RefChange, SyncReport};
+pub use report::{Kept, Note, RefChange, SyncReport, SyncStatus};
 pub use sync::{commits, sync};
 pub use verify::verify;
+
+pub use crate::git::destination::{Divergence, Prune, PublishRules};
 
 use crate::forge::ForgeOptions;
 use crate::git::destination::Target;
@@ -52,4 +57,6 @@ pub struct Mirror {
     pub forge: Option<ForgeOptions>,
     /// The options of the conversion.
     pub options: ConvertOptions,
+    /// What may be done to the references of the target.
+    pub publish: PublishRules,
 }

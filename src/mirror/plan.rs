@@ -8,17 +8,20 @@ use serde::Serialize;
 use super::adopt::adopt_into;
 use super::cache::{CacheLocation, LockedCache, ReadCache};
 use super::event::{Events, Observer};
+use super::ledger::Ledger;
+use super::report::Kept;
 use super::source::{LocalSource, read_source};
+use super::source_history::SourceHistory;
 use super::update::refuse_another_source;
 use super::{Mirror, Note, SyncError};
 use crate::base::text::utf8_or_latin1;
 use crate::base::{Cause, Interrupt};
 use crate::convert::names::source_refs;
 use crate::convert::refs::WantedRef;
-use crate::git::destination::{self, Ancestry, Decision, PublishError, RefusalKind};
+use crate::git::destination::{self, Decision, Orders, PublishError, RefusalKind, backup_prefix};
 use crate::git::reference::HG_NOTES;
 use crate::git::{ObjectId, Reference};
-use crate::hg::{Dag, Repository, Rev};
+use crate::hg::{Repository, Rev};
 
 /// How many new changesets are listed one by one.
 const FIRST: usize = 10;
@@ -79,14 +82,19 @@ pub struct PlannedChangeset {
 pub struct PlannedReferences {
     /// Those that the target does not have.
     pub create: Vec<PlannedReference>,
-    /// Those that would move forward.
+    /// Those that would move, without that a commit is lost.
     #[serde(rename = "move")]
-    pub forward: Vec<PlannedReference>,
+    pub moves: Vec<PlannedReference>,
+    /// Those that would move away from commits that the source no longer has.
+    pub rewrite: Vec<PlannedReference>,
+    /// Those that would be removed, since the source does not have the name any more.
+    pub remove: Vec<PlannedReference>,
     /// Those that would be left where they are, against what the source says.
     pub refuse: Vec<PlannedReference>,
     /// How many are as they should be.
     pub unchanged: usize,
-    /// Those that the target has and the source does not ask for. They stay.
+    /// Those that the target has and that stay: the source does not ask for them, or the rules want
+    /// it.
     pub keep: Vec<KeptReference>,
 }
 
@@ -115,6 +123,8 @@ pub struct KeptReference {
     pub name: String,
     /// What it names.
     pub commit: String,
+    /// Why it stays, if this mirror has published it; `null` if not.
+    pub why: Option<Kept>,
 }
 
 /// Plans a sync. Reads the source, what the cache has, and the references of the target; writes
@@ -197,10 +207,12 @@ struct Planner<'p> {
 
 impl Planner<'_> {
     fn plan(&self, target: Option<&[Reference]>) -> Result<SyncPlan, SyncError> {
-        let Mirror { name, source, target: to, cache, options, forge: _ } = self.mirror;
+        let Mirror { name, source, target: to, cache, options, .. } = self.mirror;
+        let ledger = self.cache.ledger(to.as_ref())?;
         let mut table = self.cache.branch_table(self.source.changelog());
         let skipping = (self.cache.placeholders(), options.skip_damaged);
-        let names = source_refs(self.source, &options.naming, skipping, &mut table)?;
+        let known = ledger.names();
+        let names = source_refs(self.source, &options.naming, skipping, &mut table, &known)?;
         let view_notes = self.source.view().notes().iter().cloned().map(Note::from);
         let renamed = names.wanted.renamed.iter().cloned().map(Note::from);
         let of_names = names.notes.into_iter().map(Note::from);
@@ -212,7 +224,9 @@ impl Planner<'_> {
                 .map_or_else(|| cache.path().display().to_string(), |to| to.url.to_string()),
             identity: self.cache.identity(),
             changesets: self.changesets()?,
-            references: target.map(|target| self.references(&names.wanted.refs, target)),
+            references: target
+                .map(|target| self.references(&names.wanted.refs, target, &ledger))
+                .transpose()?,
             notes: view_notes.chain(renamed).chain(of_names).collect(),
             target_error: None,
             unreachable: None,
@@ -246,7 +260,12 @@ impl Planner<'_> {
 
     /// What would become of each reference, by the shape of the source's history: what is not
     /// converted yet has no commit to ask.
-    fn references(&self, wanted: &[WantedRef], target: &[Reference]) -> PlannedReferences {
+    fn references(
+        &self,
+        wanted: &[WantedRef],
+        target: &[Reference],
+        ledger: &Ledger,
+    ) -> Result<PlannedReferences, SyncError> {
         let changelog = self.source.changelog();
         // A changeset without a commit stands for itself: its node is no object's id.
         let stand_in = |wanted: &WantedRef| {
@@ -255,44 +274,54 @@ impl Planner<'_> {
         };
         let references: Vec<_> =
             wanted.iter().map(|w| Reference::new(w.name.clone(), stand_in(w))).collect();
-        let rev_of: HashMap<ObjectId, Rev> = self.cache.revs(changelog);
-        let wanted_rev: HashMap<ObjectId, Rev> = references
-            .iter()
-            .zip(wanted)
-            .filter_map(|(reference, w)| Some((reference.id, changelog.rev(w.node)?)))
-            .collect();
-        let ancestry = |old: ObjectId, new: ObjectId| {
-            Ok::<_, std::convert::Infallible>(match (rev_of.get(&old), wanted_rev.get(&new)) {
-                (Some(old), Some(new)) if is_ancestor(changelog.dag(), *old, *new) => {
-                    Ancestry::Ancestor
-                }
-                // One of ours that the source does not have any more.
-                (None, _) if !self.cache.contains(old) => Ancestry::Unknown,
-                _ => Ancestry::NotAncestor,
-            })
+        let mut rev_of: HashMap<ObjectId, Rev> = self.cache.revs(changelog);
+        let of_wanted = references.iter().zip(wanted);
+        rev_of.extend(of_wanted.filter_map(|(r, w)| Some((r.id, changelog.rev(w.node)?))));
+        let history = SourceHistory { dag: changelog.dag(), rev_of, cache: self.cache };
+        let mut known = ledger.published();
+        // The notes are planned apart.
+        known.remove(HG_NOTES);
+        let orders = Orders {
+            wanted: &references,
+            known: &known,
+            is_ours: &|commit| self.cache.is_ours(commit),
+            rules: &self.mirror.publish,
+            backups: &backup_prefix(&self.mirror.options.naming.prefix),
         };
-        let Ok(decisions) = destination::plan(&references, target, ancestry);
+        let changeset_of: HashMap<&str, &WantedRef> =
+            wanted.iter().map(|wanted| (wanted.name.as_str(), wanted)).collect();
         let mut planned = PlannedReferences::default();
-        for ((wanted, reference), decision) in wanted.iter().zip(&references).zip(&decisions) {
-            let entry = PlannedReference {
-                name: wanted.name.clone(),
-                node: Some(wanted.node.to_string()),
-                commit: self.cache.commit(wanted.node).map(|id| id.to_string()),
-                old: decision.old(reference.id).map(|id| id.to_string()),
-                refusal: decision.refusal().map(|(kind, _)| kind),
-                reason: decision.refusal().map(|(_, reason)| reason),
+        let mut ours = HashSet::new();
+        for one in destination::plan(&orders, target, &history)? {
+            let wanted = changeset_of.get(one.name.as_str());
+            let commit = match wanted {
+                Some(wanted) => self.cache.commit(wanted.node),
+                None => one.new,
             };
-            planned.add(*decision, entry);
+            let refusal = match one.decision {
+                Decision::Refuse(kind) => Some(kind),
+                _ => None,
+            };
+            let entry = PlannedReference {
+                name: one.name.clone(),
+                node: wanted.map(|wanted| wanted.node.to_string()),
+                commit: commit.map(|id| id.to_string()),
+                old: one.old.map(|id| id.to_string()),
+                reason: refusal.map(|kind| kind.reason(one.old)),
+                refusal,
+            };
+            planned.add(one.decision, entry);
+            ours.insert(one.name);
         }
         self.plan_notes(target, &mut planned);
-        let names: HashSet<&str> = wanted.iter().map(|wanted| wanted.name.as_str()).collect();
-        let asked =
-            |name: &str| names.contains(name) || (self.mirror.options.notes && name == HG_NOTES);
-        let kept = target.iter().filter(|reference| !asked(&reference.name));
-        planned.keep = kept
-            .map(|r| KeptReference { name: r.name.clone(), commit: r.id.to_string() })
-            .collect();
-        planned
+        ours.extend(self.mirror.options.notes.then(|| HG_NOTES.to_owned()));
+        let others = target.iter().filter(|reference| !ours.contains(&reference.name));
+        planned.keep.extend(others.map(|r| KeptReference {
+            name: r.name.clone(),
+            commit: r.id.to_string(),
+            why: None,
+        }));
+        Ok(planned)
     }
 
     /// The notes move whenever something is converted, and then their commit is not known yet.
@@ -309,7 +338,7 @@ impl Planner<'_> {
         let decision = match old {
             None => Decision::Create,
             Some(old) if commit == Some(old) => Decision::UpToDate,
-            Some(old) => Decision::FastForward { old },
+            Some(_) => Decision::FastForward,
         };
         let entry = PlannedReference {
             name: HG_NOTES.to_owned(),
@@ -328,26 +357,15 @@ impl PlannedReferences {
         match decision {
             Decision::UpToDate => self.unchanged += 1,
             Decision::Create => self.create.push(entry),
-            Decision::FastForward { .. } => self.forward.push(entry),
-            Decision::NotFastForward { .. } | Decision::TagDiffers { .. } => {
-                self.refuse.push(entry);
-            }
+            Decision::FastForward | Decision::Move => self.moves.push(entry),
+            Decision::Overwrite => self.rewrite.push(entry),
+            Decision::Remove => self.remove.push(entry),
+            Decision::Stay(why) => self.keep.push(KeptReference {
+                name: entry.name,
+                commit: entry.old.unwrap_or_default(),
+                why: Kept::of(why),
+            }),
+            Decision::Refuse(_) => self.refuse.push(entry),
         }
     }
-}
-
-/// Whether `old` is `new` or one of its ancestors.
-fn is_ancestor(dag: &Dag, old: Rev, new: Rev) -> bool {
-    let mut seen = HashSet::new();
-    let mut next = vec![new];
-    while let Some(rev) = next.pop() {
-        if rev == old {
-            return true;
-        }
-        // Parents come before their children.
-        if rev > old && seen.insert(rev) {
-            next.extend(dag.parents(rev));
-        }
-    }
-    false
 }

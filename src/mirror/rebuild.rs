@@ -14,6 +14,7 @@ use super::update::Sync;
 use super::{Note, SyncError};
 use crate::convert::IdMap;
 use crate::convert::identity::{Identity, IdentityChoice, NATIVE};
+use crate::git::destination::backup_prefix;
 use crate::git::reference::HG_NOTES;
 use crate::git::{BareRepository, ObjectId, Reference, destination};
 
@@ -152,7 +153,11 @@ impl Sync<'_> {
         if self.options().notes && listed.iter().any(|reference| reference.name == HG_NOTES) {
             return Ok(HashSet::new());
         }
-        let is_name = |reference: &&Reference| reference.is_branch() || reference.is_tag();
+        // What backups keep, the source does not have any more.
+        let backups = backup_prefix(&self.options().naming.prefix);
+        let is_name = |reference: &&Reference| {
+            (reference.is_branch() || reference.is_tag()) && !reference.name.starts_with(&backups)
+        };
         Ok(listed.iter().filter(is_name).map(Reference::finally).collect())
     }
 }

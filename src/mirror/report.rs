@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::SyncError;
 use crate::base::text::serialize_path;
 use crate::base::{Fault, Severity, Side};
 use crate::convert;
 use crate::forge::Finding;
 use crate::git::ObjectId;
+use crate::git::destination::{Refusal, Stays};
 use crate::hg::pull::PullNote;
 
 /// What a successful sync did.
@@ -22,10 +24,35 @@ pub struct SyncReport {
     pub converted: u64,
     /// References that the target, or the cache if there is none, now has as the source wants them.
     pub refs: Vec<RefChange>,
+    /// References that the target does not have as the source wants them, and why.
+    pub refused: Vec<Refusal>,
     /// What a person should know: paths left out, names mapped, references left behind.
     pub notes: Vec<Note>,
     /// Wall time of the whole run.
     pub elapsed: Duration,
+}
+
+/// How a sync ended that came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncStatus {
+    /// Everything is as the source wants it, as far as the rules ask for it.
+    Complete,
+    /// Some references were refused; the others are published.
+    Partial,
+}
+
+impl SyncReport {
+    /// How the sync ended.
+    pub fn status(&self) -> SyncStatus {
+        if self.refused.is_empty() { SyncStatus::Complete } else { SyncStatus::Partial }
+    }
+
+    /// The error that it was, if references were refused.
+    pub fn failure(&self) -> Option<SyncError> {
+        let refused = || SyncError::Refused { refused: self.refused.clone() };
+        (self.status() == SyncStatus::Partial).then(refused)
+    }
 }
 
 /// One reference after a sync.
@@ -93,6 +120,30 @@ pub enum Note {
         /// The full name.
         reference: String,
     },
+    /// The source has rewritten its history, and a ref of the target followed: it had commits that
+    /// the source does not have any more.
+    RefRewritten {
+        /// The full name.
+        reference: String,
+        /// What the target had.
+        old: ObjectId,
+        /// The ref that keeps that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        backup: Option<String>,
+    },
+    /// A ref of the target stays where it is, as the rules want it.
+    RefKept {
+        /// The full name.
+        reference: String,
+        /// Why.
+        why: Kept,
+    },
+    /// The ledger of published refs cannot be understood, and is begun anew.
+    LedgerDamaged {
+        /// The file.
+        #[serde(serialize_with = "serialize_path")]
+        ledger: PathBuf,
+    },
     /// A note about the fetch.
     #[serde(untagged)]
     Pull(PullNote),
@@ -104,17 +155,44 @@ pub enum Note {
     Convert(convert::report::Note),
 }
 
+/// Why a ref of the target stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// The source has rewritten its history.
+    Rewritten,
+    /// The source does not have the name any more, and no other ref has the commits.
+    Unmerged,
+    /// It was the main branch.
+    WasMain,
+}
+
+impl Kept {
+    /// What is worth telling of `why`.
+    pub(super) fn of(why: Stays) -> Option<Self> {
+        match why {
+            Stays::Rewritten => Some(Self::Rewritten),
+            Stays::Unmerged => Some(Self::Unmerged),
+            Stays::WasMain => Some(Self::WasMain),
+            Stays::NotPruned => None,
+        }
+    }
+}
+
 impl Note {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
             Self::ChangesetsGone { .. }
             | Self::UnmatchedCommitsKept { .. }
+            | Self::RefRewritten { .. }
+            | Self::LedgerDamaged { .. }
             | Self::CacheRepaired { .. } => Severity::Warning,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
             | Self::CacheRebuilt { .. }
             | Self::RefRemoved { .. }
+            | Self::RefKept { .. }
             | Self::Pull(_) => Severity::Note,
             Self::Target(note) => note.severity(),
             Self::Convert(note) => note.severity(),
@@ -124,12 +202,18 @@ impl Note {
     /// The side that its reason is on.
     pub fn side(&self) -> Side {
         match self {
-            Self::ChangesetsGone { .. } | Self::RefRemoved { .. } | Self::Pull(_) => Side::Source,
+            Self::ChangesetsGone { .. }
+            | Self::RefRemoved { .. }
+            | Self::RefRewritten { .. }
+            | Self::RefKept { .. }
+            | Self::Pull(_) => Side::Source,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. }
             | Self::Target(_) => Side::Target,
-            Self::CacheRepaired { .. } | Self::CacheRebuilt { .. } => Side::Here,
+            Self::CacheRepaired { .. } | Self::CacheRebuilt { .. } | Self::LedgerDamaged { .. } => {
+                Side::Here
+            }
             Self::Convert(note) => note.side(),
         }
     }
@@ -142,8 +226,10 @@ impl Note {
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. }
             | Self::CacheRebuilt { .. }
+            | Self::RefRewritten { .. }
+            | Self::RefKept { .. }
             | Self::RefRemoved { .. } => None,
-            Self::CacheRepaired { .. } => Some(Fault::Corrupt),
+            Self::CacheRepaired { .. } | Self::LedgerDamaged { .. } => Some(Fault::Corrupt),
             Self::Pull(
                 PullNote::FilesNotCopied { cause } | PullNote::BundleNotUsed { cause, .. },
             ) => Some(cause.fault),
@@ -187,6 +273,34 @@ impl fmt::Display for Note {
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
             }
+            Self::RefRewritten { reference, old, backup } => {
+                write!(
+                    f,
+                    "moved {reference} away from {old}: the source has rewritten its history"
+                )?;
+                match backup {
+                    Some(backup) => write!(f, "; {backup} keeps what it had"),
+                    None => Ok(()),
+                }
+            }
+            Self::RefKept { reference, why: Kept::Rewritten } => write!(
+                f,
+                "kept {reference} where it is at the target: the source no longer has all of its commits"
+            ),
+            Self::RefKept { reference, why: Kept::Unmerged } => write!(
+                f,
+                "kept {reference} at the target: the source has no such name any more, and no other \
+                 ref has its commits"
+            ),
+            Self::RefKept { reference, why: Kept::WasMain } => {
+                write!(f, "kept {reference} at the target: it was the main branch")
+            }
+            Self::LedgerDamaged { ledger } => write!(
+                f,
+                "{} cannot be understood, and is begun anew: what was published before counts as \
+                 published if its name and its commit are right",
+                ledger.display()
+            ),
             Self::Pull(note) => note.fmt(f),
             Self::Target(note) => note.fmt(f),
             Self::Convert(note) => note.fmt(f),
@@ -225,6 +339,15 @@ mod tests {
             Note::CacheRepaired { cache: "/c/git".into(), lost: 2, commits: 9 },
             Note::CacheRebuilt { commits: 9 },
             Note::RefRemoved { reference: "refs/heads/x".to_owned() },
+            Note::RefRewritten {
+                reference: "refs/heads/x".to_owned(),
+                old: ObjectId::NULL,
+                backup: Some("refs/heads/synchroniser-backup/heads/x/000000000000".to_owned()),
+            },
+            Note::RefKept { reference: "refs/heads/x".to_owned(), why: Kept::Rewritten },
+            Note::RefKept { reference: "refs/heads/x".to_owned(), why: Kept::Unmerged },
+            Note::RefKept { reference: "refs/heads/x".to_owned(), why: Kept::WasMain },
+            Note::LedgerDamaged { ledger: "/c/ledger".into() },
             Note::Pull(PullNote::FilesNotCopied { cause: cause() }),
             Note::Pull(PullNote::BundleNotUsed {
                 url: "https://h/b.hg".to_owned(),
@@ -257,6 +380,9 @@ mod tests {
             Note::CacheRepaired { .. } => "cache_repaired",
             Note::CacheRebuilt { .. } => "cache_rebuilt",
             Note::RefRemoved { .. } => "ref_removed",
+            Note::RefRewritten { .. } => "ref_rewritten",
+            Note::RefKept { .. } => "ref_kept",
+            Note::LedgerDamaged { .. } => "ledger_damaged",
             Note::Pull(PullNote::FilesNotCopied { .. }) => "files_not_copied",
             Note::Pull(PullNote::BundleNotUsed { .. }) => "bundle_not_used",
             Note::Target(Finding::InvitationAccepted { .. }) => "invitation_accepted",
@@ -292,6 +418,11 @@ warning (target): 1 of them matches no changeset, and stays where it is
 warning (here): something was removed from /c/git or is damaged: 2 of 9 commits are converted again
 note (here): made the cache again; the target has its 9 commits
 note (source): removed refs/heads/x: the source has no such name any more
+warning (source): moved refs/heads/x away from 0000000000000000000000000000000000000000: the source has rewritten its history; refs/heads/synchroniser-backup/heads/x/000000000000 keeps what it had
+note (source): kept refs/heads/x where it is at the target: the source no longer has all of its commits
+note (source): kept refs/heads/x at the target: the source has no such name any more, and no other ref has its commits
+note (source): kept refs/heads/x at the target: it was the main branch
+warning (here): /c/ledger cannot be understood, and is begun anew: what was published before counts as published if its name and its commit are right
 note (source): the files of the source could not be copied as they are, so its changesets were fetched instead: read x: no route
 note (source): the clone bundle https://h/b.hg could not be used, so its changesets were fetched from the source: read x: no route
 warning (here): every changeset of the branch "x" is obsolete or in a topic, so there is no main branch

@@ -3,21 +3,22 @@
 use std::time::Instant;
 
 use super::cache::{CacheLocation, LockedCache, ReadCache};
-use super::event::{Events, Observer, SyncEvent};
+use super::event::{Events, Observer};
+use super::ledger::Found;
+use super::publish::{PublishedRefs, publish};
 use super::source::{LocalSource, read_source};
 use super::target::CheckedTarget;
 use super::update::{Sync, UpdatedCache};
-use super::{Mirror, RefChange, SyncError, SyncReport};
+use super::{Mirror, Note, SyncError, SyncReport};
 use crate::base::Interrupt;
 use crate::convert::idmap::Record;
-use crate::git::Reference;
-use crate::git::destination::{self, Target};
 
 /// Syncs a mirror: reads its source, converts what is new into its cache, and publishes to its
 /// target, if it has one.
 ///
 /// The cache goes on being up to date when the target cannot be reached, so a failed sync has lost
-/// nothing but time.
+/// nothing but time. A target that refuses some references has the others: the report says which, and
+/// [`SyncReport::failure`] makes an error of it.
 pub fn sync(
     mirror: &Mirror,
     observer: &dyn Observer,
@@ -38,66 +39,48 @@ pub fn sync(
     let (copy, limits) = (&cache.copy(), &options.limits);
     let (source, fetched) = LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
     let mut notes = events.notes(fetched);
+    let (mut ledger, found) = cache.ledger(mirror.target.as_ref())?;
+    if found == Found::Damaged {
+        notes.extend(events.notes(vec![Note::LedgerDamaged { ledger: ledger.file() }]));
+    }
     let checked = CheckedTarget::check(mirror, &cache, interrupt)?;
     let mut updated = read_source(&source, options, interrupt, |source| {
-        Sync { mirror, cache: &cache, source, events, interrupt }.update_cache()
+        Sync { mirror, cache: &cache, source, events, interrupt }.update_cache(&mut ledger)
     })
     .map_err(|error| checked.explained(error))?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
     let published = match &mirror.target {
-        Some(target) => publish(target, &updated.wanted, &cache, events, interrupt),
-        None => Ok(updated.moved()),
+        Some(target) => {
+            publish(mirror, target, &updated, (&cache, &mut ledger), (events, interrupt))
+        }
+        None => Ok(PublishedRefs { changes: updated.moved(), ..PublishedRefs::default() }),
     };
     // What was asked for is done. This is for the runs to come, which go on without it, too.
     if let Err(error) = cache.merge_small_packs() {
         tracing::warn!(%error, cache = %cache.git().display(), "small packs were not merged");
     }
-    let refs = published.map_err(|error| checked.explained(error))?;
-    notes.extend(events.notes(told.new_ones(checked.notes(&refs))));
+    let PublishedRefs { changes, refused, notes: more } = match published {
+        Ok(published) => published,
+        Err(error) => {
+            told.save();
+            return Err(checked.explained(error));
+        }
+    };
+    notes.extend(events.notes(told.new_ones(more)));
+    notes.extend(events.notes(told.new_ones(checked.notes(&changes))));
+    told.save();
     let UpdatedCache { changesets, converted, .. } = updated;
     let report = SyncReport {
         changesets: changesets as u64,
         converted: converted as u64,
-        refs,
+        refs: changes,
+        refused,
         notes,
         elapsed: start.elapsed(),
     };
-    told.save();
     events.finished(&report);
     Ok(report)
-}
-
-/// Publishes the references `wanted` of the cache at the target.
-fn publish(
-    target: &Target,
-    wanted: &[Reference],
-    cache: &LockedCache,
-    events: &Events<'_>,
-    interrupt: &Interrupt,
-) -> Result<Vec<RefChange>, SyncError> {
-    let mut destination = destination::open(target, cache.git())?;
-    let outcomes =
-        destination::publish(destination.as_mut(), wanted, cache.git(), events, interrupt)?;
-    let mut changes = Vec::with_capacity(outcomes.len());
-    let mut refused = Vec::new();
-    for outcome in outcomes {
-        let change = RefChange { name: outcome.name.clone(), old: outcome.old, new: outcome.new };
-        match outcome.refusal() {
-            None => {
-                events.tell(&SyncEvent::RefPublished { change: change.clone() });
-                changes.push(change);
-            }
-            Some(refusal) => {
-                events.tell(&SyncEvent::RefRefused { refusal: refusal.clone() });
-                refused.push(refusal);
-            }
-        }
-    }
-    match refused.is_empty() {
-        true => Ok(changes),
-        false => Err(SyncError::Refused { refused }),
-    }
 }
 
 /// Every changeset that the source serves and that has a commit, in revision order.

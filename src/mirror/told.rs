@@ -68,14 +68,15 @@ fn is_standing(note: &Note) -> bool {
     matches!(note, Note::Target(finding) if finding.is_standing())
         || matches!(
             note,
-            Note::Convert(
-                Of::Renamed(_)
-                    | Of::TagNotServed { .. }
-                    | Of::TagsUnreadable { .. }
-                    | Of::DivergentBookmark { .. }
-                    | Of::NoMainBranch { .. }
-                    | Of::Store(_)
-            )
+            Note::RefKept { .. }
+                | Note::Convert(
+                    Of::Renamed(_)
+                        | Of::TagNotServed { .. }
+                        | Of::TagsUnreadable { .. }
+                        | Of::DivergentBookmark { .. }
+                        | Of::NoMainBranch { .. }
+                        | Of::Store(_)
+                )
         )
 }
 

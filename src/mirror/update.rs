@@ -6,6 +6,7 @@ use std::path::Path;
 use super::adopt::StartingPoint;
 use super::cache::LockedCache;
 use super::event::Events;
+use super::ledger::Ledger;
 use super::rebuild::Beginning;
 use super::slices::keep;
 use super::source::OpenSource;
@@ -15,7 +16,7 @@ use crate::convert::idmap::Record;
 use crate::convert::names::source_refs;
 use crate::convert::notes::{Previous, write_notes};
 use crate::convert::placeholder::Placeholders;
-use crate::convert::refs::WantedRefs;
+use crate::convert::refs::{KnownName, WantedRefs};
 use crate::convert::{self, IdMap, Rules};
 use crate::git::reference::{BRANCHES, HG_NOTES, by_name};
 use crate::git::repository::RefEdit;
@@ -30,6 +31,8 @@ pub(super) struct UpdatedCache {
     pub converted: usize,
     /// The references that the source asks for, the main branch first.
     pub wanted: Vec<Reference>,
+    /// The commit of each changeset.
+    pub map: IdMap,
     /// What these references were before.
     before: HashMap<String, ObjectId>,
     pub notes: Vec<Note>,
@@ -93,26 +96,26 @@ impl<'s> Sync<'s> {
     }
 
     /// Converts what is new and moves the references of the cache: pack, then map, then references,
-    /// each durable before the next begins.
-    pub(super) fn update_cache(&self) -> Result<UpdatedCache, SyncError> {
+    /// each durable before the next begins. What these are called is entered in the `ledger` before.
+    pub(super) fn update_cache(&self, ledger: &mut Ledger) -> Result<UpdatedCache, SyncError> {
         let git = self.cache.open_git(&self.options().naming.main_name())?;
         match self.beginning(&git)? {
             Beginning::Certain(start) => {
                 let history = self.converted(&git, start)?;
-                return self.update_refs(&git, history);
+                return self.update_refs(&git, history, ledger);
             }
             Beginning::Trial(start, trial) => {
                 let mut history = self.converted(&git, start)?;
                 if let Some(note) = self.end_trial(&trial, &history.map)? {
                     history.notes.push(note);
-                    return self.update_refs(&git, history);
+                    return self.update_refs(&git, history, ledger);
                 }
             }
             Beginning::Failed => {}
         }
         let (git, start) = self.give_up(git)?;
         let history = self.converted(&git, start)?;
-        self.update_refs(&git, history)
+        self.update_refs(&git, history, ledger)
     }
 
     /// Converts what `start` does not have.
@@ -147,10 +150,13 @@ impl<'s> Sync<'s> {
         &self,
         git: &BareRepository,
         history: ConvertedHistory,
+        ledger: &mut Ledger,
     ) -> Result<UpdatedCache, SyncError> {
         let ConvertedHistory { rules, map, placeholders, served, new, mut notes } = history;
         let changelog = self.repository().changelog();
-        let (named, more) = self.wanted_refs(&placeholders)?;
+        let (named, more) = self.wanted_refs(&placeholders, &ledger.names())?;
+        ledger.enter(&named.refs, self.options().notes);
+        ledger.save().map_err(|source| SyncError::Folder { path: ledger.file(), source })?;
         let tips: Vec<Rev> = named.refs.iter().filter_map(|r| changelog.rev(r.node)).collect();
         notes.extend(named.renamed.into_iter().map(Note::from));
         notes.extend(more.into_iter().map(Note::from));
@@ -175,11 +181,15 @@ impl<'s> Sync<'s> {
         let keep = self.edits_to_keep(git, keeping, tips.into_iter(), &before, &new)?;
         let dropped = self.move_refs(git, &map, &wanted, &before, keep)?;
         self.record_packs(git)?;
-        notes.extend(dropped.into_iter().map(|reference| Note::RefRemoved { reference }));
+        // At a target this is for the rules to decide.
+        if self.mirror.target.is_none() {
+            notes.extend(dropped.into_iter().map(|reference| Note::RefRemoved { reference }));
+        }
         Ok(UpdatedCache {
             changesets: served.len(),
             converted: new.len(),
             wanted,
+            map,
             before: before.iter().map(|r| (r.name.clone(), r.finally())).collect(),
             notes,
         })
@@ -214,11 +224,13 @@ impl<'s> Sync<'s> {
     fn wanted_refs(
         &self,
         placeholders: &Placeholders,
+        known: &[KnownName],
     ) -> Result<(WantedRefs, Vec<convert::report::Note>), SyncError> {
         let changelog = self.repository().changelog();
         let mut table = self.cache.branch_table(changelog);
         let skipping = (placeholders, self.options().skip_damaged);
-        let refs = source_refs(self.repository(), &self.options().naming, skipping, &mut table)?;
+        let naming = &self.options().naming;
+        let refs = source_refs(self.repository(), naming, skipping, &mut table, known)?;
         // What only looks damaged, because another program writes to the source, is not skipped.
         if let Some(&node) = refs.skipped.first().filter(|_| !self.source.is_calm()) {
             return Err(RevlogError::Missing { file: TAGS.to_owned(), node }.into());

@@ -1,6 +1,6 @@
 //! Compares the cache of a mirror with its source, then the refs of its target with the cache.
 
-use super::cache::{CacheLocation, Layout, LockedCache};
+use super::cache::{CacheLocation, Layout, LockedCache, ReadCache};
 use super::event::{Events, Observer};
 use super::source::LocalSource;
 use super::{Mirror, SyncError};
@@ -33,7 +33,9 @@ pub fn verify(
     };
     let limits = &options.limits;
     let source = LocalSource::kept(&mirror.source, &layout.copy(), limits)?.open(options)?;
-    let subject = Subject { source: &source, git: &layout.git, map: &layout.map() };
+    let ledger = ReadCache::read(&mirror.cache, options)?.ledger(mirror.target.as_ref())?;
+    let (map, known) = (&layout.map(), &ledger.names());
+    let subject = Subject { source: &source, git: &layout.git, map, known };
     let mut report = convert::verify(&subject, selection, options, events, interrupt)?;
     let Some(target) = mirror.target.as_ref().filter(|_| selection.is_all()) else {
         return Ok(report);

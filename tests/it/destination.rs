@@ -1,13 +1,14 @@
 //! The contract of every destination, and what is special about those on this machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use synchroniser::base::{Fault, HasFault as _, Interrupt, NoProgress, Progress, Stage};
 use synchroniser::git::destination::{
-    self, Destination, FETCHED, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Target,
+    self, Destination, FETCHED, KnownRef, NoJournal, Orders, PublishError, PublishRules,
+    RefOutcome, RefResult, RefUpdate, RefusalKind, Target,
 };
 use synchroniser::git::{ObjectId, Reference};
 
@@ -115,18 +116,58 @@ impl Place {
         history: &History,
         wanted: &[(&str, ObjectId)],
     ) -> Result<(Vec<RefOutcome>, Vec<usize>), PublishError> {
-        let wanted: Vec<_> = wanted.iter().map(|&(name, id)| Reference::new(name, id)).collect();
         let inner = destination::open(&self.target, &history.path())?;
         let mut counted = Counted { inner, pushes: Vec::new() };
-        let outcomes = destination::publish(
+        let interrupt = Interrupt::default();
+        let outcomes = publish(
             &mut counted,
-            &wanted,
             &history.path(),
+            wanted,
+            &HashMap::new(),
             &NoProgress,
-            &Interrupt::default(),
+            &interrupt,
         )?;
         Ok((outcomes, counted.pushes))
     }
+
+    /// The same for a mirror that has published `known` before.
+    pub(crate) fn publish_again(
+        &self,
+        history: &History,
+        wanted: &[(&str, ObjectId)],
+        known: &[(&str, ObjectId)],
+    ) -> Vec<RefOutcome> {
+        let mut destination = destination::open(&self.target, &history.path()).unwrap();
+        let interrupt = Interrupt::default();
+        let known = known.iter().map(|(name, value)| {
+            ((*name).to_owned(), KnownRef { values: vec![*value], is_main: *name == MASTER })
+        });
+        let known = known.collect();
+        publish(destination.as_mut(), &history.path(), wanted, &known, &NoProgress, &interrupt)
+            .unwrap()
+    }
+}
+
+/// Publishes by the rules that hold if nothing is configured.
+fn publish(
+    destination: &mut dyn Destination,
+    history: &Path,
+    wanted: &[(&str, ObjectId)],
+    known: &HashMap<String, KnownRef>,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<Vec<RefOutcome>, PublishError> {
+    let wanted: Vec<_> = wanted.iter().map(|&(name, id)| Reference::new(name, id)).collect();
+    let orders = Orders {
+        wanted: &wanted,
+        known,
+        is_ours: &|_| false,
+        rules: &PublishRules::default(),
+        backups: "refs/heads/synchroniser-backup/",
+    };
+    let published =
+        destination::publish(destination, &orders, history, &mut NoJournal, progress, interrupt)?;
+    Ok(published.outcomes)
 }
 
 /// Counts the references of each push on its way.
@@ -264,7 +305,8 @@ fn moves_forward_and_refuses_the_rest(place: &Place) {
     let (outcomes, pushes) = place.publish_counted(&history, &wanted).unwrap();
     assert_eq!((short(&outcomes).as_str(), pushes), (">!=+", vec![2]));
     assert_eq!(outcomes[0].old, Some(line[1]));
-    assert_eq!(reason(&outcomes[1]), format!("not a fast-forward: the target is at {}", line[3]));
+    assert_eq!(kind(&outcomes[1]), RefusalKind::MovedByOthers);
+    assert!(reason(&outcomes[1]).contains(&line[3].to_string()), "{outcomes:?}");
     assert_eq!(place.refs()[SIDE], line[3]);
     assert_eq!(place.refs()[MASTER], line[3]);
     place.assert_complete();
@@ -415,7 +457,7 @@ fn many_references(place: &Place) {
     let mut wanted = vec![(MASTER, id)];
     wanted.extend(names.iter().map(|name| (name.as_str(), id)));
     let (outcomes, pushes) = place.publish_counted(&history, &wanted).unwrap();
-    assert_eq!((short(&outcomes), pushes), ("+".repeat(1501), vec![1, 1000, 500]));
+    assert_eq!((short(&outcomes), pushes), ("+".repeat(1501), vec![1, 500, 500, 500]));
     assert_eq!(place.refs().len(), 1501);
 }
 
@@ -623,15 +665,11 @@ fn stopped_while_counting_or_packing_nothing_has_moved() {
         pack_everything(&history);
         let interrupt = Interrupt::default();
         let mut destination = destination::open(&bare.place().target, &history.path()).unwrap();
-        let wanted = [Reference::new(MASTER, *line.last().unwrap())];
-        let error = destination::publish(
-            destination.as_mut(),
-            &wanted,
-            &history.path(),
-            &StopAt(Some(stage), &interrupt),
-            &interrupt,
-        )
-        .unwrap_err();
+        let wanted = [(MASTER, *line.last().unwrap())];
+        let (path, stop) = (history.path(), StopAt(Some(stage), &interrupt));
+        let error =
+            publish(destination.as_mut(), &path, &wanted, &HashMap::new(), &stop, &interrupt)
+                .unwrap_err();
         assert_eq!(error.fault(), Fault::Interrupted, "{stage:?}");
         assert_eq!(bare.place().refs().len(), 0, "{stage:?}");
     }

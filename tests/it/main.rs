@@ -35,6 +35,7 @@ mod oracle_convert;
 mod oracle_corpus;
 mod oracle_destination;
 mod oracle_faults;
+mod oracle_follow;
 mod oracle_identity;
 mod oracle_kill;
 mod oracle_live;

@@ -333,7 +333,7 @@ m: HOME/source/repository to HOME/target.git (native)
   move refs/heads/master 09d0b214fa9e -> the commit of changeset ffad0c16dcc3
   move refs/heads/default 09d0b214fa9e -> the commit of changeset ffad0c16dcc3
   move refs/notes/hg 23729ae48ea4 -> a new commit
-  keep refs/heads/mark at 9a8656138bfc: the source has no such name
+  remove refs/heads/mark at 9a8656138bfc: the source has no such name any more
   1 ref is as in the source
 "#);
     assert_eq!(refs(&target), before);
@@ -342,7 +342,6 @@ m: HOME/source/repository to HOME/target.git (native)
     assert_snapshot!(redacted(&env, &plan), @r#"
 m: HOME/source/repository to HOME/target.git (native)
   19 changesets, 0 to convert
-  keep refs/heads/mark at 9a8656138bfc: the source has no such name
   6 refs are as in the source
 "#);
 }
@@ -397,6 +396,8 @@ fn a_plan_has_a_form_for_programs() {
           }
         ],
         "move": [],
+        "rewrite": [],
+        "remove": [],
         "refuse": [],
         "unchanged": 0,
         "keep": []
@@ -420,11 +421,11 @@ fn a_plan_says_what_would_be_refused() {
     assert_snapshot!(redacted(&env, &plan), @r#"
 m: HOME/source/repository to HOME/target.git (native)
   9 changesets, 0 to convert
-  refuse refs/heads/master 44babc51c18b -> 09d0b214fa9e: not a fast-forward: the target is at 44babc51c18b92fd86faaf536217c7de293491ac
-  refuse refs/heads/default 44babc51c18b -> 09d0b214fa9e: not a fast-forward: the target is at 44babc51c18b92fd86faaf536217c7de293491ac
-  refuse refs/heads/mark 626f1db176b9 -> 9a8656138bfc: not a fast-forward: the target is at 626f1db176b9543b965585f9ef52a67b77abc8ec
-  keep refs/heads/side at 23780b4d21dd: the source has no such name
-  keep refs/tags/v2 at 8e77b4c93cdd: the source has no such name
+  refuse refs/heads/master 44babc51c18b -> 09d0b214fa9e: the target is at 44babc51c18b92fd86faaf536217c7de293491ac, and the source no longer has all of its commits
+  refuse refs/heads/default 44babc51c18b -> 09d0b214fa9e: the target is at 44babc51c18b92fd86faaf536217c7de293491ac, and the source no longer has all of its commits
+  refuse refs/heads/mark 626f1db176b9 -> 9a8656138bfc: the target is at 626f1db176b9543b965585f9ef52a67b77abc8ec, and the source no longer has all of its commits
+  keep refs/heads/side at 23780b4d21dd: the source has no such name any more, and no other ref has its commits
+  keep refs/tags/v2 at 8e77b4c93cdd: the source has no such name any more, and no other ref has its commits
   1 ref is as in the source
 "#);
     std::fs::remove_dir_all(&target).unwrap();

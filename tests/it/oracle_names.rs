@@ -163,7 +163,7 @@ fn git_takes_every_reference_name_that_we_make() {
         return skip("there is no git");
     }
     let env = TestEnv::new();
-    let wanted = name_refs(&fixture_names(), &RefNaming::default()).refs;
+    let wanted = name_refs(&fixture_names(), &RefNaming::default(), &[]).refs;
     assert!(wanted.len() > 150, "{}", wanted.len());
     for wanted in &wanted {
         env.run("git", ["check-ref-format", &wanted.name])

@@ -11,7 +11,7 @@ use synchroniser::convert::identity::IdentityChoice;
 use synchroniser::convert::{ConvertOptions, SliceLimits};
 use synchroniser::git::destination::Target;
 use synchroniser::hg::pull::Source;
-use synchroniser::mirror::{self, CacheLocation, Mirror, NoObserver, SyncReport};
+use synchroniser::mirror::{self, CacheLocation, Mirror, NoObserver, PublishRules, SyncReport};
 
 use crate::support::generator::{Generated, Shape};
 use crate::support::{Fixture, TestEnv, env, for_all, git, leave_out, same, skip};
@@ -26,6 +26,7 @@ fn mirror(source: &Path, cache: &Path, changesets: usize) -> Mirror {
         target: None,
         forge: None,
         options: ConvertOptions { slice, ..ConvertOptions::default() },
+        publish: PublishRules::default(),
     }
 }
 

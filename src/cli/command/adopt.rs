@@ -13,7 +13,7 @@ use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::convert::idmap::Record;
 use crate::convert::mapfiles::{MapFileError, fast_export, git_mapfile};
-use crate::mirror::{self, CacheLocation, Mirror, SyncError};
+use crate::mirror::{self, CacheLocation, Mirror, PublishRules, SyncError};
 
 /// Why `adopt` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +60,7 @@ pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
             target: None,
             forge: None,
             options: args.conversion.options()?,
+            publish: PublishRules::default(),
         }
     } else {
         let config = config::load(&args.config.config)?;

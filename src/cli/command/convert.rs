@@ -12,7 +12,7 @@ use crate::cli::ui::Ui;
 use crate::convert::Verify;
 use crate::git::ObjectId;
 use crate::hg::Node;
-use crate::mirror::{self, CacheLocation, Mirror, SyncError};
+use crate::mirror::{self, CacheLocation, Mirror, PublishRules, SyncError};
 
 /// Why `convert` fails.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,7 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
         target: None,
         forge: None,
         options,
+        publish: PublishRules::default(),
     };
     let failed = |source| ConvertCommandError::Convert {
         from: args.source.written.clone(),

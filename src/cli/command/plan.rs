@@ -10,7 +10,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::git::destination::PublishError;
-use crate::mirror::{self, PlannedReference, SyncError, SyncPlan};
+use crate::mirror::{self, Kept, PlannedReference, SyncError, SyncPlan};
 
 /// Why `plan` does not come to an end.
 #[derive(Debug, thiserror::Error)]
@@ -114,11 +114,24 @@ fn lines(plan: &SyncPlan) -> Vec<String> {
     match &plan.references {
         Some(references) => {
             lines.extend(references.create.iter().map(|r| reference("create", r)));
-            lines.extend(references.forward.iter().map(|r| reference("move", r)));
+            lines.extend(references.moves.iter().map(|r| reference("move", r)));
+            lines.extend(references.rewrite.iter().map(|r| reference("rewrite", r)));
+            lines.extend(references.remove.iter().map(|removed| {
+                let old = removed.old.as_deref().and_then(|old| old.get(..12)).unwrap_or_default();
+                format!("  remove {} at {old}: the source has no such name any more", removed.name)
+            }));
             lines.extend(references.refuse.iter().map(|r| reference("refuse", r)));
             lines.extend(references.keep.iter().map(|kept| {
                 let commit = kept.commit.get(..12).unwrap_or_default();
-                format!("  keep {} at {commit}: the source has no such name", kept.name)
+                let why = match kept.why {
+                    Some(Kept::Rewritten) => "the source no longer has all of its commits",
+                    Some(Kept::Unmerged) => {
+                        "the source has no such name any more, and no other ref has its commits"
+                    }
+                    Some(Kept::WasMain) => "it was the main branch",
+                    None => "the source has no such name",
+                };
+                format!("  keep {} at {commit}: {why}", kept.name)
             }));
             let unchanged = count(references.unchanged as u64, "ref is", "refs are");
             lines.push(format!("  {unchanged} as in the source"));

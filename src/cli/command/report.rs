@@ -113,6 +113,7 @@ mod tests {
                 change("refs/heads/done", Some(id(0x11)), None),
                 change("refs/tags/v1", None, Some(id(0x33))),
             ],
+            refused: Vec::new(),
             notes: vec![Note::RefRemoved { reference: "refs/heads/old".to_owned() }],
             elapsed: Duration::from_millis(1230),
         };

@@ -13,7 +13,7 @@ use crate::cli::source::SourceArgs;
 use crate::cli::ui::Ui;
 use crate::config::TypedError;
 use crate::convert::{ConvertOptions, VerifyReport, VerifySelection};
-use crate::mirror::{self, CacheLocation, Mirror, Note, SyncError};
+use crate::mirror::{self, CacheLocation, Mirror, Note, PublishRules, SyncError};
 
 /// Source and target cannot be compared.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +130,7 @@ pub(super) fn compare(
             target: None,
             forge: None,
             options: options.clone(),
+            publish: PublishRules::default(),
         };
         Ok(mirror::verify(&mirror, selection, ui, interrupt)?)
     };

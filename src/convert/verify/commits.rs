@@ -124,7 +124,8 @@ fn wanted_refs(context: &Context<'_>, differences: &mut Differences) -> Vec<Want
     let naming = &context.options.naming;
     // What can be read is compared, whatever else there is.
     let skipping = (&context.placeholders, true);
-    match source_refs(context.source, naming, skipping, &mut BranchTable::default()) {
+    match source_refs(context.source, naming, skipping, &mut BranchTable::default(), context.known)
+    {
         Ok(refs) => {
             for node in refs.skipped.iter().filter(|_| !context.options.skip_damaged) {
                 let (path, revision) = (TAGS.into(), *node);

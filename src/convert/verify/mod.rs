@@ -24,6 +24,7 @@ use commits::Commits;
 use super::identity::recorded::{self, RecordedIdentityError};
 use super::idmap::IdMapError;
 use super::placeholder::{Placeholders, PlaceholdersError};
+use super::refs::KnownName;
 use super::report::Note;
 use super::{ConvertOptions, IdMap, Rules};
 use crate::base::{Cause, HasFault, Interrupt, Interrupted, Limits, Progress, faults};
@@ -128,6 +129,8 @@ struct Context<'c> {
     /// The id map of the target, if it has one.
     map: Option<IdMap>,
     placeholders: Placeholders,
+    /// The names that references were given before.
+    known: &'c [KnownName],
     /// What was asked for when the target was made.
     options: &'c ConvertOptions,
     /// What decides commits.
@@ -164,8 +167,18 @@ pub fn verify(
     let map = IdMap::open(subject.map, |_| true)?;
     let placeholders = Placeholders::open(&Placeholders::beside(subject.map))?;
     let adopted = Commits::new();
-    let context =
-        Context { source, target, map, placeholders, options, rules, adopted, progress, interrupt };
+    let context = Context {
+        source,
+        target,
+        map,
+        placeholders,
+        known: subject.known,
+        options,
+        rules,
+        adopted,
+        progress,
+        interrupt,
+    };
     if !selection.is_all() {
         return verify_some(&context, &selection.resolve(source)?);
     }

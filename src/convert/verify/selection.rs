@@ -1,6 +1,7 @@
 //! Which changesets are to be verified.
 
 use super::VerifyError;
+use crate::convert::refs::KnownName;
 use crate::hg::{Node, Repository, Rev, RevSet};
 
 /// Which changesets are to be verified: all that are served, unless something is chosen. A
@@ -67,6 +68,8 @@ pub struct Subject<'s> {
     pub git: &'s std::path::Path,
     /// The id map; it need not be there. The list of placeholders is beside it.
     pub map: &'s std::path::Path,
+    /// The names that references were given before.
+    pub known: &'s [KnownName],
 }
 
 #[cfg(test)]

@@ -267,6 +267,11 @@ impl Destination for LocalDestination {
         updates.iter().map(outcome).collect()
     }
 
+    /// Nobody else works for a target that is a path.
+    fn pushes_a_minute(&self) -> Option<usize> {
+        None
+    }
+
     /// Points `HEAD` at the main branch where it names a branch that does not exist, so that a clone
     /// of a repository that was empty has something to check out.
     fn make_default(&mut self, main_branch: &str) -> Result<(), PublishError> {

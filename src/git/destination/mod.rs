@@ -6,27 +6,31 @@ mod error;
 mod exchange;
 mod failure;
 mod fetched;
+mod history;
 mod host_key;
 mod line;
 mod local;
 mod network;
 mod objects;
+mod pace;
 mod plan;
 mod publish;
 pub(in crate::git) mod receive_pack;
 mod refusal;
 mod remote_text;
 mod response;
+mod rules;
 mod session;
 mod stream;
 
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use super::reference::Reference;
 use super::{ObjectId, init};
-use crate::base::{Interrupt, Progress};
+use crate::base::{Interrupt, Progress, hex, sha1};
 use crate::net::url::Location;
-use crate::net::{Access, TargetUrl};
+use crate::net::{Access, KeySource, SecretSource, TargetUrl, TokenSource};
 use credential::Credential;
 
 pub(super) use stream::register as register_streams;
@@ -34,9 +38,12 @@ pub(super) use stream::register as register_streams;
 pub use error::{PublishError, Said};
 pub use fetched::{FETCHED, fetched_name};
 pub use host_key::host_key;
-pub use plan::{Ancestry, Decision, plan};
-pub use publish::publish;
+pub use plan::{
+    Ancestry, Decision, History, KnownRef, Orders, Planned, Stays, Turn, backup_prefix, plan,
+};
+pub use publish::{Journal, NoJournal, Published, publish};
 pub use refusal::{Refusal, RefusalKind, diagnose};
+pub use rules::{Divergence, Prune, PublishRules};
 
 /// A target, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +59,31 @@ impl Target {
     /// The repository at a path of this machine.
     pub fn local(path: impl Into<PathBuf>) -> Self {
         Self { url: TargetUrl::local(path), access: Access::default() }
+    }
+
+    /// Stands for how it is reached: it is another one once the configuration says otherwise, or the
+    /// file with the credential has changed. What it is made of cannot be told from it.
+    pub fn way(&self) -> String {
+        let Access { token, key, proxy, ca_file, .. } = &self.access;
+        let stored = |source: &SecretSource| {
+            let path = source.path().ok()?;
+            let changed = path.metadata().ok()?.modified().ok()?;
+            Some((path, changed.duration_since(UNIX_EPOCH).ok()?))
+        };
+        let token = token.as_ref().map(|token| match &token.source {
+            TokenSource::Stored(source) => (&token.user, stored(source), None),
+            TokenSource::Variable(name) => (&token.user, None, Some(name)),
+            // What makes tokens goes on making them, with rights that others change.
+            TokenSource::Made(_) => (&token.user, None, None),
+        });
+        let key = key.as_ref().map(|key| match &key.source {
+            KeySource::Stored(source) => (&key.user, stored(source)),
+            KeySource::Agent => (&key.user, None),
+        });
+        let all = format!("{:?}", (token, key, proxy, ca_file));
+        let mut digest = hex::encode(&sha1::digest(&[all.as_bytes()]));
+        digest.truncate(16);
+        digest
     }
 }
 
@@ -159,6 +191,12 @@ pub trait Destination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<Reference>, PublishError>;
+
+    /// How many pushes a minute it takes. GitHub wants no more than six to one repository (its page
+    /// "Repository limits"), and others are spared the same.
+    fn pushes_a_minute(&self) -> Option<usize> {
+        Some(6)
+    }
 
     /// Called before the first push to a target that has no branch yet, which brings `main_branch`
     /// (the full name) there. Forges make that the default branch themselves.

@@ -3,94 +3,333 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::plan::{Ancestry, Decision, plan};
-use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind};
+use super::pace::Pace;
+use super::plan::{Decision, History, Orders, Planned, Stays, Turn, plan};
+use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate, Refusal, RefusalKind};
 use crate::base::{Interrupt, Progress, Stage};
 use crate::git::ObjectId;
 use crate::git::reference::{BRANCHES, Reference, by_name};
-use crate::git::repository::{BareRepository, RepositoryError};
+use crate::git::repository::BareRepository;
 
 /// How many references one push moves at most. Servers run a hook for each of them before they
 /// answer, and GitHub gives its hooks little time.
-const REFS_IN_A_PUSH: usize = 1000;
+const REFS_IN_A_PUSH: usize = 500;
 
-/// Makes `destination` have the `wanted` references, as far as they only add to what it has. The
-/// result has one outcome for each of them, in the same order.
+/// How often a target that somebody else moves meanwhile is looked at again.
+const TRIES: usize = 3;
+
+/// Is told what is about to be done to a target and what it has, so that a run that is killed in the
+/// middle knows what is its own.
+pub trait Journal {
+    /// Before anything is pushed: these may arrive from now on.
+    fn publishing(&mut self, updates: &[RefUpdate]) -> Result<(), PublishError>;
+
+    /// What the target has. `is_certain` says whether that is all that will come of what was ever
+    /// pushed: where a connection broke, something may still arrive.
+    fn listed(&mut self, target: &[Reference], is_certain: bool) -> Result<(), PublishError>;
+
+    /// Why the target refused this before, if nothing has changed since, so that it is not asked
+    /// again.
+    fn refused_before(&self, update: &RefUpdate) -> Option<Refusal>;
+}
+
+/// Keeps nothing, and knows of nothing that was refused.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoJournal;
+
+impl Journal for NoJournal {
+    fn publishing(&mut self, _updates: &[RefUpdate]) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn listed(&mut self, _target: &[Reference], _is_certain: bool) -> Result<(), PublishError> {
+        Ok(())
+    }
+
+    fn refused_before(&self, _update: &RefUpdate) -> Option<Refusal> {
+        None
+    }
+}
+
+/// What was published.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    /// One outcome for each wanted reference, in the same order; then those of backups, and of
+    /// references that went or should have gone.
+    pub outcomes: Vec<RefOutcome>,
+    /// The references that stay where they are by the rules, and why.
+    pub stay: Vec<(String, Stays)>,
+    /// The names of those outcomes by which commits were given up.
+    pub rewritten: Vec<String>,
+}
+
+/// Makes `destination` have the wanted references, as far as the rules let it and as it takes away
+/// nothing from others.
 ///
-/// `wanted` are branches and tags, the main branch first: to a target without any branch it is
-/// pushed alone, because forges make the branch that comes first the default one. `git_dir` is the
-/// bare repository that has what they point at. Where nothing differs, nothing is pushed. What the
-/// target reports is not taken on trust: what it has is listed again and compared.
+/// The main branch comes first: to a target without any branch it is pushed alone, because forges
+/// make the branch that comes first the default one. `git_dir` is the bare repository that has what
+/// the references point at. Where nothing differs, nothing is pushed. What the target reports is not
+/// taken on trust: what it has is listed again and compared, after a broken connection too. What
+/// somebody else moves meanwhile is planned again.
 pub fn publish(
     destination: &mut dyn Destination,
-    wanted: &[Reference],
+    orders: &Orders<'_>,
     git_dir: &Path,
+    journal: &mut dyn Journal,
     progress: &dyn Progress,
     interrupt: &Interrupt,
-) -> Result<Vec<RefOutcome>, PublishError> {
+) -> Result<Published, PublishError> {
     interrupt.check()?;
-    progress.begin(Stage::ListingRefs, None);
-    let mut target = destination.references(interrupt)?;
-    progress.end();
     let source = BareRepository::open(git_dir)?;
-    source.peel(&mut target);
-    let decisions = plan(wanted, &target, |old, new| ancestry(&source, old, new))?;
-    let updates: Vec<RefUpdate> = wanted
-        .iter()
-        .zip(&decisions)
-        .filter(|(_, decision)| matches!(decision, Decision::Create | Decision::FastForward { .. }))
-        .map(|(reference, decision)| RefUpdate {
-            name: reference.name.clone(),
-            old: decision.old(reference.id),
-            new: Some(reference.id),
-        })
-        .collect();
-    let is_empty = !target.iter().any(Reference::is_branch);
-    let mut pushed = Vec::new();
-    for batch in batches(&updates, is_empty) {
-        interrupt.check()?;
-        if let (true, [main], []) = (is_empty, batch, pushed.as_slice())
-            && main.name.starts_with(BRANCHES)
-        {
-            destination.make_default(&main.name)?;
+    let pace = Pace::of(destination.pushes_a_minute());
+    let mut run = Run { destination, source, pace, done: HashMap::new(), progress, interrupt };
+    for tries in 1.. {
+        let planned = run.plan(orders, journal)?;
+        let is_last = tries == TRIES;
+        match run.push_all(&planned, orders, journal) {
+            Err(PublishError::Raced { .. }) if !is_last => {}
+            Err(error) => return Err(error),
+            Ok(outcomes) if outcomes.values().any(is_raced) && !is_last => {}
+            Ok(outcomes) => return Ok(run.published(&planned, outcomes)),
         }
-        pushed.extend(destination.push(batch, progress, interrupt)?);
     }
-    if pushed.iter().any(RefOutcome::is_there) {
-        verify(&mut pushed, &destination.references(interrupt)?);
-    }
-    Ok(outcomes(wanted, &decisions, pushed))
+    Ok(Published::default())
 }
 
-/// How the commit that the target has is related to the one it shall have.
-fn ancestry(
-    source: &BareRepository,
-    old: ObjectId,
-    new: ObjectId,
-) -> Result<Ancestry, RepositoryError> {
-    if !source.contains(old) {
-        return Ok(Ancestry::Unknown);
+fn is_raced(outcome: &RefOutcome) -> bool {
+    matches!(outcome.result, RefResult::Refused { kind: RefusalKind::Raced, .. })
+}
+
+/// One publishing to one target.
+struct Run<'r> {
+    destination: &'r mut dyn Destination,
+    source: BareRepository,
+    pace: Pace,
+    /// What has arrived, by name: also what an earlier plan has brought there.
+    done: HashMap<String, RefOutcome>,
+    progress: &'r dyn Progress,
+    interrupt: &'r Interrupt,
+}
+
+impl Run<'_> {
+    /// Lists the target, and plans.
+    fn plan(
+        &mut self,
+        orders: &Orders<'_>,
+        journal: &mut dyn Journal,
+    ) -> Result<Vec<Planned>, PublishError> {
+        self.progress.begin(Stage::ListingRefs, None);
+        let mut target = self.destination.references(self.interrupt)?;
+        self.progress.end();
+        self.source.peel(&mut target);
+        let mut planned = plan(orders, &target, &self.source)?;
+        journal.listed(&target, false)?;
+        // The main branch of a target without any branch.
+        if !target.iter().any(Reference::is_branch)
+            && let Some(main) = planned.first_mut().filter(|main| main.name.starts_with(BRANCHES))
+            && main.decision == Decision::Create
+        {
+            main.turn = Turn::Alone;
+        }
+        Ok(planned)
     }
-    match source.is_ancestor(old, new) {
-        Ok(true) => Ok(Ancestry::Ancestor),
-        // A branch that was pushed by hand may name something that is no commit.
-        Ok(false) | Err(RepositoryError::Object { .. }) => Ok(Ancestry::NotAncestor),
-        Err(error) => Err(error),
+
+    /// Pushes what is planned, in turns. The result has one outcome for each reference that was
+    /// pushed, or would have been had it not been refused before.
+    fn push_all(
+        &mut self,
+        planned: &[Planned],
+        orders: &Orders<'_>,
+        journal: &mut dyn Journal,
+    ) -> Result<HashMap<String, RefOutcome>, PublishError> {
+        let mut outcomes = HashMap::new();
+        let mut pushed = Vec::new();
+        for one in planned.iter().filter(|one| one.is_pushed()) {
+            match journal.refused_before(&one.update()) {
+                Some(Refusal { kind, reason, .. }) => {
+                    let refused = RefOutcome::refused(&one.update(), kind, reason);
+                    outcomes.insert(one.name.clone(), refused);
+                }
+                None => pushed.push(one),
+            }
+        }
+        if pushed.is_empty() {
+            return Ok(outcomes);
+        }
+        let updates: Vec<_> = pushed.iter().map(|one| one.update()).collect();
+        journal.publishing(&updates)?;
+        for turn in Turn::ALL {
+            let mut now: Vec<&Planned> =
+                pushed.iter().copied().filter(|one| one.turn == turn).collect();
+            if turn == Turn::Last {
+                self.hold_back(&mut now, planned, orders, &mut outcomes)?;
+            }
+            if let (Turn::Alone, [main]) = (turn, now.as_slice()) {
+                self.destination.make_default(&main.name)?;
+            }
+            // What goes goes last.
+            now.sort_by_key(|one| one.new.is_none());
+            for list in now.chunks(REFS_IN_A_PUSH) {
+                let updates: Vec<_> = list.iter().map(|one| one.update()).collect();
+                for outcome in self.push(&updates, journal)? {
+                    if outcome.is_there() {
+                        self.done.insert(outcome.name.clone(), outcome.clone());
+                    }
+                    outcomes.insert(outcome.name.clone(), outcome);
+                }
+            }
+        }
+        self.read_back(&mut outcomes, journal)?;
+        Ok(outcomes)
+    }
+
+    /// One push. After a broken connection, what has arrived counts.
+    fn push(
+        &mut self,
+        updates: &[RefUpdate],
+        journal: &mut dyn Journal,
+    ) -> Result<Vec<RefOutcome>, PublishError> {
+        self.pace.wait(self.interrupt)?;
+        match self.destination.push(updates, self.progress, self.interrupt) {
+            Err(PublishError::PackRefused { kind, reason, .. }) => Ok(updates
+                .iter()
+                .map(|update| RefOutcome::refused(update, kind, reason.clone()))
+                .collect()),
+            Err(error @ (PublishError::Interrupted(_) | PublishError::Raced { .. })) => Err(error),
+            Err(error) => {
+                // If it does not answer now either, the first error says why.
+                let Ok(target) = self.destination.references(self.interrupt) else {
+                    return Err(error);
+                };
+                journal.listed(&target, false)?;
+                let has = by_name(&target);
+                let there = |name: &str| has.get(name).map(|there| there.id);
+                match updates.iter().all(|update| there(&update.name) == update.new) {
+                    true => Ok(updates.iter().map(RefOutcome::accepted).collect()),
+                    false => Err(error),
+                }
+            }
+            pushed => pushed,
+        }
+    }
+
+    /// Takes out of `last` what would lose something after what became of the others, and gives it
+    /// an outcome.
+    fn hold_back(
+        &self,
+        last: &mut Vec<&Planned>,
+        planned: &[Planned],
+        orders: &Orders<'_>,
+        outcomes: &mut HashMap<String, RefOutcome>,
+    ) -> Result<(), PublishError> {
+        if last.is_empty() {
+            return Ok(());
+        }
+        let is_last = |one: &Planned| last.iter().any(|other| other.name == one.name);
+        let has = |one: &Planned| match (one.decision, outcomes.get(&one.name)) {
+            (Decision::UpToDate, _) => one.new,
+            (Decision::Stay(_), _) => one.old,
+            (_, Some(outcome)) if outcome.is_there() => one.new,
+            (_, None) if is_last(one) => one.new,
+            _ => None,
+        };
+        let tips: Vec<ObjectId> = planned.iter().filter_map(has).collect();
+        let olds: Vec<ObjectId> = last.iter().filter_map(|one| one.old).collect();
+        let lost = self.source.lost(&olds, &tips)?;
+        last.retain(|one| {
+            let may_lose = match one.decision {
+                Decision::Overwrite => {
+                    let has_backup = |other: &Planned| {
+                        other.new == one.old && other.name.starts_with(orders.backups)
+                    };
+                    let refused = outcomes.values().filter(|outcome| !outcome.is_there());
+                    let refused: Vec<_> = refused.map(|outcome| outcome.name.as_str()).collect();
+                    let backups = planned.iter().filter(|other| has_backup(other));
+                    backups.into_iter().all(|backup| !refused.contains(&backup.name.as_str()))
+                }
+                Decision::Remove => orders.rules.prune == super::Prune::All,
+                _ => false,
+            };
+            let goes = may_lose || one.old.is_none_or(|old| !lost.contains(&old));
+            if !goes {
+                let reason = "what should keep its commits was refused".to_owned();
+                let refused = RefOutcome::refused(&one.update(), RefusalKind::Rewritten, reason);
+                outcomes.insert(one.name.clone(), refused);
+            }
+            goes
+        });
+        Ok(())
+    }
+
+    /// Lists the target again. Turns an outcome into a refusal where the target does not have what it
+    /// said it took.
+    fn read_back(
+        &mut self,
+        outcomes: &mut HashMap<String, RefOutcome>,
+        journal: &mut dyn Journal,
+    ) -> Result<(), PublishError> {
+        if outcomes.values().any(RefOutcome::is_there) {
+            let target = self.destination.references(self.interrupt)?;
+            journal.listed(&target, true)?;
+            verify(outcomes.values_mut(), &target);
+        }
+        Ok(())
+    }
+
+    /// One outcome for each reference of the last plan, and for what an earlier one removed.
+    fn published(
+        mut self,
+        planned: &[Planned],
+        mut outcomes: HashMap<String, RefOutcome>,
+    ) -> Published {
+        let mut published = Published::default();
+        for one in planned {
+            let Planned { name, old, new, .. } = one.clone();
+            let result = match one.decision {
+                Decision::Stay(why) => {
+                    published.stay.push((name, why));
+                    continue;
+                }
+                Decision::Refuse(kind) => RefResult::Refused { kind, reason: kind.reason(old) },
+                Decision::Overwrite => {
+                    published.rewritten.push(name.clone());
+                    RefResult::UpToDate
+                }
+                _ => RefResult::UpToDate,
+            };
+            let as_planned = RefOutcome { name, old, new, result };
+            let pushed = outcomes.remove(&one.name);
+            let done = self.done.remove(&one.name).filter(|_| one.decision == Decision::UpToDate);
+            published.outcomes.push(pushed.or(done).unwrap_or(as_planned));
+        }
+        let removed = self.done.into_values().filter(|outcome| outcome.new.is_none());
+        published.outcomes.extend(removed);
+        published
     }
 }
 
-/// What is pushed together: everything, but a target without branches gets its first one alone.
-fn batches(updates: &[RefUpdate], is_empty: bool) -> impl Iterator<Item = &[RefUpdate]> {
-    let is_branch = |update: &RefUpdate| update.name.starts_with(BRANCHES);
-    let alone = usize::from(is_empty && updates.first().is_some_and(is_branch));
-    let (first, rest) = updates.split_at_checked(alone).unwrap_or((updates, &[]));
-    (!first.is_empty()).then_some(first).into_iter().chain(rest.chunks(REFS_IN_A_PUSH))
+impl Planned {
+    /// Whether the target is asked for it.
+    fn is_pushed(&self) -> bool {
+        match self.decision {
+            Decision::Create
+            | Decision::FastForward
+            | Decision::Move
+            | Decision::Overwrite
+            | Decision::Remove => true,
+            Decision::UpToDate | Decision::Stay(_) | Decision::Refuse(_) => false,
+        }
+    }
+
+    fn update(&self) -> RefUpdate {
+        RefUpdate { name: self.name.clone(), old: self.old, new: self.new }
+    }
 }
 
 /// Turns an outcome into a refusal where the target does not have what it said it took.
-fn verify(pushed: &mut [RefOutcome], target: &[Reference]) {
+fn verify<'o>(pushed: impl Iterator<Item = &'o mut RefOutcome>, target: &[Reference]) {
     let has = by_name(target);
-    for outcome in pushed.iter_mut().filter(|outcome| outcome.is_there()) {
+    for outcome in pushed.filter(|outcome| outcome.is_there()) {
         let there = has.get(outcome.name.as_str()).map(|there| there.id);
         let reason = match there {
             there if there == outcome.new => continue,
@@ -101,49 +340,9 @@ fn verify(pushed: &mut [RefOutcome], target: &[Reference]) {
     }
 }
 
-/// One outcome for each wanted reference, out of what was decided and what was pushed.
-fn outcomes(
-    wanted: &[Reference],
-    decisions: &[Decision],
-    pushed: Vec<RefOutcome>,
-) -> Vec<RefOutcome> {
-    let mut pushed: HashMap<String, RefOutcome> =
-        pushed.into_iter().map(|outcome| (outcome.name.clone(), outcome)).collect();
-    let outcome = |(reference, decision): (&Reference, &Decision)| {
-        pushed.remove(&reference.name).unwrap_or_else(|| RefOutcome {
-            name: reference.name.clone(),
-            old: decision.old(reference.id),
-            new: Some(reference.id),
-            result: match decision.refusal() {
-                Some((kind, reason)) => RefResult::Refused { kind, reason },
-                None => RefResult::UpToDate,
-            },
-        })
-    };
-    wanted.iter().zip(decisions).map(outcome).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn update(name: &str) -> RefUpdate {
-        RefUpdate { name: name.to_owned(), old: None, new: Some(ObjectId::NULL) }
-    }
-
-    fn sizes(updates: &[RefUpdate], is_empty: bool) -> Vec<usize> {
-        batches(updates, is_empty).map(<[_]>::len).collect()
-    }
-
-    #[test]
-    fn the_main_branch_goes_alone_to_an_empty_target() {
-        let many: Vec<_> = (0..2500).map(|n| update(&format!("refs/heads/{n}"))).collect();
-        assert_eq!(sizes(&many, true), [1, 1000, 1000, 499]);
-        assert_eq!(sizes(&many, false), [1000, 1000, 500]);
-        assert_eq!(sizes(&many[..1], true), [1]);
-        assert_eq!(sizes(&[], true), [0; 0]);
-        assert_eq!(sizes(&[update("refs/tags/a"), update("refs/tags/b")], true), [2]);
-    }
 
     #[test]
     fn a_target_that_says_yes_and_does_no_is_found_out() {
@@ -157,11 +356,11 @@ mod tests {
         };
         let mut pushed = [accepted("refs/heads/a", 1), accepted("refs/heads/b", 1)];
         pushed[1].name = "refs/heads/b".to_owned();
-        verify(&mut pushed, &[Reference::new("refs/heads/a", id(1))]);
+        verify(pushed.iter_mut(), &[Reference::new("refs/heads/a", id(1))]);
         assert!(pushed[0].is_there());
         assert!(!pushed[1].is_there());
         let mut pushed = [accepted("refs/heads/a", 1)];
-        verify(&mut pushed, &[Reference::new("refs/heads/a", id(2))]);
+        verify(pushed.iter_mut(), &[Reference::new("refs/heads/a", id(2))]);
         assert!(!pushed[0].is_there());
     }
 }

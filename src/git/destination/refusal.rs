@@ -5,10 +5,10 @@
 //! GitHub's codes are. Both are matched here and nowhere else. Sources: what stock Git's
 //! `receive-pack` answers in `tests/it/oracle_destination.rs`, and GitHub's published texts.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::plan::Decision;
 use crate::base::{Diagnosis, Fault, Side};
+use crate::git::ObjectId;
 
 /// A ref that the target does not have as it should.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,15 +28,19 @@ impl std::fmt::Display for Refusal {
 }
 
 /// The kinds of refusals; each has its own remedy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
-    /// The target's branch has commits of ours that the source's no longer has.
-    NotFastForward,
-    /// The target's branch is at a commit that did not come from this mirror.
+    /// Moving the ref would lose commits of ours, which the source no longer has.
+    Rewritten,
+    /// The target's ref is at a commit that did not come from this mirror.
     Unknown,
-    /// The target has the tag, on another commit.
+    /// The target's ref is at a commit of ours, and it was not us who put it there.
+    MovedByOthers,
+    /// The target has the tag, and somebody else made or moved it.
     TagDiffers,
+    /// Most of what we have published would be removed.
+    ManyRemovals,
     /// The branch is checked out in a working copy of the target.
     CheckedOut,
     /// Another ref is in the way: one of the two names would have to be a folder.
@@ -81,10 +85,12 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// Every kind, for tests.
-    pub const ALL: [Self; 23] = [
-        Self::NotFastForward,
+    pub const ALL: [Self; 25] = [
+        Self::Rewritten,
         Self::Unknown,
+        Self::MovedByOthers,
         Self::TagDiffers,
+        Self::ManyRemovals,
         Self::CheckedOut,
         Self::FolderConflict,
         Self::Symbolic,
@@ -121,17 +127,26 @@ impl RefusalKind {
     #[expect(clippy::too_many_lines, reason = "a table: a hint for each kind")]
     pub fn hint(self) -> &'static str {
         match self {
-            Self::NotFastForward => {
-                "only fast-forwards are published: if the commits may go, delete the branch at the \
-                 target; the main branch follows a branch instead of the tip with `main = \"default\"`"
+            Self::Rewritten => {
+                "`synchroniser sync MIRROR --allow-rewrite` moves the ref once; `divergence = \
+                 \"overwrite\"` always does, and keeps what it had under another name with `backup = \
+                 true`; `divergence = \"keep\"` leaves the ref where it is"
             }
             Self::Unknown => {
                 "another program pushed to the target: move that work to a branch of another name, or \
                  delete it, and let this mirror alone write to the branches that it publishes"
             }
+            Self::MovedByOthers => {
+                "another program moved it: put it back, or delete it at the target, and let this mirror \
+                 alone write to the refs that it publishes"
+            }
             Self::TagDiffers => {
-                "a published tag is never moved: delete it at the target if it may mean another \
-                 commit from now on"
+                "this mirror did not make that tag, or not so: delete it at the target if it may \
+                 mean what the source means by it"
+            }
+            Self::ManyRemovals => {
+                "check that the source still has its branches and tags; `synchroniser sync MIRROR \
+                 --allow-prune` removes the refs once, `prune = \"off\"` keeps them"
             }
             Self::CheckedOut => {
                 "publish to a bare repository, check out another branch there, or allow it with \
@@ -153,8 +168,8 @@ impl RefusalKind {
                  or take the rule away"
             }
             Self::ForcePush => {
-                "the branch has to move back, and the server takes no forced update of it: let the \
-                 credential's owner force-push there"
+                "the branch has to move back or aside, and the server takes no forced update of it: let \
+                 the credential's owner force-push there"
             }
             Self::ReadOnly => {
                 "give the credential write access: a deploy key needs \"Allow write access\", a \
@@ -218,22 +233,26 @@ pub fn diagnose(refused: &[Refusal]) -> Diagnosis {
     Diagnosis { fault, side: Some(Side::Target), hint }
 }
 
-impl Decision {
-    /// The kind of refusal that it is, if it is one, and why.
-    pub fn refusal(&self) -> Option<(RefusalKind, String)> {
+impl RefusalKind {
+    /// Why we do not even ask the target, which has `old`, to move a reference.
+    pub fn reason(self, old: Option<ObjectId>) -> String {
+        let old = old.map(|old| old.to_string()).unwrap_or_default();
         match self {
-            Self::UpToDate | Self::Create | Self::FastForward { .. } => None,
-            Self::NotFastForward { old, known: true } => Some((
-                RefusalKind::NotFastForward,
-                format!("not a fast-forward: the target is at {old}"),
-            )),
-            Self::NotFastForward { old, known: false } => Some((
-                RefusalKind::Unknown,
-                format!("the target is at {old}, a commit that did not come from this mirror"),
-            )),
-            Self::TagDiffers { old } => {
-                Some((RefusalKind::TagDiffers, format!("the target has this tag, at {old}")))
+            Self::Rewritten => {
+                format!("the target is at {old}, and the source no longer has all of its commits")
             }
+            Self::Unknown => {
+                format!("the target is at {old}, a commit that did not come from this mirror")
+            }
+            Self::MovedByOthers => {
+                format!("the target is at {old}, and it was not this mirror that moved it there")
+            }
+            Self::TagDiffers => format!("the target has this tag, at {old}"),
+            Self::ManyRemovals => {
+                "it would be removed with most of the refs that this mirror has published"
+                    .to_owned()
+            }
+            _ => format!("the target is at {old}"),
         }
     }
 }
@@ -269,7 +288,7 @@ const PHRASES: [(&str, RefusalKind); 54] = [
     ("not allowed to push", RefusalKind::Protected),
     ("deletion prohibited", RefusalKind::Protected),
     ("checked out", RefusalKind::CheckedOut),
-    ("non-fast-forward", RefusalKind::NotFastForward),
+    ("non-fast-forward", RefusalKind::ForcePush),
     ("shallow update", RefusalKind::Shallow),
     ("hidden ref", RefusalKind::BadName),
     ("funny refname", RefusalKind::BadName),
@@ -340,7 +359,7 @@ mod tests {
     fn what_servers_say_has_its_kind() {
         let name = "refs/heads/main";
         for (reason, text, kind) in [
-            ("non-fast-forward", "", RefusalKind::NotFastForward),
+            ("non-fast-forward", "", RefusalKind::ForcePush),
             ("branch is currently checked out", "", RefusalKind::CheckedOut),
             ("shallow update not allowed", "", RefusalKind::Shallow),
             ("deny updating a hidden ref", "", RefusalKind::BadName),

@@ -3,19 +3,25 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{CacheLocation, Layout, owner};
-use crate::base::LockedFile;
 use crate::base::durable::{self, replace_file};
+use crate::base::{Interrupt, LockedFile, hex, sha1};
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{self, Record};
 use crate::convert::placeholder::{Placeholders, PlaceholdersError};
 use crate::convert::{AuthorMap, IdMap, Rules, recorded_authors};
 use crate::git::BareRepository;
+use crate::git::destination::Target;
 use crate::hg::{BranchTable, Changelog, Node, Repository};
 use crate::mirror::SyncError;
+use crate::mirror::ledger::{Found, Ledger};
 use crate::mirror::rebuild::Rebuilding;
 use crate::mirror::told::ToldNotes;
+
+/// How long a sync waits before it looks whether another one is done with its target.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A cache that this process has locked, so that it may write to it.
 #[derive(Debug)]
@@ -156,6 +162,39 @@ impl LockedCache {
     ) -> Result<(), SyncError> {
         replace_file(&self.layout.branches(), &table.to_bytes(changelog))
             .map_err(|source| SyncError::Folder { path: self.layout.branches(), source })
+    }
+
+    /// What was published at the target with this address.
+    pub(in crate::mirror) fn ledger(
+        &self,
+        target: Option<&Target>,
+    ) -> Result<(Ledger, Found), SyncError> {
+        let (path, address) = (self.layout.ledger(), target.map(|target| target.url.to_string()));
+        Ledger::read(path.clone(), address).map_err(|source| SyncError::Folder { path, source })
+    }
+
+    /// Locks the target with this address against the other mirrors of this machine whose caches
+    /// are beside this one. Waits for the one that is at work there.
+    pub(in crate::mirror) fn lock_target(
+        &self,
+        address: &str,
+        interrupt: &Interrupt,
+    ) -> Result<LockedFile, SyncError> {
+        let beside = self.layout.folder.parent().unwrap_or(&self.layout.folder);
+        // No mirror is called so.
+        let folder = beside.join(".targets");
+        let digest = hex::encode(&sha1::digest(&[address.as_bytes()]));
+        let path = folder.join(format!("{digest}.lock"));
+        let error = |source| SyncError::Folder { path: folder.clone(), source };
+        fs::create_dir_all(&folder).map_err(error)?;
+        loop {
+            let file = File::options().create(true).truncate(false).write(true).open(&path);
+            match LockedFile::try_lock(file.map_err(error)?) {
+                Ok(lock) => return Ok(lock),
+                Err(TryLockError::WouldBlock) => interrupt.pause(LOOK_AGAIN)?,
+                Err(TryLockError::Error(source)) => return Err(error(source)),
+            }
+        }
     }
 
     /// The notes that earlier syncs told.

@@ -8,10 +8,12 @@ use super::{CacheLocation, Layout};
 use crate::convert::identity::recorded;
 use crate::convert::placeholder::Placeholders;
 use crate::convert::{ConvertOptions, IdMap};
+use crate::git::destination::Target;
 use crate::git::reference::HG_NOTES;
 use crate::git::{BareRepository, ObjectId, Reference};
 use crate::hg::{BranchTable, Changelog, Node, Rev};
 use crate::mirror::SyncError;
+use crate::mirror::ledger::Ledger;
 
 /// What a cache holds. Nothing in it is changed, made or locked.
 pub(in crate::mirror) struct ReadCache {
@@ -83,6 +85,11 @@ impl ReadCache {
         records.filter_map(|(node, commit)| Some((commit, changelog.rev(node)?))).collect()
     }
 
+    /// The bare repository, if there is one.
+    pub(in crate::mirror) fn history(&self) -> Option<&BareRepository> {
+        self.git.as_ref()
+    }
+
     /// Whether the cache has this object.
     pub(in crate::mirror) fn contains(&self, id: ObjectId) -> bool {
         self.git.as_ref().is_some_and(|git| git.contains(id))
@@ -103,6 +110,18 @@ impl ReadCache {
     /// The commit of the notes.
     pub(in crate::mirror) fn notes(&self) -> Option<ObjectId> {
         self.git.as_ref()?.reference(HG_NOTES).ok().flatten()
+    }
+
+    /// What was published at the target with this address.
+    pub(in crate::mirror) fn ledger(&self, target: Option<&Target>) -> Result<Ledger, SyncError> {
+        let (path, address) = (self.layout.ledger(), target.map(|target| target.url.to_string()));
+        let read = Ledger::read(path.clone(), address);
+        read.map(|(ledger, _)| ledger).map_err(|source| SyncError::Folder { path, source })
+    }
+
+    /// Whether a commit is one of this mirror.
+    pub(in crate::mirror) fn is_ours(&self, commit: ObjectId) -> bool {
+        self.map.as_ref().is_some_and(|map| map.records().any(|(_, ours)| ours == commit))
     }
 
     /// The placeholders that earlier runs have made.

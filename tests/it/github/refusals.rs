@@ -189,7 +189,7 @@ const ROWS: [Row; 30] = [
         Fault::Unavailable,
         "later",
     ),
-    row(&[], "non-fast-forward", RefusalKind::NotFastForward, Fault::Refused, "fast-forward"),
+    row(&[], "non-fast-forward", RefusalKind::ForcePush, Fault::Refused, "force-push"),
     row(&[], "fetch first", RefusalKind::Raced, Fault::Unavailable, "sync again"),
     row(&[], "stale info", RefusalKind::Raced, Fault::Unavailable, "sync again"),
     row(

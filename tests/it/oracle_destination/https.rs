@@ -212,8 +212,11 @@ fn says_what_is_wrong() {
         assert!(format!("{error:?}").starts_with(variant), "{path}: {error:?}");
         assert_eq!(actual, fault, "{path}");
     }
-    let (fault, error) = failure(web.target(&format!("small/{name}")));
-    assert_eq!(fault, Fault::Refused, "{error:?}");
+    // What refuses the pack refuses all that it is for.
+    let small = Place { target: web.target(&format!("small/{name}")), repository: PathBuf::new() };
+    let outcomes = publish_two(&small).unwrap();
+    assert_eq!(short(&outcomes), "!!");
+    assert_eq!(kind(&outcomes[1]), RefusalKind::TooLarge);
 
     let url = format!("https://127.0.0.1:{}/x", free_port());
     let url = TargetUrl::parse(&url, PlainHttp::Refuse).unwrap();
