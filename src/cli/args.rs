@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use super::conversion::{CommitArgs, ConversionArgs};
+use super::conversion::{CommitArgs, ConversionArgs, OnceArgs, PublishArgs};
 use super::exit;
 use super::flags::help_of_care;
 use super::source::SourceArgs;
@@ -113,17 +113,8 @@ pub(super) struct SyncArgs {
     /// Accept, this once, a source with none of the changesets converted before, and remove their refs
     #[arg(long)]
     pub(super) allow_empty: bool,
-    /// Move, this once, refs away from commits that the source no longer has
-    #[arg(long)]
-    pub(super) allow_rewrite: bool,
-    /// Remove, this once, more than half of the refs that were published, if the source has lost their
-    /// names
-    #[arg(long)]
-    pub(super) allow_prune: bool,
-    /// Try again what the target refused before, though nothing has changed; a sync that is started
-    /// at a terminal always does
-    #[arg(long)]
-    pub(super) retry: bool,
+    #[command(flatten)]
+    pub(super) once: OnceArgs,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
 }
@@ -195,6 +186,8 @@ pub(super) struct MirrorArgs {
     pub(super) allow_empty: bool,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
+    #[command(flatten)]
+    pub(super) publish: PublishArgs,
     #[command(flatten)]
     pub(super) target_way: TargetArgs,
 }

@@ -1,8 +1,11 @@
 //! What a conversion can be asked for: the keys of a mirror as flags.
 
+use std::io::IsTerminal as _;
+
 use super::flags::Flags;
-use crate::config::{self, CommitKeys, HistoryKeys, NamingKeys};
+use crate::config::{self, CommitKeys, HistoryKeys, NamingKeys, PublishKeys};
 use crate::convert::{AuthorMapError, ConvertOptions};
+use crate::mirror::PublishRules;
 
 /// What decides commits, and which changesets have one.
 #[derive(Clone, Debug, clap::Args)]
@@ -33,6 +36,50 @@ impl ConversionArgs {
     /// What they mean.
     pub(super) fn options(&self) -> Result<ConvertOptions, AuthorMapError> {
         config::conversion(&self.commits.keys, &self.history.keys, &self.naming.keys)
+    }
+}
+
+/// What a sync may do to published refs this once.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct OnceArgs {
+    /// Move, this once, refs away from commits that the source no longer has
+    #[arg(long)]
+    allow_rewrite: bool,
+    /// Remove, this once, more than half of the refs that were published, if the source has lost their
+    /// names
+    #[arg(long)]
+    allow_prune: bool,
+    /// Try again what the target refused before, though nothing has changed; a sync that is started
+    /// at a terminal always does
+    #[arg(long)]
+    retry: bool,
+}
+
+impl OnceArgs {
+    /// The same rules, with what is allowed this once.
+    pub(super) fn applied_to(self, rules: PublishRules) -> PublishRules {
+        PublishRules {
+            allow_rewrite: self.allow_rewrite,
+            allow_prune: self.allow_prune,
+            retry: self.retry || std::io::stderr().is_terminal(),
+            ..rules
+        }
+    }
+}
+
+/// What may be done to published refs.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct PublishArgs {
+    #[command(flatten)]
+    keys: Flags<PublishKeys>,
+    #[command(flatten)]
+    once: OnceArgs,
+}
+
+impl PublishArgs {
+    /// What they mean.
+    pub(super) fn rules(&self) -> PublishRules {
+        self.once.applied_to(config::publish(&self.keys.keys))
     }
 }
 

@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
 
 use crate::config::{CareKeys, CommitKeys, EndpointKeys, HistoryKeys, Key, Keys, NamingKeys, Ways};
-use crate::config::{Shape, Value};
+use crate::config::{PublishKeys, Shape, Value};
 
 /// A part of the configuration whose keys are flags.
 pub(super) trait Group {
@@ -39,6 +39,11 @@ impl Group for HistoryKeys {
 impl Group for NamingKeys {
     type Keys = Self;
     const HEADING: &'static str = "Names and refs";
+}
+
+impl Group for PublishKeys {
+    type Keys = Self;
+    const HEADING: &'static str = "What is published";
 }
 
 /// How a source is reached.
@@ -219,6 +224,7 @@ mod tests {
         same::<CommitKeys>();
         same::<HistoryKeys>();
         same::<NamingKeys>();
+        same::<PublishKeys>();
         same::<OfSource>();
         same::<OfTarget>();
     }

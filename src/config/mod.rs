@@ -29,7 +29,10 @@ pub use pending::Finding;
 pub use reference::{reference, template};
 
 pub(crate) use keys::{Key, Keys, Shape, Value, Ways};
-pub(crate) use sections::{CareKeys, CommitKeys, EndpointKeys, HistoryKeys, NamingKeys};
+pub(crate) use resolve::publish;
+pub(crate) use sections::{
+    CareKeys, CommitKeys, EndpointKeys, HistoryKeys, NamingKeys, PublishKeys,
+};
 pub(crate) use typed::{TypedError, conversion, source, target};
 
 use endpoint::Folders;

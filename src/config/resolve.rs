@@ -149,7 +149,7 @@ fn convert(keys: &MirrorKeys) -> ConvertOptions {
 }
 
 /// What may be done to what is published: words that no choice has were refused before.
-fn publish(keys: &PublishKeys) -> PublishRules {
+pub(crate) fn publish(keys: &PublishKeys) -> PublishRules {
     let PublishKeys { divergence, backup, prune } = keys;
     PublishRules {
         divergence: divergence.as_deref().and_then(Divergence::named).unwrap_or_default(),

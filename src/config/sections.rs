@@ -112,20 +112,20 @@ keys! {
         /// `overwrite` moves it. `synchroniser sync MIRROR --allow-rewrite` moves such refs once. A ref
         /// whose commits another ref of the mirror has is moved without asking, and one that somebody
         /// else has moved never is.
-        divergence: String = Key::choice(divergences).default("\"reject\""),
+        divergence: String = Key::choice(divergences).flag().default("\"reject\""),
         /// Keep what a ref had in `refs/heads/synchroniser-backup/` when commits would be lost.
         ///
         /// What `refs/heads/master` had is then `refs/heads/synchroniser-backup/heads/master/` and the
         /// first twelve digits of its commit, after `ref_prefix` if there is one. Nobody removes these
         /// branches but you.
-        backup: bool = Key::switch(),
+        backup: bool = Key::switch().flag(),
         /// Which refs are removed whose name the source does not have any more.
         ///
         /// `merged` removes those whose commits another ref of the mirror has, `all` all of them, `off`
         /// none. Only what this mirror has published and nobody has moved since is removed, and never
         /// the main branch. More than ten refs that are more than half of all are not removed without
         /// `synchroniser sync MIRROR --allow-prune`.
-        prune: String = Key::choice(prunes).default("\"merged\""),
+        prune: String = Key::choice(prunes).flag().default("\"merged\""),
     }
 
     /// How the names of a source become refs.

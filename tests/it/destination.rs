@@ -244,6 +244,7 @@ pub(crate) fn contract(place: &dyn Fn() -> Place) {
     tags_do_not_move(&place());
     a_reference_that_moved_meanwhile_stays(&place());
     moves_back_and_removes_where_asked(&place());
+    follows_what_it_has_published(&place());
     an_interrupt_comes_before_anything(&place());
     an_interrupt_ends_a_push(&place());
     a_long_history_arrives_whole(&place());
@@ -373,6 +374,33 @@ fn moves_back_and_removes_where_asked(place: &Place) {
     assert_eq!(push(&[(&below, None, Some(line[2])), (SIDE, Some(line[1]), None)]), "+-");
     assert_eq!(place.refs().get(SIDE), None);
     assert_eq!(place.refs()[&below], line[2]);
+}
+
+/// What this mirror has published moves aside and goes; what others did stays.
+fn follows_what_it_has_published(place: &Place) {
+    let history = History::new();
+    let line = history.line("a", 3);
+    let other = history.commit("other", &[line[0]]);
+    let new = "refs/heads/new";
+    let before = [(MASTER, line[2]), (SIDE, line[2]), (TAG, line[1]), (new, line[1])];
+    place.publish(&history, &before).unwrap();
+    let wanted = [(MASTER, other), (SIDE, line[2]), (TAG, line[0])];
+    let outcomes = place.publish_again(&history, &wanted, &before);
+    assert_eq!(short(&outcomes), ">=>-", "{outcomes:?}");
+    let has = |all: &[(&str, ObjectId)]| {
+        all.iter().map(|(name, id)| ((*name).to_owned(), *id)).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(place.refs(), has(&wanted));
+    // Nothing else keeps what is given up here, and this one was moved by others.
+    let last = [(MASTER, other), (SIDE, other), (TAG, line[2])];
+    let known = [(MASTER, other), (SIDE, line[2]), (TAG, other)];
+    let outcomes = place.publish_again(&history, &last, &known);
+    assert_eq!(short(&outcomes), "=!!", "{outcomes:?}");
+    assert_eq!(
+        [kind(&outcomes[1]), kind(&outcomes[2])],
+        [RefusalKind::Rewritten, RefusalKind::TagDiffers]
+    );
+    assert_eq!(place.refs(), has(&wanted));
 }
 
 fn an_interrupt_comes_before_anything(place: &Place) {

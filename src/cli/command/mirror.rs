@@ -10,7 +10,7 @@ use crate::cli::ui::Ui;
 use crate::config::TypedError;
 use crate::convert::Verify;
 use crate::git::destination::Target;
-use crate::mirror::{self, CacheLocation, Mirror, SyncError};
+use crate::mirror::{CacheLocation, Mirror, SyncError};
 
 /// Why `mirror` fails.
 #[derive(Debug, thiserror::Error)]
@@ -55,13 +55,13 @@ pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
         target: Some(target),
         forge,
         options,
+        publish: args.publish.rules(),
     };
     let interrupt = interrupted_by_signals(ui)?;
-    let report = mirror::sync(&mirror, ui, &interrupt).map_err(|source| {
+    report::sync_and_say(ui, &mirror, &interrupt).map_err(|source| {
         let (from, to) = (args.source.written.display().to_string(), mirror.name.clone());
         MirrorCommandError::Sync { from, to, source }
     })?;
-    report::say(ui, &mirror.name, &report);
     Ok(exit::OK)
 }
 
@@ -102,9 +102,20 @@ fn as_flags(hint: &str) -> String {
     let mut parts = hint.split('`');
     let mut text = parts.next().unwrap_or_default().to_owned();
     for (at, part) in parts.enumerate() {
-        let key = part.strip_prefix("target.").or_else(|| part.strip_prefix("source."));
-        match key.filter(|_| at.is_multiple_of(2)) {
-            Some(_) => {
+        let is_end = part.starts_with("target.") || part.starts_with("source.");
+        // Those that a choice is given to.
+        let is_rule = ["divergence = ", "prune = "].iter().any(|rule| part.starts_with(rule));
+        if !at.is_multiple_of(2) {
+            text.push_str(&format!("`{part}"));
+            continue;
+        }
+        match part.strip_prefix("synchroniser sync MIRROR ") {
+            Some(flag) => text.push_str(&format!("`{flag}")),
+            None if is_rule => {
+                let (key, word) = part.split_once(" = ").unwrap_or((part, ""));
+                text.push_str(&format!("`--{key} {}", word.trim_matches('"')));
+            }
+            None if is_end || part == "backup = true" => {
                 let part = part.split(" = ").next().unwrap_or(part);
                 text.push_str(&format!("`--{}", part.replace(['.', '_'], "-")));
             }
@@ -126,5 +137,7 @@ mod tests {
             "set `--target-token-file` (https) or `--target-plain-http`; `git fsck` helps";
         assert_eq!(as_flags(hint), expected);
         assert_eq!(as_flags("nothing to set"), "nothing to set");
+        let hint = "`synchroniser sync MIRROR --retry`, `prune = \"all\"`, `backup = true`";
+        assert_eq!(as_flags(hint), "`--retry`, `--prune all`, `--backup`");
     }
 }

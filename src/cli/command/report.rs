@@ -2,11 +2,28 @@
 
 use serde::Serialize;
 
-use crate::base::{Fault, Severity, Side};
+use crate::base::{Fault, Interrupt, Severity, Side};
 use crate::cli::ui::Ui;
 use crate::convert::Difference;
 use crate::git::ObjectId;
-use crate::mirror::{Note, RefChange, SyncReport};
+use crate::mirror::{self, HeardNotes, Mirror, Note, RefChange, SyncError, SyncReport};
+
+/// Syncs a mirror, and says what came of it. If some refs are refused that is an error, and what was
+/// done is said as well.
+pub(super) fn sync_and_say(
+    ui: &Ui,
+    mirror: &Mirror,
+    interrupt: &Interrupt,
+) -> Result<(), SyncError> {
+    let heard = HeardNotes::default();
+    let report = mirror::sync(mirror, &(ui, &heard), interrupt).inspect_err(|_| {
+        for note in heard.take() {
+            ui.say(&note_line(&note));
+        }
+    })?;
+    say(ui, &mirror.name, &report);
+    report.failure().map_or(Ok(()), Err)
+}
 
 /// Says what became of `name`: one line, then the refs that changed and what to know.
 pub(super) fn say(ui: &Ui, name: &str, report: &SyncReport) {

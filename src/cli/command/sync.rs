@@ -1,8 +1,6 @@
 //! `sync`: mirrors one after the other. One that fails does not keep the others from being synced;
 //! the exit code is that of the first failure.
 
-use std::io::IsTerminal as _;
-
 use super::{Outcome, config, interrupted_by_signals, report};
 use crate::base::{Fault, Interrupt, faults};
 use crate::cli::args::SyncArgs;
@@ -11,7 +9,7 @@ use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{Config, MirrorConfig};
 use crate::convert::{AuthorMapError, Verify};
-use crate::mirror::{self, HeardNotes, Mirror, SyncError};
+use crate::mirror::{Mirror, SyncError};
 
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -73,9 +71,7 @@ fn asked(mirror: &MirrorConfig, typed: &SyncArgs) -> Result<Mirror, SyncCommandE
     let mut mirror = ready(mirror)?;
     mirror.options.skip_damaged |= typed.skip_damaged;
     mirror.options.allow_empty = typed.allow_empty;
-    mirror.publish.allow_rewrite = typed.allow_rewrite;
-    mirror.publish.allow_prune = typed.allow_prune;
-    mirror.publish.retry = typed.retry || std::io::stderr().is_terminal();
+    mirror.publish = typed.once.applied_to(mirror.publish);
     if typed.no_verify {
         mirror.options.verify = Verify::Off;
     }
@@ -123,14 +119,6 @@ fn sync(
     interrupt: &Interrupt,
 ) -> Result<(), SyncCommandError> {
     let mirror = asked(mirror, typed)?;
-    let failed = |source| SyncCommandError::Sync { name: mirror.name.clone(), source };
-    let heard = HeardNotes::default();
-    let report = mirror::sync(&mirror, &(ui, &heard), interrupt).map_err(|error| {
-        for note in heard.take() {
-            ui.say(&report::note_line(&note));
-        }
-        failed(error)
-    })?;
-    report::say(ui, &mirror.name, &report);
-    report.failure().map_or(Ok(()), |error| Err(failed(error)))
+    report::sync_and_say(ui, &mirror, interrupt)
+        .map_err(|source| SyncCommandError::Sync { name: mirror.name.clone(), source })
 }

@@ -155,6 +155,12 @@ fn answer(mut stream: TcpStream, root: &Path, seen: &Mutex<Vec<String>>) {
 }
 
 #[test]
+fn a_mirror_follows_its_source() {
+    let Some(web) = Web::start() else { return };
+    each_story(&|| web.place(&web.repositories.make()));
+}
+
+#[test]
 fn keeps_the_contract() {
     let Some(web) = Web::start() else { return };
     contract(&|| web.place(&web.repositories.make()));

@@ -111,6 +111,12 @@ fn write_config(sshd: &Path, folder: &Path, port: u16) {
 }
 
 #[test]
+fn a_mirror_follows_its_source() {
+    let Some(sshd) = Sshd::start() else { return };
+    each_story(&|| sshd.place(&sshd.repositories.make()));
+}
+
+#[test]
 fn keeps_the_contract() {
     let Some(sshd) = Sshd::start() else { return };
     contract(&|| sshd.place(&sshd.repositories.make()));
