@@ -87,7 +87,6 @@ pub fn publish(
         let planned = run.plan(orders, journal)?;
         let is_last = tries == TRIES;
         match run.push_all(&planned, orders, journal) {
-            Err(PublishError::Raced { .. }) if !is_last => {}
             Err(error) => return Err(error),
             Ok(outcomes) if outcomes.values().any(is_raced) && !is_last => {}
             Ok(outcomes) => return Ok(run.published(&planned, outcomes)),
@@ -195,7 +194,7 @@ impl Run<'_> {
                 .iter()
                 .map(|update| RefOutcome::refused(update, kind, reason.clone()))
                 .collect()),
-            Err(error @ (PublishError::Interrupted(_) | PublishError::Raced { .. })) => Err(error),
+            Err(error @ PublishError::Interrupted(_)) => Err(error),
             Err(error) => {
                 // If it does not answer now either, the first error says why.
                 let Ok(target) = self.destination.references(self.interrupt) else {
