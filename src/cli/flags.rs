@@ -54,6 +54,10 @@ impl Group for OfSource {
     type Keys = EndpointKeys;
     const PREFIX: &'static str = "source-";
     const HEADING: &'static str = "Sources that are addresses";
+
+    fn has(key: &Key) -> bool {
+        key.is_flag && !key.ways.are_of_targets()
+    }
 }
 
 /// How a target is reached.

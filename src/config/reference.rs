@@ -176,6 +176,7 @@ fn entry(text: &mut String, key: &Key, flag: &str) {
         Ways::Servers => Some("for servers".to_owned()),
     });
     if key.is_flag {
+        let flag = if key.ways.are_of_targets() { "--target-" } else { flag };
         facts.push(format!("flag `{flag}{}`", key.name.replace('_', "-")));
     }
     let _ = write!(text, "\n#### `{}`\n\n{}.\n", key.name, facts.join("; "));

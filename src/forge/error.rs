@@ -173,7 +173,7 @@ faults!(ForgeError {
     },
     Self::OwnerMissing { .. } => Auth.at(Target).hint("check the address of the target"),
     Self::ProjectMissing { may_create: true, .. } => Auth.at(Target).hint(
-        "check the address; make the project, or set `create = true`; and give the credential's owner \
+        "check the address; make the project, or set `target.create = true`; and give the credential's owner \
          write access"
     ),
     Self::ProjectMissing { may_create: false, .. } => {
@@ -199,7 +199,7 @@ faults!(ForgeError {
     Self::Disabled { .. } => Auth.at(Target).hint("ask those who run the forge"),
     Self::Renamed { .. } => MOVED.at(Target).hint("use the new name in the address, if you trust it"),
     Self::PrivateToPublic { .. } => Refused.at(Target).hint(
-        "make the target private, or set `allow_public = true` if what the source has may be seen by \
+        "make the target private, or set `target.allow_public = true` if what the source has may be seen by \
          everybody"
     ),
     Self::NotCreated { .. } => Auth.at(Target).hint(

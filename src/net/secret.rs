@@ -144,14 +144,14 @@ faults!(SecretError {
     Self::Exposed { path, .. } => Config.at(Here).hint(format!("chmod 600 {}", path.display())),
     Self::Malformed { .. } => Config.at(Here),
     Self::Variable { .. } => {
-        Config.at(Here).hint("set it for the process that syncs, or name a file with `token_file`")
+        Config.at(Here).hint("set it for the process that syncs, or name a file with `target.token_file` or `source.token_file`")
     },
     Self::Agent { .. } => Config.at(Here).hint(
         "the environment variable SSH_AUTH_SOCK must name the socket of an agent that runs; for the \
          daemon, set it in its unit (`Environment=SSH_AUTH_SOCK=…`)"
     ),
     Self::Made { source, hint: Some(hint), .. } => of(&**source).at(Target).hint(*hint),
-    Self::Made { source, .. } => of(&**source).at(Target),
+    Self::Made { source, .. } => Diagnosis { hint: None, ..of(&**source) }.at(Target),
     Self::UnusableKey { .. } => {
         Config.at(Here).hint("name the RSA key that the server made for the app, a file in PEM form")
     },

@@ -31,6 +31,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "synchroniser fetch --source-token-user",
         "it needs a server that asks for a token; `oracle_peer` has one",
     ),
+    (
+        "synchroniser mirror https://hg.example.org/acme/rocket https://github.com",
+        "it needs GitHub; `github::syncs` has a substitute",
+    ),
     ("synchroniser known-hosts add", "it needs an SSH server; `oracle_destination` has one"),
     ("sudo systemctl enable --now synchroniser\n", "it needs systemd and an installed package"),
     ("[hooks]\nchangegroup.mirror = ", "a configuration of Mercurial; the same curl runs above it"),

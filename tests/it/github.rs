@@ -131,7 +131,7 @@ fn what_keeps_a_push_from_being_tried() {
     let (fault, text) = missing.refusal();
     assert_eq!(fault, Fault::Auth);
     let address = missing.target.to_string();
-    insta::assert_snapshot!(text.replace(&address, "ADDRESS"), @"find ADDRESS: the project does not exist, or the user mirror-bot has no access to it [check the address; make the project, or set `create = true`; and give the credential's owner write access]");
+    insta::assert_snapshot!(text.replace(&address, "ADDRESS"), @"find ADDRESS: the project does not exist, or the user mirror-bot has no access to it [check the address; make the project, or set `target.create = true`; and give the credential's owner write access]");
     // It is asked again at once the next time.
     missing.github.repo_of_bot("acme/rocket");
     assert_eq!(missing.check().unwrap(), []);
@@ -215,7 +215,7 @@ fn what_is_private_is_not_published_where_everybody_sees_it() {
     let (fault, text) = place.refusal();
     assert_eq!(fault, Fault::Refused);
     assert!(text.contains("everybody can see it"), "{text}");
-    assert!(text.contains("`allow_public = true`"), "{text}");
+    assert!(text.contains("`target.allow_public = true`"), "{text}");
     place.options.allow_public = true;
     assert_eq!(place.check().unwrap(), []);
     // And taken back: the answer of today is enough to refuse.

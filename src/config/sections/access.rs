@@ -49,7 +49,7 @@ keys! {
         ///
         /// Targets only: for a source without a key, OpenSSH asks the agent by itself. The daemon has the
         /// variable if its unit sets it.
-        ssh_agent: bool = Key::switch().only(Ways::SshTarget),
+        ssh_agent: bool = Key::switch().only(Ways::SshTarget).flag(),
         /// The host keys that an SSH server must show, in the form of OpenSSH's `known_hosts`.
         ///
         /// A target without it knows the keys of GitHub alone; a source, those that OpenSSH knows.
@@ -88,32 +88,32 @@ keys! {
         /// Of github.com it is known. It is asked once a day, and after a refusal, whether the target is
         /// there and may be written to; without a token, only why it was refused.
         api: String =
-            Key::text("URL").only(Ways::Target).example("\"https://github.example.org/api/v3\""),
+            Key::text("URL").only(Ways::Target).flag().example("\"https://github.example.org/api/v3\""),
         /// Make the target on its forge if it does not exist.
-        create: bool = Key::switch().only(Ways::Target),
+        create: bool = Key::switch().only(Ways::Target).flag(),
         /// Who can see a target that was made so.
         visibility: String =
-            Key::choice(visibilities).only(Ways::Target).default("\"private\""),
+            Key::choice(visibilities).only(Ways::Target).flag().default("\"private\""),
         /// Allow a target that everybody can see although the source is reached with a credential.
         ///
         /// Only by that can a private source be told from a public one. Without it such a target is
         /// refused, as far as its forge tells who can see it.
-        allow_public: bool = Key::switch().only(Ways::Target),
+        allow_public: bool = Key::switch().only(Ways::Target).flag(),
         /// Log in as a GitHub App: its id, or its client id.
         ///
         /// Each token that it gets is for this target alone, and renewed before it ends after an hour.
-        app_id: String = Key::text("ID").only(Ways::HttpTarget).example("\"123456\""),
+        app_id: String = Key::text("ID").only(Ways::HttpTarget).flag().example("\"123456\""),
         /// The private key of the app, in PEM form, as GitHub gives it out.
         app_key_file: PathBuf =
-            Key::file().only(Ways::HttpTarget).example("\"secrets/app.pem\""),
+            Key::file().only(Ways::HttpTarget).flag().example("\"secrets/app.pem\""),
         /// The same from systemd: the name of a `LoadCredential=` of the unit.
         app_key_credential: String =
             Key::checked("NAME", credential).only(Ways::HttpTarget).example("\"app-key\""),
         /// The number of the app's installation; without it, it is looked up.
         app_installation: u64 =
-            Key::number("installation", 1, 1 << 53).only(Ways::HttpTarget).example("7654321"),
+            Key::number("installation", 1, 1 << 53).only(Ways::HttpTarget).flag().example("7654321"),
         /// Let the app change GitHub's workflow files too, which it must be allowed to.
-        app_workflows: bool = Key::switch().only(Ways::HttpTarget),
+        app_workflows: bool = Key::switch().only(Ways::HttpTarget).flag(),
     }
 }
 

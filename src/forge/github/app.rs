@@ -137,7 +137,7 @@ impl App {
             422 => Err(self.denied(
                 api,
                 &answer,
-                "give the app the permission to write contents (with `app_workflows`, also to write \
+                "give the app the permission to write contents (with `target.app_workflows`, also to write \
                  workflows), and its installation this repository",
             )),
             _ => Err(self.denied(
@@ -175,7 +175,7 @@ impl App {
             ForgeError::Secret(error) => error,
             ForgeError::Rejected { said, .. } => self.failed(
                 Some(
-                    "check that `app_id` and its key belong together, and that the clock of this \
+                    "check that `target.app_id` and its key belong together, and that the clock of this \
                      machine is right",
                 ),
                 NetError::Denied { url, said },

@@ -114,7 +114,7 @@ fn what_an_app_can_lack() {
     installed.options.id = "13".to_owned();
     let (fault, text) = Installed::token(&installed.app()).unwrap_err();
     assert_eq!(fault, Fault::Auth);
-    assert!(text.contains("check that `app_id` and its key belong together"), "{text}");
+    assert!(text.contains("check that `target.app_id` and its key belong together"), "{text}");
 
     let mut installed = Installed::new(3600);
     installed.options.installation = Some(9);

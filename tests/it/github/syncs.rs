@@ -97,6 +97,26 @@ fn an_app_publishes() {
     ran.ok().unwrap();
 }
 
+/// As on a machine of CI, which has no configuration, and the token in its environment.
+#[test]
+fn without_a_configuration() {
+    let scene = Scene::new("");
+    let token = fs::read_to_string(scene.env.path("token")).unwrap();
+    let url = scene.github.url("acme/rocket.git");
+    let mirror = |more: &[&str]| {
+        let words = ["mirror", "source/repository", &url, "--cache", "c", "--target-plain-http"];
+        let mut command = scene.env.synchroniser();
+        let api = scene.github.api();
+        command.args(words).args(["--target-token-env", "T", "--target-api", &api]).args(more);
+        Ran::from(&command.env("T", &token).output().unwrap())
+    };
+    let ran = mirror(&[]).with_code(11).unwrap();
+    assert!(ran.stderr.contains("the project does not exist, or the user mirror-bot"), "{ran:?}");
+    assert!(ran.stderr.contains("or set `--target-create`"), "{}", ran.stderr);
+    mirror(&["--target-create"]).ok().unwrap();
+    assert!(scene.refs() > 1);
+}
+
 #[test]
 fn an_app_that_is_not_installed() {
     let scene = Scene::new("app_id = \"12\"\napp_key_file = \"app.pem\"");
