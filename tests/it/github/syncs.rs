@@ -172,16 +172,16 @@ fn the_reason_of_a_refusal_is_told() {
     }
     let ran = scene.sync().with_code(11).unwrap();
     assert!(ran.stderr.contains("may write there, but not with this credential"), "{ran:?}");
-    // A new name at the same server is followed there, and told.
+    // A new name: the push is not sent where it was not configured to go.
     for who in scene.github.state().tokens.values_mut() {
         *who = Who::User { login: "mirror-bot".to_owned(), may_write: true };
     }
     scene.github.repo_of_bot("acme/missile");
     let renamed = ("acme/rocket".to_owned(), "acme/missile".to_owned());
     scene.github.state().renamed.extend([renamed]);
-    let printed = scene.sync().ok().unwrap();
-    assert!(printed.contains("warning: the target is called acme/missile now"), "{printed}");
-    assert!(scene.github.state().repositories["acme/missile"].refs.len() > 1);
+    let ran = scene.sync().with_code(10).unwrap();
+    assert!(ran.stderr.contains("it is called acme/missile now"), "{}", ran.stderr);
+    assert_eq!(scene.github.state().repositories["acme/missile"].refs.len(), 0);
 }
 
 #[test]
