@@ -291,6 +291,37 @@ fn a_forge_that_cannot_be_asked_stops_no_push() {
     assert_eq!(place.check().unwrap(), []);
 }
 
+/// What answers in place of an API gets neither a push into trouble nor our token elsewhere.
+#[test]
+fn answers_that_are_none() {
+    let elsewhere = FakeGitHub::start();
+    let location = |place: String| vec![("Location", place)];
+    let far = elsewhere.url("api/v3/repos/acme/rocket");
+    for (status, headers, body) in [
+        (200, Vec::new(), "<html>".to_owned()),
+        (200, Vec::new(), "{}".to_owned()),
+        (200, Vec::new(), "[".repeat(100_000)),
+        (200, Vec::new(), r#"{"full_name": 7, "private": "yes"}"#.to_owned()),
+        (200, Vec::new(), " ".repeat(5 << 20)),
+        (204, Vec::new(), String::new()),
+        (304, Vec::new(), String::new()),
+        (301, Vec::new(), String::new()),
+        (301, location(far), String::new()),
+        (301, location("/api/v3/repos/acme/rocket".to_owned()), String::new()),
+        (418, Vec::new(), "ghp_0123456789abcdefghij".to_owned()),
+    ] {
+        let place = Place::new();
+        place.github.repo_of_bot("acme/rocket");
+        place.github.state().fixed = vec![Fixed { of: "/repos/", status, headers, body }];
+        let findings = place.check().unwrap();
+        let is_quiet = findings.is_empty() && status == 304;
+        let is_told = matches!(&findings[..], [Finding::TargetNotChecked { .. }]);
+        assert!(is_quiet || is_told, "{status}: {findings:?}");
+        assert!(!format!("{findings:?}").contains("0123456789"), "{findings:?}");
+    }
+    assert_eq!(elsewhere.requests(), Vec::<String>::new());
+}
+
 #[test]
 fn limits_are_kept_to() {
     for headers in [

@@ -334,3 +334,43 @@ fn host_keys_are_added_by_their_fingerprint() {
     let ran = env.synchronise(["known-hosts", "add", &gone, "--file", "x"]);
     ran.with_code(12).unwrap();
 }
+
+/// What forges say over SSH instead of letting a push begin: through a forced command, as they do.
+#[test]
+fn what_a_forced_command_says() {
+    let Some(sshd) = Sshd::start() else { return };
+    let name = sshd.repositories.make();
+    let key = fs::read_to_string(sshd.at("user.pub")).unwrap();
+    for (words, fault, remedy) in [
+        ("ERROR: Repository not found.", Fault::Auth, "make the repository if there is none"),
+        ("ERROR: Permission to o/r.git denied to somebody.", Fault::Auth, "write access"),
+        (
+            "ERROR: The key you are authenticating with has been marked as read only.",
+            Fault::Auth,
+            "Allow write access",
+        ),
+        ("ERROR: This repository was archived so it is read-only.", Fault::Auth, "archive"),
+        (
+            "ERROR: The acme organization has enabled or enforced SAML SSO.",
+            Fault::Auth,
+            "authorised",
+        ),
+        ("ERROR: We are down for maintenance.", Fault::Unavailable, ""),
+    ] {
+        let forced = format!("command=\"echo '{words}' >&2; exit 1\" {key}");
+        fs::write(sshd.at("authorized_keys"), forced).unwrap();
+        let (found, error) = failure(sshd.target(&name));
+        assert_eq!(found, fault, "{words}: {}", said(&error));
+        assert!(said(&error).contains(words.trim_start_matches("ERROR: ")), "{}", said(&error));
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains(remedy), "{words}: {hint}");
+    }
+    // A server without a shell that says nothing, and one that does not know the key.
+    fs::write(sshd.at("authorized_keys"), format!("command=\"exit 1\" {key}")).unwrap();
+    let (_, error) = failure(sshd.target(&name));
+    said(&error);
+    fs::write(sshd.at("authorized_keys"), "").unwrap();
+    let (fault, error) = failure(sshd.target(&name));
+    assert_eq!(fault, Fault::Auth);
+    assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
+}
