@@ -140,7 +140,7 @@ fn http_status(text: &str) -> Option<u16> {
 fn by_status(status: u16, target: String, source: Said) -> PublishError {
     match status {
         404 | 410 => PublishError::Missing { target, source },
-        401 | 403 => PublishError::Denied { target, source },
+        401 | 403 | 451 => PublishError::Denied { target, source },
         413 => PublishError::PackRefused {
             target,
             kind: RefusalKind::TooLarge,

@@ -340,6 +340,7 @@ fn every_answer_of_the_server_has_its_class() {
             Fault::Auth,
             "get permission to push",
         ),
+        (fixed(451, ""), Fault::Auth, "get permission to push"),
         (fixed(429, ""), Fault::Unavailable, "the server cannot do it now"),
         (fixed(500, ""), Fault::Unavailable, "the server cannot do it now"),
         (fixed(502, ""), Fault::Unavailable, "the server cannot do it now"),
