@@ -20,7 +20,9 @@ fn ends(env: &TestEnv, name: &str) -> (PathBuf, PathBuf) {
 fn caches(env: &TestEnv) -> Vec<PathBuf> {
     let folder = env.path("home/.cache/synchroniser");
     let entries = std::fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().path()).collect()
+    // The locks of targets are beside them.
+    let is_cache = |path: &PathBuf| !path.ends_with(".targets");
+    entries.map(|entry| entry.unwrap().path()).filter(is_cache).collect()
 }
 
 #[test]

@@ -161,9 +161,9 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
     repositories.configure(&name, "receive.fsckObjects", "true");
     let history = History::new();
     let broken = broken_commit(&history);
-    let error = place(&name).publish(&history, &[(MASTER, broken)]).unwrap_err();
-    assert_eq!(error.fault(), Fault::Refused, "{error:?}");
-    assert!(said(&error).contains("missingSpaceBeforeEmail"), "{}", said(&error));
+    let outcomes = place(&name).publish(&history, &[(MASTER, broken)]).unwrap();
+    assert_eq!(kind(&outcomes[0]).fault(), Fault::Refused, "{outcomes:?}");
+    assert!(reason(&outcomes[0]).contains("missingSpaceBeforeEmail"), "{outcomes:?}");
     assert_eq!(place(&name).refs().len(), 0);
 }
 

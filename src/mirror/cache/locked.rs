@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{CacheLocation, Layout, owner};
 use crate::base::durable::{self, replace_file};
-use crate::base::{Interrupt, LockedFile, hex, sha1};
+use crate::base::{Interrupt, Interrupted, LockedFile, hex, sha1};
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{self, Record};
 use crate::convert::placeholder::{Placeholders, PlaceholdersError};
@@ -174,25 +174,31 @@ impl LockedCache {
     }
 
     /// Locks the target with this address against the other mirrors of this machine whose caches
-    /// are beside this one. Waits for the one that is at work there.
+    /// are beside this one. Waits for the one that is at work there. Where there cannot be a lock,
+    /// and against other machines, it is enough that a target moves a reference only if it still
+    /// has what it had.
     pub(in crate::mirror) fn lock_target(
         &self,
         address: &str,
         interrupt: &Interrupt,
-    ) -> Result<LockedFile, SyncError> {
+    ) -> Result<Option<LockedFile>, Interrupted> {
         let beside = self.layout.folder.parent().unwrap_or(&self.layout.folder);
         // No mirror is called so.
         let folder = beside.join(".targets");
         let digest = hex::encode(&sha1::digest(&[address.as_bytes()]));
         let path = folder.join(format!("{digest}.lock"));
-        let error = |source| SyncError::Folder { path: folder.clone(), source };
-        fs::create_dir_all(&folder).map_err(error)?;
+        let open = || {
+            fs::create_dir_all(&folder)?;
+            File::options().create(true).truncate(false).write(true).open(&path)
+        };
         loop {
-            let file = File::options().create(true).truncate(false).write(true).open(&path);
-            match LockedFile::try_lock(file.map_err(error)?) {
-                Ok(lock) => return Ok(lock),
+            match open().map_err(TryLockError::Error).and_then(LockedFile::try_lock) {
+                Ok(lock) => return Ok(Some(lock)),
                 Err(TryLockError::WouldBlock) => interrupt.pause(LOOK_AGAIN)?,
-                Err(TryLockError::Error(source)) => return Err(error(source)),
+                Err(TryLockError::Error(error)) => {
+                    tracing::debug!(%error, lock = %path.display(), "the target is not locked");
+                    return Ok(None);
+                }
             }
         }
     }
