@@ -57,12 +57,12 @@ pub(super) struct OnceArgs {
 
 impl OnceArgs {
     /// The same rules, with what is allowed this once.
-    pub(super) fn applied_to(self, rules: PublishRules) -> PublishRules {
+    pub(super) fn applied_to(self, rules: &PublishRules) -> PublishRules {
         PublishRules {
             allow_rewrite: self.allow_rewrite,
             allow_prune: self.allow_prune,
             retry: self.retry || std::io::stderr().is_terminal(),
-            ..rules
+            ..rules.clone()
         }
     }
 }
@@ -79,7 +79,7 @@ pub(super) struct PublishArgs {
 impl PublishArgs {
     /// What they mean.
     pub(super) fn rules(&self) -> PublishRules {
-        self.once.applied_to(config::publish(&self.keys.keys))
+        self.once.applied_to(&config::publish(&self.keys.keys))
     }
 }
 

@@ -27,7 +27,7 @@ const VERSION: u32 = 1;
 const MAX_PUBLISHING: usize = 8;
 /// After so long, what a target refused is tried once more: nobody tells us that its rules have
 /// changed.
-const REFUSED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const REFUSED_FOR: Duration = Duration::from_hours(24);
 
 /// The ledger of one mirror.
 #[derive(Debug)]

@@ -179,6 +179,20 @@ impl Kept {
     }
 }
 
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rewritten => {
+                "where it is at the target: the source no longer has all of its commits"
+            }
+            Self::Unmerged => {
+                "at the target: the source has no such name any more, and no other ref has its commits"
+            }
+            Self::WasMain => "at the target: it was the main branch",
+        })
+    }
+}
+
 impl Note {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
@@ -283,18 +297,7 @@ impl fmt::Display for Note {
                     None => Ok(()),
                 }
             }
-            Self::RefKept { reference, why: Kept::Rewritten } => write!(
-                f,
-                "kept {reference} where it is at the target: the source no longer has all of its commits"
-            ),
-            Self::RefKept { reference, why: Kept::Unmerged } => write!(
-                f,
-                "kept {reference} at the target: the source has no such name any more, and no other \
-                 ref has its commits"
-            ),
-            Self::RefKept { reference, why: Kept::WasMain } => {
-                write!(f, "kept {reference} at the target: it was the main branch")
-            }
+            Self::RefKept { reference, why } => write!(f, "kept {reference} {why}"),
             Self::LedgerDamaged { ledger } => write!(
                 f,
                 "{} cannot be understood, and is begun anew: what was published before counts as \

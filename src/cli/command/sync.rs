@@ -71,7 +71,7 @@ fn asked(mirror: &MirrorConfig, typed: &SyncArgs) -> Result<Mirror, SyncCommandE
     let mut mirror = ready(mirror)?;
     mirror.options.skip_damaged |= typed.skip_damaged;
     mirror.options.allow_empty = typed.allow_empty;
-    mirror.publish = typed.once.applied_to(mirror.publish);
+    mirror.publish = typed.once.applied_to(&mirror.publish);
     if typed.no_verify {
         mirror.options.verify = Verify::Off;
     }

@@ -28,7 +28,7 @@ impl Pace {
 
     /// How long that is at the time `now`.
     fn left(&mut self, now: Instant) -> Duration {
-        const MINUTE: Duration = Duration::from_secs(60);
+        const MINUTE: Duration = Duration::from_mins(1);
         let Some(a_minute) = self.a_minute else { return Duration::ZERO };
         while self.pushes.len() > a_minute {
             self.pushes.pop_front();

@@ -241,10 +241,10 @@ impl Run<'_> {
                     let has_backup = |other: &Planned| {
                         other.new == one.old && other.name.starts_with(orders.backups)
                     };
-                    let refused = outcomes.values().filter(|outcome| !outcome.is_there());
-                    let refused: Vec<_> = refused.map(|outcome| outcome.name.as_str()).collect();
-                    let backups = planned.iter().filter(|other| has_backup(other));
-                    backups.into_iter().all(|backup| !refused.contains(&backup.name.as_str()))
+                    let is_there = |backup: &Planned| {
+                        outcomes.get(&backup.name).is_none_or(RefOutcome::is_there)
+                    };
+                    planned.iter().filter(|other| has_backup(other)).all(is_there)
                 }
                 Decision::Remove => orders.rules.prune == super::Prune::All,
                 _ => false,

@@ -49,6 +49,7 @@ impl Prune {
 
 /// What may be done to the references that this mirror has published, and to no others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key or a flag of its own")]
 pub struct PublishRules {
     /// What becomes of a reference where commits would be lost.
     pub divergence: Divergence,
