@@ -24,13 +24,15 @@ pub enum DecompressError {
 /// Decompressors that are made once and used for many small inputs.
 pub struct Decompressor {
     zlib: Decompress,
+    /// For what is inflated in one go.
+    whole: Option<libdeflater::Decompressor>,
     zstd: Option<zstd::bulk::Decompressor<'static>>,
     zstd_stream: Option<ZstdStream<'static>>,
 }
 
 impl Default for Decompressor {
     fn default() -> Self {
-        Self { zlib: Decompress::new(true), zstd: None, zstd_stream: None }
+        Self { zlib: Decompress::new(true), whole: None, zstd: None, zstd_stream: None }
     }
 }
 
@@ -81,6 +83,15 @@ impl Decompressor {
             }
             reserve_more(&mut out, limit);
         }
+    }
+
+    /// Inflates the zlib stream that `input` begins with, if it ends there and makes `size` bytes. That is
+    /// set aside at once. `None` does not say what is wrong: [`Decompressor::zlib_prefix`] does.
+    pub fn zlib_at_once(&mut self, input: &[u8], size: usize) -> Option<Vec<u8>> {
+        let mut out = vec![0; size];
+        let whole = self.whole.get_or_insert_with(libdeflater::Decompressor::new);
+        let found = whole.zlib_decompress(input, &mut out);
+        found.is_ok_and(|found| found == size).then_some(out)
     }
 
     /// The first bytes that come out of a zlib stream of which `input` is the beginning: at most `most`,
@@ -350,6 +361,26 @@ mod tests {
         let mut out = Vec::new();
         Deflater::default().append(bytes, &mut out);
         out
+    }
+
+    #[test]
+    fn the_beginning_and_all_at_once() {
+        let text = b"a line of a text\n".repeat(100);
+        let mut inflater = Decompressor::default();
+        for text in [&text[..], b"", b"short"] {
+            let stream = [&deflate(text)[..], b"and more"].concat();
+            let whole = stream.len() - 8;
+            assert_eq!(inflater.zlib_at_once(&stream, text.len()).unwrap(), text);
+            assert_eq!(inflater.zlib_at_once(&stream, text.len() + 1), None);
+            assert_eq!(inflater.zlib_at_once(&stream[..whole - 1], text.len()), None);
+            if let Some(less) = text.len().checked_sub(1) {
+                assert_eq!(inflater.zlib_at_once(&stream, less), None);
+            }
+            let most = text.len().min(20);
+            assert_eq!(inflater.zlib_start(&stream, most).unwrap(), text[..most]);
+            assert_eq!(inflater.zlib_start(&stream, 5000).unwrap(), text);
+        }
+        assert!(inflater.zlib_start(b"no stream", 5).is_err());
     }
 
     #[test]

@@ -4,8 +4,42 @@ use std::collections::HashMap;
 
 use super::{Object, Place};
 
-/// Two generations: what was not asked for while one was filled is let go.
+/// Objects that were asked for, and what they were made of on the way. What is made of a long chain
+/// must not take the place of everything else.
 pub(super) struct Cache {
+    asked: Kept,
+    passed: Kept,
+}
+
+impl Cache {
+    /// One that keeps at most `bytes`.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { asked: Kept::new(bytes / 4 * 3), passed: Kept::new(bytes / 4) }
+    }
+
+    /// The object at a place, if it is kept.
+    pub(super) fn get(&mut self, place: Place) -> Option<Object> {
+        let kept = self.asked.get(place);
+        kept.or_else(|| {
+            let object = self.passed.take(place)?;
+            self.asked.insert(place, object.clone());
+            Some(object)
+        })
+    }
+
+    /// Keeps an object that was asked for.
+    pub(super) fn insert(&mut self, place: Place, object: Object) {
+        self.asked.insert(place, object);
+    }
+
+    /// Keeps an object that another one was made of.
+    pub(super) fn insert_base(&mut self, place: Place, object: Object) {
+        self.passed.insert(place, object);
+    }
+}
+
+/// Two generations: what was not asked for while one was filled is let go.
+struct Kept {
     /// How many bytes one generation may have.
     most: usize,
     held: usize,
@@ -13,14 +47,12 @@ pub(super) struct Cache {
     old: HashMap<Place, Object>,
 }
 
-impl Cache {
-    /// One that keeps at most `bytes`.
-    pub(super) fn new(bytes: usize) -> Self {
+impl Kept {
+    fn new(bytes: usize) -> Self {
         Self { most: bytes / 2, held: 0, young: HashMap::new(), old: HashMap::new() }
     }
 
-    /// The object at a place, if it is kept.
-    pub(super) fn get(&mut self, place: Place) -> Option<Object> {
+    fn get(&mut self, place: Place) -> Option<Object> {
         if let Some(object) = self.young.get(&place) {
             return Some(object.clone());
         }
@@ -29,11 +61,15 @@ impl Cache {
         Some(object)
     }
 
+    fn take(&mut self, place: Place) -> Option<Object> {
+        let Some(object) = self.young.remove(&place) else { return self.old.remove(&place) };
+        self.held = self.held.saturating_sub(bytes(&object));
+        Some(object)
+    }
+
     /// Keeps an object, unless it alone would take the place of many.
-    pub(super) fn insert(&mut self, place: Place, object: Object) {
-        /// What an entry of a map takes besides the text, about.
-        const ENTRY: usize = 64;
-        let bytes = object.1.len() + ENTRY;
+    fn insert(&mut self, place: Place, object: Object) {
+        let bytes = bytes(&object);
         if bytes > self.most / 2 {
             return;
         }
@@ -45,4 +81,11 @@ impl Cache {
             self.held += bytes;
         }
     }
+}
+
+/// How many bytes are held for an object, about.
+fn bytes(object: &Object) -> usize {
+    /// What an entry of a map takes besides the text.
+    const ENTRY: usize = 64;
+    object.1.len() + ENTRY
 }

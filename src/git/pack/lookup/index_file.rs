@@ -10,6 +10,8 @@ use crate::git::pack::reader::{IndexFlaw, PackError};
 
 /// How much of a file is read at a time, and kept.
 const PAGE: u64 = 16 << 10;
+/// How many objects of an index are read at a time, if all are.
+const PASS: usize = 4096;
 const MAGIC: [u8; 8] = *b"\xfftOc\0\0\0\x02";
 /// The table of how many ids there are up to each first byte.
 const FANOUT: usize = 256;
@@ -177,6 +179,36 @@ impl IndexFile {
             return Err(PackError::Index { path: self.path.clone(), source });
         }
         self.file.array(place).map(u64::from_be_bytes).map_err(|source| self.io(source))
+    }
+
+    /// Tells all objects, sorted by id. What is read for it is not kept.
+    pub(in crate::git::pack) fn each_offset(
+        &mut self,
+        mut tell: impl FnMut(Indexed),
+    ) -> Result<(), PackError> {
+        let (start, each) = match self.is_second {
+            true => (self.table(24), 4),
+            false => (self.table(0), 24),
+        };
+        let mut numbers = 0..self.len();
+        let mut bytes = vec![0; PASS * each];
+        let mut at = start;
+        while !numbers.is_empty() {
+            let count = numbers.len().min(PASS) * each;
+            let part = bytes.get_mut(..count).unwrap_or_default();
+            self.file.bytes.read_exact_at(part, at).map_err(|source| self.io(source))?;
+            at += count as u64;
+            let words = bytes.get(..count).unwrap_or_default().chunks_exact(each);
+            for (word, number) in words.zip(numbers.by_ref()) {
+                let word = word.first_chunk().map_or(0, |word| u32::from_be_bytes(*word));
+                let offset = match self.is_second && word & LARGE != 0 {
+                    true => self.offset(number)?,
+                    false => u64::from(word),
+                };
+                tell(Indexed { number, offset });
+            }
+        }
+        Ok(())
     }
 
     /// The CRC-32 of the entry at a place, which version 1 does not have.

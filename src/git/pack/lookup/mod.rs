@@ -29,7 +29,7 @@ use pack_file::Inflated;
 pub(super) use pack_file::PackFile;
 
 /// How many bytes of texts are kept.
-const CACHE: usize = 16 << 20;
+const CACHE: usize = 24 << 20;
 /// How many packs are open at once.
 const MAX_OPEN: usize = 128;
 /// How many repositories may borrow from one another, one after the other; as many as for Git.
@@ -203,7 +203,7 @@ impl Lookup {
                 Payload::Whole(kind) => {
                     let object = (kind, Rc::new(entry.bytes));
                     if !deltas.is_empty() {
-                        self.cache.insert(Place::new(pack, offset), object.clone());
+                        self.cache.insert_base(Place::new(pack, offset), object.clone());
                     }
                     break object;
                 }
@@ -246,7 +246,7 @@ impl Lookup {
             };
             text = Rc::new(made);
             if !deltas.is_empty() {
-                self.cache.insert(Place::new(pack, offset), (kind, text.clone()));
+                self.cache.insert_base(Place::new(pack, offset), (kind, text.clone()));
             }
         }
         Ok((kind, text))

@@ -137,12 +137,39 @@ impl PackFile {
 
     /// All entries by where they begin.
     pub(in crate::git::pack) fn order(&mut self) -> Result<Vec<Indexed>, PackError> {
-        let count = self.index.len();
-        let mut order = Vec::with_capacity(count as usize);
-        for number in 0..count {
-            order.push(Indexed { number, offset: self.index.offset(number)? });
-        }
+        let mut order = Vec::with_capacity(self.index.len() as usize);
+        self.index.each_offset(|indexed| order.push(indexed))?;
         order.sort_unstable_by_key(|indexed| indexed.offset);
+        self.checked(order)
+    }
+
+    /// The entries that begin at `offsets`, which are sorted, and those that follow each of them.
+    pub(in crate::git::pack) fn order_of(
+        &mut self,
+        offsets: &[u64],
+    ) -> Result<Vec<Indexed>, PackError> {
+        let mut found: Vec<(Option<Indexed>, Option<Indexed>)> = vec![(None, None); offsets.len()];
+        self.index.each_offset(|indexed| {
+            let place = offsets.partition_point(|offset| *offset <= indexed.offset);
+            let Some((its, next)) = place.checked_sub(1).and_then(|place| found.get_mut(place))
+            else {
+                return;
+            };
+            let is_it = place.checked_sub(1).and_then(|it| offsets.get(it));
+            if is_it == Some(&indexed.offset) {
+                *its = Some(indexed);
+            } else if next.is_none_or(|next| indexed.offset < next.offset) {
+                *next = Some(indexed);
+            }
+        })?;
+        let mut order: Vec<_> =
+            found.into_iter().flat_map(|(its, next)| [its, next]).flatten().collect();
+        order.sort_unstable_by_key(|indexed| indexed.offset);
+        self.checked(order)
+    }
+
+    /// Entries of which each begins inside of the pack.
+    fn checked(&mut self, order: Vec<Indexed>) -> Result<Vec<Indexed>, PackError> {
         let (_, end) = self.bytes()?;
         let outside = order.iter().find(|indexed| !(HEADER..end).contains(&indexed.offset));
         match outside {
@@ -157,6 +184,9 @@ impl PackFile {
 
 /// How many bytes a small entry is read with at once, header and what follows it included.
 const FIRST_READ: usize = 4 << 10;
+
+/// What has at most so many bytes is inflated in one go, which takes half of the time.
+const AT_ONCE: usize = 256 << 10;
 
 /// Inflates the entry at `offset`, behind which the pack has `rest` bytes. Where it ends shows only
 /// then, so more is read until it is enough.
@@ -181,6 +211,10 @@ fn inflate(
         // It may fit, or be so large that it is not worth a try.
         if length == rest || length >= enough / 8 {
             let deflated = input.get(header.length..).unwrap_or_default();
+            let at_once = (size <= AT_ONCE).then(|| inflater.zlib_at_once(deflated, size));
+            if let Some(bytes) = at_once.flatten() {
+                return Ok(Inflated { payload: header.payload, bytes });
+            }
             match inflater.zlib_prefix(deflated, size) {
                 Ok((out, _)) if out.len() == size => {
                     return Ok(Inflated { payload: header.payload, bytes: out });

@@ -41,11 +41,11 @@ fn open(bytes: &[u8]) -> Result<IndexFile, PackError> {
     IndexFile::read(Path::new("x.idx"), ReadAt::Memory(bytes.to_vec()))
 }
 
+/// Where an object is, and the checksum of its entry.
+type Seen = Option<(u64, Option<u32>)>;
+
 /// Asks for everything.
-fn look(
-    index: &mut IndexFile,
-    ids: &[ObjectId],
-) -> Result<Vec<Option<(u64, Option<u32>)>>, PackError> {
+fn look(index: &mut IndexFile, ids: &[ObjectId]) -> Result<Vec<Seen>, PackError> {
     let mut found = Vec::new();
     for id in ids {
         let Some(indexed) = index.find(id)? else {

@@ -26,6 +26,8 @@ const MORE_FOR_EACH: usize = 4;
 /// How many are visited in any case.
 const SLOP: usize = 5;
 
+/// So many commits that the target has are looked into for what may have been copied from there.
+const FEW_LATEST: usize = 8;
 /// How many tags of tags are looked through.
 const MAX_TAGS: usize = 16;
 
@@ -141,8 +143,8 @@ impl History {
         Ok(())
     }
 
-    /// Puts commits that the target has into the queue, if we have them.
-    fn enqueue_there(
+    /// Reads commits that the target has and puts them into the queue, if we have them.
+    pub(super) fn enqueue_there(
         &mut self,
         objects: &mut Lookup,
         there: &[ObjectId],
@@ -317,6 +319,14 @@ impl History {
     /// The id and tree of a commit that is to be sent.
     pub(super) fn commit(&self, number: u32) -> Option<(ObjectId, ObjectId)> {
         Some((self.ids.id(number)?, self.nodes.get(number as usize)?.tree))
+    }
+
+    /// The trees of the latest commits that were read and that the target has.
+    pub(super) fn latest_there(&self) -> Vec<ObjectId> {
+        let is_it = |node: &&Node| node.flags & THERE != 0 && node.flags & READ != 0;
+        let mut found: Vec<&Node> = self.nodes.iter().filter(is_it).collect();
+        found.sort_unstable_by_key(|node| std::cmp::Reverse(node.time));
+        found.iter().take(FEW_LATEST).map(|node| node.tree).collect()
     }
 
     /// The id of a commit.

@@ -4,6 +4,7 @@ use super::error::OutgoingError;
 use super::trees::Objects;
 use crate::base::Interrupt;
 use crate::git::pack::lookup::{Indexed, Lookup, Place, ReadError};
+use crate::git::pack::reader::Payload;
 
 /// The header and the checksum of a pack.
 const AROUND: u64 = 32;
@@ -29,7 +30,7 @@ pub(super) fn arrange(
     let mut bytes = AROUND;
     for group in by_pack(&order) {
         let pack = group.first().and_then(|(place, _)| place.pack());
-        let layout = pack.map(|pack| Layout::of(lookup, pack)).transpose()?;
+        let layout = pack.map(|pack| Layout::of(lookup, pack, group, false)).transpose()?;
         for &(place, number) in group {
             let length = if let Some(layout) = &layout {
                 layout.length(place.offset())
@@ -49,17 +50,38 @@ pub(super) fn by_pack(order: &[(Place, u32)]) -> impl Iterator<Item = &[(Place, 
     order.chunk_by(|(one, _), (other, _)| one.pack() == other.pack())
 }
 
-/// Where all entries of a pack begin and end.
+/// Where entries of a pack begin and end: all, or those that are asked for and those behind them.
 pub(super) struct Layout {
     entries: Vec<Indexed>,
     end: u64,
 }
 
+/// If fewer than one in so many objects of a pack is asked for, the others are left out.
+const FEW: usize = 8;
+
 impl Layout {
-    pub(super) fn of(lookup: &mut Lookup, pack: u32) -> Result<Self, OutgoingError> {
-        let pack = lookup.pack(pack)?;
-        let read = pack.order().and_then(|entries| Ok(Self { entries, end: pack.bytes()?.1 }));
-        Ok(read.map_err(ReadError::from)?)
+    /// The layout of a pack as far as it matters for the objects of `group`, with their bases or without.
+    pub(super) fn of(
+        lookup: &mut Lookup,
+        number: u32,
+        group: &[(Place, u32)],
+        with_bases: bool,
+    ) -> Result<Self, OutgoingError> {
+        let pack = lookup.pack(number)?;
+        let end = pack.bytes().map_err(ReadError::from)?.1;
+        if group.len().saturating_mul(FEW) >= pack.index.len() as usize {
+            return Ok(Self { entries: pack.order().map_err(ReadError::from)?, end });
+        }
+        let mut offsets: Vec<u64> = group.iter().map(|(place, _)| place.offset()).collect();
+        for (place, _) in group.iter().filter(|_| with_bases) {
+            let header = pack.header(place.offset()).map_err(ReadError::from)?;
+            if let Payload::OffsetDelta(distance) = header.payload {
+                offsets.extend(place.offset().checked_sub(distance));
+            }
+        }
+        offsets.sort_unstable();
+        offsets.dedup();
+        Ok(Self { entries: pack.order_of(&offsets).map_err(ReadError::from)?, end })
     }
 
     fn place(&self, offset: u64) -> Result<usize, usize> {

@@ -49,6 +49,10 @@ impl std::fmt::Debug for Outgoing {
     }
 }
 
+/// If more objects than this seem to be new, all that the target has is looked through for them:
+/// what was moved or copied from one folder or branch to another need not be sent.
+const MANY: usize = 500;
+
 /// Tips, sorted by what they name.
 #[derive(Default)]
 struct Tips {
@@ -183,7 +187,13 @@ fn collect(
             _ => drop(collector.add(id)),
         }
     }
-    collector.find_moved()?;
+    if collector.objects.new_count() >= MANY {
+        history.enqueue_there(collector.lookup, has)?;
+        for tree in history.latest_there() {
+            collector.add_root_there(tree);
+        }
+        collector.find_moved()?;
+    }
     Ok(Selected { history, commits, starts })
 }
 

@@ -572,3 +572,27 @@ fn modes_with_zeros_before_them() {
     let commit = raw("commit", text.as_bytes());
     assert_eq!(ids(&stock.select(&[commit], &[])), [commit, top, folder, file].into());
 }
+
+/// A commit on an old one, with what a later one has: that is at the target, if at another place of
+/// the history.
+#[test]
+fn what_is_copied_from_another_branch_is_not_sent() {
+    let Some(stock) = Stock::new() else { return };
+    let mut stream = String::from(
+        "commit refs/heads/old\nmark :1\ncommitter A <a@b> 5 +0000\ndata 1\nm\n\
+         M 100644 inline f\ndata 1\nx\n\
+         commit refs/heads/late\nmark :2\ncommitter A <a@b> 6 +0000\ndata 1\nm\nfrom :1\n",
+    );
+    for number in 0..600 {
+        stream.push_str(&format!("M 100644 inline d/{number}\ndata 3\n{number:03}\n"));
+    }
+    stock.feed(&["fast-import", "--quiet"], stream.as_bytes());
+    let tree = stock.git(&["rev-parse", "late^{tree}"]);
+    let tip = stock.git(&["commit-tree", "-m", "m", "-p", "old", &tree]);
+    let tip = ObjectId::from_hex(tip.as_bytes()).unwrap();
+    let mut has = vec![stock.id("old"), stock.id("late")];
+    assert_eq!(check(&stock, &[tip], &has), (1, 0));
+    // With more tips, they are not all read first.
+    has.extend((0..100_u32).map(|n| ObjectId::of(ObjectKind::Blob, &n.to_be_bytes())));
+    assert_eq!(ids(&stock.select(&[tip], &has)), [tip].into());
+}

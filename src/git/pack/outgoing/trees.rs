@@ -22,10 +22,6 @@ const THERE: u8 = 1;
 /// The entries of this tree have numbers too.
 const ENTERED: u8 = 2;
 
-/// If more objects than this seem to be new, all that the target has is looked through for them:
-/// what was moved or copied from one folder to another need not be sent.
-const MANY: usize = 500;
-
 /// The objects that were met.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
@@ -233,11 +229,8 @@ impl<'c> Collector<'c> {
         Ok(Some(tree))
     }
 
-    /// Looks through all that the target has, if much seems to be new.
+    /// Looks through the trees that the target has for what seems to be new.
     pub(super) fn find_moved(&mut self) -> Result<(), OutgoingError> {
-        if self.objects.new_count() < MANY {
-            return Ok(());
-        }
         let mut left = self.roots.clone();
         let mut seen: HashSet<ObjectId> = left.iter().copied().collect();
         while let Some(id) = left.pop() {

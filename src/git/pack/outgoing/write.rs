@@ -140,7 +140,7 @@ impl<'w> Sender<'w> {
 
     /// Sends the objects of one pack.
     fn pack(&mut self, pack: u32, group: &[(Place, u32)]) -> Result<(), OutgoingError> {
-        let layout = Layout::of(&mut self.lookup, pack)?;
+        let layout = Layout::of(&mut self.lookup, pack, group, true)?;
         self.window.clear();
         for &(place, number) in group {
             self.begin(number)?;
