@@ -1,6 +1,7 @@
 //! Whole syncs by the program.
 
 use super::*;
+use crate::support::github::Refusal;
 use crate::support::{Fixture, Ran, TestEnv};
 
 /// A source and a mirror of it at `acme/rocket`.
@@ -182,6 +183,48 @@ fn the_reason_of_a_refusal_is_told() {
     let ran = scene.sync().with_code(10).unwrap();
     assert!(ran.stderr.contains("it is called acme/missile now"), "{}", ran.stderr);
     assert_eq!(scene.github.state().repositories["acme/missile"].refs.len(), 0);
+}
+
+/// A ref that is refused fails the sync with the code of its class; the others are published.
+#[test]
+fn a_refused_ref_decides_the_exit_code() {
+    let unblock = "https://github.com/acme/rocket/security/secret-scanning/unblock-secret/2abc";
+    for (lines, reason, code, said) in [
+        (
+            vec!["error: GH001: Large files detected.".to_owned()],
+            "pre-receive hook declined",
+            13,
+            "the server takes no file of that size",
+        ),
+        (
+            vec![
+                "error: GH013: Repository rule violations found for refs/heads/stable.".to_owned(),
+                "- Push cannot contain secrets".to_owned(),
+                format!("  {unblock}"),
+            ],
+            "push declined due to repository rule violations",
+            13,
+            unblock,
+        ),
+        (
+            Vec::new(),
+            "refusing to allow a Personal Access Token to create or update workflow `.github/workflows/x.yml` without `workflow` scope",
+            11,
+            "`workflow` scope",
+        ),
+        (vec!["fatal error in commit_refs".to_owned()], "failure", 12, "sync again later"),
+    ] {
+        let scene = Scene::with_token();
+        scene.github.repo_of_bot("acme/rocket");
+        let refs = vec![("refs/heads/stable".to_owned(), reason.to_owned())];
+        scene.github.state().refusal = Some(Refusal { lines, refs, unpack: None });
+        let ran = scene.sync().with_code(code).unwrap();
+        assert!(ran.stderr.contains(said), "{reason}: {}", ran.stderr);
+        let state = scene.github.state();
+        let there = &state.repositories["acme/rocket"].refs;
+        assert!(there.contains_key("refs/heads/master"), "{reason}");
+        assert!(!there.contains_key("refs/heads/stable"), "{reason}");
+    }
 }
 
 #[test]
