@@ -18,7 +18,7 @@ use synchroniser::mirror::{
 };
 
 use crate::destination::{Place, commit_in};
-use crate::support::{Hg, TestEnv, env, git, skip};
+use crate::support::{Hg, TestEnv, env, git, kill, same, skip};
 
 /// Adds what `test.topic` says as the topic of new changesets.
 const TOPICS: &str = "\
@@ -731,4 +731,69 @@ fn the_operator_names_as_he_likes() {
     assert!(report.notes.contains(&kept), "{:?}", report.notes);
     let refs = it.refs();
     assert!(refs.starts_with("default 0\nmaster 1\nstable 1\nstable-"), "{refs}");
+}
+
+/// Killed before any step of a sync that creates, moves and removes refs, the next one ends where it
+/// would have ended anyway.
+#[test]
+fn a_sync_with_moves_and_removals_that_is_killed_goes_on() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let (place, _folder) = path_place();
+    let mut it = Follower::new(program, place);
+    let state = it.env.path("state");
+    let repository = state.join("target.git");
+    fs::create_dir(&state).unwrap();
+    git2::Repository::init_bare(&repository).unwrap();
+    it.place = Place { target: Target::local(&repository), repository: repository.clone() };
+    it.mirror.target = Some(it.place.target.clone());
+    it.mirror.cache = CacheLocation::Folder(state.join("cache/it"));
+    let config = format!(
+        "cache = \"{}\"\n[mirrors.it]\nsource = \"{}\"\ntarget = \"{}\"\n",
+        state.join("cache").display(),
+        it.source().display(),
+        repository.display()
+    );
+    fs::write(it.env.path("synchroniser.toml"), config).unwrap();
+    it.hg(&["branch", "-q", "stable"]);
+    it.commit("stable");
+    it.hg(&["bookmark", "-i", "-r", "0", "here"]);
+    it.hg(&["bookmark", "-i", "-r", "1", "there"]);
+    it.hg(&["tag", "--local", "-r", "0", "local"]);
+    it.hg(&["tag", "-r", "1", "-u", "a <a@b>", "-d", "1000000000 0", "v1"]);
+    it.sync();
+    it.make_foreign();
+    it.hg(&["bookmark", "-d", "here"]);
+    it.hg(&["bookmark", "-i", "-f", "-r", "0", "there"]);
+    it.hg(&["tag", "-f", "-r", "0", "-u", "a <a@b>", "-d", "1000000000 0", "v1"]);
+    it.hg(&["update", "-q", "default"]);
+    it.hg(&["branch", "-q", "here/x"]);
+    it.commit("x");
+
+    let saved = it.env.path("saved");
+    let copy = |from: &Path, to: &Path| {
+        drop(fs::remove_dir_all(to));
+        it.env.run("cp", [Path::new("-a"), from, to]).ok().unwrap();
+    };
+    copy(&state, &saved);
+    let words = ["-q", "sync", "--config", "synchroniser.toml"];
+    let run = |at| kill::run(&it.env, &words, &state, at);
+    let all = run(usize::MAX).unwrap().steps.len();
+    let expected = it.place.refs();
+    let refs = it.refs();
+    assert!(refs.contains("there 0\n") && refs.ends_with("tags/v1 0"), "{refs}");
+    assert!(!expected.contains_key("refs/heads/here"), "{refs}");
+    let ledger = fs::read_to_string(state.join("cache/it/ledger")).unwrap();
+    assert!(!ledger.contains("publishing"), "{ledger}");
+    for at in 0..all {
+        copy(&saved, &state);
+        let check = || {
+            same("killed", &run(at)?.is_killed, &true)?;
+            it.env.synchronise(words).ok()?;
+            same("refs", &it.place.refs(), &expected)?;
+            let after = fs::read_to_string(state.join("cache/it/ledger")).unwrap();
+            same("ledger", &after, &ledger)
+        };
+        check().unwrap_or_else(|problem| panic!("killed before step {at} of {all}: {problem}"));
+    }
+    it.check();
 }
