@@ -702,3 +702,88 @@ fn stopped_while_counting_or_packing_nothing_has_moved() {
         assert_eq!(bare.place().refs().len(), 0, "{stage:?}");
     }
 }
+
+/// A target to which something happens at each push.
+struct Meddled<F> {
+    inner: Box<dyn Destination>,
+    /// Is told how many pushes came before; says whether this one arrives, and its answer.
+    meddle: F,
+    pushes: usize,
+}
+
+impl<F: Fn(usize) -> (bool, bool)> Destination for Meddled<F> {
+    fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
+        self.inner.references(interrupt)
+    }
+
+    fn fetch(
+        &mut self,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Reference>, PublishError> {
+        self.inner.fetch(progress, interrupt)
+    }
+
+    fn push(
+        &mut self,
+        updates: &[RefUpdate],
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<RefOutcome>, PublishError> {
+        let (arrives, answers) = (self.meddle)(self.pushes);
+        self.pushes += 1;
+        let pushed =
+            if arrives { self.inner.push(updates, progress, interrupt)? } else { Vec::new() };
+        if answers {
+            return Ok(pushed);
+        }
+        Err(PublishError::NoCredential { target: "x".to_owned() })
+    }
+}
+
+/// Publishes the end of a line, of which the target has the beginning. Returns the outcomes and how
+/// many pushes there were.
+fn publish_meddled(
+    meddle: impl Fn(&git2::Repository, &[ObjectId], usize) -> (bool, bool),
+) -> (Result<String, Fault>, usize) {
+    let (bare, history) = (Bare::new(), History::new());
+    let line = history.line("a", 4);
+    bare.place().publish(&history, &[(MASTER, line[0]), (SIDE, line[2])]).unwrap();
+    let repository = git2::Repository::open(bare.path()).unwrap();
+    let inner = destination::open(&bare.place().target, &history.path()).unwrap();
+    let meddle = |before| meddle(&repository, &line, before);
+    let mut meddled = Meddled { inner, meddle, pushes: 0 };
+    let (wanted, interrupt) = ([(MASTER, line[3])], Interrupt::default());
+    let known = HashMap::new();
+    let path = history.path();
+    let outcomes = publish(&mut meddled, &path, &wanted, &known, &NoProgress, &interrupt);
+    let result = match &outcomes {
+        Ok(outcomes) => Ok(short(outcomes)),
+        Err(error) => Err(error.fault()),
+    };
+    (result, meddled.pushes)
+}
+
+/// Somebody else moves the ref between the list and the push.
+#[test]
+fn a_target_that_moves_meanwhile_is_looked_at_again() {
+    let moved = |repository: &git2::Repository, to: ObjectId| {
+        repository.reference(MASTER, to.into(), true, "").unwrap();
+        (true, true)
+    };
+    let once = publish_meddled(|repository, line, before| match before {
+        0 => moved(repository, line[1]),
+        _ => (true, true),
+    });
+    assert_eq!(once, (Ok(">".to_owned()), 2));
+    let always =
+        publish_meddled(|repository, line, before| moved(repository, line[(before + 1) % 2]));
+    assert_eq!(always, (Ok("!".to_owned()), 3));
+}
+
+/// What has arrived counts, whatever became of the connection.
+#[test]
+fn after_a_broken_connection_the_target_is_asked() {
+    assert_eq!(publish_meddled(|_, _, _| (true, false)), (Ok(">".to_owned()), 1));
+    assert_eq!(publish_meddled(|_, _, _| (false, false)), (Err(Fault::Auth), 1));
+}
