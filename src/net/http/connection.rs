@@ -3,7 +3,8 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config;
@@ -12,7 +13,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, ConnectionDetails, Connector, NativeTlsConnector, NextTimeout,
-    TcpConnector, Transport, TransportAdapter, time,
+    ShutdownHandle, TcpConnector, Transport, TransportAdapter, time,
 };
 use ureq::{Agent, Error, Proxy, Timeout};
 
@@ -23,11 +24,14 @@ use crate::base::Interrupt;
 use crate::net::access::{Access, Timeouts};
 use crate::net::error::NetError;
 use crate::net::patience::Patience;
-use crate::net::wait::in_background;
+use crate::net::wait::{GLANCE, in_background};
 
 /// What makes a connection, such as one to a proxy.
 type RunConnector =
     dyn Fn(&ConnectionDetails<'_>) -> Result<Box<dyn Transport>, Error> + Send + Sync;
+
+/// By which a connection can be ended, once it is made.
+type Handle = Arc<Mutex<Option<Weak<dyn ShutdownHandle>>>>;
 
 /// A file with certificates has no more, in bytes.
 const LONGEST_CERTIFICATES: u64 = 4 << 20;
@@ -94,8 +98,8 @@ impl Connections {
         Agent::with_parts(self.config.clone(), self.connector(), resolver)
     }
 
-    /// A connection for one scheme, host and port.
-    fn dial(self, uri: &Uri) -> Result<Box<dyn Transport>, Error> {
+    /// A connection for one scheme, host and port, and the handle by which it can be ended.
+    fn dial(self, uri: &Uri, handle: &Handle) -> Result<Box<dyn Transport>, Error> {
         let timeout = |reason| NextTimeout {
             after: time::Duration::from(self.timeouts.connect),
             reason,
@@ -113,6 +117,7 @@ impl Connections {
             Ok(made.ok_or(Error::ConnectionFailed)?.boxed())
         };
         let run: Arc<RunConnector> = Arc::new(run);
+        let handle = Arc::clone(handle);
         run(&ConnectionDetails {
             uri,
             addrs,
@@ -123,7 +128,10 @@ impl Connections {
             timeout: timeout(Timeout::Connect),
             current_time: Arc::new(time::Instant::now),
             run_connector: Arc::clone(&run),
-            register_shutdown: Arc::new(|_| Ok(())),
+            register_shutdown: Arc::new(move |made| {
+                *handle.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+                Ok(())
+            }),
         })
     }
 
@@ -168,8 +176,12 @@ impl Connection {
             problem: "its host cannot be one".to_owned(),
             hint: None,
         })?;
-        let made = in_background(interrupt, move || connections.dial(&uri))?;
-        let transport = made.map_err(|error| context.failure(error))?;
+        let made = in_background(interrupt, move || {
+            let handle = Arc::new(Mutex::default());
+            connections.dial(&uri, &handle).map(|made| (made, handle))
+        })?;
+        let (transport, handle) = made.map_err(|error| context.failure(error))?;
+        end_with(interrupt, &handle);
         let stream = TransportAdapter::new(transport, Arc::new(time::Instant::now));
         Ok(Self { stream, patience: None, context })
     }
@@ -216,6 +228,22 @@ impl Connection {
     fn failure(&self, error: io::Error) -> NetError {
         self.context.read_failure(error)
     }
+}
+
+/// Has a thread end a connection once a stop is requested: a server that takes nothing more holds up
+/// whoever writes to it. The thread ends with the connection.
+fn end_with(interrupt: &Interrupt, handle: &Handle) {
+    let made = handle.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (Some(made), interrupt) = (made, interrupt.clone()) else { return };
+    thread::spawn(move || {
+        while let Some(connection) = made.upgrade() {
+            if interrupt.is_raised() {
+                return connection.shutdown();
+            }
+            drop(connection);
+            thread::sleep(GLANCE);
+        }
+    });
 }
 
 /// The certificates in a file.

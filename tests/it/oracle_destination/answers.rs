@@ -43,6 +43,10 @@ fn list() -> Vec<u8> {
 
 /// What a push of much ends with there.
 fn failure_at(port: u16) -> PublishError {
+    failure_under(port, &Interrupt::default())
+}
+
+fn failure_under(port: u16, interrupt: &Interrupt) -> PublishError {
     let history = History::new();
     let repository = git2::Repository::open(history.path()).unwrap();
     // Nothing of it can be compressed.
@@ -65,8 +69,9 @@ fn failure_at(port: u16) -> PublishError {
     let second = Duration::from_secs(1);
     let timeouts = Timeouts { connect: 5 * second, first_byte: 5 * second, idle: 5 * second };
     let target = Target { url, access: Access { timeouts, ..Access::default() } };
-    let place = Place { target, repository: PathBuf::new() };
-    push(&place, &history, &[(MASTER, None, Some(commit.into()))]).unwrap_err()
+    let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(commit.into()) };
+    let mut opened = destination::open(&target, &history.path()).unwrap();
+    opened.push(&[update], &NoProgress, interrupt).unwrap_err()
 }
 
 /// Says no as soon as something comes, and hangs up, or goes on reading without an end in sight.
@@ -114,6 +119,32 @@ fn a_push_is_not_sent_elsewhere() {
     let error = failure_at(port);
     assert!(matches!(error, PublishError::Moved { .. }), "{error:?}");
     assert!(said(&error).contains("https://elsewhere.example/x.git"), "{}", said(&error));
+}
+
+/// A server that reads nothing costs what is configured, and no time after an interrupt.
+#[test]
+fn a_server_that_stops_reading() {
+    let hung = || {
+        server(|stream| {
+            let _ = stream.read_exact(&mut [0; 1000]);
+            std::thread::sleep(Duration::from_secs(20));
+        })
+    };
+    let start = Instant::now();
+    let error = failure_at(hung());
+    assert_eq!(error.fault(), Fault::Unavailable, "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(2));
+        raised.raise();
+    });
+    let start = Instant::now();
+    let error = failure_under(hung(), &interrupt);
+    assert!(matches!(error, PublishError::Interrupted(_)), "{error:?}");
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    thread.join().unwrap();
 }
 
 /// The whole request, whose end is an empty chunk.
