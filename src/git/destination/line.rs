@@ -197,13 +197,18 @@ impl Line {
         Ok(count)
     }
 
-    /// Writes some of `bytes`; how many.
+    /// Writes some of `bytes`; how many. At the end nothing is written any more: who did not take what came
+    /// before does not take this.
     pub(super) fn send(
         &self,
         connection: &mut Connection,
         bytes: &[u8],
     ) -> Result<usize, NetError> {
         self.response().asked();
+        if self.is_ending.load(Ordering::Relaxed) {
+            let (url, said) = (self.url.clone(), Said::default());
+            return Err(NetError::Unreachable { url, said });
+        }
         connection.send(bytes)
     }
 

@@ -213,6 +213,10 @@ impl Connection {
         }
         let start = Instant::now();
         let read = self.stream.read(bytes).map_err(|error| self.failure(error))?;
+        if read == 0 {
+            // It may be us who ended it.
+            self.context.interrupt.check()?;
+        }
         let patience = self.patience.get_or_insert_with(|| Patience::new(idle));
         patience.note(start.elapsed(), read);
         Ok(read)

@@ -127,13 +127,13 @@ fn a_server_that_stops_reading() {
     let hung = || {
         server(|stream| {
             let _ = stream.read_exact(&mut [0; 1000]);
-            std::thread::sleep(Duration::from_secs(20));
+            std::thread::sleep(Duration::from_secs(30));
         })
     };
     let start = Instant::now();
     let error = failure_at(hung());
     assert_eq!(error.fault(), Fault::Unavailable, "{error:?}");
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(18), "{:?}", start.elapsed());
     let interrupt = Interrupt::default();
     let raised = interrupt.clone();
     let thread = std::thread::spawn(move || {
