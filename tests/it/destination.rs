@@ -248,9 +248,26 @@ pub(crate) fn contract(place: &dyn Fn() -> Place) {
     an_interrupt_comes_before_anything(&place());
     an_interrupt_ends_a_push(&place());
     a_long_history_arrives_whole(&place());
+    what_is_hidden_stays_here(&place());
     file_and_folder_do_not_mix(&place());
     many_references(&place());
     gives_what_it_has(&place());
+}
+
+/// What only a hidden ref reaches is not sent, although it lies in the same pack, in whose order it comes
+/// between what is.
+fn what_is_hidden_stays_here(place: &Place) {
+    let history = History::new();
+    let (line, hidden) = (history.line("a", 20), history.line("hidden", 20));
+    let last = (*hidden.last().unwrap()).into();
+    history.repository.reference("refs/synchroniser/keep/1", last, true, "").unwrap();
+    pack_everything(&history);
+    place.publish(&history, &[(MASTER, line[10])]).unwrap();
+    place.publish(&history, &[(MASTER, line[15])]).unwrap();
+    place.assert_complete();
+    let there = git2::Repository::open(&place.repository).unwrap();
+    let has = |id: &&ObjectId| there.find_commit((**id).into()).is_ok();
+    assert_eq!((line.iter().filter(has).count(), hidden.iter().filter(has).count()), (16, 0));
 }
 
 /// What a target has comes to an empty repository, whole, and again when it has more.
