@@ -15,6 +15,7 @@ pub mod repository;
 pub mod sink;
 pub mod staging;
 pub mod tree;
+mod tree_entry;
 pub mod tree_name;
 pub mod tree_path;
 

@@ -5,8 +5,11 @@ use std::sync::Arc;
 
 use super::repository::{BareRepository, RepositoryError};
 use super::sink::{Copied, DeltaHint, NewObject, ObjectWriter, SinkError};
+use super::tree_entry::{first_entry, sort_key};
 use super::{ObjectId, ObjectKind};
 use crate::base::faults;
+
+pub use super::tree_entry::{MalformedTree, TreeEntry, entries};
 
 /// What a tree entry is, as the octal text that Git writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,84 +111,6 @@ faults!(TreeError {
     },
     Self::Write(error) => of(error),
 });
-
-/// One entry of a tree object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TreeEntry<'t> {
-    /// Whether it is a directory.
-    pub is_directory: bool,
-    /// The mode's octal digits.
-    pub mode: &'t [u8],
-    /// The name.
-    pub name: &'t [u8],
-    /// What it is.
-    pub id: ObjectId,
-    /// How many bytes the entry takes.
-    length: usize,
-}
-
-impl TreeEntry<'_> {
-    /// Whether it is a commit of another repository.
-    pub fn is_gitlink(&self) -> bool {
-        file_type(self.mode) == Some(0o16)
-    }
-
-    /// How many bytes the entry takes.
-    #[expect(clippy::len_without_is_empty, reason = "no entry is empty")]
-    pub fn len(&self) -> usize {
-        self.length
-    }
-
-    /// Which of two entries comes first in a tree.
-    pub fn cmp_place(&self, other: &TreeEntry<'_>) -> std::cmp::Ordering {
-        sort_key(self.name, self.is_directory).cmp(sort_key(other.name, other.is_directory))
-    }
-}
-
-/// What the first bits of a mode say, whose digits may begin with zeros: some old tools wrote it so.
-/// `None` if it is no number.
-fn file_type(mode: &[u8]) -> Option<u32> {
-    let mode = mode.iter().try_fold(0, |mode, digit| match digit {
-        b'0'..=b'7' => Some(mode << 3 | u32::from(digit - b'0')),
-        _ => None,
-    });
-    mode.map(|mode| mode >> 12)
-}
-
-/// Parses the entry that `bytes` begins with; `None` if there is none or it is malformed.
-fn first_entry(bytes: &[u8]) -> Option<TreeEntry<'_>> {
-    let space = bytes.iter().take(8).position(|&byte| byte == b' ')?;
-    let (mode, rest) = bytes.split_at_checked(space)?;
-    let rest = rest.get(1..)?;
-    let end = bstr::ByteSlice::find_byte(rest, 0)?;
-    let (name, rest) = rest.split_at_checked(end)?;
-    let id = ObjectId::from_bytes(*rest.get(1..)?.first_chunk()?);
-    let length = space + 1 + end + 1 + 20;
-    Some(TreeEntry { is_directory: file_type(mode)? == 0o4, mode, name, id, length })
-}
-
-/// The entries of a tree object, in order. Stops at the first malformed one with an error.
-pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<TreeEntry<'_>, MalformedTree>> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let entry = first_entry(rest);
-        rest = entry.and_then(|entry| rest.get(entry.length..)).unwrap_or_default();
-        Some(entry.ok_or(MalformedTree))
-    })
-}
-
-/// A tree object whose bytes are not entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tree is malformed")]
-pub struct MalformedTree;
-
-/// Git's order of entries: by name, where a directory's name ends in a slash.
-fn sort_key(name: &[u8], is_directory: bool) -> impl Iterator<Item = u8> + '_ {
-    name.iter().copied().chain(is_directory.then_some(b'/'))
-}
 
 /// The edits of one entry: all that lie below one subdirectory, or the one of a file.
 struct Group<'e, 'a> {
@@ -290,7 +215,7 @@ impl TreeEditor<'_> {
                 .get(at..)
                 .and_then(first_entry)
                 .filter(|entry| entry.name == group.name && entry.is_directory == is_directory);
-            at += existing.map_or(0, |entry| entry.length);
+            at += existing.map_or(0, |entry| entry.len());
             let Some(below) = group.below else {
                 if let Some((mode, id)) = group.file {
                     rebuilt.push(mode, group.name, id);
@@ -364,7 +289,7 @@ fn entries_before(
         if key.cmp(sort_key(name, is_directory)).is_ge() {
             break;
         }
-        at += entry.length;
+        at += entry.len();
     }
     Ok(at)
 }

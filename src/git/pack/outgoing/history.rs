@@ -358,7 +358,7 @@ impl History {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Stock, line, texts};
+    use super::super::testing::{Stock, line, texts};
     use super::*;
     use crate::base::Limits;
 

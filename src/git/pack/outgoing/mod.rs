@@ -11,6 +11,8 @@ mod output;
 mod slice;
 mod table;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 mod trees;
 mod watch;
