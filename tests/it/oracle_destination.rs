@@ -251,6 +251,28 @@ done
 printf 0000
 "#;
 
+/// A history of 16 MiB of which nothing can be compressed, and its last commit.
+fn noise() -> (History, ObjectId) {
+    let history = History::new();
+    let repository = git2::Repository::open(history.path()).unwrap();
+    // Nothing of it can be compressed.
+    let mut state = 1_u64;
+    let mut noise = Vec::with_capacity(16 << 20);
+    while noise.len() < 16 << 20 {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        noise.extend_from_slice(&state.to_le_bytes());
+    }
+    let blob = repository.blob(&noise).unwrap();
+    let mut tree = repository.treebuilder(None).unwrap();
+    tree.insert("noise", blob, 0o100_644).unwrap();
+    let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+    let who = git2::Signature::new("A", "a@b", &git2::Time::new(0, 0)).unwrap();
+    let commit = repository.commit(None, &who, &who, "x", &tree, &[]).unwrap();
+    (history, commit.into())
+}
+
 /// A commit that `git fsck` objects to.
 fn broken_commit(history: &History) -> ObjectId {
     let repository = git2::Repository::open_bare(history.path()).unwrap();

@@ -1,7 +1,7 @@
 //! One push over a connection: the commands, the pack as it is made, then the answer.
 
 use std::io::{self, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use git2::{ErrorClass, ErrorCode};
 
@@ -15,6 +15,9 @@ use crate::net::NetError;
 
 /// What is sent at once, in bytes.
 const PIECE: usize = 64 << 10;
+
+/// How long to wait for what a server must have said already.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// How a push ended that has no answer.
 pub(super) struct Unanswered {
@@ -73,7 +76,7 @@ fn is_broken(failure: &Failure) -> bool {
                 error.class(),
                 ErrorClass::Net | ErrorClass::Os | ErrorClass::Ssh | ErrorClass::Http
             );
-            is_net && !has_words(error)
+            is_net && !has_words(error) && !error.message().contains("timeout")
         }
         _ => false,
     }
@@ -101,9 +104,11 @@ impl Exchange<'_> {
         progress: &dyn Progress,
     ) -> Result<(), Failure> {
         self.session.line.working();
+        self.connection.limit(Some(self.session.line.idle()));
         let broken = match self.send(commands, pack, progress) {
             Ok(()) => {
                 self.session.line.waiting();
+                self.connection.limit(None);
                 return self.listen(has_report);
             }
             Err(Unsent::Pack(error)) => return Err(Failure::Pack(error)),
@@ -115,6 +120,7 @@ impl Exchange<'_> {
         // Who hangs up early may have said why. libgit2 first wants to end its request, and fails at
         // that; then it reads.
         self.session.line.ending();
+        self.connection.limit(Some(LAST_WORD));
         let mut last = self.listen(true);
         if last.is_err() && !self.is_heard {
             last = self.listen(true);

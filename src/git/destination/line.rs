@@ -111,6 +111,11 @@ impl Line {
         self.is_ending.store(true, Ordering::Relaxed);
     }
 
+    /// How long there may be no progress.
+    pub(super) fn idle(&self) -> Duration {
+        self.access.timeouts.idle
+    }
+
     /// How long a server may be silent once it has got everything.
     pub(super) fn patience(&self) -> Duration {
         self.access.timeouts.first_byte.max(self.access.timeouts.idle)

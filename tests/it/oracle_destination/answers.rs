@@ -47,29 +47,13 @@ fn failure_at(port: u16) -> PublishError {
 }
 
 fn failure_under(port: u16, interrupt: &Interrupt) -> PublishError {
-    let history = History::new();
-    let repository = git2::Repository::open(history.path()).unwrap();
-    // Nothing of it can be compressed.
-    let mut state = 1_u64;
-    let mut noise = Vec::with_capacity(16 << 20);
-    while noise.len() < 16 << 20 {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        noise.extend_from_slice(&state.to_le_bytes());
-    }
-    let blob = repository.blob(&noise).unwrap();
-    let mut tree = repository.treebuilder(None).unwrap();
-    tree.insert("noise", blob, 0o100_644).unwrap();
-    let tree = repository.find_tree(tree.write().unwrap()).unwrap();
-    let who = git2::Signature::new("A", "a@b", &git2::Time::new(0, 0)).unwrap();
-    let commit = repository.commit(None, &who, &who, "x", &tree, &[]).unwrap();
+    let (history, commit) = noise();
     let url = format!("http://127.0.0.1:{port}/x.git");
     let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
     let second = Duration::from_secs(1);
     let timeouts = Timeouts { connect: 5 * second, first_byte: 5 * second, idle: 5 * second };
     let target = Target { url, access: Access { timeouts, ..Access::default() } };
-    let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(commit.into()) };
+    let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(commit) };
     let mut opened = destination::open(&target, &history.path()).unwrap();
     opened.push(&[update], &NoProgress, interrupt).unwrap_err()
 }

@@ -374,3 +374,23 @@ fn what_a_forced_command_says() {
     assert_eq!(fault, Fault::Auth);
     assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
 }
+
+/// A server that gives up while much is still to be sent says why.
+#[test]
+fn a_server_that_takes_no_such_pack() {
+    let Some(sshd) = Sshd::start() else { return };
+    let name = sshd.repositories.make();
+    sshd.repositories.configure(&name, "receive.maxInputSize", "100000");
+    let second = Duration::from_secs(1);
+    let mut target = sshd.target(&name);
+    target.access.timeouts =
+        Timeouts { connect: 10 * second, first_byte: 90 * second, idle: 3 * second };
+    let (history, commit) = noise();
+    let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(commit) };
+    let start = Instant::now();
+    let mut opened = destination::open(&target, &history.path()).unwrap();
+    let error = opened.push(&[update], &NoProgress, &Interrupt::default()).unwrap_err();
+    let PublishError::PackRefused { kind, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*kind, RefusalKind::TooLarge, "{}", said(&error));
+    assert!(start.elapsed() < 60 * second, "{:?}", start.elapsed());
+}

@@ -1,10 +1,11 @@
 //! Our layer around libgit2's subtransports.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::super::receive_pack::Advertisement;
 use super::super::stream::tell;
@@ -32,6 +33,15 @@ pub(super) struct RawSubtransport {
         extern "C" fn(*mut *mut RawStream, *mut RawSubtransport, *const c_char, c_int) -> c_int,
     close: extern "C" fn(*mut RawSubtransport) -> c_int,
     free: extern "C" fn(*mut RawSubtransport),
+}
+
+/// The beginning of libgit2's own stream over SSH (`ssh_stream` in `ssh_libssh2.c`). The streams that it
+/// is given refuse a libgit2 of which that was not seen to be true.
+#[repr(C)]
+struct SshStream {
+    parent: RawStream,
+    io: *mut c_void,
+    session: *mut c_void,
 }
 
 /// `git_smart_subtransport_cb`; the second argument is a `git_transport`.
@@ -69,6 +79,12 @@ unsafe extern "C" {
         owner: *mut c_void,
         param: *mut c_void,
     ) -> c_int;
+}
+
+#[expect(unsafe_code, reason = "a function of libssh2, to which libgit2 is linked")]
+// SAFETY: as declared in `libssh2.h`.
+unsafe extern "C" {
+    fn libssh2_session_set_timeout(session: *mut c_void, milliseconds: c_long);
 }
 
 /// Puts our layer around libgit2's subtransports, for the whole process and for good.
@@ -109,6 +125,8 @@ pub(super) struct Shared {
     pub(super) stream: Cell<*mut RawStream>,
     /// What was read of the list.
     pub(super) advertisement: RefCell<Advertisement>,
+    /// Whether libgit2's own stream is one over SSH.
+    is_ssh: Cell<bool>,
     /// Something was asked for: the end of the list must not be written once more at the end.
     pub(super) is_used: Cell<bool>,
 }
@@ -146,6 +164,9 @@ extern "C" fn make_ssh(
     owner: *mut c_void,
     param: *mut c_void,
 ) -> c_int {
+    if let Some(shared) = MAKING.with_borrow(Clone::clone) {
+        shared.is_ssh.set(true);
+    }
     make(out, |inner| {
         #[expect(unsafe_code, reason = "the border to a C library")]
         // SAFETY: these are the arguments that libgit2 has for this function.
@@ -315,8 +336,28 @@ impl Shared {
             inner: Cell::new(ptr::null_mut()),
             stream: Cell::new(ptr::null_mut()),
             advertisement: RefCell::default(),
+            is_ssh: Cell::new(false),
             is_used: Cell::new(false),
         })
+    }
+
+    /// How long a call of libssh2 may wait for the server; `None` is for ever.
+    #[expect(unsafe_code, reason = "the border to a C library")]
+    pub(super) fn limit(&self, wait: Option<Duration>) {
+        let stream = self.stream.get();
+        if !self.is_ssh.get() || stream.is_null() {
+            return;
+        }
+        let milliseconds = wait.map_or(0, |wait| wait.as_millis().max(1));
+        let milliseconds = c_long::try_from(milliseconds).unwrap_or(c_long::MAX);
+        // SAFETY: it is one of libgit2's streams over SSH, which is alive, and whose session is so too:
+        // the list of refs has come over it.
+        unsafe {
+            let session = (*stream.cast::<SshStream>()).session;
+            if !session.is_null() {
+                libssh2_session_set_timeout(session, milliseconds);
+            }
+        }
     }
 
     /// Does `work`, in which libgit2 makes one subtransport, of which this is to know.

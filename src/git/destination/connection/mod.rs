@@ -15,6 +15,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use git2::{Direction, Error, ErrorClass, ErrorCode, Remote, RemoteCallbacks};
 
@@ -48,6 +49,13 @@ impl Connection {
     /// What the server said before anything was asked.
     pub(super) fn advertisement(&self) -> Ref<'_, Advertisement> {
         self.shared.advertisement.borrow()
+    }
+
+    /// How long to wait for a server behind SSH, in each call; `None` leaves it to the times of the
+    /// connection below. libssh2 waits for ever for a server that has hung up while more was to be sent
+    /// than it had asked for; and what that has said can only be read if the connection lasts.
+    pub(super) fn limit(&self, wait: Option<Duration>) {
+        self.shared.limit(wait);
     }
 
     /// The stream to `receive-pack`.
