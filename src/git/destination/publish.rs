@@ -216,15 +216,15 @@ impl Run<'_> {
     /// an outcome.
     fn hold_back(
         &self,
-        last: &mut Vec<&Planned>,
+        waiting: &mut Vec<&Planned>,
         planned: &[Planned],
         orders: &Orders<'_>,
         outcomes: &mut HashMap<String, RefOutcome>,
     ) -> Result<(), PublishError> {
-        if last.is_empty() {
+        if waiting.is_empty() {
             return Ok(());
         }
-        let is_last = |one: &Planned| last.iter().any(|other| other.name == one.name);
+        let is_last = |one: &Planned| waiting.iter().any(|other| other.name == one.name);
         let has = |one: &Planned| match (one.decision, outcomes.get(&one.name)) {
             (Decision::UpToDate, _) => one.new,
             (Decision::Stay(_), _) => one.old,
@@ -233,9 +233,9 @@ impl Run<'_> {
             _ => None,
         };
         let tips: Vec<ObjectId> = planned.iter().filter_map(has).collect();
-        let olds: Vec<ObjectId> = last.iter().filter_map(|one| one.old).collect();
+        let olds: Vec<ObjectId> = waiting.iter().filter_map(|one| one.old).collect();
         let lost = self.source.lost(&olds, &tips)?;
-        last.retain(|one| {
+        waiting.retain(|one| {
             let may_lose = match one.decision {
                 Decision::Overwrite => {
                     let has_backup = |other: &Planned| {
