@@ -133,10 +133,10 @@ impl Follower {
             .map(|(node, commit)| (commit, node))
             .collect();
         let log = self.hg(&["log", "-T", "{node} {rev}\n"]);
-        let revs: BTreeMap<_, _> = log.lines().filter_map(|line| line.split_once(' ')).collect();
+        let numbers: BTreeMap<_, _> = log.lines().filter_map(|line| line.split_once(' ')).collect();
         let shown = |commit: &ObjectId| {
             let node = commits.get(commit).map(ToString::to_string);
-            node.and_then(|node| revs.get(node.as_str()).copied()).unwrap_or("-")
+            node.and_then(|node| numbers.get(node.as_str()).copied()).unwrap_or("-")
         };
         let refs = self.place.refs();
         let ours = refs.iter().filter(|(name, _)| !name.contains("foreign"));

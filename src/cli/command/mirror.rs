@@ -46,7 +46,7 @@ pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
     let (target, forge) = args.target_way.target(&args.target).map_err(MirrorCommandError::from)?;
     let folder = match &args.cache {
         Some(folder) => absolute(folder),
-        None => cache_below(user_cache().ok_or(MirrorCommandError::NoCache)?, args, &target),
+        None => cache_below(&user_cache().ok_or(MirrorCommandError::NoCache)?, args, &target),
     };
     let mirror = Mirror {
         name: target.url.to_string(),
@@ -76,7 +76,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// The folder of this source and this target below `folder`: its name says which target it is for.
-fn cache_below(folder: PathBuf, args: &MirrorArgs, target: &Target) -> PathBuf {
+fn cache_below(folder: &Path, args: &MirrorArgs, target: &Target) -> PathBuf {
     let written = &args.source.written;
     let is_address = written.to_str().is_some_and(|text| text.contains("://"));
     let source = if is_address { written.clone() } else { absolute(written) };

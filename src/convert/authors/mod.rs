@@ -123,7 +123,7 @@ impl AuthorMap {
 
     /// The map as a file that [`AuthorMap::parse`] reads again.
     pub fn to_text(&self) -> String {
-        let users = self.users.iter().map(|(old, new)| quoted::line(old, new));
+        let users = self.users.iter().map(|(old, new)| line(old, new));
         let addresses = self.addresses.iter().map(|(old, new)| format!("<{old}> = {new}\n"));
         users.chain(addresses).collect()
     }
