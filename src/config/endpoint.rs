@@ -153,7 +153,10 @@ impl Resolver<'_> {
         if let Some(app) = self.app(section, &url, &access, TOKEN_USER) {
             access.token = Some(app);
         }
-        Some(Target { url, access })
+        let mut target = Target::new(url, access);
+        target.limits.file = section.value.max_file.or(target.limits.file);
+        target.limits.push = section.value.max_push.unwrap_or(target.limits.push);
+        Some(target)
     }
 
     /// The address, which must be there.

@@ -206,6 +206,23 @@ impl BareRepository {
         self.path.join("objects/pack")
     }
 
+    /// How many bytes all objects have as they are stored.
+    pub fn object_bytes(&self) -> Result<u64, RepositoryError> {
+        let failed = |source| RepositoryError::Io { path: self.path.clone(), source };
+        let mut bytes = 0;
+        for folder in std::fs::read_dir(self.path.join("objects")).map_err(failed)? {
+            let folder = folder.map_err(failed)?;
+            if !folder.file_type().map_err(failed)?.is_dir() {
+                continue;
+            }
+            for file in std::fs::read_dir(folder.path()).map_err(failed)? {
+                // What goes meanwhile is not counted.
+                bytes += file.map_err(failed)?.metadata().map_or(0, |found| found.len());
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Makes packs visible that were written since the repository was opened.
     pub fn refresh(&self) -> Result<(), RepositoryError> {
         self.odb()?.refresh().map_err(|source| self.references_error(source))

@@ -1,6 +1,6 @@
 //! Publishing the references of the cache at the target, by the rules and with the ledger.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::cache::LockedCache;
 use super::event::{Events, SyncEvent};
@@ -15,6 +15,7 @@ use crate::git::destination::{
     Target, backup_prefix,
 };
 use crate::git::{ObjectId, Reference};
+use crate::hg::Node;
 
 /// What became of the references of the target.
 #[derive(Debug, Default)]
@@ -78,6 +79,17 @@ pub(super) fn publish(
             }
         }
     }
+    let changesets: HashMap<ObjectId, Node> = match published.large.is_empty() {
+        true => HashMap::new(),
+        false => updated.map.records().map(|(node, id)| (id, node)).collect(),
+    };
+    refs.notes.extend(published.large.into_iter().map(|file| Note::LargeFile {
+        path: file.path.to_string(),
+        bytes: file.size,
+        commit: file.commit,
+        changeset: changesets.get(&file.commit).copied(),
+        limit: target.limits.file.unwrap_or_default(),
+    }));
     refs.notes.extend(
         published
             .stay

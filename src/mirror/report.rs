@@ -12,7 +12,9 @@ use crate::base::{Fault, Severity, Side};
 use crate::convert;
 use crate::forge::Finding;
 use crate::git::ObjectId;
+use crate::git::destination::megabytes;
 use crate::git::destination::{Refusal, Stays};
+use crate::hg::Node;
 use crate::hg::pull::PullNote;
 
 /// What a successful sync did.
@@ -131,6 +133,19 @@ pub enum Note {
         #[serde(skip_serializing_if = "Option::is_none")]
         backup: Option<String>,
     },
+    /// A file that is sent is near the size that the target takes, or beyond it.
+    LargeFile {
+        /// Its path.
+        path: String,
+        /// Its bytes.
+        bytes: u64,
+        /// A commit that has it and whose parents have not.
+        commit: ObjectId,
+        /// The changeset that the commit is of, if it is of one.
+        changeset: Option<Node>,
+        /// The bytes that the target takes.
+        limit: u64,
+    },
     /// A ref of the target stays where it is, as the rules want it.
     RefKept {
         /// The full name.
@@ -201,6 +216,7 @@ impl Note {
             | Self::UnmatchedCommitsKept { .. }
             | Self::RefRewritten { .. }
             | Self::LedgerDamaged { .. }
+            | Self::LargeFile { .. }
             | Self::CacheRepaired { .. } => Severity::Warning,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
@@ -220,6 +236,7 @@ impl Note {
             | Self::RefRemoved { .. }
             | Self::RefRewritten { .. }
             | Self::RefKept { .. }
+            | Self::LargeFile { .. }
             | Self::Pull(_) => Side::Source,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
@@ -242,6 +259,7 @@ impl Note {
             | Self::CacheRebuilt { .. }
             | Self::RefRewritten { .. }
             | Self::RefKept { .. }
+            | Self::LargeFile { .. }
             | Self::RefRemoved { .. } => None,
             Self::CacheRepaired { .. } | Self::LedgerDamaged { .. } => Some(Fault::Corrupt),
             Self::Pull(
@@ -286,6 +304,18 @@ impl fmt::Display for Note {
             }
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
+            }
+            Self::LargeFile { path, bytes, commit, changeset, limit } => {
+                let size = megabytes(*bytes);
+                write!(
+                    f,
+                    "the file {path} has {size}, and the target takes {}: ",
+                    megabytes(*limit)
+                )?;
+                match changeset {
+                    Some(node) => write!(f, "changeset {node}, commit {commit}"),
+                    None => write!(f, "commit {commit}"),
+                }
             }
             Self::RefRewritten { reference, old, backup } => {
                 write!(
@@ -347,6 +377,13 @@ mod tests {
                 old: ObjectId::NULL,
                 backup: Some("refs/heads/synchroniser-backup/heads/x/000000000000".to_owned()),
             },
+            Note::LargeFile {
+                path: "a/b.bin".to_owned(),
+                bytes: 120 << 20,
+                commit: ObjectId::NULL,
+                changeset: Some(Node::NULL),
+                limit: 100 << 20,
+            },
             Note::RefKept { reference: "refs/heads/x".to_owned(), why: Kept::Rewritten },
             Note::RefKept { reference: "refs/heads/x".to_owned(), why: Kept::Unmerged },
             Note::RefKept { reference: "refs/heads/x".to_owned(), why: Kept::WasMain },
@@ -384,6 +421,7 @@ mod tests {
             Note::CacheRebuilt { .. } => "cache_rebuilt",
             Note::RefRemoved { .. } => "ref_removed",
             Note::RefRewritten { .. } => "ref_rewritten",
+            Note::LargeFile { .. } => "large_file",
             Note::RefKept { .. } => "ref_kept",
             Note::LedgerDamaged { .. } => "ledger_damaged",
             Note::Pull(PullNote::FilesNotCopied { .. }) => "files_not_copied",
@@ -422,6 +460,7 @@ warning (here): something was removed from /c/git or is damaged: 2 of 9 commits 
 note (here): made the cache again; the target has its 9 commits
 note (source): removed refs/heads/x: the source has no such name any more
 warning (source): moved refs/heads/x away from 0000000000000000000000000000000000000000: the source has rewritten its history; refs/heads/synchroniser-backup/heads/x/000000000000 keeps what it had
+warning (source): the file a/b.bin has 120.0 MiB, and the target takes 100.0 MiB: changeset 0000000000000000000000000000000000000000, commit 0000000000000000000000000000000000000000
 note (source): kept refs/heads/x where it is at the target: the source no longer has all of its commits
 note (source): kept refs/heads/x at the target: the source has no such name any more, and no other ref has its commits
 note (source): kept refs/heads/x at the target: it was the main branch

@@ -10,6 +10,7 @@ use synchroniser::git::destination::{
     self, Destination, FETCHED, KnownRef, NoJournal, Orders, PublishError, PublishRules,
     RefOutcome, RefResult, RefUpdate, RefusalKind, Target,
 };
+use synchroniser::git::pack::LargeFile;
 use synchroniser::git::{ObjectId, Reference};
 
 /// A bare repository that commits are pushed from.
@@ -197,6 +198,19 @@ impl Destination for Counted {
     ) -> Result<Vec<RefOutcome>, PublishError> {
         self.pushes.push(updates.len());
         self.inner.push(updates, progress, interrupt)
+    }
+
+    fn parts(
+        &mut self,
+        updates: &[RefUpdate],
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Vec<RefUpdate>>, PublishError> {
+        self.inner.parts(updates, progress, interrupt)
+    }
+
+    fn large_files(&mut self) -> Vec<LargeFile> {
+        self.inner.large_files()
     }
 
     fn make_default(&mut self, main_branch: &str) -> Result<(), PublishError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::error::ProblemKind;
 use super::super::keys::{Key, Keys, Value, Ways, Written, keys, not_empty};
-use super::{HOUR, is_plain_name};
+use super::{HOUR, TIB, is_plain_name};
 use crate::base::redact;
 use crate::forge::Visibility;
 
@@ -83,6 +83,16 @@ keys! {
         /// Seconds without progress, once an answer has begun.
         idle_timeout: u64 =
             Key::number("seconds", 1, HOUR).only(Ways::Servers).flag().default("120"),
+        /// Bytes of the largest file that the target takes.
+        ///
+        /// A ref whose commits bring a larger one is refused before anything is sent, and files from half
+        /// of that on are told. github.com takes 104857600; of others nothing is known without this key.
+        max_file: u64 = Key::number("bytes", 1, TIB).only(Ways::Target).flag().example("104857600"),
+        /// Bytes of one push, about; a larger history goes in several, one after the other.
+        ///
+        /// GitHub and others take no more than 2 GiB at once.
+        max_push: u64 =
+            Key::number("bytes", 1 << 20, TIB).only(Ways::Target).flag().default("1610612736"),
         /// Where the API of the forge is that has a target: GitHub, or GitHub Enterprise.
         ///
         /// Of github.com it is known. It is asked once a day, and after a refusal, whether the target is

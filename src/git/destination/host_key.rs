@@ -24,7 +24,7 @@ pub fn host_key(
     let url = TargetUrl::parse(&format!("ssh://{host}{port}/x"), PlainHttp::Refuse);
     let url = url.map_err(PublishError::Address)?;
     let address = url.connection(None);
-    let target = Target { url, access: Access::default() };
+    let target = Target::new(url, Access::default());
     let session = Session::new(&target, interrupt)?;
     let shown = RefCell::new(None);
     let seen = session.run(|| {

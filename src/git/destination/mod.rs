@@ -1,6 +1,7 @@
 //! Where commits go: one trait, one function from an address to its implementation.
 
 mod connection;
+mod content;
 mod credential;
 mod error;
 mod exchange;
@@ -13,6 +14,7 @@ mod local;
 mod network;
 mod objects;
 mod pace;
+mod parts;
 mod plan;
 mod publish;
 pub(in crate::git) mod receive_pack;
@@ -26,6 +28,7 @@ mod stream;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use super::pack::LargeFile;
 use super::reference::Reference;
 use super::{ObjectId, init};
 use crate::base::{Interrupt, Progress, hex, sha1};
@@ -35,6 +38,7 @@ use credential::Credential;
 
 pub(super) use stream::register as register_streams;
 
+pub use content::{PushLimits, megabytes};
 pub use error::{PublishError, Said};
 pub use fetched::{FETCHED, fetched_name};
 pub use host_key::host_key;
@@ -53,12 +57,20 @@ pub struct Target {
     /// How it is reached. Its token or key is read anew for each connection. SSH servers that its
     /// `known_hosts` does not mention are unknown, but for GitHub's, whose keys are built in.
     pub access: Access,
+    /// What it takes at most. A path takes everything.
+    pub limits: PushLimits,
 }
 
 impl Target {
+    /// The target at `url`, with the limits that are known of it.
+    pub fn new(url: TargetUrl, access: Access) -> Self {
+        let limits = PushLimits::of(&url);
+        Self { url, access, limits }
+    }
+
     /// The repository at a path of this machine.
     pub fn local(path: impl Into<PathBuf>) -> Self {
-        Self { url: TargetUrl::local(path), access: Access::default() }
+        Self::new(TargetUrl::local(path), Access::default())
     }
 
     /// Stands for how it is reached: it is another one once the configuration says otherwise, or the
@@ -191,6 +203,23 @@ pub trait Destination {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<Reference>, PublishError>;
+
+    /// The parts in which `updates` are pushed, one after the other: several if what they need is more
+    /// than the target takes at once. Branches move step by step then.
+    fn parts(
+        &mut self,
+        updates: &[RefUpdate],
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Vec<RefUpdate>>, PublishError> {
+        let _ = (progress, interrupt);
+        Ok(vec![updates.to_vec()])
+    }
+
+    /// The files among what was sent, or was not, that are near the limit of the target or beyond it.
+    fn large_files(&mut self) -> Vec<LargeFile> {
+        Vec::new()
+    }
 
     /// How many pushes a minute it takes. GitHub wants no more than six to one repository (its page
     /// "Repository limits"), and others are spared the same.

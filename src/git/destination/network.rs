@@ -1,5 +1,6 @@
 //! Targets behind `https`, SSH and `git://`: connected to by libgit2, pushed to by us.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -12,13 +13,14 @@ use super::receive_pack::{Advertisement, Answer, ObjectFormat, Status};
 use super::remote_text::clean;
 use super::session::{Failure, Session};
 use super::{
-    Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Said, Target, refusal,
+    Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Said, Target,
+    content, parts, refusal,
 };
 use crate::base::{Interrupt, Limits, Progress};
 use crate::git::ObjectId;
-use crate::git::pack::Outgoing;
+use crate::git::pack::{LargeFile, Outgoing};
 use crate::git::reference::{Reference, by_name, is_mirrored};
-use crate::git::repository::BareRepository;
+use crate::git::repository::{BareRepository, RepositoryError};
 use crate::net::TokenSource;
 
 /// A target behind a network.
@@ -32,6 +34,7 @@ pub(super) struct NetworkDestination {
     address: String,
     kept: Option<Opened>,
     refused: RefusedCredential,
+    large: RefCell<Vec<LargeFile>>,
 }
 
 /// A connection on which nothing was asked yet.
@@ -54,8 +57,8 @@ impl NetworkDestination {
         let source = BareRepository::open(git_dir)?;
         let user = target.access.key.as_ref().and_then(|key| key.user.as_deref());
         let address = target.url.connection(user);
-        let refused = RefusedCredential::default();
-        Ok(Self { source, target: target.clone(), address, kept: None, refused })
+        let (refused, large) = (RefusedCredential::default(), RefCell::default());
+        Ok(Self { source, target: target.clone(), address, kept: None, refused, large })
     }
 
     /// A connection that is to be made, with the credential as it is now: one that this server has
@@ -105,9 +108,19 @@ impl NetworkDestination {
         let (decided, pack) = {
             let server = connection.advertisement();
             self.check(&server).map_err(Ended::Failed)?;
-            let decided = decide(updates, &server, is_again);
-            let pack = self.select(&decided, updates, &server, progress, &session.interrupt);
-            (decided, pack.map_err(|failure| Ended::Failed(failed(failure)))?)
+            let mut decided = decide(updates, &server, is_again);
+            let select = |decided: &[Option<RefOutcome>]| {
+                self.select(decided, updates, &server, progress, &session.interrupt)
+                    .map_err(|failure| Ended::Failed(failed(failure)))
+            };
+            let mut pack = select(&decided)?;
+            if self
+                .refuse_large(updates, &mut decided)
+                .map_err(|error| Ended::Failed(PublishError::Cache(error)))?
+            {
+                pack = select(&decided)?;
+            }
+            (decided, pack)
         };
         let asked = updates.iter().zip(&decided).filter(|(_, decided)| decided.is_none());
         let mut asked: Vec<_> = asked.map(|(update, _)| update).collect();
@@ -137,6 +150,16 @@ impl NetworkDestination {
         Ok(updates.iter().zip(decided).map(outcome).collect())
     }
 
+    /// Refuses what the server would refuse, once all has been sent to it.
+    fn refuse_large(
+        &self,
+        updates: &[RefUpdate],
+        decided: &mut [Option<RefOutcome>],
+    ) -> Result<bool, RepositoryError> {
+        let large = self.large.borrow();
+        content::refuse_large(self.target.limits, &large, updates, decided, &self.source)
+    }
+
     /// Whether the server's objects are as ours.
     fn check(&self, server: &Advertisement) -> Result<(), PublishError> {
         match server.capabilities.object_format {
@@ -162,10 +185,18 @@ impl NetworkDestination {
         if tips.is_empty() {
             return Ok(None);
         }
-        let (has, limits) = (&server.has, Limits::default());
-        let pack = Outgoing::select(&self.source, &tips, has, &limits, progress, interrupt);
+        let (has, limits, watch) = (&server.has, Limits::default(), self.target.limits.watch());
+        let (source, tips) = (&self.source, &tips);
+        let (pack, found) =
+            Outgoing::select_watching(source, tips, has, watch, &limits, progress, interrupt)
+                .map_err(Failure::Pack)?;
+        let mut large = self.large.borrow_mut();
+        for file in found.large {
+            if !large.contains(&file) {
+                large.push(file);
+            }
+        }
         // Some servers know no deltas against what they have.
-        let pack = pack.map_err(Failure::Pack)?;
         Ok(Some(if server.capabilities.no_thin { pack.complete() } else { pack }))
     }
 }
@@ -248,6 +279,37 @@ impl Destination for NetworkDestination {
             .run(|| download(&self.source, &self.address, session.fetching(progress)))
             .map_err(|failure| self.explain(failure, &session))?;
         keep(&self.source, &found)
+    }
+
+    fn parts(
+        &mut self,
+        updates: &[RefUpdate],
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Vec<Vec<RefUpdate>>, PublishError> {
+        let most = self.target.limits.push;
+        // What is sent is hardly more than what is here.
+        if self.source.object_bytes()? <= most {
+            return Ok(vec![updates.to_vec()]);
+        }
+        let kept = self.kept.take().filter(|kept| kept.session.interrupt.is(interrupt));
+        let opened = match kept {
+            Some(opened) => opened,
+            None => self.connect(interrupt)?,
+        };
+        let cut = {
+            let server = opened.connection.advertisement();
+            self.check(&server)?;
+            let (source, has, limits) = (&self.source, &server.has, Limits::default());
+            parts::parts(source, updates, has, most, &limits, progress, interrupt)
+        };
+        let cut = cut.map_err(|error| self.explain(Failure::Pack(error), &opened.session))?;
+        self.kept = Some(opened);
+        Ok(cut)
+    }
+
+    fn large_files(&mut self) -> Vec<LargeFile> {
+        self.large.take()
     }
 
     fn push(

@@ -8,6 +8,7 @@ use super::plan::{Decision, History, Orders, Planned, Stays, Turn, plan};
 use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate, Refusal, RefusalKind};
 use crate::base::{Interrupt, Progress, Stage};
 use crate::git::ObjectId;
+use crate::git::pack::LargeFile;
 use crate::git::reference::{BRANCHES, Reference, by_name};
 use crate::git::repository::BareRepository;
 
@@ -61,6 +62,8 @@ pub struct Published {
     pub stay: Vec<(String, Stays)>,
     /// The names of those outcomes by which commits were given up.
     pub rewritten: Vec<String>,
+    /// Files near the size that the target takes, or beyond it.
+    pub large: Vec<LargeFile>,
 }
 
 /// Makes `destination` have the wanted references, as far as the rules let it and as it takes away
@@ -182,8 +185,40 @@ impl Run<'_> {
         Ok(outcomes)
     }
 
-    /// One push. After a broken connection, what has arrived counts.
+    /// Pushes `updates`, in parts if the target does not take them at once.
     fn push(
+        &mut self,
+        updates: &[RefUpdate],
+        journal: &mut dyn Journal,
+    ) -> Result<Vec<RefOutcome>, PublishError> {
+        let parts = self.destination.parts(updates, self.progress, self.interrupt)?;
+        if parts.len() <= 1 {
+            return self.push_part(updates, journal);
+        }
+        let mut last: HashMap<String, RefOutcome> = HashMap::new();
+        for part in parts {
+            // What is refused once does not go on.
+            let goes_on = |update: &&RefUpdate| {
+                last.get(&update.name).is_none_or(|outcome| outcome.is_there())
+            };
+            let part: Vec<_> = part.iter().filter(goes_on).cloned().collect();
+            if part.is_empty() {
+                continue;
+            }
+            journal.publishing(&part)?;
+            for outcome in self.push_part(&part, journal)? {
+                last.insert(outcome.name.clone(), outcome);
+            }
+        }
+        let outcome = |update: &RefUpdate| match last.remove(&update.name).map(|last| last.result) {
+            Some(RefResult::Refused { kind, reason }) => RefOutcome::refused(update, kind, reason),
+            _ => RefOutcome::accepted(update),
+        };
+        Ok(updates.iter().map(outcome).collect())
+    }
+
+    /// One push. After a broken connection, what has arrived counts.
+    fn push_part(
         &mut self,
         updates: &[RefUpdate],
         journal: &mut dyn Journal,
@@ -281,7 +316,8 @@ impl Run<'_> {
         planned: &[Planned],
         mut outcomes: HashMap<String, RefOutcome>,
     ) -> Published {
-        let mut published = Published::default();
+        let large = self.destination.large_files();
+        let mut published = Published { large, ..Published::default() };
         for one in planned {
             let Planned { name, old, new, .. } = one.clone();
             let result = match one.decision {

@@ -255,7 +255,7 @@ impl Place {
         let history = History::new();
         let update =
             RefUpdate { name: MASTER.to_owned(), old: None, new: Some(history.commit("a", &[])) };
-        let target = Target { url: self.target.clone(), access: self.access.clone() };
+        let target = Target::new(self.target.clone(), self.access.clone());
         let mut destination = destination::open(&target, &history.path())?;
         let outcomes = destination.push(&[update], &NoProgress, &Interrupt::default());
         Ok(outcomes?.remove(0).result)

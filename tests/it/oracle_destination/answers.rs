@@ -52,7 +52,7 @@ fn failure_under(port: u16, interrupt: &Interrupt) -> PublishError {
     let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
     let second = Duration::from_secs(1);
     let timeouts = Timeouts { connect: 5 * second, first_byte: 5 * second, idle: 5 * second };
-    let target = Target { url, access: Access { timeouts, ..Access::default() } };
+    let target = Target::new(url, Access { timeouts, ..Access::default() });
     let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(commit) };
     let mut opened = destination::open(&target, &history.path()).unwrap();
     opened.push(&[update], &NoProgress, interrupt).unwrap_err()

@@ -27,7 +27,7 @@ impl Daemon {
 
     fn target(&self, name: &str) -> Target {
         let url = format!("git://127.0.0.1:{}/{name}", self.port);
-        Target { url: TargetUrl::parse(&url, PlainHttp::Allow).unwrap(), access: Access::default() }
+        Target::new(TargetUrl::parse(&url, PlainHttp::Allow).unwrap(), Access::default())
     }
 
     fn place(&self, name: &str) -> Place {
@@ -92,4 +92,69 @@ fn a_hook_that_hangs() {
     assert!(matches!(error, PublishError::Interrupted(_)), "{error:?}");
     assert!(start.elapsed() < 4 * second, "{:?}", start.elapsed());
     thread.join().unwrap();
+}
+
+/// Bytes that nothing makes smaller, as text.
+fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(33 + u8::try_from((state >> 33) % 90).unwrap())
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// A history that is larger than the server takes at once goes there in parts, and all of it arrives.
+#[test]
+fn a_large_history_goes_in_parts() {
+    let Some(daemon) = Daemon::start() else { return };
+    let history = History::new();
+    let mut line = vec![history.commit("root", &[])];
+    for seed in 1..=10 {
+        let parent = *line.last().unwrap();
+        line.push(history.commit(&noise(seed, 200_000), &[parent]));
+    }
+    let side = history.commit(&noise(99, 200_000), &[line[3]]);
+    let wanted = [(MASTER, line[10]), ("refs/heads/side", side), ("refs/tags/v1", line[5])];
+    let name = daemon.repositories.make();
+    daemon.repositories.configure(&name, "receive.maxInputSize", "1100000");
+    let mut place = daemon.place(&name);
+    // At once the server does not take it.
+    let refused = place.publish(&history, &wanted).unwrap();
+    assert_eq!(kind(&refused[0]), RefusalKind::TooLarge, "{refused:?}");
+    place.target.limits.push = 1_000_000;
+    let (outcomes, pushes) = place.publish_counted(&history, &wanted).unwrap();
+    assert_eq!(short(&outcomes), "+++", "{outcomes:?}");
+    assert!(pushes.len() >= 3, "{pushes:?}");
+    let has = wanted.map(|(name, id)| (name.to_owned(), id));
+    assert_eq!(place.refs(), has.into());
+    fsck(&daemon.repositories);
+}
+
+/// A file that the target does not take keeps back the refs that bring it, before it is sent, and no
+/// others.
+#[test]
+fn a_file_that_is_too_large_keeps_back_its_refs() {
+    let Some(daemon) = Daemon::start() else { return };
+    let history = History::new();
+    let root = history.commit("root", &[]);
+    let near = history.commit(&noise(1, 70_000), &[root]);
+    let large = history.commit(&noise(2, 130_000), &[near]);
+    let later = history.commit("small again", &[large]);
+    let wanted = [(MASTER, near), ("refs/heads/large", later), ("refs/tags/v1", root)];
+    let mut place = daemon.place(&daemon.repositories.make());
+    place.target.limits.file = Some(100_000);
+    let outcomes = place.publish(&history, &wanted).unwrap();
+    assert_eq!(short(&outcomes), "+!+", "{outcomes:?}");
+    assert_eq!(kind(&outcomes[1]), RefusalKind::TooLarge);
+    assert!(reason(&outcomes[1]).contains(&format!("the file file in the commit {large}")));
+    let target = git2::Repository::open(&place.repository).unwrap();
+    assert!(target.find_commit(large.into()).is_err(), "it was not sent");
+    assert!(target.find_commit(near.into()).is_ok());
+    let mut opened = destination::open(&place.target, &history.path()).unwrap();
+    let update = RefUpdate { name: "refs/heads/large".to_owned(), old: None, new: Some(later) };
+    opened.push(&[update], &NoProgress, &Interrupt::default()).unwrap();
+    let sizes: Vec<_> = opened.large_files().iter().map(|file| (file.commit, file.size)).collect();
+    assert_eq!(sizes, [(large, 130_000)]);
 }

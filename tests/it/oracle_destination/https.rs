@@ -23,10 +23,7 @@ impl Web {
 
     fn target(&self, path: &str) -> Target {
         let url = format!("https://127.0.0.1:{}/{path}", self.nginx.port);
-        Target {
-            url: TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
-            access: self.token(TOKEN),
-        }
+        Target::new(TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(), self.token(TOKEN))
     }
 
     /// The way in with a token.
@@ -194,7 +191,7 @@ fn says_what_is_wrong() {
     let name = web.repositories.make();
     let with = |access| {
         let url = web.target(&format!("git/{name}")).url;
-        failure(Target { url, access })
+        failure(Target::new(url, access))
     };
     let (fault, error) = with(web.token("geheim, but not it"));
     assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
@@ -269,7 +266,7 @@ fn trusts_nobody_by_default() {
     let name = web.repositories.make();
     let url = web.target(&format!("git/{name}")).url;
     let access = Access { ca_file: None, ..web.token(TOKEN) };
-    let (fault, error) = failure(Target { url, access });
+    let (fault, error) = failure(Target::new(url, access));
     assert!(matches!(error, PublishError::Certificate { .. }), "{error:?}");
     assert_eq!(fault, Fault::Config);
     assert!(error.hint().unwrap().contains("ca_file"));
@@ -288,7 +285,7 @@ fn a_hung_target_costs_what_is_configured() {
         let url = format!("{scheme}://127.0.0.1:{port}/x");
         let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
         let start = Instant::now();
-        let (fault, error) = failure(Target { url, access: access.clone() });
+        let (fault, error) = failure(Target::new(url, access.clone()));
         assert_eq!(fault, Fault::Unavailable, "{scheme}: {error:?}");
         assert!(said(&error).contains("nothing for 1 seconds"), "{}", said(&error));
         assert!(start.elapsed() < Duration::from_secs(5), "{scheme}: {:?}", start.elapsed());
@@ -304,7 +301,7 @@ fn an_interrupt_ends_the_wait_for_a_list() {
     for scheme in ["https", "http", "ssh"] {
         let url = format!("{scheme}://127.0.0.1:{port}/x");
         let url = TargetUrl::parse(&url, PlainHttp::Allow).unwrap();
-        let target = Target { url, access: Access::default() };
+        let target = Target::new(url, Access::default());
         let interrupt = Interrupt::default();
         let raised = interrupt.clone();
         let thread = std::thread::spawn(move || {
@@ -349,7 +346,7 @@ fn goes_through_its_proxy() {
     });
     let target = web.target(&format!("git/{name}"));
     let place = |access| Place {
-        target: Target { url: target.url.clone(), access },
+        target: Target::new(target.url.clone(), access),
         repository: web.repositories.path(&name),
     };
     let access = Access { proxy, ..target.access.clone() };

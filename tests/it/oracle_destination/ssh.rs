@@ -77,10 +77,10 @@ impl Sshd {
     fn target(&self, name: &str) -> Target {
         let path = self.repositories.path(name);
         let url = format!("ssh://{}@127.0.0.1:{}{}", self.user, self.port, path.display());
-        Target {
-            url: TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
-            access: self.access(Key::at(self.at("user"))),
-        }
+        Target::new(
+            TargetUrl::parse(&url, PlainHttp::Refuse).unwrap(),
+            self.access(Key::at(self.at("user"))),
+        )
     }
 
     fn place(&self, name: &str) -> Place {
@@ -171,7 +171,7 @@ fn the_user_comes_from_the_credential_or_the_address() {
     let (_, error) = failure(Target { url: url.clone(), ..sshd.target(&name) });
     assert!(matches!(error, PublishError::Rejected { .. }), "{error:?}");
     let user = Some(sshd.user.clone());
-    let target = Target { url, access: sshd.access(Key { user, ..Key::at(sshd.at("user")) }) };
+    let target = Target::new(url, sshd.access(Key { user, ..Key::at(sshd.at("user")) }));
     let place = Place { target, repository: path };
     assert_eq!(short(&publish_two(&place).unwrap()), "++");
 }
