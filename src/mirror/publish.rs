@@ -1,6 +1,6 @@
 //! Publishing the references of the cache at the target, by the rules and with the ledger.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::cache::LockedCache;
 use super::event::{Events, SyncEvent};
@@ -14,8 +14,8 @@ use crate::git::destination::{
     self, Journal, Orders, PublishError, PublishRules, RefOutcome, RefUpdate, Refusal, RefusalKind,
     Target, backup_prefix,
 };
+use crate::git::pack::LargeFile;
 use crate::git::{ObjectId, Reference};
-use crate::hg::Node;
 
 /// What became of the references of the target.
 #[derive(Debug, Default)]
@@ -79,17 +79,7 @@ pub(super) fn publish(
             }
         }
     }
-    let changesets: HashMap<ObjectId, Node> = match published.large.is_empty() {
-        true => HashMap::new(),
-        false => updated.map.records().map(|(node, id)| (id, node)).collect(),
-    };
-    refs.notes.extend(published.large.into_iter().map(|file| Note::LargeFile {
-        path: file.path.to_string(),
-        bytes: file.size,
-        commit: file.commit,
-        changeset: changesets.get(&file.commit).copied(),
-        limit: target.limits.file.unwrap_or_default(),
-    }));
+    refs.notes.extend(large_files(published.large, target, &updated.map));
     refs.notes.extend(
         published
             .stay
@@ -98,6 +88,21 @@ pub(super) fn publish(
     );
     ledger.save().map_err(|source| SyncError::Folder { path: ledger.file(), source })?;
     Ok(refs)
+}
+
+/// Notes about files that are near the limit of `target` or beyond it.
+fn large_files<'m>(
+    large: Vec<LargeFile>,
+    target: &'m Target,
+    map: &'m IdMap,
+) -> impl Iterator<Item = Note> + 'm {
+    large.into_iter().map(|file| Note::LargeFile {
+        path: file.path.to_string(),
+        bytes: file.size,
+        commit: file.commit,
+        changeset: map.records().find(|(_, id)| *id == file.commit).map(|(node, _)| node),
+        limit: target.limits.file.unwrap_or_default(),
+    })
 }
 
 /// The commits of a mirror, which are looked for only if a reference is in doubt.

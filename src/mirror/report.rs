@@ -306,16 +306,10 @@ impl fmt::Display for Note {
                 write!(f, "removed {reference}: the source has no such name any more")
             }
             Self::LargeFile { path, bytes, commit, changeset, limit } => {
-                let size = megabytes(*bytes);
-                write!(
-                    f,
-                    "the file {path} has {size}, and the target takes {}: ",
-                    megabytes(*limit)
-                )?;
-                match changeset {
-                    Some(node) => write!(f, "changeset {node}, commit {commit}"),
-                    None => write!(f, "commit {commit}"),
-                }
+                let (size, limit) = (megabytes(*bytes), megabytes(*limit));
+                write!(f, "the file {path} has {size}, and the target takes {limit}: ")?;
+                let changeset = changeset.map(|node| format!("changeset {node}, "));
+                write!(f, "{}commit {commit}", changeset.unwrap_or_default())
             }
             Self::RefRewritten { reference, old, backup } => {
                 write!(

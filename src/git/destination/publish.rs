@@ -198,9 +198,8 @@ impl Run<'_> {
         let mut last: HashMap<String, RefOutcome> = HashMap::new();
         for part in parts {
             // What is refused once does not go on.
-            let goes_on = |update: &&RefUpdate| {
-                last.get(&update.name).is_none_or(|outcome| outcome.is_there())
-            };
+            let goes_on =
+                |update: &&RefUpdate| last.get(&update.name).is_none_or(RefOutcome::is_there);
             let part: Vec<_> = part.iter().filter(goes_on).cloned().collect();
             if part.is_empty() {
                 continue;
