@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Hg, TestEnv, for_all, same, skip};
+use crate::support::{Hg, TestEnv, one_by_one, same, skip};
 
 /// Users as people typed them.
 const USERS: &[&str] = &[
@@ -69,7 +69,7 @@ fn author_maps_mean_what_hg_git_makes_of_them() {
     let hg = Hg { env: &env, program };
     let source = env.path("source");
     make_source(&hg, &source);
-    for_all(MAPS.iter().map(|(name, text)| ((*name).to_owned(), *text)), |text| {
+    one_by_one(MAPS.iter().map(|(name, text)| ((*name).to_owned(), *text)), |text| {
         let (authors, map) = (env.path("authors"), env.path("map"));
         std::fs::write(&authors, text).unwrap();
         let setting = format!("git.authors={}", authors.display());

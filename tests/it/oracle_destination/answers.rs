@@ -65,7 +65,10 @@ fn refusing(status: &'static str, text: &'static str, reads: bool) -> u16 {
         let length = text.len();
         let head =
             format!("HTTP/1.1 {status}\r\nContent-Type: text/plain\r\nConnection: close\r\n");
-        write!(stream, "{head}Content-Length: {length}\r\n\r\n{text}").unwrap();
+        // In one piece: what the system still holds back is lost when the connection ends while there is
+        // something to read. Web servers wait a little for that.
+        let answer = format!("{head}Content-Length: {length}\r\n\r\n{text}");
+        stream.write_all(answer.as_bytes()).unwrap();
         if reads {
             let _ = std::io::copy(stream, &mut std::io::sink());
         }

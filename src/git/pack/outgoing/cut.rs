@@ -188,7 +188,7 @@ mod tests {
 
     /// Histories with merges and sizes, and refs somewhere in them.
     fn histories() -> impl Strategy<Value = (Graph, Vec<Way>)> {
-        let commit = (proptest::collection::vec(1_usize..6, 0..3), 0_u64..100);
+        let commit = (proptest::collection::vec(1_usize..6, 0..3), 1_u64..100);
         let commits = proptest::collection::vec(commit, 1..60);
         (commits, proptest::collection::vec((any::<u16>(), any::<u16>(), 0..4), 1..5)).prop_map(
             |(commits, ways)| {
