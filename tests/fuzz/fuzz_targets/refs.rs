@@ -46,7 +46,7 @@ fn named(mut input: Input<'_>) {
     }
     let heads: usize = names.branches.iter().map(|(_, heads)| heads.len()).sum();
     let naming = RefNaming { main_branch: main, ..RefNaming::default() };
-    let wanted = name_refs(&names, &naming);
+    let wanted = name_refs(&names, &naming, &[]);
     assert_eq!(wanted.refs.len(), 1 + heads + names.bookmarks.len() + names.tags.len());
     let mut taken = HashSet::new();
     for wanted in &wanted.refs {
