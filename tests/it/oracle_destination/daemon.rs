@@ -161,3 +161,27 @@ fn a_file_that_is_too_large_keeps_back_its_refs() {
     let sizes: Vec<_> = opened.large_files().iter().map(|file| (file.commit, file.size)).collect();
     assert_eq!(sizes, [(large, 130_000)]);
 }
+
+/// A commit whose committer has no address, as hg-git makes them, goes to a server like any other.
+#[test]
+fn a_committer_without_an_address_is_sent() {
+    let Some(daemon) = Daemon::start() else { return };
+    let history = History::new();
+    let root = history.commit("root", &[]);
+    let repository = git2::Repository::open(history.path()).unwrap();
+    let tree = repository.find_commit(root.into()).unwrap().tree_id();
+    let text = format!(
+        "tree {tree}\nparent {root}\nauthor A <a@b> 0 +0000\ncommitter Joe 0 +0000\n\nodd\n"
+    );
+    let odb = repository.odb().unwrap();
+    let odd = odb.write(git2::ObjectType::Commit, text.as_bytes()).unwrap().into();
+    let place = daemon.place(&daemon.repositories.make());
+    assert_eq!(short(&place.publish(&history, &[(MASTER, root)]).unwrap()), "+");
+    assert_eq!(short(&place.publish(&history, &[(MASTER, odd)]).unwrap()), ">");
+    assert_eq!(place.refs()[MASTER], odd);
+    // Unless the server checks what it receives.
+    let name = daemon.repositories.make();
+    daemon.repositories.configure(&name, "receive.fsckObjects", "true");
+    let refused = daemon.place(&name).publish(&history, &[(MASTER, odd)]).unwrap();
+    assert_eq!(kind(&refused[0]), RefusalKind::BadObjects, "{refused:?}");
+}
