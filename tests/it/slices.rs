@@ -201,10 +201,11 @@ fn many_small_syncs_leave_few_packs() {
          most {most} packs",
         each[0], each[1],
     );
-    // Other tests of the process would count, too. A few milliseconds are for the lists of all
-    // changesets, which are read as a whole.
+    // Other tests of the process would count, too. What grows with the history are the lists of all
+    // changesets, which are read as a whole: some microseconds for each, without optimisation ten.
     let is_alone = std::env::var_os("SYNCHRONISER_SYNCS").is_some();
-    assert!(!is_alone || each[1] < 1.5 * each[0] + 10.0, "{each:?}");
+    let lists = f64::from(u32::try_from(syncs).unwrap()) / 100.0;
+    assert!(!is_alone || each[1] < each[0] + lists, "{each:?}");
     assert_eq!(mirror::commits(&mirror).unwrap().len(), syncs + 1);
     if env::has("git") {
         git::fsck(&env, &target).unwrap();
