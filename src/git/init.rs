@@ -47,8 +47,7 @@ static DONE: Mutex<bool> = Mutex::new(false);
 const OBJECT_CACHE: isize = 64 << 20;
 
 /// Makes sure that libgit2 is set up. Everything in this layer that opens a repository or a
-/// connection comes through here first. The program does it first thing, before it has other threads,
-/// because libgit2 also looks for the system's certificates then and notes them in the environment.
+/// connection comes through here first.
 pub fn ensure() -> Result<(), InitError> {
     let mut done = DONE.lock().unwrap_or_else(PoisonError::into_inner);
     if !*done {
