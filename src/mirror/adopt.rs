@@ -92,7 +92,17 @@ impl Sync<'_> {
         git: &BareRepository,
         given: &[Record],
     ) -> Result<StartingPoint, SyncError> {
-        let (choice, map) = self.cache.open_map(self.options().identity)?;
+        let recorded = self.cache.open_map(self.options().identity)?;
+        self.start_from(git, recorded, given)
+    }
+
+    /// The same, where what is `recorded` has been read.
+    pub(super) fn start_from(
+        &self,
+        git: &BareRepository,
+        (choice, map): (IdentityChoice, Option<IdMap>),
+        given: &[Record],
+    ) -> Result<StartingPoint, SyncError> {
         if let (IdentityChoice::Named(identity), Some(mut map)) = (choice, map) {
             let notes = self.repair(git, &mut map)?.into_iter().collect();
             return Ok(StartingPoint { identity, map, notes });

@@ -13,7 +13,7 @@ use super::adopt::StartingPoint;
 use super::update::Sync;
 use super::{Note, SyncError};
 use crate::convert::IdMap;
-use crate::convert::identity::{Identity, IdentityChoice, NATIVE};
+use crate::convert::identity::NATIVE;
 use crate::git::destination::backup_prefix;
 use crate::git::reference::HG_NOTES;
 use crate::git::{BareRepository, ObjectId, Reference, destination};
@@ -83,28 +83,22 @@ impl Sync<'_> {
     /// What to begin with, and what is still to be found out about it.
     pub(super) fn beginning(&self, git: &BareRepository) -> Result<Beginning, SyncError> {
         let (choice, map) = self.cache.open_map(self.options().identity)?;
-        let state = match (self.cache.rebuilding()?, &map) {
-            (None, None) if git.refs()?.is_empty() => Rebuilding::Trying,
-            (Some(Rebuilding::Trying), _) => Rebuilding::Trying,
-            (Some(Rebuilding::Dropped), None) | (None, _) => {
-                return Ok(Beginning::Certain(self.starting_point(git, &[])?));
-            }
-            (Some(Rebuilding::Dropped), Some(_)) => {
-                self.cache.set_rebuilding(None)?;
-                return Ok(Beginning::Certain(self.starting_point(git, &[])?));
-            }
+        let tips = match (self.cache.rebuilding()?, map.is_some()) {
             (Some(Rebuilding::Failed), _) => return Ok(Beginning::Failed),
+            (Some(Rebuilding::Trying), _) => self.tips_of_target(git)?,
+            (None, false) if git.refs()?.is_empty() => self.tips_of_target(git)?,
+            (Some(Rebuilding::Dropped), false) | (None, _) => {
+                return Ok(Beginning::Certain(self.start_from(git, (choice, map), &[])?));
+            }
+            // The map is of what was fetched since.
+            (Some(Rebuilding::Dropped), true) => HashSet::new(),
         };
-        let tips = self.tips_of_target(git)?;
         if tips.is_empty() {
             self.cache.set_rebuilding(None)?;
-            return Ok(Beginning::Certain(self.starting_point(git, &[])?));
+            return Ok(Beginning::Certain(self.start_from(git, (choice, map), &[])?));
         }
-        self.cache.set_rebuilding(Some(state))?;
-        let identity: &'static dyn Identity = match choice {
-            IdentityChoice::Named(identity) => identity,
-            IdentityChoice::Auto => NATIVE,
-        };
+        self.cache.set_rebuilding(Some(Rebuilding::Trying))?;
+        let identity = choice.for_new_targets();
         let trial = Trial { tips, is_ours_alone: identity.name() == NATIVE.name() };
         let mut notes = Vec::new();
         let map = match map {
