@@ -17,6 +17,11 @@ pub(super) const PIECE: usize = 32 << 10;
 const LIST: c_int = 3;
 pub(super) const RECEIVE: c_int = 4;
 
+/// The kinds of libgit2's subtransports.
+const HTTP: u8 = 0;
+const SSH: u8 = 1;
+const GIT: u8 = 2;
+
 /// `git_smart_subtransport_stream`
 #[repr(C)]
 pub(super) struct RawStream {
@@ -91,10 +96,10 @@ unsafe extern "C" {
 #[expect(unsafe_code, reason = "a function of libgit2 that its binding does not have")]
 pub(in super::super) fn register() -> c_int {
     let schemes: [(_, Make, _); 4] = [
-        (c"http", make_http, 1),
-        (c"https", make_http, 1),
-        (c"ssh", make_ssh, 0),
-        (c"git", make_git, 0),
+        (c"http", make::<HTTP>, 1),
+        (c"https", make::<HTTP>, 1),
+        (c"ssh", make::<SSH>, 0),
+        (c"git", make::<GIT>, 0),
     ];
     let results = schemes.map(|(scheme, callback, rpc)| {
         let definition = Box::new(Definition { callback, rpc, param: ptr::null_mut() });
@@ -145,58 +150,23 @@ struct Tap {
     shared: Rc<Shared>,
 }
 
-extern "C" fn make_http(
-    out: *mut *mut RawSubtransport,
-    owner: *mut c_void,
-    param: *mut c_void,
-) -> c_int {
-    make(out, |inner| {
-        #[expect(unsafe_code, reason = "the border to a C library")]
-        // SAFETY: these are the arguments that libgit2 has for this function.
-        unsafe {
-            git_smart_subtransport_http(inner, owner, param)
-        }
-    })
-}
-
-extern "C" fn make_ssh(
-    out: *mut *mut RawSubtransport,
-    owner: *mut c_void,
-    param: *mut c_void,
-) -> c_int {
-    if let Some(shared) = MAKING.with_borrow(Clone::clone) {
-        shared.is_ssh.set(true);
-    }
-    make(out, |inner| {
-        #[expect(unsafe_code, reason = "the border to a C library")]
-        // SAFETY: these are the arguments that libgit2 has for this function.
-        unsafe {
-            git_smart_subtransport_ssh(inner, owner, param)
-        }
-    })
-}
-
-extern "C" fn make_git(
-    out: *mut *mut RawSubtransport,
-    owner: *mut c_void,
-    param: *mut c_void,
-) -> c_int {
-    make(out, |inner| {
-        #[expect(unsafe_code, reason = "the border to a C library")]
-        // SAFETY: these are the arguments that libgit2 has for this function.
-        unsafe {
-            git_smart_subtransport_git(inner, owner, param)
-        }
-    })
-}
-
-/// Makes libgit2's own subtransport; with a layer around it for a connection of ours.
+/// Makes libgit2's own subtransport of a `KIND`; with a layer around it for a connection of ours.
 #[expect(unsafe_code, reason = "the border to a C library")]
-fn make(
+extern "C" fn make<const KIND: u8>(
     out: *mut *mut RawSubtransport,
-    own: impl FnOnce(*mut *mut RawSubtransport) -> c_int,
+    owner: *mut c_void,
+    param: *mut c_void,
 ) -> c_int {
+    let own = match KIND {
+        HTTP => git_smart_subtransport_http,
+        SSH => git_smart_subtransport_ssh,
+        _ => git_smart_subtransport_git,
+    };
+    // SAFETY: these are the arguments that libgit2 has for this function, with a place of ours or its own
+    // for what it makes.
+    let own = |place| unsafe { own(place, owner, param) };
     let Some(shared) = MAKING.with_borrow(Clone::clone) else { return own(out) };
+    shared.is_ssh.set(KIND == SSH);
     let mut inner = ptr::null_mut();
     let result = own(&raw mut inner);
     if result != 0 {
