@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-use super::conversion::{CommitArgs, ConversionArgs, OnceArgs, PublishArgs};
+use super::conversion::{CommitArgs, ConversionArgs, OnceArgs, PublishArgs, RunArgs};
 use super::exit;
 use super::flags::help_of_care;
 use super::source::SourceArgs;
@@ -105,14 +105,8 @@ pub(super) struct SyncArgs {
     /// Names of mirrors in the configuration; all mirrors if none is named
     #[arg(value_name = "MIRROR")]
     pub(super) mirrors: Vec<String>,
-    #[arg(long, help = help_of_care("skip_damaged"))]
-    pub(super) skip_damaged: bool,
-    /// Do not verify what was converted before refs move
-    #[arg(long)]
-    pub(super) no_verify: bool,
-    /// Accept, this once, a source with none of the changesets converted before, and remove their refs
-    #[arg(long)]
-    pub(super) allow_empty: bool,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
     #[command(flatten)]
     pub(super) once: OnceArgs,
     #[command(flatten)]
@@ -176,14 +170,8 @@ pub(super) struct MirrorArgs {
     /// `$XDG_CACHE_HOME/synchroniser` or `~/.cache/synchroniser`. If it is lost, it is made again
     #[arg(long, value_name = "FOLDER")]
     pub(super) cache: Option<PathBuf>,
-    #[arg(long, help = help_of_care("skip_damaged"))]
-    pub(super) skip_damaged: bool,
-    /// Do not verify what was converted before refs move
-    #[arg(long)]
-    pub(super) no_verify: bool,
-    /// Accept, this once, a source with none of the changesets converted before, and remove their refs
-    #[arg(long)]
-    pub(super) allow_empty: bool,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
     #[command(flatten)]
     pub(super) conversion: ConversionArgs,
     #[command(flatten)]

@@ -2,9 +2,9 @@
 
 use std::io::IsTerminal as _;
 
-use super::flags::Flags;
+use super::flags::{Flags, help_of_care};
 use crate::config::{self, CommitKeys, HistoryKeys, NamingKeys, PublishKeys};
-use crate::convert::{AuthorMapError, ConvertOptions};
+use crate::convert::{AuthorMapError, ConvertOptions, Verify};
 use crate::mirror::PublishRules;
 
 /// What decides commits, and which changesets have one.
@@ -36,6 +36,30 @@ impl ConversionArgs {
     /// What they mean.
     pub(super) fn options(&self) -> Result<ConvertOptions, AuthorMapError> {
         config::conversion(&self.commits.keys, &self.history.keys, &self.naming.keys)
+    }
+}
+
+/// How a sync is done this once.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[arg(long, help = help_of_care("skip_damaged"))]
+    skip_damaged: bool,
+    /// Do not verify what was converted before refs move
+    #[arg(long)]
+    no_verify: bool,
+    /// Accept, this once, a source with none of the changesets converted before, and remove their refs
+    #[arg(long)]
+    allow_empty: bool,
+}
+
+impl RunArgs {
+    /// Changes `options` by what was typed.
+    pub(super) fn apply_to(self, options: &mut ConvertOptions) {
+        options.skip_damaged |= self.skip_damaged;
+        options.allow_empty = self.allow_empty;
+        if self.no_verify {
+            options.verify = Verify::Off;
+        }
     }
 }
 

@@ -39,9 +39,8 @@ faults!(MirrorCommandError {
 
 pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
     let mut options = args.conversion.options()?;
-    options.skip_damaged = args.skip_damaged;
-    options.allow_empty = args.allow_empty;
-    options.verify = if args.no_verify { Verify::Off } else { Verify::New };
+    options.verify = Verify::New;
+    args.run.apply_to(&mut options);
     let source = args.source.way.source(&args.source.written).map_err(MirrorCommandError::from)?;
     let (target, forge) = args.target_way.target(&args.target).map_err(MirrorCommandError::from)?;
     let folder = match &args.cache {
@@ -99,30 +98,28 @@ fn in_flags(diagnosis: Diagnosis) -> Diagnosis {
 
 /// A hint in which keys of the configuration are the flags that stand for them.
 fn as_flags(hint: &str) -> String {
-    let mut parts = hint.split('`');
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for (at, part) in parts.enumerate() {
-        let is_end = part.starts_with("target.") || part.starts_with("source.");
-        // Those that a choice is given to.
-        let is_rule = ["divergence = ", "prune = "].iter().any(|rule| part.starts_with(rule));
-        if !at.is_multiple_of(2) {
-            text.push_str(&format!("`{part}"));
-            continue;
-        }
-        match part.strip_prefix("synchroniser sync MIRROR ") {
-            Some(flag) => text.push_str(&format!("`{flag}")),
-            None if is_rule => {
-                let (key, word) = part.split_once(" = ").unwrap_or((part, ""));
-                text.push_str(&format!("`--{key} {}", word.trim_matches('"')));
-            }
-            None if is_end || part == "backup = true" => {
-                let part = part.split(" = ").next().unwrap_or(part);
-                text.push_str(&format!("`--{}", part.replace(['.', '_'], "-")));
-            }
-            None => text.push_str(&format!("`{part}")),
-        }
+    // Every second part stands between backticks.
+    let parts = hint.split('`').enumerate().map(|(at, part)| match at % 2 {
+        0 => part.to_owned(),
+        _ => as_flag(part).unwrap_or_else(|| part.to_owned()),
+    });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+/// The flag that stands for a key of the configuration, or for one of `sync`; `None` if it is neither.
+fn as_flag(quoted: &str) -> Option<String> {
+    if let Some(flag) = quoted.strip_prefix("synchroniser sync MIRROR ") {
+        return Some(flag.to_owned());
     }
-    text
+    let (key, value) = quoted.split_once(" = ").unwrap_or((quoted, ""));
+    let is_of_an_end = key.starts_with("target.") || key.starts_with("source.");
+    let is_rule = !value.is_empty() && ["divergence", "prune", "backup"].contains(&key);
+    let flag = format!("--{}", key.replace(['.', '_'], "-"));
+    match value.trim_matches('"') {
+        _ if !is_of_an_end && !is_rule => None,
+        "" | "true" => Some(flag),
+        word => Some(format!("{flag} {word}")),
+    }
 }
 
 #[cfg(test)]

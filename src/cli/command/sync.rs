@@ -8,7 +8,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{Config, MirrorConfig};
-use crate::convert::{AuthorMapError, Verify};
+use crate::convert::AuthorMapError;
 use crate::mirror::{Mirror, SyncError};
 
 /// Why `sync` fails, apart from its configuration.
@@ -69,12 +69,8 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
 /// A mirror as it is now, with what was typed.
 fn asked(mirror: &MirrorConfig, typed: &SyncArgs) -> Result<Mirror, SyncCommandError> {
     let mut mirror = ready(mirror)?;
-    mirror.options.skip_damaged |= typed.skip_damaged;
-    mirror.options.allow_empty = typed.allow_empty;
+    typed.run.apply_to(&mut mirror.options);
     mirror.publish = typed.once.applied_to(&mirror.publish);
-    if typed.no_verify {
-        mirror.options.verify = Verify::Off;
-    }
     Ok(mirror)
 }
 
