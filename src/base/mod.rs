@@ -18,6 +18,7 @@ pub mod redact;
 pub mod repo_path;
 pub mod sha1;
 pub mod similar;
+pub mod sizes;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;

@@ -1,4 +1,4 @@
-//! Text of unknown encoding made into UTF-8.
+//! Text: of unknown encoding, made into UTF-8; to be shown; and as the name of a choice.
 
 use std::borrow::Cow;
 
@@ -11,6 +11,17 @@ pub fn utf8_or_latin1(bytes: &[u8]) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
     }
+}
+
+/// `12.5 MiB`
+pub fn megabytes(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) >> 20;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
+/// The one of `all` with this name.
+pub fn named<T: Copy>(all: &[(&str, T)], name: &str) -> Option<T> {
+    all.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
 }
 
 /// Serialises bytes of unknown encoding as [`printable`] shows them.

@@ -10,7 +10,7 @@ use super::authors::{self, AuthorMap};
 use super::identity::{Identity, IdentityChoice};
 use super::naming::RefNaming;
 use crate::base::Limits;
-use crate::base::text::utf8_or_latin1;
+use crate::base::text::{named, utf8_or_latin1};
 use crate::hg::repository::RepositoryError;
 use crate::hg::{Repository, ServedPhases, Serving, Shown};
 
@@ -42,7 +42,7 @@ impl AdoptionPolicy {
 
     /// The policy of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, policy)| *policy)
+        named(&Self::ALL, name)
     }
 }
 

@@ -13,6 +13,7 @@ mod time;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Interrupt;
+use crate::base::text::named;
 use crate::net::{Access, NetError, SourceUrl, TargetUrl};
 
 pub use check::TargetCheck;
@@ -53,7 +54,7 @@ impl Visibility {
 
     /// The one of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, it)| it)
+        named(&Self::ALL, name)
     }
 }
 

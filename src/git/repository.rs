@@ -22,6 +22,7 @@ use super::pack::{damaged_files, merge_small};
 use super::reference::{BRANCHES, Reference, TAGS};
 use super::sink::SinkError;
 use super::{ObjectId, ObjectKind};
+use crate::base::sizes::bytes_below;
 use crate::base::{Fault, faults};
 
 pub use completeness::Completeness;
@@ -207,20 +208,8 @@ impl BareRepository {
     }
 
     /// How many bytes all objects have as they are stored.
-    pub fn object_bytes(&self) -> Result<u64, RepositoryError> {
-        let failed = |source| RepositoryError::Io { path: self.path.clone(), source };
-        let mut bytes = 0;
-        for folder in std::fs::read_dir(self.path.join("objects")).map_err(failed)? {
-            let folder = folder.map_err(failed)?;
-            if !folder.file_type().map_err(failed)?.is_dir() {
-                continue;
-            }
-            for file in std::fs::read_dir(folder.path()).map_err(failed)? {
-                // What goes meanwhile is not counted.
-                bytes += file.map_err(failed)?.metadata().map_or(0, |found| found.len());
-            }
-        }
-        Ok(bytes)
+    pub fn object_bytes(&self) -> u64 {
+        bytes_below(&self.path.join("objects"))
     }
 
     /// Makes packs visible that were written since the repository was opened.

@@ -7,12 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::SyncError;
-use crate::base::text::serialize_path;
+use crate::base::text::{megabytes, serialize_path};
 use crate::base::{Fault, Severity, Side};
 use crate::convert;
 use crate::forge::Finding;
 use crate::git::ObjectId;
-use crate::git::destination::megabytes;
 use crate::git::destination::{Refusal, Stays};
 use crate::hg::Node;
 use crate::hg::pull::PullNote;

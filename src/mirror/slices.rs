@@ -3,11 +3,11 @@
 //! lost one slice at most, and memory is bounded by what one slice needs.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use super::check::Converted;
 use super::update::Sync;
 use super::{SyncError, SyncEvent};
+use crate::base::sizes::bytes_below;
 use crate::convert::damage::{Broken, BrokenFile};
 use crate::convert::engine::Conversion;
 use crate::convert::placeholder::{Placeholder, Placeholders};
@@ -153,18 +153,6 @@ impl Sync<'_> {
             interrupt: self.interrupt,
         }
     }
-}
-
-/// How many bytes the files in `folder` and below it have. What cannot be read counts as nothing: it
-/// is an error where it is needed.
-fn bytes_below(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    let bytes = entries.flatten().map(|entry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => bytes_below(&entry.path()),
-        Ok(kind) if kind.is_file() => entry.metadata().map_or(0, |metadata| metadata.len()),
-        _ => 0,
-    });
-    bytes.sum()
 }
 
 /// Hands `write` a place for about the objects of so many changesets. They are on disk when

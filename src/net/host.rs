@@ -3,6 +3,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Where github.com is, over HTTPS and SSH, and over SSH on the port of HTTPS.
+const GITHUB: [&str; 2] = ["github.com", "ssh.github.com"];
+
+/// Whether `host`, in lower case, is github.com.
+pub fn is_github(host: &str) -> bool {
+    GITHUB.contains(&host)
+}
+
 /// What is wrong with a host and port. It does not repeat them: they could hold a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostError {

@@ -19,6 +19,7 @@ use wildmatch::WildMatch;
 
 use crate::base::sha1;
 
+use super::host::is_github;
 use super::secret::SecretSource;
 
 pub use edit::{Added, KnownKey, add, list};
@@ -35,9 +36,6 @@ const GITHUB: [&str; 3] = [
 /// GitHub's RSA key until March 2023, whose private half was published by mistake. No file makes
 /// it good again.
 const LEAKED: &str = "nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8";
-
-/// Where GitHub's keys are in use.
-const GITHUB_HOSTS: [&str; 2] = ["github.com", "ssh.github.com"];
 
 /// Fingerprints are written without padding, keys with it.
 const BASE64: GeneralPurpose =
@@ -241,7 +239,7 @@ fn look_up(text: &[u8], host: &Host, key: &HostKey) -> Verdict {
             _ => {}
         }
     }
-    if verdict == Verdict::Nothing && GITHUB_HOSTS.contains(&host.bare.as_str()) {
+    if verdict == Verdict::Nothing && is_github(&host.bare) {
         let is_published = GITHUB.contains(&key.fingerprint.as_str());
         return if is_published { Verdict::Good } else { Verdict::Other };
     }

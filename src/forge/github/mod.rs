@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{Described, Forge, ForgeError, Project, Repository, Timestamp, Visibility};
 use crate::base::Interrupt;
+use crate::net::host::is_github;
 use crate::net::http::ApiAnswer;
 use crate::net::{Access, NetError, SourceUrl, TargetUrl, TokenSource};
 use answers::{InvitationAnswer, RepositoryAnswer, UserAnswer};
@@ -17,8 +18,6 @@ use api::{Api, Question};
 
 pub use app::{App, AppOptions};
 
-/// The hosts of github.com, over HTTPS and over SSH.
-const HOSTS: [&str; 2] = ["github.com", "ssh.github.com"];
 /// Where the API of github.com is.
 const API: &str = "https://api.github.com";
 /// So many pages of invitations are looked through, of a hundred each.
@@ -26,8 +25,7 @@ const MOST_PAGES: u32 = 10;
 
 /// Where the API for a target is, if its address tells it.
 pub fn api_of(target: &TargetUrl) -> Option<SourceUrl> {
-    let host = target.host()?;
-    HOSTS.contains(&host).then(|| SourceUrl::parse(API).ok()).flatten()
+    target.host().filter(|host| is_github(host)).and_then(|_| SourceUrl::parse(API).ok())
 }
 
 /// One repository on GitHub, asked about with one credential.

@@ -2,14 +2,13 @@
 //! only after all has arrived, and refuses each ref of that push.
 
 use super::{RefOutcome, RefUpdate, RefusalKind};
+use crate::base::text::megabytes;
 use crate::git::pack::{LargeFile, Watch};
 use crate::git::repository::{BareRepository, RepositoryError};
 use crate::net::TargetUrl;
-use crate::net::url::Location;
+use crate::net::host::is_github;
 
-/// The host of GitHub. Its limits are those of its page "About large files on GitHub".
-const GITHUB: &str = "github.com";
-/// The largest file that GitHub takes, in bytes.
+/// The largest file that GitHub takes, in bytes, as its page "About large files on GitHub" says.
 const GITHUB_FILE: u64 = 100 << 20;
 /// How many large files refs are asked for.
 const MAX_ASKED: usize = 20;
@@ -29,12 +28,7 @@ impl PushLimits {
 
     /// Those of the server at `url`, as far as they are known.
     pub fn of(url: &TargetUrl) -> Self {
-        let remote = match url.location() {
-            Location::Http { remote, .. } | Location::Ssh { remote, .. } => Some(remote),
-            _ => None,
-        };
-        let is_github = remote.is_some_and(|remote| remote.host.eq_ignore_ascii_case(GITHUB));
-        Self { file: is_github.then_some(GITHUB_FILE), push: Self::PUSH }
+        Self { file: url.host().is_some_and(is_github).then_some(GITHUB_FILE), push: Self::PUSH }
     }
 
     /// What has to be looked for in what is sent.
@@ -77,10 +71,4 @@ pub(super) fn refuse_large(
         }
     }
     Ok(any)
-}
-
-/// `12.5 MiB`
-pub fn megabytes(bytes: u64) -> String {
-    let tenths = bytes.saturating_mul(10) >> 20;
-    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }

@@ -38,7 +38,7 @@ use credential::Credential;
 
 pub(super) use stream::register as register_streams;
 
-pub use content::{PushLimits, megabytes};
+pub use content::PushLimits;
 pub use error::{PublishError, Said};
 pub use fetched::{FETCHED, fetched_name};
 pub use host_key::host_key;

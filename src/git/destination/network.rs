@@ -86,6 +86,11 @@ impl NetworkDestination {
         error
     }
 
+    /// The connection that was kept, if it listens to this `interrupt`.
+    fn take_kept(&mut self, interrupt: &Interrupt) -> Option<Opened> {
+        self.kept.take().filter(|kept| kept.session.interrupt.is(interrupt))
+    }
+
     fn connect(&self, interrupt: &Interrupt) -> Result<Opened, PublishError> {
         let session = self.session(interrupt)?;
         let connection = session
@@ -289,11 +294,10 @@ impl Destination for NetworkDestination {
     ) -> Result<Vec<Vec<RefUpdate>>, PublishError> {
         let most = self.target.limits.push;
         // What is sent is hardly more than what is here.
-        if self.source.object_bytes()? <= most {
+        if self.source.object_bytes() <= most {
             return Ok(vec![updates.to_vec()]);
         }
-        let kept = self.kept.take().filter(|kept| kept.session.interrupt.is(interrupt));
-        let opened = match kept {
+        let opened = match self.take_kept(interrupt) {
             Some(opened) => opened,
             None => self.connect(interrupt)?,
         };
@@ -319,8 +323,7 @@ impl Destination for NetworkDestination {
         interrupt: &Interrupt,
     ) -> Result<Vec<RefOutcome>, PublishError> {
         interrupt.check()?;
-        let kept = self.kept.take().filter(|kept| kept.session.interrupt.is(interrupt));
-        let first = match kept {
+        let first = match self.take_kept(interrupt) {
             Some(kept) => self.attempt(kept, updates, false, progress),
             None => return self.last_attempt(updates, false, progress, interrupt),
         };

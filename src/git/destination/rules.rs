@@ -1,5 +1,7 @@
 //! What an operator allows a mirror to do to the references that it has published.
 
+use crate::base::text::named;
+
 /// What becomes of a reference of ours where commits would be lost by moving it: the source does not
 /// have them any more, and no other reference of the mirror reaches them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,7 +22,7 @@ impl Divergence {
 
     /// The rule of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule)
+        named(&Self::ALL, name)
     }
 }
 
@@ -43,7 +45,7 @@ impl Prune {
 
     /// The rule of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, rule)| *rule)
+        named(&Self::ALL, name)
     }
 }
 

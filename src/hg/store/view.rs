@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
+use crate::base::text::named;
 use crate::base::{Limits, faults};
 use crate::hg::{Dag, Node, Rev, RevSet};
 
@@ -94,7 +95,7 @@ impl ServedPhases {
 
     /// The choice of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, phases)| *phases)
+        named(&Self::ALL, name)
     }
 }
 
