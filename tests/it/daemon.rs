@@ -10,12 +10,13 @@ mod http;
 mod rig;
 mod stop;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use synchroniser::base::{Fault, Interrupt, Side};
 use synchroniser::config::Config;
-use synchroniser::daemon::{Daemon, Syncer};
+use synchroniser::daemon::Daemon;
 use synchroniser::mirror::{self, Mirror, Note, Observer, SyncReport};
 
 use crate::support::github::FakeGitHub;
@@ -153,13 +154,7 @@ fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
          project = \"rocket\"\nsource.url = {:?}\nsource.plain_http = true\ntarget = \"rocket.git\"\n",
         source.url("/rocket")
     );
-    let mut config = Config::parse(&text, &folder.path().join("x.toml"), None).unwrap();
-    config.daemon.wait = LONG;
-    let syncer = |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
-        mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
-    };
-    let syncer: Syncer = Arc::new(syncer);
-    let daemon = Daemon::start(config, syncer).unwrap();
+    let daemon = start_for_real(&text, folder.path());
     let answer = send(daemon.address(), &post("", &payload("acme", "rocket")));
     assert_eq!(answer.status, 500);
     let body = answer.redacted().replace(&source.port.to_string(), "PORT");
@@ -170,6 +165,16 @@ fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
     status: 500 Internal Server Error
     ");
     assert!(!answer.body.contains("Target project"), "{}", answer.body);
+}
+
+/// A daemon with the configuration `text`, as a file in `folder`, that syncs as the program does.
+fn start_for_real(text: &str, folder: &Path) -> Daemon {
+    let mut config = Config::parse(text, &folder.join("x.toml"), None).unwrap();
+    config.daemon.wait = LONG;
+    let syncer = |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
+        mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
+    };
+    Daemon::start(config, Arc::new(syncer)).unwrap()
 }
 
 /// The contract of old: 400 where the project or its owner does not exist, or where we are no
@@ -191,13 +196,7 @@ fn what_a_target_lacks_is_told() {
         github.url("acme/rocket.git"),
         github.api()
     );
-    let mut config = Config::parse(&text, &folder.path().join("x.toml"), None).unwrap();
-    config.daemon.wait = LONG;
-    let syncer = |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
-        mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
-    };
-    let syncer: Syncer = Arc::new(syncer);
-    let daemon = Daemon::start(config, syncer).unwrap();
+    let daemon = start_for_real(&text, folder.path());
     let hook = || send(daemon.address(), &post("", &payload("acme", "rocket")));
     let told = |reason: &str| {
         let answer = hook();

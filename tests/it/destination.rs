@@ -1,5 +1,6 @@
 //! The contract of every destination, and what is special about those on this machine.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -117,18 +118,23 @@ impl Place {
         history: &History,
         wanted: &[(&str, ObjectId)],
     ) -> Result<(Vec<RefOutcome>, Vec<usize>), PublishError> {
+        self.publish_meddled(history, wanted, |_| (true, true))
+    }
+
+    /// The same, where `meddle` is told how many pushes came before each; it says whether that one
+    /// arrives, and whether there is an answer.
+    pub(crate) fn publish_meddled(
+        &self,
+        history: &History,
+        wanted: &[(&str, ObjectId)],
+        meddle: impl Fn(usize) -> (bool, bool),
+    ) -> Result<(Vec<RefOutcome>, Vec<usize>), PublishError> {
         let inner = destination::open(&self.target, &history.path())?;
-        let mut counted = Counted { inner, pushes: Vec::new() };
-        let interrupt = Interrupt::default();
-        let outcomes = publish(
-            &mut counted,
-            &history.path(),
-            wanted,
-            &HashMap::new(),
-            &NoProgress,
-            &interrupt,
-        )?;
-        Ok((outcomes, counted.pushes))
+        let mut watched = Watched { inner, pushes: Vec::new(), meddle };
+        let (known, interrupt) = (HashMap::new(), Interrupt::default());
+        let path = history.path();
+        let outcomes = publish(&mut watched, &path, wanted, &known, &NoProgress, &interrupt)?;
+        Ok((outcomes, watched.pushes))
     }
 
     /// The same for a mirror that has published `known` before.
@@ -171,13 +177,17 @@ fn publish(
     Ok(published.outcomes)
 }
 
-/// Counts the references of each push on its way.
-struct Counted {
+/// A target whose pushes are counted, and may be meddled with.
+struct Watched<F> {
     inner: Box<dyn Destination>,
+    /// How many updates each push had.
     pushes: Vec<usize>,
+    /// Is told how many pushes came before; says whether this one arrives, and whether there is an
+    /// answer.
+    meddle: F,
 }
 
-impl Destination for Counted {
+impl<F: Fn(usize) -> (bool, bool)> Destination for Watched<F> {
     fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
         self.inner.references(interrupt)
     }
@@ -196,8 +206,14 @@ impl Destination for Counted {
         progress: &dyn Progress,
         interrupt: &Interrupt,
     ) -> Result<Vec<RefOutcome>, PublishError> {
+        let (arrives, answers) = (self.meddle)(self.pushes.len());
         self.pushes.push(updates.len());
-        self.inner.push(updates, progress, interrupt)
+        let pushed =
+            if arrives { self.inner.push(updates, progress, interrupt)? } else { Vec::new() };
+        match answers {
+            true => Ok(pushed),
+            false => Err(PublishError::NoCredential { target: "x".to_owned() }),
+        }
     }
 
     fn parts(
@@ -734,44 +750,6 @@ fn stopped_while_counting_or_packing_nothing_has_moved() {
     }
 }
 
-/// A target to which something happens at each push.
-struct Meddled<F> {
-    inner: Box<dyn Destination>,
-    /// Is told how many pushes came before; says whether this one arrives, and its answer.
-    meddle: F,
-    pushes: usize,
-}
-
-impl<F: Fn(usize) -> (bool, bool)> Destination for Meddled<F> {
-    fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
-        self.inner.references(interrupt)
-    }
-
-    fn fetch(
-        &mut self,
-        progress: &dyn Progress,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<Reference>, PublishError> {
-        self.inner.fetch(progress, interrupt)
-    }
-
-    fn push(
-        &mut self,
-        updates: &[RefUpdate],
-        progress: &dyn Progress,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<RefOutcome>, PublishError> {
-        let (arrives, answers) = (self.meddle)(self.pushes);
-        self.pushes += 1;
-        let pushed =
-            if arrives { self.inner.push(updates, progress, interrupt)? } else { Vec::new() };
-        if answers {
-            return Ok(pushed);
-        }
-        Err(PublishError::NoCredential { target: "x".to_owned() })
-    }
-}
-
 /// Publishes the end of a line, of which the target has the beginning. Returns the outcomes and how
 /// many pushes there were.
 fn publish_meddled(
@@ -781,18 +759,17 @@ fn publish_meddled(
     let line = history.line("a", 4);
     bare.place().publish(&history, &[(MASTER, line[0]), (SIDE, line[2])]).unwrap();
     let repository = git2::Repository::open(bare.path()).unwrap();
-    let inner = destination::open(&bare.place().target, &history.path()).unwrap();
-    let meddle = |before| meddle(&repository, &line, before);
-    let mut meddled = Meddled { inner, meddle, pushes: 0 };
-    let (wanted, interrupt) = ([(MASTER, line[3])], Interrupt::default());
-    let known = HashMap::new();
-    let path = history.path();
-    let outcomes = publish(&mut meddled, &path, &wanted, &known, &NoProgress, &interrupt);
+    let pushes = Cell::new(0);
+    let meddle = |before| {
+        pushes.set(before + 1);
+        meddle(&repository, &line, before)
+    };
+    let outcomes = bare.place().publish_meddled(&history, &[(MASTER, line[3])], meddle);
     let result = match &outcomes {
-        Ok(outcomes) => Ok(short(outcomes)),
+        Ok((outcomes, _)) => Ok(short(outcomes)),
         Err(error) => Err(error.fault()),
     };
-    (result, meddled.pushes)
+    (result, pushes.get())
 }
 
 /// Somebody else moves the ref between the list and the push.

@@ -131,6 +131,15 @@ fn a_large_history_goes_in_parts() {
     assert_eq!(short(&outcomes), "+++", "{outcomes:?}");
     assert!(pushes.len() >= 3, "{pushes:?}");
     let has = wanted.map(|(name, id)| (name.to_owned(), id));
+    assert_eq!(place.refs(), has.clone().into());
+    // Ended after the first part, what is there is a part of the line; the next one goes on from there.
+    let mut place = daemon.place(&daemon.repositories.make());
+    place.target.limits.push = 1_000_000;
+    place.publish_meddled(&history, &wanted, |before| (before == 0, before == 0)).unwrap_err();
+    let stopped = place.refs();
+    let reached = line.iter().position(|id| *id == stopped[MASTER]).unwrap();
+    assert!(stopped.len() == 1 && (1..10).contains(&reached), "{stopped:?}");
+    assert_eq!(short(&place.publish(&history, &wanted).unwrap()), ">++");
     assert_eq!(place.refs(), has.into());
     fsck(&daemon.repositories);
 }
