@@ -15,3 +15,4 @@ pub mod hook;
 pub mod mirror;
 pub mod net;
 pub mod queue;
+pub mod service;

@@ -22,6 +22,7 @@ pub mod sizes;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod text;
+pub mod time;
 
 pub(crate) use fault::faults;
 pub use fault::{Carried, Cause, Diagnosis, Fault, HasFault, Severity, Side};

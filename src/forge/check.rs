@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::record::{Record, RecordFile};
 use super::{
-    Described, Finding, Forge, ForgeError, ForgeOptions, Project, Repository, Timestamp,
-    Visibility, open,
+    Described, Finding, Forge, ForgeError, ForgeOptions, Project, Repository, Visibility, open,
 };
+use crate::base::time::Timestamp;
 use crate::base::{Cause, Interrupt};
 use crate::net::{Access, NetError, TargetUrl};
 

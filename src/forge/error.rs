@@ -4,7 +4,7 @@ use crate::base::faults;
 use crate::net::error::Said;
 use crate::net::{NetError, SecretError};
 
-use super::Timestamp;
+use crate::base::time::Timestamp;
 
 /// Why a forge lets nothing be published at a target.
 #[derive(Debug, thiserror::Error)]

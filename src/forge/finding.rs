@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::Timestamp;
+use crate::base::time::Timestamp;
 use crate::base::{Cause, Fault, Severity};
 
 /// Something that a check of a target found, or did.

@@ -8,18 +8,17 @@ mod error;
 mod finding;
 pub mod github;
 mod record;
-mod time;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::Interrupt;
 use crate::base::text::named;
+use crate::base::time::Timestamp;
 use crate::net::{Access, NetError, SourceUrl, TargetUrl};
 
 pub use check::TargetCheck;
 pub use error::ForgeError;
 pub use finding::Finding;
-pub use time::Timestamp;
 
 /// How the forge of a target is used.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Repository, Timestamp};
+use super::Repository;
 use crate::base::durable::{remove_if_there, replace_file};
+use crate::base::time::Timestamp;
 
 /// For how long an answer is taken for true.
 const FRESH: Duration = Duration::from_hours(24);
@@ -76,7 +77,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = RecordFile(folder.path().join("forge"));
         assert_eq!(file.read("https://h/o/r"), None);
-        let asked = Timestamp(1_000_000);
+        let asked = Timestamp::from_seconds(1_000_000);
         let record = Record {
             target: "https://h/o/r".to_owned(),
             asked,
@@ -94,9 +95,12 @@ mod tests {
         file.write(&record);
         assert_eq!(file.read("https://h/o/r"), Some(record.clone()));
         assert_eq!(file.read("https://h/o/other"), None);
-        assert!(record.is_fresh(asked) && record.is_fresh(Timestamp(asked.0 + 86_399)));
-        assert!(!record.is_fresh(Timestamp(asked.0 + 86_400)));
-        assert!(!record.is_fresh(Timestamp(asked.0 - 1)));
+        assert!(
+            record.is_fresh(asked)
+                && record.is_fresh(Timestamp::from_seconds(asked.seconds() + 86_399))
+        );
+        assert!(!record.is_fresh(Timestamp::from_seconds(asked.seconds() + 86_400)));
+        assert!(!record.is_fresh(Timestamp::from_seconds(asked.seconds() - 1)));
         file.forget();
         assert_eq!(file.read("https://h/o/r"), None);
         fs::write(&file.0, "{").unwrap();

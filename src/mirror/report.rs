@@ -391,7 +391,7 @@ mod tests {
             Note::Target(Finding::ProjectCreated { project: "o/r".to_owned(), public: false }),
             Note::Target(Finding::TargetRenamed { to: "o/new".to_owned() }),
             Note::Target(Finding::TokenExpires {
-                at: crate::forge::Timestamp(1_468_275_250),
+                at: crate::base::time::Timestamp::from_seconds(1_468_275_250),
                 within_days: 14,
             }),
             Note::Target(Finding::DefaultBranchSet { branch: "main".to_owned() }),

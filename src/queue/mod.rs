@@ -11,9 +11,13 @@
 //! `MemoryStore` is the rules without threads and `Queue` the threads without rules.
 
 mod job;
+pub mod job_store;
+pub mod model;
 mod store;
+mod store_error;
 mod workers;
 
 pub use job::{Failure, Job, JobId, JobState, ParseJobIdError};
 pub use store::{Closed, Load, Receipt};
+pub use store_error::StoreError;
 pub use workers::{Queue, StartError, Worker};

@@ -373,8 +373,10 @@ fn the_end_of_a_token_is_told_before_it_comes() {
 
 /// A point in time as GitHub's header has it.
 fn in_days(days: i64) -> String {
-    let now = synchroniser::forge::Timestamp::now();
-    let at = synchroniser::forge::Timestamp(now.0 + days * 86_400 + 3600).to_string();
+    let now = synchroniser::base::time::Timestamp::now();
+    let at =
+        synchroniser::base::time::Timestamp::from_seconds(now.seconds() + days * 86_400 + 3600)
+            .to_string();
     at.replace(" UTC", ":00 +0000")
 }
 

@@ -9,8 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::answers::ProblemAnswer;
+use crate::base::time::Timestamp;
 use crate::base::{Interrupt, sha1};
-use crate::forge::{ForgeError, Timestamp};
+use crate::forge::ForgeError;
 use crate::net::error::Said;
 use crate::net::http::{ApiAnswer, ApiClient, ApiRequest, Introduction};
 use crate::net::{Access, NetError, SecretError, SourceUrl, TokenSource};
@@ -182,7 +183,7 @@ impl Api {
         let after = seconds(answer, "retry-after").map(|wait| now.after(Duration::from_secs(wait)));
         let is_empty = answer.header("x-ratelimit-remaining") == Some("0");
         let reset = seconds(answer, "x-ratelimit-reset").filter(|_| is_empty);
-        let reset = reset.and_then(|at| i64::try_from(at).ok()).map(Timestamp);
+        let reset = reset.and_then(|at| i64::try_from(at).ok()).map(Timestamp::from_seconds);
         let until = after.or(reset).unwrap_or_else(|| now.after(PAUSE));
         let mut paused = PAUSED.lock().unwrap_or_else(PoisonError::into_inner);
         paused.retain(|_, until| *until > now);

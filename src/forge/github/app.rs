@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::answers::{InstallationAnswer, TokenAnswer};
 use super::api::{Api, Question, escaped};
 use crate::base::Interrupt;
-use crate::forge::{ForgeError, Project, Timestamp};
+use crate::base::time::Timestamp;
+use crate::forge::{ForgeError, Project};
 use crate::net::http::ApiAnswer;
 use crate::net::{Access, NetError, SecretError, SecretSource, SourceUrl, TokenMaker, jwt};
 
@@ -57,7 +58,8 @@ struct Made {
 
 impl Made {
     fn is_good(&self, now: Timestamp) -> bool {
-        (self.since..self.since.after(USED_FOR)).contains(&now) && now.0 + RESERVE < self.ends.0
+        (self.since..self.since.after(USED_FOR)).contains(&now)
+            && now.seconds() + RESERVE < self.ends.seconds()
     }
 }
 
@@ -80,8 +82,8 @@ impl App {
     fn make(&self, now: Timestamp, interrupt: &Interrupt) -> Result<Made, SecretError> {
         let key = self.options.key.private_key()?;
         let claims = json!({
-            "iat": now.0 - SKEW,
-            "exp": now.0 + SIGNED_FOR,
+            "iat": now.seconds() - SKEW,
+            "exp": now.seconds() + SIGNED_FOR,
             "iss": self.options.id,
         });
         let signed = jwt::sign(&claims, &key).map_err(|problem| SecretError::UnusableKey {
@@ -181,7 +183,7 @@ impl App {
                 NetError::Denied { url, said },
             ),
             ForgeError::Limited { until, .. } => {
-                let wait = until.map(|until| until.0.saturating_sub(Timestamp::now().0));
+                let wait = until.map(|until| until.seconds().saturating_sub(Timestamp::now().seconds()));
                 let wait = wait.and_then(|wait| u64::try_from(wait).ok());
                 let error = NetError::Busy {
                     url,
@@ -228,13 +230,17 @@ mod tests {
 
     #[test]
     fn a_token_is_renewed_before_it_ends() {
-        let (token, since) = (SecretString::from("geheim"), Timestamp(10_000));
-        let hour = Made { token: token.clone(), since, ends: Timestamp(10_000 + 3600) };
-        assert!(hour.is_good(since) && hour.is_good(Timestamp(10_000 + 49 * 60)));
-        assert!(!hour.is_good(Timestamp(10_000 + 50 * 60)));
+        let (token, since) = (SecretString::from("geheim"), Timestamp::from_seconds(10_000));
+        let hour =
+            Made { token: token.clone(), since, ends: Timestamp::from_seconds(10_000 + 3600) };
+        assert!(hour.is_good(since) && hour.is_good(Timestamp::from_seconds(10_000 + 49 * 60)));
+        assert!(!hour.is_good(Timestamp::from_seconds(10_000 + 50 * 60)));
         // A clock that was set back.
-        assert!(!hour.is_good(Timestamp(9_000)));
-        let short = Made { token, since, ends: Timestamp(10_000 + 600) };
-        assert!(short.is_good(Timestamp(10_000 + 299)) && !short.is_good(Timestamp(10_000 + 300)));
+        assert!(!hour.is_good(Timestamp::from_seconds(9_000)));
+        let short = Made { token, since, ends: Timestamp::from_seconds(10_000 + 600) };
+        assert!(
+            short.is_good(Timestamp::from_seconds(10_000 + 299))
+                && !short.is_good(Timestamp::from_seconds(10_000 + 300))
+        );
     }
 }

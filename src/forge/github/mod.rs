@@ -8,8 +8,9 @@ mod app;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Described, Forge, ForgeError, Project, Repository, Timestamp, Visibility};
+use super::{Described, Forge, ForgeError, Project, Repository, Visibility};
 use crate::base::Interrupt;
+use crate::base::time::Timestamp;
 use crate::net::host::is_github;
 use crate::net::http::ApiAnswer;
 use crate::net::{Access, NetError, SourceUrl, TargetUrl, TokenSource};

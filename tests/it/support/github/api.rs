@@ -213,7 +213,7 @@ fn access_token(state: &mut State, who: &Who, number: &str, body: &Value) -> Res
     let count = state.asked_tokens.len();
     let token = format!("ghs_{}_{}.{}.{count}", app.id, "geheim".repeat(40), "Geheim_".repeat(35));
     let ends = now() + app.lifetime;
-    let ends = synchroniser::forge::Timestamp(ends).to_string();
+    let ends = synchroniser::base::time::Timestamp::from_seconds(ends).to_string();
     let ends = ends.replace(" UTC", ":00Z").replace(' ', "T");
     state.asked_tokens.push(body.to_string());
     state.tokens.insert(token.clone(), Who::Installation { repository });

@@ -1,4 +1,4 @@
-//! Points in time, as forges write them.
+//! Points in time, and the clock that says which one is now.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,16 +9,54 @@ const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
 
-/// A point in time: seconds since 1970, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A point in time: milliseconds since 1970, UTC.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
-pub struct Timestamp(pub i64);
+pub struct Timestamp(i64);
+
+/// Says what time it is. Whatever waits or falls due asks one, so that tests can let a day pass.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// The clock of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
 
 impl Timestamp {
     /// What this machine's clock says.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// The one that many milliseconds after the beginning of 1970.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// The one that many seconds after the beginning of 1970.
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since 1970.
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since 1970.
+    pub const fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
     }
 
     /// Reads `2026-01-31T12:00:00Z`, or what GitHub has in headers, `2026-01-31 12:00:00 UTC` and
@@ -39,25 +77,46 @@ impl Timestamp {
         }
         let days = days_before(year, month) + day - 1;
         let seconds = days * DAY + hour * HOUR + minute * MINUTE + second;
-        Some(Self(seconds - offset(zone.trim())?))
+        Some(Self::from_seconds(seconds - offset(zone.trim())?))
     }
 
     /// The one that much later.
     #[must_use]
     pub fn after(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(time.as_secs()).unwrap_or(i64::MAX)))
+        Self(self.0.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// How long before this one `earlier` was; nothing if it was later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// `2026-01-31T12:00:00.250Z`, as programs read it (RFC 3339).
+    pub fn rfc3339(self) -> String {
+        let Civil { year, month, day, hour, minute, second } = Civil::of(self);
+        let millis = self.0.rem_euclid(1000);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
     }
 
     /// Whole days from `now` until then; none if it is over.
     pub fn days_from(self, now: Self) -> i64 {
-        (self.0.saturating_sub(now.0) / DAY).max(0)
+        (self.seconds().saturating_sub(now.seconds()) / DAY).max(0)
     }
 }
 
-/// `2026-01-31 12:00 UTC`
-impl fmt::Display for Timestamp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, seconds) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+/// A point in time as calendars and clocks have it, in UTC.
+struct Civil {
+    year: i64,
+    month: i64,
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+}
+
+impl Civil {
+    fn of(time: Timestamp) -> Self {
+        let (days, seconds) = (time.seconds().div_euclid(DAY), time.seconds().rem_euclid(DAY));
         // The civil date of a day (Howard Hinnant, "chrono-compatible low-level date algorithms"):
         // years begin in March, so that the day that is not always there is the last one.
         let shifted = days + 719_468;
@@ -69,7 +128,15 @@ impl fmt::Display for Timestamp {
         let day = day_of_year - (153 * from_march + 2) / 5 + 1;
         let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
-        let (hour, minute) = (seconds / HOUR, seconds % HOUR / MINUTE);
+        let (hour, minute, second) = (seconds / HOUR, seconds % HOUR / MINUTE, seconds % MINUTE);
+        Self { year, month, day, hour, minute, second }
+    }
+}
+
+/// `2026-01-31 12:00 UTC`
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Civil { year, month, day, hour, minute, .. } = Civil::of(*self);
         write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
     }
 }
@@ -124,7 +191,7 @@ mod tests {
             ("größe", None),
             ("", None),
         ] {
-            assert_eq!(Timestamp::parse(text).map(|it| it.0), seconds, "{text}");
+            assert_eq!(Timestamp::parse(text).map(Timestamp::seconds), seconds, "{text}");
         }
     }
 
@@ -138,13 +205,21 @@ mod tests {
 
     #[test]
     fn shown_and_read_again() {
-        assert_eq!(Timestamp(1_468_275_250).to_string(), "2016-07-11 22:14 UTC");
+        assert_eq!(Timestamp::from_seconds(1_468_275_250).to_string(), "2016-07-11 22:14 UTC");
+        let precise = Timestamp::from_millis(1_468_275_250_007);
+        assert_eq!(precise.rfc3339(), "2016-07-11T22:14:10.007Z");
+        assert_eq!(Timestamp::parse("2016-07-11T22:14:10Z"), Some(Timestamp(1_468_275_250_000)));
+        assert_eq!(precise.since(Timestamp(1_468_275_250_000)), Duration::from_millis(7));
+        assert_eq!(Timestamp(0).since(precise), Duration::ZERO);
         for day in (0..60_000).step_by(17) {
-            let time = Timestamp(day * DAY);
+            let time = Timestamp::from_seconds(day * DAY);
             let text = time.to_string().replace(" UTC", ":00 UTC");
             assert_eq!(Timestamp::parse(&text), Some(time), "{text}");
         }
-        assert_eq!(Timestamp(10 * DAY + 5).days_from(Timestamp(3 * DAY)), 7);
+        assert_eq!(
+            Timestamp::from_seconds(10 * DAY + 5).days_from(Timestamp::from_seconds(3 * DAY)),
+            7
+        );
         assert_eq!(Timestamp(0).days_from(Timestamp(5)), 0);
     }
 }

@@ -1,0 +1,113 @@
+//! What keeps the rows, and the rules that each keeper follows: one contract suite runs over all.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::job::Failure;
+use super::model::{
+    Claim, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run, RunId,
+};
+use super::store_error::StoreError;
+use crate::base::time::Timestamp;
+
+/// How runs are handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimLimits {
+    /// How many claims at most, of each weight.
+    pub short: usize,
+    /// How many claims of long runs.
+    pub long: usize,
+    /// Runs at the same time that read from one host.
+    pub per_source_host: usize,
+    /// Runs at the same time that publish to one host.
+    pub per_target_host: usize,
+    /// Runs of one target repository that begin within a minute.
+    pub per_target_minute: usize,
+    /// How long a claim holds.
+    pub lease: Duration,
+    /// How often in a row a mirror is claimed whose run never ends, before it is parked.
+    pub attempts: u32,
+}
+
+/// Keeps rows, runs and deliveries. What a method has done is durable when it returns.
+///
+/// All times come from the caller, who has one clock. The methods may block, for as long as a disk takes.
+pub trait JobStore: Send + Sync {
+    /// Makes `members` the mirrors that there are.
+    ///
+    /// New ones get a row. Those that are gone keep the token of theirs for the case that they come
+    /// back, and are not run; their history stays. One whose fingerprint has changed is parked no more,
+    /// and due.
+    fn configure(&self, members: &[Member], now: Timestamp) -> Result<(), StoreError>;
+
+    /// Asks for a run of each mirror that is named, all or none, and notes the delivery that asks, if one
+    /// does. What is parked is tried again if `Cause` is `Hook` or `Person`.
+    ///
+    /// A delivery whose sender's id is known already asks for nothing: the receipts are those of the
+    /// first one. A key that is not a member is an error.
+    fn enqueue(
+        &self,
+        requests: &[Request],
+        delivery: Option<&DeliveryRecord>,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, StoreError>;
+
+    /// Notes a delivery that asks for nothing.
+    fn record(&self, delivery: &DeliveryRecord) -> Result<(), StoreError>;
+
+    /// Claims what is due, the most urgent first, fairly among owners and hosts.
+    fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Vec<Claim>, StoreError>;
+
+    /// Holds `claim` until `until`. Returns whether it is still ours.
+    fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError>;
+
+    /// Notes how the run of `claim` ended. Returns `false`, and changes nothing, if there was a later
+    /// claim.
+    fn finish(&self, claim: &Claim, finish: &Finish, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Gives a claim back as if it had not been made: its requests wait again.
+    fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Makes a mirror due at `due` at the latest, although nobody asks.
+    fn schedule(&self, key: &str, due: Timestamp) -> Result<(), StoreError>;
+
+    /// Pauses a mirror, or lets it go on. Requests are kept while it is paused.
+    fn pause(&self, key: &str, paused: bool, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Parks a mirror for a reason, or tries it again.
+    fn park(&self, key: &str, parked: Option<&Failure>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// When the next row falls due, or the next claim runs out.
+    fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// The rows of all members, in the order of their names.
+    fn rows(&self) -> Result<Vec<Row>, StoreError>;
+
+    /// The row of one mirror.
+    fn row(&self, key: &str) -> Result<Option<Row>, StoreError>;
+
+    /// One run.
+    fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
+
+    /// The last runs of a mirror, or of all, the newest first: those asked for before `before`.
+    fn runs(
+        &self,
+        key: Option<&str>,
+        before: Option<RunId>,
+        count: usize,
+    ) -> Result<Vec<Run>, StoreError>;
+
+    /// The last deliveries, the newest first: those with a smaller number than `before`.
+    fn deliveries(
+        &self,
+        before: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<DeliveryEntry>, StoreError>;
+
+    /// Forgets runs and deliveries that are older than `before`, but for the last `keep` runs of each
+    /// mirror.
+    fn trim(&self, before: Timestamp, keep: usize) -> Result<(), StoreError>;
+
+    /// Writes a copy of everything to a new file at `path`, while work goes on.
+    fn backup(&self, path: &Path) -> Result<(), StoreError>;
+}

@@ -1,0 +1,4 @@
+//! What the daemon does that is not HTTP: take deliveries, ask for syncs, run them, tell what became of
+//! them.
+
+pub mod view;

@@ -1,0 +1,331 @@
+//! What is shown of mirrors, runs and deliveries: one set of types for pages, API, admin socket, badges,
+//! feeds and notifications. Plain data, clean of secrets, not yet in words.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::time::Timestamp;
+use crate::base::{Fault, Severity, Side, Stage, Unit};
+use crate::queue::model::{Cause, RunId, RunState, Verdict};
+
+/// How a mirror is, in one word. In the order of how much a person should look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MirrorState {
+    /// It has failed, and trying again does not help: somebody has to do something.
+    Parked,
+    /// The last run has failed, and it is tried again.
+    Failing,
+    /// The last run has published all but some refs, which were refused.
+    Partial,
+    /// It has had no success for longer than its limit.
+    Stale,
+    /// A person has paused it.
+    Paused,
+    /// A run is under way.
+    Running,
+    /// A run waits.
+    Queued,
+    /// It was never run.
+    New,
+    /// The target has what the source had when we last looked.
+    Good,
+}
+
+impl MirrorState {
+    /// Every state, for filters, tables and tests.
+    pub const ALL: [Self; 9] = [
+        Self::Parked,
+        Self::Failing,
+        Self::Partial,
+        Self::Stale,
+        Self::Paused,
+        Self::Running,
+        Self::Queued,
+        Self::New,
+        Self::Good,
+    ];
+
+    /// The lower-case name used in addresses, JSON and metric labels.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Parked => "parked",
+            Self::Failing => "failing",
+            Self::Partial => "partial",
+            Self::Stale => "stale",
+            Self::Paused => "paused",
+            Self::Running => "running",
+            Self::Queued => "queued",
+            Self::New => "new",
+            Self::Good => "good",
+        }
+    }
+}
+
+/// Why something did not go well, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureView {
+    /// Its class.
+    pub fault: Fault,
+    /// On which side.
+    pub side: Side,
+    /// What failed, and because of what.
+    pub message: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+}
+
+/// How far a run is in its stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct StageProgress {
+    /// What is being done.
+    pub stage: Stage,
+    /// What is counted.
+    pub unit: Unit,
+    /// How many of them are done.
+    pub done: u64,
+    /// How many there are, if that is known.
+    pub total: Option<u64>,
+}
+
+/// One mirror in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MirrorSummary {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: String,
+    /// The address of the source, without secrets.
+    pub source: String,
+    /// The address of the target, without secrets; `None` if only the cache is kept.
+    pub target: Option<String>,
+    /// How it is.
+    pub state: MirrorState,
+    /// Why it is not good, if it is not.
+    pub failure: Option<FailureView>,
+    /// How many runs have failed in a row.
+    pub failures: u32,
+    /// Since when it is in trouble, parked or paused.
+    pub since: Option<Timestamp>,
+    /// When a run last ended, however.
+    pub last_tried: Option<Timestamp>,
+    /// When a run last ended well.
+    pub last_good: Option<Timestamp>,
+    /// When a run last found something new at the source.
+    pub last_change: Option<Timestamp>,
+    /// How many changesets the source has that the target lacks, as far as is known.
+    pub lag: Option<u64>,
+    /// The run that is under way.
+    pub running: Option<RunId>,
+    /// How far it is.
+    pub progress: Option<StageProgress>,
+    /// When it is due next.
+    pub due: Option<Timestamp>,
+}
+
+/// How many mirrors are in each state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct StateCount {
+    /// The state.
+    pub state: MirrorState,
+    /// How many.
+    pub mirrors: usize,
+}
+
+/// A list of mirrors, or of what was left of it by a filter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MirrorList {
+    /// Those of this page, in the order of their names.
+    pub mirrors: Vec<MirrorSummary>,
+    /// How many the filter leaves in all.
+    pub found: usize,
+    /// Where the next page begins: after this name. `None` if this is the last.
+    pub next: Option<String>,
+}
+
+/// Which mirrors are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MirrorFilter {
+    /// Only those in this state.
+    pub state: Option<MirrorState>,
+    /// Only those of this owner.
+    pub owner: Option<String>,
+    /// Only those in whose name or addresses this text is, without regard to case.
+    pub text: Option<String>,
+    /// Only those that come after this name.
+    pub after: Option<String>,
+    /// How many at most.
+    pub count: usize,
+}
+
+/// One ref of the target as the last run left it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefView {
+    /// The full name.
+    pub name: String,
+    /// What it was, as hex; `None` if it was not there.
+    pub old: Option<String>,
+    /// What it is, as hex; `None` if it was removed, or refused and is not there.
+    pub new: Option<String>,
+    /// Why it is not as the source wants it, if it is not.
+    pub refused: Option<String>,
+}
+
+/// One mirror, with all that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MirrorDetail {
+    /// What the list has.
+    #[serde(flatten)]
+    pub summary: MirrorSummary,
+    /// Its refs at the target, as the last run that came to its end saw them.
+    pub refs: Vec<RefView>,
+    /// Its last runs, the newest first.
+    pub runs: Vec<RunSummary>,
+    /// Its configuration, key by key, without secrets.
+    pub configuration: Vec<Setting>,
+}
+
+/// One key of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The key, with the table that it is in: `target.url`.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// One run in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunSummary {
+    /// Its id.
+    pub id: RunId,
+    /// The mirror.
+    pub mirror: String,
+    /// What has become of it.
+    pub state: RunState,
+    /// What asked for it.
+    pub cause: Cause,
+    /// How many requests it answers.
+    pub requests: u64,
+    /// When it was asked for.
+    pub asked: Timestamp,
+    /// When it began.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Changesets of the source.
+    pub changesets: u64,
+    /// How many of them it converted.
+    pub converted: u64,
+    /// How many refs it changed.
+    pub changed: u64,
+    /// How many refs were refused.
+    pub refused: u64,
+    /// Why it did not end well.
+    pub failure: Option<FailureView>,
+}
+
+/// One stage of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseView {
+    /// The stage, as `Stage` is called in JSON.
+    pub stage: String,
+    /// What was done, in words.
+    pub title: String,
+    /// How many units were done.
+    pub done: u64,
+    /// How long it took, in milliseconds.
+    pub millis: u64,
+}
+
+/// One line of the log of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    /// When.
+    pub at: Timestamp,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The text, clean.
+    pub text: String,
+}
+
+/// One run, with all that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunDetail {
+    /// What the list has.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// Its stages so far, in their order.
+    pub phases: Vec<PhaseView>,
+    /// The refs that it changed, and those that were refused.
+    pub refs: Vec<RefView>,
+    /// What it had to say.
+    pub log: Vec<LogLine>,
+    /// How far it is, while it runs.
+    pub progress: Option<StageProgress>,
+}
+
+/// One hook that arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeliveryView {
+    /// Its number; later ones have larger numbers.
+    pub number: i64,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// The endpoint.
+    pub endpoint: String,
+    /// The format of the endpoint; empty if the endpoint is configured no more.
+    pub format: String,
+    /// The address that it came from.
+    pub from: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What it was about, or what is wrong with it.
+    pub about: String,
+    /// The mirrors that it asked for, each with the run that answers it.
+    pub asked: Vec<Asked>,
+}
+
+/// A mirror that a delivery asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Asked {
+    /// The mirror.
+    pub mirror: String,
+    /// The run.
+    pub run: RunId,
+}
+
+/// One line of the queue: a mirror that waits, or whose run is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueEntry {
+    /// The mirror.
+    pub mirror: String,
+    /// The run, if its id was given to somebody.
+    pub run: Option<RunId>,
+    /// Whether it is under way.
+    pub running: bool,
+    /// How many requests wait.
+    pub requests: u64,
+    /// When it may begin.
+    pub due: Option<Timestamp>,
+}
+
+/// How the service is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Overview {
+    /// How many mirrors are in each state; states without mirrors are left out.
+    pub states: Vec<StateCount>,
+    /// How many runs are under way.
+    pub running: usize,
+    /// How many mirrors wait, and are due.
+    pub waiting: usize,
+    /// How long the one that is due longest has been so, in milliseconds.
+    pub oldest_due_millis: Option<u64>,
+    /// When the schedule last moved.
+    pub beat: Timestamp,
+    /// Now, by the clock of the service.
+    pub now: Timestamp,
+    /// Whether it is stopping.
+    pub stopping: bool,
+    /// The version of the program.
+    pub version: String,
+}
