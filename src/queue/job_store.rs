@@ -83,6 +83,9 @@ pub trait JobStore: Send + Sync {
     /// The rows of all members, in the order of their names.
     fn rows(&self) -> Result<Vec<Row>, StoreError>;
 
+    /// The keys of all rows, also of those that are no members now.
+    fn keys(&self) -> Result<Vec<String>, StoreError>;
+
     /// The row of one mirror.
     fn row(&self, key: &str) -> Result<Option<Row>, StoreError>;
 

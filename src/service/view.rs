@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
-use crate::base::{Fault, Severity, Side, Stage, Unit};
-use crate::queue::model::{Cause, RunId, RunState, Verdict};
+use crate::base::{Fault, Severity, Side, Stage, Unit, faults};
+use crate::queue::StoreError;
+use crate::queue::model::{Cause, Receipt, RunId, RunState, Verdict};
 
 /// How a mirror is, in one word. In the order of how much a person should look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -328,4 +329,121 @@ pub struct Overview {
     pub stopping: bool,
     /// The version of the program.
     pub version: String,
+}
+
+/// Why something could not be shown or done.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// No mirror has this name.
+    #[error("find the mirror {name:?}")]
+    NoMirror {
+        /// The name.
+        name: String,
+    },
+    /// The queue cannot be used.
+    #[error(transparent)]
+    Queue(#[from] StoreError),
+    /// The service is stopping.
+    #[error("take a request: the service is stopping")]
+    Stopping,
+}
+
+faults!(ServiceError {
+    Self::NoMirror { .. } => Config,
+    Self::Queue(error) => of(error),
+    Self::Stopping => Interrupted,
+});
+
+/// What can be looked at. All methods may block for as long as a disk takes.
+pub trait Views: Send + Sync {
+    /// How the service is.
+    fn overview(&self) -> Result<Overview, ServiceError>;
+
+    /// The mirrors that a filter leaves.
+    fn mirrors(&self, filter: &MirrorFilter) -> Result<MirrorList, ServiceError>;
+
+    /// One mirror.
+    fn mirror(&self, name: &str) -> Result<Option<MirrorDetail>, ServiceError>;
+
+    /// One run.
+    fn run(&self, id: RunId) -> Result<Option<RunDetail>, ServiceError>;
+
+    /// The last runs of a mirror, or of all, the newest first: those asked for before `before`.
+    fn runs(
+        &self,
+        mirror: Option<&str>,
+        before: Option<RunId>,
+        count: usize,
+    ) -> Result<Vec<RunSummary>, ServiceError>;
+
+    /// The last deliveries, the newest first: those with a smaller number than `before`.
+    fn deliveries(
+        &self,
+        before: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<DeliveryView>, ServiceError>;
+
+    /// What runs and what waits, in the order in which it is due.
+    fn queue(&self) -> Result<Vec<QueueEntry>, ServiceError>;
+}
+
+/// What can be asked for.
+pub trait Actions: Views {
+    /// Asks for a sync, now.
+    fn sync(&self, mirror: &str) -> Result<Receipt, ServiceError>;
+
+    /// Pauses a mirror: requests are kept, and nothing runs.
+    fn pause(&self, mirror: &str) -> Result<(), ServiceError>;
+
+    /// Lets a paused mirror go on.
+    fn resume(&self, mirror: &str) -> Result<(), ServiceError>;
+
+    /// Tries a parked mirror again, now.
+    fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError>;
+}
+
+/// Something that happened, for those who follow: pages, logs, metrics, notifications, whoever waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum ServiceEvent {
+    /// A mirror was asked for.
+    Asked {
+        /// The mirror.
+        mirror: String,
+        /// The run that answers.
+        run: RunId,
+    },
+    /// A run has begun.
+    Begun {
+        /// The mirror.
+        mirror: String,
+        /// The run.
+        run: RunId,
+    },
+    /// A run has made progress; not every step is told.
+    Progress {
+        /// The mirror.
+        mirror: String,
+        /// The run.
+        run: RunId,
+        /// How far it is.
+        progress: StageProgress,
+    },
+    /// A run is over.
+    Ended {
+        /// The run.
+        run: RunSummary,
+    },
+    /// A mirror was paused, resumed, parked, added, changed or removed.
+    Changed {
+        /// The mirror.
+        mirror: String,
+    },
+    /// A hook arrived.
+    Delivered {
+        /// What became of it.
+        verdict: Verdict,
+        /// The endpoint.
+        endpoint: String,
+    },
 }
