@@ -23,6 +23,8 @@ pub struct ClaimLimits {
     pub per_target_host: usize,
     /// Runs of one target repository that begin within a minute.
     pub per_target_minute: usize,
+    /// Source hosts that are not to be asked now: only requests of class `Interactive` are handed out.
+    pub closed_hosts: Vec<String>,
     /// How long a claim holds.
     pub lease: Duration,
     /// How often in a row a mirror is claimed whose run never ends, before it is parked.

@@ -205,6 +205,8 @@ pub struct Finish {
     pub state: RunState,
     /// Why, if it did not end well.
     pub failure: Option<Failure>,
+    /// Whether it found something new at the source.
+    pub changed: bool,
     /// What the run did, as the service writes and reads it (JSON); the queue does not look inside.
     pub details: String,
     /// When the mirror is due again although nobody asks: the next retry, or the next look by the
@@ -249,8 +251,10 @@ pub struct Row {
     pub last_tried: Option<Timestamp>,
     /// When a run last ended well.
     pub last_good: Option<Timestamp>,
-    /// The last run that is over.
-    pub last_run: Option<RunId>,
+    /// When a run last found something new at the source.
+    pub last_change: Option<Timestamp>,
+    /// The last run that is over, how it ended, and why it did not end well.
+    pub last_run: Option<(RunId, RunState, Option<Failure>)>,
 }
 
 /// One run, waiting, under way or over.
