@@ -2,7 +2,7 @@
 //! code, logs and metrics ask.
 
 /// The class of an error. Everything that reacts to a failure reacts to this and to nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// The operator asked for something that cannot be: a wrong key, an unknown mirror.
@@ -79,7 +79,7 @@ impl Fault {
 
 /// Where a cause lies: two sides of a mirror may fail in the same way, and a source that refuses our
 /// token must not be told as a target that does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The Mercurial repository, or the server that has it.
@@ -105,7 +105,9 @@ impl Side {
 }
 
 /// How much a message matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good to know; nothing has to be done.
@@ -128,7 +130,7 @@ impl Severity {
 }
 
 /// An error that is over, as a report keeps it: what it said, and its class.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Cause {
     /// The class of the error.
     pub fault: Fault,

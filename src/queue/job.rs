@@ -119,7 +119,7 @@ impl<T> JobState<T> {
 }
 
 /// Why a job ended badly: what is left of an error that several people ask for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 #[error("{message}")]
 pub struct Failure {
     /// Whose fault it is.
