@@ -2,6 +2,7 @@
 //!
 //! Only home of the hashing and compression crates. Nothing here knows what Mercurial or Git is.
 
+pub mod clean;
 pub mod compress;
 pub mod decompress;
 pub mod durable;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::running::{Running, StageProgress, Watch};
-use super::text::{clean, with_causes};
+use crate::base::clean::{clean, with_causes};
 use crate::base::{HasFault, Interrupt, Severity};
 use crate::config::{Config, MirrorConfig};
 use crate::mirror::{HeardNotes, Mirror, Note, Observer, SyncReport};

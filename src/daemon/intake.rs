@@ -2,7 +2,7 @@
 
 use super::answer::Answer;
 use super::app::App;
-use super::text::clean_short;
+use crate::base::clean::clean_short;
 use crate::hook::{Delivery, Format, PushEvent, form};
 
 /// How many characters of a name from outside are shown.

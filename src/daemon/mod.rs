@@ -14,7 +14,6 @@ mod running;
 mod server;
 pub mod signals;
 mod state;
-mod text;
 
 use std::io;
 use std::net::SocketAddr;

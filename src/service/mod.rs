@@ -1,4 +1,5 @@
 //! What the daemon does that is not HTTP: take deliveries, ask for syncs, run them, tell what became of
 //! them.
 
+mod recorder;
 pub mod view;

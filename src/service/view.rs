@@ -239,7 +239,7 @@ pub struct PhaseView {
 }
 
 /// One line of the log of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogLine {
     /// When.
     pub at: Timestamp,

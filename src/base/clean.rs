@@ -2,20 +2,20 @@
 
 use std::error::Error;
 
-use crate::base::redact;
+use super::redact;
 
 /// `text` on one line, without the characters that steer a terminal or reorder what is read.
 ///
 /// Server messages, branch names and payloads end up in our answers, and those in a
 /// terminal: escape sequences and bidirectional overrides could show something else than is there.
-pub(super) fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     let spaced = text.chars().map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c });
     let shown: String = spaced.filter(|&c| !c.is_control() && !is_invisible(c)).collect();
     redact::tokens(&shown).into_owned()
 }
 
 /// As [`clean`], and no longer than `most` characters.
-pub(super) fn clean_short(text: &str, most: usize) -> String {
+pub fn clean_short(text: &str, most: usize) -> String {
     let mut chars = text.chars();
     let mut short: String = chars.by_ref().take(most).collect();
     if chars.next().is_some() {
@@ -30,7 +30,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 /// What `error` says, and because of what, on one line.
-pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

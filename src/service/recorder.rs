@@ -1,0 +1,253 @@
+//! What one run says while it runs, kept for those who look, and for its record once it is over.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::view::{LogLine, PhaseView, RefView, StageProgress};
+use crate::base::clean::{clean, clean_short};
+use crate::base::time::{Clock, Timestamp};
+use crate::base::{Severity, Stage};
+use crate::mirror::{Observer, RefChange, SyncEvent};
+
+/// So many lines of a run's log are kept; of the others, how many there were.
+const LINES: usize = 500;
+/// So many refs of a run are kept; of the others, how many there were.
+const REFS: usize = 2000;
+/// The longest line, in characters.
+const LINE: usize = 2000;
+
+/// What is kept of a run. It is written as JSON, and read by later versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct RunRecord {
+    /// Changesets of the source.
+    pub changesets: u64,
+    /// How many of them were converted.
+    pub converted: u64,
+    /// How many refs were changed.
+    pub changed: u64,
+    /// How many refs were refused.
+    pub refused: u64,
+    /// Its stages, in their order.
+    pub phases: Vec<PhaseView>,
+    /// The refs of the target, those that were refused first.
+    pub refs: Vec<RefView>,
+    /// How many refs were left out of `refs`.
+    pub more_refs: u64,
+    /// What it had to say.
+    pub log: Vec<LogLine>,
+    /// How many lines were left out of `log`.
+    pub more_lines: u64,
+}
+
+impl RunRecord {
+    /// As it is kept.
+    pub(super) fn to_json(&self) -> String {
+        // It has no maps with keys that are no text, which alone could fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What was kept; an empty one if it cannot be read, which loses a look into the past and nothing else.
+    pub(super) fn from_json(text: &str) -> Self {
+        serde_json::from_str(text).unwrap_or_default()
+    }
+}
+
+/// Hears one run.
+pub(super) struct Recorder<'c> {
+    clock: &'c dyn Clock,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    record: RunRecord,
+    /// The stage that runs, and since when.
+    stage: Option<(StageProgress, Timestamp)>,
+}
+
+impl<'c> Recorder<'c> {
+    pub(super) fn new(clock: &'c dyn Clock) -> Self {
+        Self { clock, state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How far the run is.
+    pub(super) fn progress(&self) -> Option<StageProgress> {
+        self.lock().stage.map(|(progress, _)| progress)
+    }
+
+    /// What is known of it so far.
+    pub(super) fn record(&self) -> RunRecord {
+        let mut state = self.lock();
+        // A stage that a failure cut short is over, too.
+        if let Some((progress, since)) = state.stage {
+            let mut record = state.record.clone();
+            record.phases.push(phase(progress, since, self.clock.now()));
+            return record;
+        }
+        state.record.refs.sort_by_key(|it| it.refused.is_none());
+        state.record.clone()
+    }
+
+    /// Adds a line to its log.
+    pub(super) fn line(&self, severity: Severity, text: &str) {
+        let at = self.clock.now();
+        let mut state = self.lock();
+        if state.record.log.len() < LINES {
+            state.record.log.push(LogLine { at, severity, text: clean_short(text, LINE) });
+        } else {
+            state.record.more_lines += 1;
+        }
+    }
+}
+
+fn phase(progress: StageProgress, since: Timestamp, now: Timestamp) -> PhaseView {
+    let StageProgress { stage, done, .. } = progress;
+    let millis = u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX);
+    PhaseView { stage: name(stage), title: stage.words().to_owned(), done, millis }
+}
+
+/// What a stage is called in JSON.
+fn name(stage: Stage) -> String {
+    let value = serde_json::to_value(stage).ok();
+    value.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+impl State {
+    fn end_stage(&mut self, now: Timestamp) {
+        if let Some((progress, since)) = self.stage.take() {
+            self.record.phases.push(phase(progress, since, now));
+        }
+    }
+
+    fn add_ref(&mut self, entry: RefView) {
+        if self.record.refs.len() < REFS {
+            self.record.refs.push(entry);
+        } else {
+            self.record.more_refs += 1;
+        }
+    }
+
+    fn published(&mut self, change: &RefChange) {
+        self.record.changed += u64::from(change.is_change());
+        self.add_ref(RefView {
+            name: clean(&change.name),
+            old: change.old.map(|id| id.to_string()),
+            new: change.new.map(|id| id.to_string()),
+            refused: None,
+        });
+    }
+}
+
+impl Observer for Recorder<'_> {
+    fn event(&self, event: &SyncEvent) {
+        if let SyncEvent::Note { note } = event {
+            return self.line(note.severity(), &note.to_string());
+        }
+        let now = self.clock.now();
+        let mut state = self.lock();
+        match event {
+            SyncEvent::StageBegun { stage, total } => {
+                state.end_stage(now);
+                let (stage, total) = (*stage, *total);
+                let progress = StageProgress { stage, unit: stage.unit(), done: 0, total };
+                state.stage = Some((progress, now));
+            }
+            SyncEvent::Advanced { done, .. } => {
+                if let Some((progress, _)) = &mut state.stage {
+                    progress.done = *done;
+                }
+            }
+            SyncEvent::StageEnded { done, .. } => {
+                if let Some((progress, _)) = &mut state.stage {
+                    progress.done = *done;
+                }
+                state.end_stage(now);
+            }
+            SyncEvent::SliceDone { converted, .. } => state.record.converted = *converted,
+            SyncEvent::RefPublished { change } => state.published(change),
+            SyncEvent::RefRefused { refusal } => {
+                state.record.refused += 1;
+                let refused = Some(clean(&refusal.reason));
+                state.add_ref(RefView {
+                    name: clean(&refusal.name),
+                    old: None,
+                    new: None,
+                    refused,
+                });
+            }
+            SyncEvent::Finished { changesets, converted } => {
+                state.record.changesets = *changesets;
+                state.record.converted = *converted;
+            }
+            SyncEvent::Note { .. } => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::time::SystemClock;
+    use crate::git::ObjectId;
+    use crate::git::destination::{Refusal, RefusalKind};
+    use crate::mirror::Note;
+
+    #[test]
+    fn a_run_is_kept_as_it_was() {
+        let recorder = Recorder::new(&SystemClock);
+        let stage = Stage::WritingCommits;
+        let refusal = Refusal {
+            name: "refs/heads/b\u{1b}".to_owned(),
+            kind: RefusalKind::TagDiffers,
+            reason: "no\n".to_owned(),
+        };
+        let id = ObjectId::from_bytes([1; 20]);
+        let change = RefChange { name: "refs/heads/a".to_owned(), old: None, new: Some(id) };
+        for event in [
+            SyncEvent::StageBegun { stage, total: Some(9) },
+            SyncEvent::Advanced { stage, done: 4 },
+        ] {
+            recorder.event(&event);
+        }
+        let progress = recorder.progress().unwrap();
+        assert_eq!((progress.stage, progress.done, progress.total), (stage, 4, Some(9)));
+        assert_eq!(recorder.record().phases.len(), 1, "the one that runs");
+        for event in [
+            SyncEvent::StageEnded { stage, done: 9 },
+            SyncEvent::Note { note: Note::ChangesetsGone { count: 2 } },
+            SyncEvent::RefPublished { change },
+            SyncEvent::RefRefused { refusal },
+            SyncEvent::Finished { changesets: 20, converted: 9 },
+        ] {
+            recorder.event(&event);
+        }
+        let record = recorder.record();
+        assert_eq!(recorder.progress(), None);
+        let RunRecord { changesets, converted, changed, refused, .. } = record;
+        assert_eq!((changesets, converted, changed, refused), (20, 9, 1, 1));
+        assert_eq!((&*record.phases[0].stage, record.phases[0].done), ("writing_commits", 9));
+        assert_eq!(record.log[0].text, "the source no longer has 2 changesets that it once had");
+        let refs: Vec<_> = record.refs.iter().map(|it| (&*it.name, it.refused.as_deref())).collect();
+        assert_eq!(refs, [("refs/heads/b", Some("no ")), ("refs/heads/a", None)]);
+        assert_eq!(RunRecord::from_json(&record.to_json()), record);
+        assert_eq!(RunRecord::from_json("{\"changesets\":7,\"new\":1}").changesets, 7);
+        assert_eq!(RunRecord::from_json("?"), RunRecord::default());
+    }
+
+    #[test]
+    fn logs_and_refs_are_bounded() {
+        let recorder = Recorder::new(&SystemClock);
+        for _ in 0..LINES + 3 {
+            recorder.line(Severity::Note, &"x".repeat(LINE * 2));
+        }
+        let record = recorder.record();
+        assert_eq!((record.log.len(), record.more_lines), (LINES, 3));
+        assert_eq!(record.log[0].text.chars().count(), LINE + 1);
+    }
+}
