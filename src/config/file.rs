@@ -8,11 +8,11 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{ProblemKind, Problems};
 use super::keys::{Key, Keys};
-use super::sections::{DaemonKeys, EndpointKeys, LimitsKeys, MirrorKeys, TopKeys};
+use super::sections::{DaemonKeys, EndpointKeys, LimitsKeys, MirrorKeys, ScheduleKeys, TopKeys};
 use crate::base::similar::similar;
 
 /// The tables beside the keys at the top.
-const TABLES: [&str; 3] = ["daemon", "limits", "mirrors"];
+const TABLES: [&str; 4] = ["daemon", "schedule", "limits", "mirrors"];
 /// The two ends of a mirror.
 const ENDS: [&str; 2] = ["source", "target"];
 
@@ -21,6 +21,7 @@ const ENDS: [&str; 2] = ["source", "target"];
 pub(super) struct File {
     pub(super) top: Section<TopKeys>,
     pub(super) daemon: Section<DaemonKeys>,
+    pub(super) schedule: Section<ScheduleKeys>,
     pub(super) limits: Section<LimitsKeys>,
     pub(super) mirrors: BTreeMap<String, MirrorTable>,
 }
@@ -106,6 +107,9 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
     for (key, value) in root {
         match key.as_ref().as_ref() {
             "daemon" => file.daemon = reader.section("daemon", &key, value).unwrap_or_default(),
+            "schedule" => {
+                file.schedule = reader.section("schedule", &key, value).unwrap_or_default()
+            }
             "limits" => file.limits = reader.section("limits", &key, value).unwrap_or_default(),
             "mirrors" => file.mirrors = reader.mirrors(&key, value),
             _ => drop(top.insert(key, value)),

@@ -24,7 +24,7 @@ mod typed;
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem, ProblemKind};
-pub use options::{DaemonOptions, MirrorConfig, Selector};
+pub use options::{DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 pub use pending::Finding;
 pub use reference::{reference, template};
 
@@ -46,6 +46,8 @@ pub struct Config {
     pub cache: PathBuf,
     /// What `serve` needs.
     pub daemon: DaemonOptions,
+    /// When mirrors are synced.
+    pub schedule: ScheduleOptions,
     /// The mirrors in the order of their names. No two have the same name, the same
     /// selector, or move the same refs.
     pub mirrors: Vec<MirrorConfig>,

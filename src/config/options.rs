@@ -19,6 +19,12 @@ pub struct DaemonOptions {
     pub max_body: usize,
     /// How many mirrors are synced at the same time.
     pub workers: NonZeroUsize,
+    /// How many long syncs run at the same time, beside these.
+    pub long_workers: NonZeroUsize,
+    /// The folder of the queue and of the history.
+    pub state: PathBuf,
+    /// How long the history is kept.
+    pub history: Duration,
     /// How long a sender may take for its head, and again for its body.
     pub request_timeout: Duration,
     /// How many connections are served at the same time.
@@ -34,9 +40,45 @@ impl Default for DaemonOptions {
             wait: Duration::from_secs(10),
             max_body: 1 << 20,
             workers: const { NonZeroUsize::new(2).unwrap() },
+            long_workers: NonZeroUsize::MIN,
+            state: PathBuf::from("/var/lib/synchroniser"),
+            history: Duration::from_hours(90 * 24),
             request_timeout: Duration::from_secs(10),
             connections: const { NonZeroUsize::new(256).unwrap() },
             stop_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// When mirrors are synced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleOptions {
+    /// How long a hook waits for further ones.
+    pub debounce: Duration,
+    /// How long further ones can put it off.
+    pub longest_debounce: Duration,
+    /// How long until a mirror is looked at again although nobody asks, at the earliest.
+    pub shortest: Duration,
+    /// The same, at the latest.
+    pub longest: Duration,
+    /// How many syncs read from one host at the same time.
+    pub per_source_host: NonZeroUsize,
+    /// How many syncs publish to one host at the same time.
+    pub per_target_host: NonZeroUsize,
+    /// How long a mirror may have no success before it counts as stale.
+    pub stale: Duration,
+}
+
+impl Default for ScheduleOptions {
+    fn default() -> Self {
+        Self {
+            debounce: Duration::from_secs(2),
+            longest_debounce: Duration::from_secs(15),
+            shortest: Duration::from_mins(5),
+            longest: Duration::from_hours(6),
+            per_source_host: const { NonZeroUsize::new(4).unwrap() },
+            per_target_host: const { NonZeroUsize::new(8).unwrap() },
+            stale: Duration::from_hours(24),
         }
     }
 }

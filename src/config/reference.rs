@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::keys::{Key, Keys, Shape, Ways};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookKeys, LimitsKeys, NamingKeys,
-    PublishKeys, TopKeys,
+    PublishKeys, ScheduleKeys, TopKeys,
 };
 
 /// How wide the comments of the template are.
@@ -36,6 +36,7 @@ fn tables() -> Vec<Table> {
     vec![
         table("", "", TopKeys::keys()),
         table("daemon", "What `synchroniser serve` needs.", DaemonKeys::keys()),
+        table("schedule", "When mirrors are synced.", ScheduleKeys::keys()),
         table(
             "limits",
             "What the files of a source may cost. Whatever declares more is refused.",

@@ -13,9 +13,9 @@ use super::overlap;
 use super::pending::{Pending, What};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
-    is_plain_name,
+    ScheduleKeys, is_plain_name,
 };
-use super::{Config, DaemonOptions, MirrorConfig, Selector};
+use super::{Config, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 use crate::base::Limits;
 use crate::convert::Verify;
 use crate::convert::adoption::AdoptionPolicy;
@@ -26,6 +26,8 @@ use crate::net::{SecretSource, TargetUrl};
 
 /// Where caches go unless the file says so.
 const CACHE: &str = "/var/cache/synchroniser";
+/// In seconds.
+const HOUR: u64 = 3600;
 
 /// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
 pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
@@ -48,10 +50,11 @@ pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) 
         }
         mirrors.push(mirror);
     }
-    Config { cache, daemon: daemon(&file.daemon.value), mirrors, pending }
+    let daemon = daemon(&file.daemon.value, folders.folder);
+    Config { cache, daemon, schedule: schedule(&file.schedule.value), mirrors, pending }
 }
 
-fn daemon(keys: &DaemonKeys) -> DaemonOptions {
+fn daemon(keys: &DaemonKeys, folder: &Path) -> DaemonOptions {
     let default = DaemonOptions::default();
     let listen = keys.listen.as_deref().and_then(|listen| listen.parse().ok());
     DaemonOptions {
@@ -59,9 +62,26 @@ fn daemon(keys: &DaemonKeys) -> DaemonOptions {
         wait: seconds(keys.wait, default.wait),
         max_body: size(keys.max_body, default.max_body),
         workers: count(keys.workers, default.workers),
+        long_workers: count(keys.long_workers, default.long_workers),
+        state: keys.state.as_ref().map_or(default.state, |state| folder.join(state)),
+        history: days(keys.history, default.history),
         request_timeout: seconds(keys.request_timeout, default.request_timeout),
         connections: count(keys.connections, default.connections),
         stop_timeout: seconds(keys.stop_timeout, default.stop_timeout),
+    }
+}
+
+fn schedule(keys: &ScheduleKeys) -> ScheduleOptions {
+    let default = ScheduleOptions::default();
+    let shortest = seconds(keys.shortest, default.shortest);
+    ScheduleOptions {
+        debounce: seconds(keys.debounce, default.debounce),
+        longest_debounce: seconds(keys.longest_debounce, default.longest_debounce),
+        shortest,
+        longest: seconds(keys.longest, default.longest).max(shortest),
+        per_source_host: count(keys.per_source_host, default.per_source_host),
+        per_target_host: count(keys.per_target_host, default.per_target_host),
+        stale: seconds(keys.stale.map(|hours| hours.saturating_mul(HOUR)), default.stale),
     }
 }
 
@@ -86,6 +106,10 @@ fn count(written: Option<u64>, default: NonZeroUsize) -> NonZeroUsize {
 
 fn seconds(written: Option<u64>, default: Duration) -> Duration {
     written.map_or(default, Duration::from_secs)
+}
+
+fn days(written: Option<u64>, default: Duration) -> Duration {
+    seconds(written.map(|days| days.saturating_mul(24 * HOUR)), default)
 }
 
 /// One mirror; `None` if its table cannot be used.
@@ -209,7 +233,9 @@ mod tests {
         let file = file::read(&template(), &mut problems);
         assert_eq!(limits(&file.limits.value), Limits::default());
         assert_eq!(limits(&LimitsKeys::default()), Limits::default());
-        assert_eq!(daemon(&DaemonKeys::default()), DaemonOptions::default());
+        assert_eq!(daemon(&DaemonKeys::default(), Path::new("")), DaemonOptions::default());
+        assert_eq!(config.schedule, ScheduleOptions::default());
+        assert_eq!(schedule(&ScheduleKeys::default()), ScheduleOptions::default());
     }
 
     /// What the definition says of defaults is what holds without the key.

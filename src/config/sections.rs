@@ -48,12 +48,42 @@ keys! {
         max_body: u64 = Key::number("bytes", 1 << 10, 1 << 30).default("1048576"),
         /// Mirrors that are synced at the same time. One mirror is never synced twice at once.
         workers: u64 = Key::number("mirrors", 1, 1 << 10).default("2"),
+        /// Long syncs at the same time, beside these: first ones, and of mirrors whose last one was long.
+        long_workers: u64 = Key::number("mirrors", 1, 1 << 10).default("1"),
+        /// The folder of what the daemon must not lose: the queue, and the history of syncs and hooks.
+        ///
+        /// On a disk of this machine, and not on a network file system. It belongs to the user that the
+        /// daemon runs as, and one daemon uses it at a time.
+        state: PathBuf = Key::new(Shape::Path("FOLDER")).default("\"/var/lib/synchroniser\""),
+        /// Days that the history of syncs and hooks is kept; the last 50 syncs of each mirror stay.
+        history: u64 = Key::number("days", 1, 3650).default("90"),
         /// Seconds that a sender has to send its head, and again to send its body.
         request_timeout: u64 = Key::number("seconds", 1, HOUR).default("10"),
         /// Connections that are served at the same time; further ones wait in the kernel's queue.
         connections: u64 = Key::number("connections", 1, 1 << 16).default("256"),
         /// Seconds that running syncs get to end at a safe place when the daemon is told to stop.
         stop_timeout: u64 = Key::number("seconds", 0, HOUR).default("30"),
+    }
+
+    /// `[schedule]`
+    struct ScheduleKeys {
+        /// Seconds between a hook and its sync, so that further hooks of one push are taken along.
+        debounce: u64 = Key::number("seconds", 0, HOUR).default("2"),
+        /// Seconds that hooks which keep coming can put off a sync at most.
+        longest_debounce: u64 = Key::number("seconds", 0, HOUR).default("15"),
+        /// Seconds after which a mirror is looked at again, at the earliest, although nobody asks.
+        ///
+        /// A mirror is looked at often while its source changes, and the more seldom the longer nothing
+        /// has happened there. Hooks get lost, and most forges never repeat one.
+        shortest: u64 = Key::number("seconds", 10, 24 * HOUR).default("300"),
+        /// Seconds after which a mirror is looked at again, at the latest.
+        longest: u64 = Key::number("seconds", 60, 30 * 24 * HOUR).default("21600"),
+        /// Syncs at the same time that read from one host.
+        per_source_host: u64 = Key::number("mirrors", 1, 1 << 10).default("4"),
+        /// Syncs at the same time that publish to one host.
+        per_target_host: u64 = Key::number("mirrors", 1, 1 << 10).default("8"),
+        /// Hours without a success after which a mirror counts as stale, even if nothing has failed.
+        stale: u64 = Key::number("hours", 1, 24 * 365).default("24"),
     }
 
     /// `[limits]`
@@ -301,6 +331,7 @@ mod tests {
         let tables = [
             TopKeys::keys(),
             DaemonKeys::keys(),
+            ScheduleKeys::keys(),
             LimitsKeys::keys(),
             EndpointKeys::keys(),
             MirrorKeys::keys(),

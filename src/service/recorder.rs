@@ -233,7 +233,8 @@ mod tests {
         assert_eq!((changesets, converted, changed, refused), (20, 9, 1, 1));
         assert_eq!((&*record.phases[0].stage, record.phases[0].done), ("writing_commits", 9));
         assert_eq!(record.log[0].text, "the source no longer has 2 changesets that it once had");
-        let refs: Vec<_> = record.refs.iter().map(|it| (&*it.name, it.refused.as_deref())).collect();
+        let refs: Vec<_> =
+            record.refs.iter().map(|it| (&*it.name, it.refused.as_deref())).collect();
         assert_eq!(refs, [("refs/heads/b", Some("no ")), ("refs/heads/a", None)]);
         assert_eq!(RunRecord::from_json(&record.to_json()), record);
         assert_eq!(RunRecord::from_json("{\"changesets\":7,\"new\":1}").changesets, 7);
