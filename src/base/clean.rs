@@ -1,5 +1,6 @@
 //! Text from outside, made fit for a terminal, a log and a browser.
 
+use std::borrow::Cow;
 use std::error::Error;
 
 use super::redact;
@@ -24,9 +25,35 @@ pub fn clean_short(text: &str, most: usize) -> String {
     clean(&short)
 }
 
+/// `text` with a visible `\u{N}` for each character that steers a terminal or reorders what is read, so
+/// that two different names never look the same; without secrets.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let text = redact::tokens(text);
+    let is_plain = |c: char| !c.is_control() && !is_invisible(c);
+    if text.chars().all(is_plain) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_plain(c) {
+            true => shown.push(c),
+            false => shown.extend(c.escape_unicode()),
+        }
+    }
+    Cow::Owned(shown)
+}
+
 /// Whether `c` takes no room itself and changes how others are shown.
 fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// What `error` says, and because of what, on one line.
@@ -56,6 +83,16 @@ mod tests {
         assert_eq!(clean("user\u{202e}nimda\u{2066}\u{200b}\u{feff}"), "usernimda");
         assert_eq!(clean("größe ✓"), "größe ✓");
         assert_eq!(clean("x\nghp_0123456789abcdefghij"), "x [secret]");
+    }
+
+    #[test]
+    fn what_steers_terminals_is_made_visible() {
+        assert_eq!(
+            visible("user\u{202e}nimda\n\u{7}\u{61c}"),
+            r"user\u{202e}nimda\u{a}\u{7}\u{61c}"
+        );
+        assert_eq!(visible("x ghp_0123456789abcdefghij"), "x [secret]");
+        assert!(matches!(visible("größe ✓ \\"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -101,6 +101,8 @@ pub struct MirrorSummary {
     pub target: Option<String>,
     /// How it is.
     pub state: MirrorState,
+    /// Whether a person has paused it, whatever else is to be said of its state.
+    pub paused: bool,
     /// Why it is not good, if it is not.
     pub failure: Option<FailureView>,
     /// How many runs have failed in a row.
@@ -221,6 +223,8 @@ pub struct RunSummary {
     pub changed: u64,
     /// How many refs were refused.
     pub refused: u64,
+    /// Its stages so far, in their order.
+    pub phases: Vec<PhaseView>,
     /// Why it did not end well.
     pub failure: Option<FailureView>,
 }
@@ -255,12 +259,14 @@ pub struct RunDetail {
     /// What the list has.
     #[serde(flatten)]
     pub summary: RunSummary,
-    /// Its stages so far, in their order.
-    pub phases: Vec<PhaseView>,
     /// The refs that it changed, and those that were refused.
     pub refs: Vec<RefView>,
+    /// How many refs were left out of `refs`.
+    pub more_refs: u64,
     /// What it had to say.
     pub log: Vec<LogLine>,
+    /// How many lines were left out of `log`.
+    pub more_lines: u64,
     /// How far it is, while it runs.
     pub progress: Option<StageProgress>,
 }
@@ -446,4 +452,41 @@ pub enum ServiceEvent {
         /// The endpoint.
         endpoint: String,
     },
+}
+
+impl ServiceEvent {
+    /// Its name, as in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Asked { .. } => "asked",
+            Self::Begun { .. } => "begun",
+            Self::Progress { .. } => "progress",
+            Self::Ended { .. } => "ended",
+            Self::Changed { .. } => "changed",
+            Self::Delivered { .. } => "delivered",
+        }
+    }
+
+    /// The mirror that it is about.
+    pub fn mirror(&self) -> Option<&str> {
+        match self {
+            Self::Asked { mirror, .. }
+            | Self::Begun { mirror, .. }
+            | Self::Progress { mirror, .. }
+            | Self::Changed { mirror }
+            | Self::Ended { run: RunSummary { mirror, .. } } => Some(mirror),
+            Self::Delivered { .. } => None,
+        }
+    }
+
+    /// The run that it is about.
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Asked { run, .. }
+            | Self::Begun { run, .. }
+            | Self::Progress { run, .. }
+            | Self::Ended { run: RunSummary { id: run, .. } } => Some(*run),
+            Self::Changed { .. } | Self::Delivered { .. } => None,
+        }
+    }
 }
