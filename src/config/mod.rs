@@ -87,6 +87,14 @@ impl Config {
         findings
     }
 
+    /// The files that a sync of the mirror called `name` reads when it uses them: secrets, host keys,
+    /// certificates, its author map.
+    pub fn files_of(&self, name: &str) -> Vec<PathBuf> {
+        let prefix = format!("mirrors.{name}.");
+        let of_mirror = self.pending.iter().filter(|pending| pending.key.starts_with(&prefix));
+        of_mirror.filter_map(|pending| pending.source.path().ok()).collect()
+    }
+
     /// The mirror called `name`.
     pub fn mirror(&self, name: &str) -> Option<&MirrorConfig> {
         self.mirrors.iter().find(|mirror| mirror.mirror.name == name)

@@ -92,9 +92,20 @@ pub struct MirrorConfig {
     pub author_map: Option<PathBuf>,
     /// Which hooks ask for it; `None` if none does.
     pub selector: Option<Selector>,
+    /// Whose it is, if the file says so.
+    pub owner: Option<String>,
+    /// The name that it had before.
+    pub was: Option<String>,
 }
 
 impl MirrorConfig {
+    /// Whose it is: what the file says, and else the owner of the target's repository. Empty if
+    /// neither tells.
+    pub fn owner(&self) -> &str {
+        let target = || self.mirror.target.as_ref()?.url.owner();
+        self.owner.as_deref().or_else(target).unwrap_or_default()
+    }
+
     /// What a sync needs that begins now: with the author map as it is now.
     pub fn ready(&self) -> Result<Mirror, AuthorMapError> {
         let mut mirror = self.mirror.clone();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::keys::{Key, Keys, Shape, Ways};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookKeys, LimitsKeys, NamingKeys,
-    PublishKeys, ScheduleKeys, TopKeys,
+    PublishKeys, ScheduleKeys, ServiceKeys, TopKeys,
 };
 
 /// How wide the comments of the template are.
@@ -55,6 +55,7 @@ fn tables() -> Vec<Table> {
                 ("Names and refs", NamingKeys::keys()),
                 ("Damage and verification", CareKeys::keys()),
                 ("Hooks", HookKeys::keys()),
+                ("In the daemon", ServiceKeys::keys()),
             ],
             is_example: true,
             flag: "--",

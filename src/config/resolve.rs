@@ -13,7 +13,7 @@ use super::overlap;
 use super::pending::{Pending, What};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
-    ScheduleKeys, is_plain_name,
+    ScheduleKeys, ServiceKeys, is_plain_name,
 };
 use super::{Config, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 use crate::base::Limits;
@@ -154,7 +154,8 @@ fn mirror(
         options: ConvertOptions { limits: limits.clone(), ..convert(&section.value) },
         publish: publish(&section.value.publish),
     };
-    Some(MirrorConfig { mirror, author_map, selector })
+    let ServiceKeys { owner, was } = section.value.service.clone();
+    Some(MirrorConfig { mirror, author_map, selector, owner, was })
 }
 
 /// What a mirror's keys say of its conversion. The author map is not read.

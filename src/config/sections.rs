@@ -228,6 +228,18 @@ keys! {
     }
 }
 
+keys! {
+    /// What the daemon needs to know of a mirror.
+    struct ServiceKeys {
+        /// Whose mirror it is: nobody's mirrors hold up those of others, however many there are.
+        ///
+        /// Without it, that is the owner in the address of the target.
+        owner: String = Key::text("NAME").example("\"acme\""),
+        /// The name that this mirror had before, so that its history and its cache are kept.
+        was: String = Key::checked("NAME", mirror_name).example("\"old-rocket\""),
+    }
+}
+
 /// `[mirrors.NAME]`, without `source` and `target`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MirrorKeys {
@@ -237,6 +249,7 @@ pub(crate) struct MirrorKeys {
     pub(crate) naming: NamingKeys,
     pub(crate) care: CareKeys,
     pub(crate) hooks: HookKeys,
+    pub(crate) service: ServiceKeys,
 }
 
 impl Keys for MirrorKeys {
@@ -248,12 +261,13 @@ impl Keys for MirrorKeys {
             NamingKeys::keys(),
             CareKeys::keys(),
             HookKeys::keys(),
+            ServiceKeys::keys(),
         ]
         .concat()
     }
 
     fn set(&mut self, key: &str, value: Value<'_>) -> Result<(), ProblemKind> {
-        let Self { commits, history, publish, naming, care, hooks } = self;
+        let Self { commits, history, publish, naming, care, hooks, service } = self;
         if CommitKeys::key(key).is_some() {
             commits.set(key, value)
         } else if HistoryKeys::key(key).is_some() {
@@ -264,6 +278,8 @@ impl Keys for MirrorKeys {
             naming.set(key, value)
         } else if CareKeys::key(key).is_some() {
             care.set(key, value)
+        } else if ServiceKeys::key(key).is_some() {
+            service.set(key, value)
         } else {
             hooks.set(key, value)
         }
@@ -301,6 +317,10 @@ fn branch(value: &str) -> Option<ProblemKind> {
 
 fn prefix(value: &str) -> Option<ProblemKind> {
     (!is_prefix(value)).then(|| ProblemKind::BadPrefix { value: value.to_owned() })
+}
+
+fn mirror_name(value: &str) -> Option<ProblemKind> {
+    (!is_plain_name(value)).then_some(ProblemKind::BadMirrorName)
 }
 
 /// Whether `name` is the name of one file and can be nothing else: no path, no option, not hidden.

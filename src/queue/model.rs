@@ -111,7 +111,9 @@ pub struct Member {
     pub owner: String,
     /// The host of its source; empty if it is on this machine.
     pub source_host: String,
-    /// The host and repository of its target, which pushes are counted for; empty without one.
+    /// The host of its target; empty if that is on this machine, or if there is none.
+    pub target_host: String,
+    /// The repository of its target, for which starts are counted; empty without one.
     pub target: String,
     /// Changes whenever its configuration or a secret of it does: what is parked is then tried again.
     pub fingerprint: String,

@@ -1,5 +1,6 @@
 //! What the daemon does that is not HTTP: take deliveries, ask for syncs, run them, tell what became of
 //! them.
 
+mod members;
 mod recorder;
 pub mod view;
