@@ -62,6 +62,11 @@ impl Layout {
         self.folder.join("forge")
     }
 
+    /// What the source looked like before the last sync that went well.
+    pub(super) fn seen(&self) -> PathBuf {
+        self.folder.join("seen")
+    }
+
     /// The notes that were told.
     pub(super) fn told(&self) -> PathBuf {
         self.folder.join("told")

@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod keep;
 mod ledger;
+mod look;
 mod plan;
 mod publish;
 mod rebuild;
@@ -27,6 +28,7 @@ pub use adopt::{Adopted, adopt};
 pub use cache::{CacheLocation, OwnerError};
 pub use error::SyncError;
 pub use event::{HeardNotes, NoObserver, Observer, SyncEvent};
+pub use look::Seen;
 pub use plan::{
     KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
     SyncPlan, plan,

@@ -11,6 +11,7 @@ mod discovery;
 mod error;
 mod local;
 mod local_revisions;
+mod look;
 mod phases;
 mod remote;
 mod server;
@@ -32,6 +33,7 @@ use phases::Told;
 
 pub use copy::Copy;
 pub use error::PullError;
+pub use look::look;
 
 /// Where a history comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

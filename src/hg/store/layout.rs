@@ -251,6 +251,17 @@ impl Layout {
         self.store_dir().join("journal")
     }
 
+    /// The files of which at least one is written to whenever what the repository serves changes.
+    pub fn files_that_change(&self) -> Vec<PathBuf> {
+        vec![
+            self.changelog().index,
+            self.phaseroots_file(),
+            self.obsstore_file(),
+            self.bookmarks_file(),
+            self.store_dot_hg.join("hgrc"),
+        ]
+    }
+
     /// The phase roots.
     pub fn phaseroots_file(&self) -> PathBuf {
         self.store_dir().join("phaseroots")
