@@ -5,15 +5,27 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::SyncError;
-use super::update::Sync;
+use super::update::{ConvertedHistory, Sync};
 use crate::base::{Progress, Stage};
 use crate::convert::engine::Conversion;
 use crate::convert::placeholder::Placeholders;
-use crate::convert::{Chosen, Findings, IdMap, Rules, verify_changesets};
-use crate::git::BareRepository;
+use crate::convert::{Chosen, Findings, IdMap, Rules, Verify, verify_changesets};
 use crate::git::pack::Pack;
 use crate::git::repository::KnownObjects;
+use crate::git::{BareRepository, ObjectId};
 use crate::hg::{Node, Rev};
+
+/// If more than one part in so many of a history is to be compared, its packs are read whole.
+const MANY: usize = 8;
+
+/// When what was converted is compared with the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// Each slice, before the map names it.
+    BySlice,
+    /// Not while it is converted.
+    Later,
+}
 
 /// A conversion whose objects are on disk, and which nothing names yet.
 pub(super) struct Converted<'c> {
@@ -28,6 +40,14 @@ pub(super) struct Converted<'c> {
 }
 
 impl Sync<'_> {
+    /// When it is, by what was asked for.
+    pub(super) fn checks(&self) -> Checks {
+        match self.options().verify {
+            Verify::New => Checks::BySlice,
+            Verify::Off => Checks::Later,
+        }
+    }
+
     /// Compares what was converted with the source. If they differ, the packs of this run go again.
     pub(super) fn check(&self, converted: &Converted<'_>) -> Result<(), SyncError> {
         let all = converted.git.pack_indexes()?;
@@ -50,23 +70,7 @@ impl Sync<'_> {
     ) -> Result<Findings, SyncError> {
         let Converted { git, rules, map, placeholders, conversion, changesets, .. } = *converted;
         let mut findings = Findings::default();
-        let mut written = HashSet::new();
-        for pack in packs {
-            let pack = match Pack::open(pack, &self.options().limits) {
-                Ok(pack) => pack,
-                Err(error) => {
-                    findings.unreadable(&error);
-                    continue;
-                }
-            };
-            let count = Some(pack.len() as u64);
-            self.events.begin(Stage::VerifyingPack, count);
-            let contents = pack.check(self.events, self.interrupt);
-            self.interrupt.check()?;
-            self.events.end();
-            contents.flaws.iter().for_each(|flaw| findings.unreadable(flaw));
-            written.extend(contents.objects.into_iter().map(|(id, _)| id));
-        }
+        let written = self.sound_objects(packs, &mut findings)?;
         if !findings.differences.is_empty() {
             return Ok(findings);
         }
@@ -89,6 +93,73 @@ impl Sync<'_> {
             progress: self.events,
             interrupt: self.interrupt,
         })?)
+    }
+
+    /// The objects of `packs`, all of which are read. What is wrong with them is added to `findings`.
+    fn sound_objects(
+        &self,
+        packs: &[PathBuf],
+        findings: &mut Findings,
+    ) -> Result<HashSet<ObjectId>, SyncError> {
+        let mut sound = HashSet::new();
+        for pack in packs {
+            let pack = match Pack::open(pack, &self.options().limits) {
+                Ok(pack) => pack,
+                Err(error) => {
+                    findings.unreadable(&error);
+                    continue;
+                }
+            };
+            let count = Some(pack.len() as u64);
+            self.events.begin(Stage::VerifyingPack, count);
+            let contents = pack.check(self.events, self.interrupt);
+            self.interrupt.check()?;
+            self.events.end();
+            contents.flaws.iter().for_each(|flaw| findings.unreadable(flaw));
+            sound.extend(contents.objects.into_iter().map(|(id, _)| id));
+        }
+        Ok(sound)
+    }
+
+    /// Compares some changesets of a history that was converted without a check.
+    pub(super) fn findings_among(
+        &self,
+        git: &BareRepository,
+        history: &ConvertedHistory,
+        changesets: &[Rev],
+    ) -> Result<Findings, SyncError> {
+        let ConvertedHistory { rules, map, placeholders, .. } = history;
+        let mut findings = Findings::default();
+        // One object after the other costs more than all of them in their order, if they are many.
+        let packs = match changesets.len() > map.len() / MANY {
+            true => git.pack_indexes()?,
+            false => Vec::new(),
+        };
+        let sound = self.sound_objects(&packs, &mut findings)?;
+        if !findings.differences.is_empty() {
+            return Ok(findings);
+        }
+        let known = git.known()?;
+        let mut rest = changesets;
+        while !rest.is_empty() && findings.differences.is_empty() {
+            let most = self.changesets_in_a_slice(changesets.len()).min(rest.len());
+            let (slice, more) = rest.split_at(most);
+            rest = more;
+            findings = verify_changesets(&Chosen {
+                source: self.repository(),
+                git,
+                rules,
+                commit_of: &|node| map.commit(node),
+                is_adopted: &|node| map.is_adopted(node),
+                placeholders,
+                changesets: slice,
+                trusts_others: true,
+                is_sound: &|id| sound.contains(&id) || known.check(id).is_ok(),
+                progress: self.events,
+                interrupt: self.interrupt,
+            })?;
+        }
+        Ok(findings)
     }
 }
 

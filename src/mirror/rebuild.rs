@@ -3,20 +3,21 @@
 //!
 //! Nothing is downloaded for it: the same source gives the same commits. So the source is converted as
 //! for an empty target, and if branches and tags of the target then name these commits, the target is
-//! this mirror's. If they do not, what was converted is dropped, and the history of the target
+//! this mirror's, and these commits are not verified once more. If they do not, what was converted is dropped, and the history of the target
 //! is fetched and looked at (see [`super::adopt`]). What has been found out so far stands in a
 //! file in the cache, so that a run that is killed in between misleads no later one.
 
 use std::collections::HashSet;
 
 use super::adopt::StartingPoint;
-use super::update::Sync;
+use super::update::{ConvertedHistory, Sync};
 use super::{Note, SyncError};
-use crate::convert::IdMap;
 use crate::convert::identity::NATIVE;
+use crate::convert::{Findings, IdMap, Verify};
 use crate::git::destination::backup_prefix;
 use crate::git::reference::HG_NOTES;
 use crate::git::{BareRepository, ObjectId, Reference, destination};
+use crate::hg::{Rev, RevSet};
 
 /// How far it is, as the file in the cache says. Without the file there is nothing to find out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,20 +107,71 @@ impl Sync<'_> {
                 notes.extend(self.repair(git, &mut map)?);
                 map
             }
-            None => self.cache.create_map(identity, &[], &[], &self.options().authors)?,
+            None => {
+                // What a run has left that ended before its map named anything.
+                git.forget_everything()?;
+                self.cache.create_map(identity, &[], &[], &self.options().authors)?
+            }
         };
         Ok(Beginning::Trial(StartingPoint { identity, map, notes }, trial))
     }
 
     /// Ends a trial, now that all is converted. `None` if it failed, and what was converted is to be
     /// dropped.
-    pub(super) fn end_trial(&self, trial: &Trial, map: &IdMap) -> Result<Option<Note>, SyncError> {
+    pub(super) fn end_trial(
+        &self,
+        git: &BareRepository,
+        trial: &Trial,
+        history: &ConvertedHistory,
+    ) -> Result<Option<Note>, SyncError> {
+        let map = &history.map;
         if !trial.succeeds(map) {
             self.cache.set_rebuilding(Some(Rebuilding::Failed))?;
             return Ok(None);
         }
+        if self.options().verify == Verify::New {
+            self.check_unproved(git, trial, history)?;
+        }
         self.cache.set_rebuilding(None)?;
         Ok(Some(Note::CacheRebuilt { commits: map.len() }))
+    }
+
+    /// Compares with the source what the tips of the target do not prove. If that differs, all that was
+    /// converted is dropped, and the next run begins anew.
+    ///
+    /// Changesets are compared with their commits before these are published, to find an error of ours
+    /// before anybody builds on it. The id of a commit is a hash of all that it reaches. So a tip of the
+    /// target that was converted here to the same id was published with exactly these objects before: it
+    /// was compared then, and has been looked at since. If it were wrong, it would be there already, and
+    /// no comparison here could take it back; `verify` tells of it at any time.
+    ///
+    /// The second thing that a comparison finds, a disk that has not kept what was written, needs none
+    /// here. What is proved is at the target and is not sent; and whoever reads from the cache later,
+    /// to build on it or to send it after all, compares hash or checksum of what was read.
+    fn check_unproved(
+        &self,
+        git: &BareRepository,
+        trial: &Trial,
+        history: &ConvertedHistory,
+    ) -> Result<(), SyncError> {
+        let changelog = self.repository().changelog();
+        let (dag, map) = (changelog.dag(), &history.map);
+        let is_tip = |rev: &Rev| {
+            map.commit(changelog.node(*rev)).is_some_and(|commit| trial.tips.contains(&commit))
+        };
+        // A commit has the commits of its changeset's parents as parents.
+        let proved = RevSet::below(dag, dag.revs().filter(is_tip));
+        // Also what runs that were killed before have converted.
+        let unproved: Vec<Rev> =
+            self.mapped(map).iter().filter(|rev| !proved.contains(*rev)).collect();
+        let Findings { differences, more, unreadable } =
+            self.findings_among(git, history, &unproved)?;
+        if differences.is_empty() {
+            return Ok(());
+        }
+        self.cache.forget_conversion()?;
+        git.forget_everything()?;
+        Err(SyncError::Wrong { differences, more, unreadable })
     }
 
     /// Drops what was converted, and begins with the history that is fetched.

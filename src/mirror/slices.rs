@@ -4,14 +4,14 @@
 
 use std::collections::HashSet;
 
-use super::check::Converted;
+use super::check::{Checks, Converted};
 use super::update::Sync;
 use super::{SyncError, SyncEvent};
 use crate::base::sizes::bytes_below;
 use crate::convert::damage::{Broken, BrokenFile};
 use crate::convert::engine::Conversion;
 use crate::convert::placeholder::{Placeholder, Placeholders};
-use crate::convert::{ConvertError, IdMap, Input, LeftOut, Rules, Verify, engine};
+use crate::convert::{ConvertError, IdMap, Input, LeftOut, Rules, engine};
 use crate::git::BareRepository;
 use crate::git::pack::PackWriter;
 use crate::git::sink::ObjectSink;
@@ -34,7 +34,7 @@ impl Sync<'_> {
     pub(super) fn convert_new(
         &self,
         git: &BareRepository,
-        rules: &Rules,
+        (rules, checks): (&Rules, Checks),
         (map, placeholders): (&mut IdMap, &mut Placeholders),
         new: &[Rev],
     ) -> Result<Told, SyncError> {
@@ -43,7 +43,8 @@ impl Sync<'_> {
         let mut rest = new;
         while !rest.is_empty() {
             let (slice, _) = rest.split_at(most.min(rest.len()));
-            let conversion = self.convert_slice(git, rules, (map, placeholders), slice)?;
+            let conversion =
+                self.convert_slice(git, (rules, checks), (map, placeholders), slice)?;
             rest = rest.get(conversion.records.len()..).unwrap_or_default();
             // A path is told once, with the first changeset that has it.
             let left_out = conversion.left_out.into_iter();
@@ -62,11 +63,12 @@ impl Sync<'_> {
         Ok(told)
     }
 
-    /// Converts the first of `new`, verifies what came out, and records it: placeholders, then map.
+    /// Converts the first of `new`, verifies what came out if asked to, and records it: placeholders,
+    /// then map.
     fn convert_slice(
         &self,
         git: &BareRepository,
-        rules: &Rules,
+        (rules, checks): (&Rules, Checks),
         (map, placeholders): (&mut IdMap, &mut Placeholders),
         new: &[Rev],
     ) -> Result<Conversion, SyncError> {
@@ -74,7 +76,7 @@ impl Sync<'_> {
         let conversion = self.convert(git, rules, map, placeholders, new)?;
         git.refresh()?;
         let placeholders_grew = placeholders.extend(&conversion.placeholders);
-        if self.options().verify == Verify::New {
+        if checks == Checks::BySlice {
             self.check(&Converted {
                 git,
                 rules,
@@ -93,7 +95,7 @@ impl Sync<'_> {
     }
 
     /// How many changesets a slice has, if `new` are to be converted.
-    fn changesets_in_a_slice(&self, new: usize) -> usize {
+    pub(super) fn changesets_in_a_slice(&self, new: usize) -> usize {
         let most = self.options().slice;
         if new <= SMALL {
             return most.changesets.max(1);

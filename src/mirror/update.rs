@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::adopt::StartingPoint;
 use super::cache::LockedCache;
+use super::check::Checks;
 use super::event::Events;
 use super::ledger::Ledger;
 use super::rebuild::Beginning;
@@ -51,12 +52,12 @@ impl UpdatedCache {
 }
 
 /// What the source serves, converted.
-struct ConvertedHistory {
+pub(super) struct ConvertedHistory {
     /// How it was converted.
-    rules: Rules,
+    pub rules: Rules,
     /// Every served changeset has a commit in it.
-    map: IdMap,
-    placeholders: Placeholders,
+    pub map: IdMap,
+    pub placeholders: Placeholders,
     served: Vec<Rev>,
     /// Those that this run has converted.
     new: Vec<Rev>,
@@ -101,12 +102,12 @@ impl<'s> Sync<'s> {
         let git = self.cache.open_git(&self.options().naming.main_name())?;
         match self.beginning(&git)? {
             Beginning::Certain(start) => {
-                let history = self.converted(&git, start)?;
+                let history = self.converted(&git, start, self.checks())?;
                 return self.update_refs(&git, history, ledger);
             }
             Beginning::Trial(start, trial) => {
-                let mut history = self.converted(&git, start)?;
-                if let Some(note) = self.end_trial(&trial, &history.map)? {
+                let mut history = self.converted(&git, start, Checks::Later)?;
+                if let Some(note) = self.end_trial(&git, &trial, &history)? {
                     history.notes.push(note);
                     return self.update_refs(&git, history, ledger);
                 }
@@ -114,7 +115,7 @@ impl<'s> Sync<'s> {
             Beginning::Failed => {}
         }
         let (git, start) = self.give_up(git)?;
-        let history = self.converted(&git, start)?;
+        let history = self.converted(&git, start, self.checks())?;
         self.update_refs(&git, history, ledger)
     }
 
@@ -123,6 +124,7 @@ impl<'s> Sync<'s> {
         &self,
         git: &BareRepository,
         start: StartingPoint,
+        checks: Checks,
     ) -> Result<ConvertedHistory, SyncError> {
         let cache = self.cache;
         let StartingPoint { identity, mut map, mut notes } = start;
@@ -138,7 +140,8 @@ impl<'s> Sync<'s> {
         notes.extend(self.repository().view().notes().iter().cloned().map(Note::from));
         let mut placeholders = cache.placeholders()?;
         if !new.is_empty() {
-            let told = self.convert_new(git, &rules, (&mut map, &mut placeholders), &new)?;
+            let growing = (&mut map, &mut placeholders);
+            let told = self.convert_new(git, (&rules, checks), growing, &new)?;
             notes.extend(told.left_out.into_iter().map(Note::from));
             notes.extend(told.broken.notes().map(Note::from));
         }
