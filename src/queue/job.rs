@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::base::{Fault, Side, faults};
+use super::failure::Failure;
+use crate::base::faults;
 
 /// The id of a job: 128 bits that cannot be guessed, so that its state can be read only by those who
 /// were given the id. Written as 32 hex digits.
@@ -117,26 +118,6 @@ impl<T> JobState<T> {
         }
     }
 }
-
-/// Why a job ended badly: what is left of an error that several people ask for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
-#[error("{message}")]
-pub struct Failure {
-    /// Whose fault it is.
-    pub fault: Fault,
-    /// On which side.
-    pub side: Side,
-    /// What failed, and because of what.
-    pub message: String,
-    /// What can be done about it.
-    pub hint: Option<String>,
-}
-
-faults!(Failure {
-    Self { fault, side, hint, .. } => {
-        Diagnosis { fault: *fault, side: Some(*side), hint: hint.clone() }
-    },
-});
 
 #[cfg(test)]
 mod tests {

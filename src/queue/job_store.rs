@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::job::Failure;
+use super::failure::Failure;
 use super::model::{
-    Claim, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run, RunId,
+    Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
+    RunId,
 };
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
@@ -13,9 +14,9 @@ use crate::base::time::Timestamp;
 /// How runs are handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimLimits {
-    /// How many claims at most, of each weight.
+    /// Short runs at the same time.
     pub short: usize,
-    /// How many claims of long runs.
+    /// Long runs at the same time.
     pub long: usize,
     /// Runs at the same time that read from one host.
     pub per_source_host: usize,
@@ -37,16 +38,22 @@ pub struct ClaimLimits {
 pub trait JobStore: Send + Sync {
     /// Makes `members` the mirrors that there are.
     ///
-    /// New ones get a row. Those that are gone keep the token of theirs for the case that they come
-    /// back, and are not run; their history stays. One whose fingerprint has changed is parked no more,
-    /// and due.
+    /// New ones get a row, and are due. Those that are gone keep theirs for the case that they come back,
+    /// and are not claimed; their history stays. One that comes back, or whose fingerprint has changed, is
+    /// parked no more, and due. One with another name keeps its row and its history: if there is no row of
+    /// its name, that of the name that it had becomes its row, unless that is another member.
     fn configure(&self, members: &[Member], now: Timestamp) -> Result<(), StoreError>;
 
     /// Asks for a run of each mirror that is named, all or none, and notes the delivery that asks, if one
-    /// does. What is parked is tried again if `Cause` is `Hook` or `Person`.
+    /// does. Answers with a receipt for each request.
     ///
-    /// A delivery whose sender's id is known already asks for nothing: the receipts are those of the
-    /// first one. A key that is not a member is an error.
+    /// What is parked is tried again if `Cause` is `Hook` or `Person`; only a person helps if it was
+    /// parked since it ended the process that it ran in, and what a hook asks for then waits for one. A
+    /// person does not have to wait for [`Finish::not_before`].
+    ///
+    /// A delivery that was accepted before, of the same endpoint and with the same sender's id, asks for
+    /// nothing: it is noted as `Repeated`, and the receipts are those of the first one. A key that is not
+    /// a member is an error.
     fn enqueue(
         &self,
         requests: &[Request],
@@ -58,29 +65,34 @@ pub trait JobStore: Send + Sync {
     fn record(&self, delivery: &DeliveryRecord) -> Result<(), StoreError>;
 
     /// Claims what is due, the most urgent first, fairly among owners and hosts.
-    fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Vec<Claim>, StoreError>;
+    ///
+    /// A claim that has run out is over: its run is recorded as `Interrupted`, and its mirror is due, or
+    /// parked if this was its last attempt.
+    fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Holds `claim` until `until`. Returns whether it is still ours.
     fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError>;
 
-    /// Notes how the run of `claim` ended. Returns `false`, and changes nothing, if there was a later
-    /// claim.
+    /// Notes how the run of `claim` ended. Returns `false`, and changes nothing, if the claim is not ours
+    /// any more.
+    ///
+    /// After an `Interrupted` run its requests wait again, for another run. What was asked for by a hook,
+    /// a person or a new configuration while the run was under way keeps the mirror from being parked.
     fn finish(&self, claim: &Claim, finish: &Finish, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Gives a claim back as if it had not been made: its requests wait again.
+    /// Gives a claim back as if it had not been made: its requests wait again for the same run, or for the
+    /// one that was asked for meanwhile, if there is one. Does nothing if the claim is not ours any more.
     fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError>;
 
     /// Makes a mirror due at `due` at the latest, although nobody asks.
     fn schedule(&self, key: &str, due: Timestamp) -> Result<(), StoreError>;
 
-    /// Pauses a mirror, or lets it go on. Requests are kept while it is paused.
+    /// Pauses a mirror, or lets it go on. Requests are kept while it is paused; a run that is under way
+    /// goes on.
     fn pause(&self, key: &str, paused: bool, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Parks a mirror for a reason, or tries it again.
+    /// Parks a mirror for a reason; or, if it is parked, makes it due again.
     fn park(&self, key: &str, parked: Option<&Failure>, now: Timestamp) -> Result<(), StoreError>;
-
-    /// When the next row falls due, or the next claim runs out.
-    fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// The rows of all members, in the order of their names.
     fn rows(&self) -> Result<Vec<Row>, StoreError>;
@@ -91,10 +103,11 @@ pub trait JobStore: Send + Sync {
     /// The row of one mirror.
     fn row(&self, key: &str) -> Result<Option<Row>, StoreError>;
 
-    /// One run.
+    /// One run, also one that waits.
     fn run(&self, id: RunId) -> Result<Option<Run>, StoreError>;
 
-    /// The last runs of a mirror, or of all, the newest first: those asked for before `before`.
+    /// The last runs of a mirror, or of all, that were begun, the newest first: those before `before`. Of
+    /// all if `before` is a run that waits; none if there is no such run.
     fn runs(
         &self,
         key: Option<&str>,
@@ -109,8 +122,8 @@ pub trait JobStore: Send + Sync {
         count: usize,
     ) -> Result<Vec<DeliveryEntry>, StoreError>;
 
-    /// Forgets runs and deliveries that are older than `before`, but for the last `keep` runs of each
-    /// mirror.
+    /// Forgets runs that ended and deliveries that came before `before`, but for the last `keep` runs of
+    /// each mirror.
     fn trim(&self, before: Timestamp, keep: usize) -> Result<(), StoreError>;
 
     /// Writes a copy of everything to a new file at `path`, while work goes on.

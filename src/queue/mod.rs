@@ -1,23 +1,44 @@
-//! What is due: at most one run and one pending run for each key, on a few worker threads.
+//! Which mirror is due when, and who runs it. Knows nothing of what a run does.
 //!
-//! Knows nothing of what a run does. A request that arrives while a run is under way becomes a
-//! pending run, since the running one may have read the source before the push that is asked for;
-//! further requests are folded into the pending one, which has read nothing yet. So memory is
-//! bounded by the number of keys however many requests arrive.
+//! The queue is no list of jobs: it is one row for each mirror, with counters. A request adds one to what
+//! is wanted; a run takes up all that is wanted when it begins. So requests that arrive during a run are
+//! answered by one later run, since the one under way may have read the source already; further ones fold
+//! into that; and however many arrive, the queue does not grow. Each request gets the id of the run that
+//! answers it.
 //!
-//! Everything is in memory. What is lost when the process ends is lost on purpose: a run has no
-//! input but its key, so the next request for the key does all that the lost one would have done.
+//! A run is begun by a claim, which holds for a while and is renewed. If the process ends, the claim runs
+//! out, and the next one takes up what was asked for. Each claim has a larger token than those before it,
+//! so that whoever had lost a claim without knowing can do no harm.
 //!
-//! `MemoryStore` is the rules without threads and `Queue` the threads without rules.
+//! | module | is | knows nothing of |
+//! |---|---|---|
+//! | `model`, `failure`, `store_error` | what is kept, as plain data | |
+//! | `rules` | what becomes of one row: asked for, begun, ended, parked | other rows, stores |
+//! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
+//! | `job_store` | the trait of what keeps rows, runs and deliveries | |
+//! | `memory` | a store in memory: the model for the others | |
+//! | `backoff` | when a run that failed is tried again | rows |
+//! | `pool` | the threads that claim, run, renew and finish | what a run does |
 
+pub mod backoff;
+mod choose;
+mod failure;
 mod job;
 pub mod job_store;
+mod memory;
 pub mod model;
+pub mod pool;
+mod rules;
 mod store;
 mod store_error;
 mod workers;
 
-pub use job::{Failure, Job, JobId, JobState, ParseJobIdError};
-pub use store::{Closed, Load, Receipt};
+pub use backoff::{Next, backoff};
+pub use failure::Failure;
+pub use job::{Job, JobId, JobState, ParseJobIdError};
+pub use job_store::{ClaimLimits, JobStore};
+pub use memory::MemoryStore;
+pub use pool::{Pool, Runner, StartPoolError};
+pub use store::{Closed, Load};
 pub use store_error::StoreError;
 pub use workers::{Queue, StartError, Worker};

@@ -12,14 +12,23 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::job::Failure;
-use crate::base::faults;
+use super::failure::Failure;
 use crate::base::time::Timestamp;
+use crate::base::{Fault, faults};
 
 /// The id of a run: 128 bits that cannot be guessed, so that a run can be asked for only by those who
 /// were given its id. Written as 32 hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RunId(pub u128);
+
+impl RunId {
+    /// A new one, of random bits.
+    pub fn random() -> Self {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).expect("a system that can encrypt has random bits");
+        Self(u128::from_ne_bytes(bits))
+    }
+}
 
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -128,9 +137,10 @@ pub struct Request {
     pub class: Class,
     /// What asks.
     pub cause: Cause,
-    /// How long to wait for further requests before the run begins.
+    /// How long to wait for further requests before the run begins. Each one that is no less urgent
+    /// puts it off again.
     pub delay: Duration,
-    /// How long the first request that waits may be put off by later ones.
+    /// How long this request may be put off by itself and by later ones.
     pub longest_delay: Duration,
 }
 
@@ -161,6 +171,41 @@ pub struct Claim {
     pub cause: Cause,
     /// How often in a row the mirror was claimed without a run that came to an end: at first 1.
     pub attempt: u32,
+    /// How long the run is expected to be.
+    pub weight: Weight,
+    /// What has failed before, if the last run did.
+    pub failing: Option<Failing>,
+}
+
+impl Claim {
+    /// How many runs in a row have failed with this fault, if this one does too: what
+    /// [`backoff`](super::backoff::backoff) asks for.
+    pub fn failures(&self, fault: Fault) -> u32 {
+        let alike = self.failing.as_ref().filter(|failing| failing.failure.fault == fault);
+        alike.map_or(1, |failing| failing.alike.saturating_add(1))
+    }
+}
+
+/// What a call of [`claim`](super::JobStore::claim) has got.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The claims, in the order in which they are to be begun.
+    pub claims: Vec<Claim>,
+    /// When there may be more to claim, even if nobody asks and no run ends until then; `None` if never.
+    pub again: Option<Timestamp>,
+}
+
+/// Runs of a mirror that have failed, one after another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// How many.
+    pub runs: u32,
+    /// When the first of them ended.
+    pub since: Timestamp,
+    /// Why the last one failed.
+    pub failure: Failure,
+    /// How many of them, counted from the last one, failed with its fault.
+    pub alike: u32,
 }
 
 /// How a run ended.
@@ -214,37 +259,75 @@ pub struct Finish {
     /// When the mirror is due again although nobody asks: the next retry, or the next look by the
     /// schedule; `None` if never.
     pub due: Option<Timestamp>,
-    /// Park the mirror: nothing but a person, a hook or a changed configuration tries it again.
+    /// Before then the mirror is not due, whoever asks but a person: what `Retry-After` says.
+    pub not_before: Option<Timestamp>,
+    /// Park the mirror for its failure: nothing but a person, a hook or a changed configuration tries it
+    /// again.
     pub park: bool,
     /// How long the next run is expected to be.
+    pub weight: Weight,
+}
+
+/// The requests for a mirror that no run has taken up yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The run that will answer them.
+    pub run: RunId,
+    /// What asked first.
+    pub cause: Cause,
+    /// How urgent the most urgent one is.
+    pub class: Class,
+    /// When the first one came.
+    pub asked: Timestamp,
+    /// When the run may begin.
+    pub begin: Timestamp,
+    /// When it may begin whatever else comes.
+    pub latest: Timestamp,
+    /// Whether one of them is a reason to try again what has failed for good: a hook, a person, another
+    /// configuration.
+    pub unparks: bool,
+}
+
+/// The run of a mirror that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Its id.
+    pub run: RunId,
+    /// Until when its claim holds.
+    pub until: Timestamp,
+    /// How urgent its requests were.
+    pub class: Class,
+    /// How long it was expected to be.
     pub weight: Weight,
 }
 
 /// The row of one mirror, at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// What the configuration says of it.
+    /// What the configuration says of it; `was` is not kept.
     pub member: Member,
+    /// Since when it is configured no more.
+    pub removed: Option<Timestamp>,
     /// How often it was asked for.
     pub wanted: u64,
     /// How many of these requests a run has taken up.
     pub taken: u64,
-    /// When the next run may begin; `None` if nobody asks for one.
-    pub due: Option<Timestamp>,
-    /// The id of that run, if somebody was told of it.
-    pub next_run: Option<RunId>,
-    /// How urgent it is.
-    pub class: Class,
-    /// How long it is expected to be.
+    /// The requests that no run has taken up; `None` if there are none.
+    pub waiting: Option<Waiting>,
+    /// When it is due although nobody asks.
+    pub scheduled: Option<Timestamp>,
+    /// Before then it is not due, as a server has told us.
+    pub not_before: Option<Timestamp>,
+    /// How long the next run is expected to be.
     pub weight: Weight,
     /// The token of the last claim; 0 before the first.
     pub token: u64,
-    /// The run that is under way, and until when its claim holds.
-    pub running: Option<(RunId, Timestamp)>,
+    /// The run that is under way.
+    pub running: Option<Running>,
     /// How often in a row it was claimed without a run that came to an end.
     pub attempts: u32,
-    /// How many runs have failed in a row, and since when.
-    pub failing: Option<(u32, Timestamp)>,
+    /// The runs that have failed in a row.
+    pub failing: Option<Failing>,
     /// Why it is parked, and since when.
     pub parked: Option<(Failure, Timestamp)>,
     /// Since when a person has paused it.
@@ -257,6 +340,25 @@ pub struct Row {
     pub last_change: Option<Timestamp>,
     /// The last run that is over, how it ended, and why it did not end well.
     pub last_run: Option<(RunId, RunState, Option<Failure>)>,
+}
+
+impl Row {
+    /// When the next run may begin, if nothing else holds it up; `None` if there is no reason for one.
+    pub fn due(&self) -> Option<Timestamp> {
+        let asked = self.waiting.map(|waiting| waiting.begin);
+        let due = asked.into_iter().chain(self.scheduled).min()?;
+        Some(self.not_before.map_or(due, |earliest| earliest.max(due)))
+    }
+
+    /// How many requests wait.
+    pub fn requests(&self) -> u64 {
+        self.wanted.saturating_sub(self.taken)
+    }
+
+    /// How urgent the next run is.
+    pub fn class(&self) -> Class {
+        self.waiting.map_or(Class::Schedule, |waiting| waiting.class)
+    }
 }
 
 /// One run, waiting, under way or over.

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-use super::job::{Failure, Job, JobId, JobState};
+use super::failure::Failure;
+use super::job::{Job, JobId, JobState};
 use crate::base::{Fault, Side, faults};
 
 /// What a request got.

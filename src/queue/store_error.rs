@@ -21,6 +21,9 @@ pub enum StoreError {
         /// What the database said.
         message: String,
     },
+    /// There is no file that could be copied.
+    #[error("copy the queue: it is in memory alone")]
+    InMemory,
     /// The thread that writes has ended.
     #[error("use the queue: it is closed")]
     Closed,
@@ -29,5 +32,6 @@ pub enum StoreError {
 faults!(StoreError {
     Self::Unknown { .. } => Config,
     Self::Database { .. } => Unavailable,
+    Self::InMemory => Unsupported,
     Self::Closed => Interrupted,
 });

@@ -9,7 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::job::{Failure, Job, JobId};
+use super::failure::Failure;
+use super::job::{Job, JobId};
 use super::store::{Closed, Load, MemoryStore, Receipt};
 use crate::base::{Fault, Interrupt, Side, faults};
 

@@ -1,0 +1,37 @@
+//! Why a run did not end well.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Fault, Side, faults};
+
+/// Why a run did not end well: what is left of its error for history, pages and whoever asks later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// On which side.
+    pub side: Side,
+    /// What failed, and because of what.
+    pub message: String,
+    /// What can be done about it.
+    pub hint: Option<String>,
+}
+
+faults!(Failure {
+    Self { fault, side, hint, .. } => {
+        Diagnosis { fault: *fault, side: Some(*side), hint: hint.clone() }
+    },
+});
+
+impl Failure {
+    /// One that is our own mistake.
+    pub(super) fn internal(message: String) -> Self {
+        Self {
+            fault: Fault::Internal,
+            side: Side::Here,
+            message,
+            hint: Some("this is a mistake in synchroniser; please report it".to_owned()),
+        }
+    }
+}
