@@ -15,6 +15,16 @@ const SLOWEST: Duration = Duration::from_secs(4 * 3600);
 /// A server that tells us to wait for longer is asked after this long all the same.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// A number from 0 to 1, for what must not happen everywhere at the same time.
+pub fn random() -> f64 {
+    let mut bits = [0; 4];
+    // Without random bits everything happens in the middle of its time.
+    match getrandom::fill(&mut bits) {
+        Ok(()) => f64::from(u32::from_ne_bytes(bits)) / f64::from(u32::MAX),
+        Err(_) => 0.5,
+    }
+}
+
 /// What is to become of a mirror whose run has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {

@@ -33,7 +33,7 @@ mod store;
 mod store_error;
 mod workers;
 
-pub use backoff::{Next, backoff};
+pub use backoff::{Next, backoff, random};
 pub use failure::Failure;
 pub use job::{Job, JobId, JobState, ParseJobIdError};
 pub use job_store::{ClaimLimits, JobStore};

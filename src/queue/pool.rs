@@ -44,6 +44,11 @@ pub trait Runner: Send + Sync {
     /// `interrupt` is raised, and says so with [`RunState::Interrupted`]. A panic counts as a failure that
     /// is our own mistake.
     fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Finish;
+
+    /// How the run of `claim` ended is in the store, or its claim was given back.
+    fn over(&self, claim: &Claim) {
+        let _ = claim;
+    }
 }
 
 /// A pool that cannot be started.
@@ -322,6 +327,7 @@ impl Shared {
                 Some(finish.unwrap_or_else(|panic| panicked(&claim, panic.as_ref(), self)))
             };
             self.end(&claim, finish.as_ref());
+            self.runner.over(&claim);
             let mut state = self.lock();
             state.held.remove(&claim.run);
             state.is_woken = true;
