@@ -25,12 +25,17 @@ pub fn digit(byte: u8) -> Option<u8> {
 
 /// Decodes exactly 40 hexadecimal digits; `None` for anything else.
 pub fn decode20(text: &[u8]) -> Option<[u8; 20]> {
-    if text.len() != 40 {
+    decode(text)
+}
+
+/// Decodes the hexadecimal digits of exactly `N` bytes, of either case; `None` for anything else.
+pub fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let (pairs, rest) = text.as_chunks::<2>();
+    if pairs.len() != N || !rest.is_empty() {
         return None;
     }
-    let mut out = [0; 20];
-    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
+    let mut out = [0; N];
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
         *byte = digit(*high)? << 4 | digit(*low)?;
     }
     Some(out)
@@ -107,6 +112,8 @@ mod tests {
         assert_eq!(decode20(encode(&bytes).as_bytes()), Some(bytes));
         assert_eq!(decode20(encode(&bytes).to_uppercase().as_bytes()), Some(bytes));
         assert_eq!(decode20(b"00"), None);
+        assert_eq!(decode(b"00fF"), Some([0, 255]));
+        assert_eq!(decode::<2>(b"00fF0"), None);
         assert_eq!(decode20(&[b'g'; 40]), None);
     }
 }

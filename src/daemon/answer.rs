@@ -10,7 +10,7 @@ use warp::reply::Response;
 use super::app::{MirrorKey, SyncJob};
 use super::state;
 use crate::base::{Fault, Side};
-use crate::hook::PayloadError;
+use crate::hook::{PayloadError, bitbucket_post};
 use crate::mirror::SyncReport;
 use crate::queue::{Failure, JobState, Load};
 
@@ -47,8 +47,8 @@ impl Answer {
     /// To a delivery that is not what its format demands. The reasons are a contract of old, which
     /// had them in the status line; they still are, beside the body.
     pub(super) fn bad_payload(error: PayloadError) -> Self {
-        let reason = error.to_string();
-        let phrase = ReasonPhrase::try_from(reason.clone()).ok();
+        let reason = bitbucket_post::reason(error);
+        let phrase = ReasonPhrase::try_from(reason.as_bytes()).ok();
         Self { phrase, ..Self::new(StatusCode::BAD_REQUEST, reason) }
     }
 

@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::app::App;
 use crate::base::clean::clean_short;
-use crate::hook::{Delivery, Format, PushEvent, form};
+use crate::hook::{Delivery, Event, Format, PushEvent, form};
 
 /// How many characters of a name from outside are shown.
 const NAME: usize = 100;
@@ -14,16 +14,17 @@ pub(super) async fn hook(
     app: &App,
     format: &Format,
     delivery: &Delivery<'_>,
-    query: &str,
+    path: &str,
 ) -> Answer {
     let event = match (format.parse)(delivery) {
-        Ok(event) => event,
+        Ok(Event::Push(event)) => event,
+        Ok(Event::Ping | Event::Other(_)) => return Answer::usage(path),
         Err(error) => {
             tracing::info!(format = format.name, "a hook cannot be read: {error}");
             return Answer::bad_payload(error);
         }
     };
-    let (user, project) = selected(query, &event);
+    let (user, project) = selected(delivery.query, &event);
     let Some(mirror) = app.select(&user, &project) else {
         let (user, project) = (clean_short(&user, NAME), clean_short(&project, NAME));
         tracing::info!(user, project, "a hook selects no mirror");
@@ -51,7 +52,8 @@ fn selected(query: &str, event: &PushEvent) -> (String, String) {
         let chosen = form::field(query.as_bytes(), name).filter(|value| !value.is_empty());
         chosen.map_or_else(|| sent.to_owned(), |value| String::from_utf8_lossy(&value).into_owned())
     };
-    (chosen("user", &event.owner), chosen("project", &event.slug))
+    let sent = |name: &Option<String>| name.clone().unwrap_or_default();
+    (chosen("user", &sent(&event.owner)), chosen("project", &sent(&event.slug)))
 }
 
 #[cfg(test)]
@@ -61,10 +63,9 @@ mod tests {
     #[test]
     fn the_query_goes_before_the_payload() {
         let event = PushEvent {
-            owner: "ada".to_owned(),
-            slug: "core".to_owned(),
-            name: None,
-            heads_hinted: Vec::new(),
+            owner: Some("ada".to_owned()),
+            slug: Some("core".to_owned()),
+            ..PushEvent::default()
         };
         for (query, user, project) in [
             ("", "ada", "core"),

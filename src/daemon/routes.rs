@@ -20,7 +20,10 @@ use warp::{Buf, Filter, Reply, Stream};
 use super::answer::Answer;
 use super::app::App;
 use super::{body, intake, state};
-use crate::hook::{Delivery, FORMATS};
+use crate::hook::{Delivery, bitbucket_post};
+
+/// Where Bitbucket's hook arrives.
+const HOOK: &str = "synchronise";
 
 /// Everything that is served.
 pub(super) fn routes(
@@ -68,7 +71,7 @@ fn not_found() -> Response {
     Answer::new(StatusCode::NOT_FOUND, "There is nothing here.").into_response()
 }
 
-/// A request to the path of a hook format, if `path` is one.
+/// A request to the path of hooks, if `path` is it.
 async fn hook<B: Buf>(
     app: &App,
     path: &str,
@@ -77,11 +80,12 @@ async fn hook<B: Buf>(
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Response {
-    let Some(format) = FORMATS.iter().find(|format| format.path == path) else {
+    if path != HOOK {
         return not_found();
-    };
+    }
+    let format = &bitbucket_post::FORMAT;
     if *method != Method::POST {
-        return Answer::usage(format.path).into_response();
+        return Answer::usage(path).into_response();
     }
     let answer = match body::read(body, app.max_body, app.body_timeout).await {
         Err(error) => {
@@ -91,7 +95,8 @@ async fn hook<B: Buf>(
         Ok(body) => {
             let headers: Vec<_> =
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-            intake::hook(app, format, &Delivery { headers: &headers, body: &body }, &query).await
+            let delivery = Delivery { headers: &headers, query: &query, body: &body };
+            intake::hook(app, format, &delivery, path).await
         }
     };
     tracing::info!(status = answer.status.as_u16(), format = format.name, "answered a hook");

@@ -5,7 +5,12 @@
 /// Decoding cannot fail: as the URL standard has it, a `%` that no two hex digits follow stands for
 /// itself. The value is bytes, for nothing says that a sender encoded UTF-8.
 pub fn field(form: &[u8], name: &str) -> Option<Vec<u8>> {
-    form.split(|&byte| byte == b'&').find_map(|pair| {
+    fields(form, name).next()
+}
+
+/// The values of all fields called `name`, decoded.
+pub fn fields<'a>(form: &'a [u8], name: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
+    form.split(|&byte| byte == b'&').filter_map(move |pair| {
         let mut halves = pair.splitn(2, |&byte| byte == b'=');
         let key = halves.next().unwrap_or_default();
         let value = halves.next().unwrap_or_default();

@@ -310,7 +310,9 @@ fn deliveries() -> Vec<Vec<u8>> {
 
 fn deliver(body: &[u8]) -> bool {
     let headers = [("content-type", &b"application/x-www-form-urlencoded"[..])];
-    FORMATS.iter().any(|format| (format.parse)(&Delivery { headers: &headers, body }).is_ok())
+    FORMATS
+        .iter()
+        .any(|format| (format.parse)(&Delivery { headers: &headers, query: "", body }).is_ok())
 }
 
 fn commits(text: &[u8]) -> bool {

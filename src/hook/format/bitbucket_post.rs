@@ -7,22 +7,38 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::Value;
 
-use super::{Format, PayloadError, PushEvent, form};
+use super::{Format, SchemeOffer};
+use crate::hook::event::present;
+use crate::hook::json::{self, First};
+use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind, form};
 
 /// The format.
-pub static FORMAT: Format =
-    Format { name: "Bitbucket POST", path: "synchronise", parse: |delivery| parse(delivery.body) };
+pub static FORMAT: Format = Format {
+    name: "bitbucket_post",
+    title: "Bitbucket's POST hook",
+    schemes: &[
+        SchemeOffer::new(SchemeKind::TokenInQuery, ""),
+        SchemeOffer::new(SchemeKind::Basic, ""),
+        SchemeOffer::new(SchemeKind::HmacSha256, "x-hub-signature-256"),
+    ],
+    id_headers: &[],
+    parse: |delivery| parse(delivery).map(Event::Push),
+};
+
+/// What senders are told who send what is no payload: a contract of old, whole sentences and all.
+pub fn reason(error: PayloadError) -> &'static str {
+    match error {
+        PayloadError::Missing => "No JSON payload.",
+        PayloadError::NotJson => "Invalid JSON payload.",
+        PayloadError::NotProper | PayloadError::NoEvent { .. } => "No proper JSON in payload.",
+    }
+}
 
 /// The part of the payload that we read.
 #[derive(Deserialize)]
 struct Payload {
     repository: Repository,
-    /// Only hints are taken from it, so its shape is not insisted on.
-    #[serde(default)]
-    commits: Value,
 }
 
 #[derive(Deserialize)]
@@ -34,27 +50,45 @@ struct Repository {
     name: Option<String>,
 }
 
-/// The event that the form `body` tells of.
-fn parse(body: &[u8]) -> Result<PushEvent, PayloadError> {
-    let json = form::field(body, "payload").ok_or(PayloadError::Missing)?;
-    // First alone: a payload of the wrong shape may still turn out not to be JSON further on.
-    serde_json::from_slice::<IgnoredAny>(&json).map_err(|_| PayloadError::NotJson)?;
-    let payload: Payload = serde_json::from_slice(&json).map_err(|_| PayloadError::NotProper)?;
-    let Repository { owner, slug, absolute_url, name } = payload.repository;
-    let (url_owner, url_slug) = absolute_url.as_deref().map(parts_of).unwrap_or_default();
-    let owner = present(owner).or_else(|| present(url_owner)).ok_or(PayloadError::NotProper)?;
-    let name = present(name);
-    // The name is for people ("Rocket Core"), and the slug what URLs have ("rocket-core").
-    let slug = present(slug)
-        .or_else(|| present(url_slug))
-        .or_else(|| name.clone())
-        .ok_or(PayloadError::NotProper)?;
-    Ok(PushEvent { owner, slug, name, heads_hinted: heads(&payload.commits) })
+/// What is read if it has the shape that Bitbucket's had.
+#[derive(Default, Deserialize)]
+struct Hints {
+    /// Where `absolute_url` begins; empty in some deliveries.
+    canon_url: Option<String>,
+    #[serde(default)]
+    commits: First<Commit>,
 }
 
-/// `text` if there is something in it.
-fn present(text: Option<String>) -> Option<String> {
-    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+#[derive(Deserialize)]
+struct Commit {
+    node: Option<String>,
+    raw_node: Option<String>,
+    #[serde(default)]
+    parents: First<String>,
+}
+
+/// The event that a delivery tells of. The content type is not looked at: scripts do not send it.
+fn parse(delivery: &Delivery<'_>) -> Result<PushEvent, PayloadError> {
+    let json = form::field(delivery.body, "payload").ok_or(PayloadError::Missing)?;
+    let payload: Payload = json::read(&json)?;
+    let Repository { owner, slug, absolute_url, name } = payload.repository;
+    let (url_owner, url_slug) = absolute_url.as_deref().map(parts_of).unwrap_or_default();
+    let text = |text: Option<String>| text.and_then(|text| present(&text));
+    let owner = text(owner).or_else(|| text(url_owner)).ok_or(PayloadError::NotProper)?;
+    // The name is for people ("Rocket Core"), and the slug what URLs have ("rocket-core").
+    let slug = text(slug).or_else(|| text(url_slug)).or_else(|| text(name));
+    let slug = slug.ok_or(PayloadError::NotProper)?;
+    let hints: Hints = json::hints(&json);
+    let address = text(hints.canon_url).zip(text(absolute_url)).map(|(server, path)| {
+        format!("{}/{}", server.trim_end_matches('/'), path.trim_matches('/'))
+    });
+    let event = PushEvent {
+        path: Some(format!("{owner}/{slug}")),
+        owner: Some(owner),
+        slug: Some(slug),
+        ..PushEvent::default()
+    };
+    Ok(event.with_addresses([address]).with_heads(heads(hints.commits.0)))
 }
 
 /// The owner and the slug of `/owner/slug/`.
@@ -64,26 +98,15 @@ fn parts_of(url: &str) -> (Option<String>, Option<String>) {
 }
 
 /// The commits that no other one has as its parent.
-fn heads(commits: &Value) -> Vec<String> {
-    let commits = commits.as_array().map(Vec::as_slice).unwrap_or_default();
-    let parents: HashSet<&str> = commits
-        .iter()
-        .filter_map(|commit| commit.get("parents")?.as_array())
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    let heads = commits.iter().filter_map(|commit| {
+fn heads(commits: Vec<Commit>) -> Vec<Option<String>> {
+    let parents: HashSet<String> =
+        commits.iter().flat_map(|commit| commit.parents.0.iter().cloned()).collect();
+    let heads = commits.into_iter().filter_map(|commit| {
         // Parents are named by the first twelve digits, and so is the commit itself by `node`.
-        let short = commit.get("node").and_then(Value::as_str).unwrap_or_default();
-        let node = commit.get("raw_node").and_then(Value::as_str).unwrap_or(short);
-        (!parents.contains(short) && is_node(node)).then(|| node.to_ascii_lowercase())
+        let is_parent = commit.node.as_ref().is_some_and(|node| parents.contains(node));
+        (!is_parent).then(|| commit.raw_node.or(commit.node))
     });
     heads.collect()
-}
-
-/// Whether `text` may be a changeset, whole or shortened.
-fn is_node(text: &str) -> bool {
-    (12..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -96,8 +119,12 @@ mod tests {
         format!("other=1&payload={escaped}").into_bytes()
     }
 
+    fn read(body: &[u8]) -> Result<PushEvent, PayloadError> {
+        parse(&Delivery { headers: &[], query: "", body })
+    }
+
     fn event(json: &str) -> Result<(String, String), PayloadError> {
-        parse(&form(json)).map(|event| (event.owner, event.slug))
+        read(&form(json)).map(|event| (event.owner.unwrap(), event.slug.unwrap()))
     }
 
     #[test]
@@ -118,7 +145,7 @@ mod tests {
     #[test]
     fn what_is_missing_decides_the_reason() {
         for form in ["", "payloads={}", "{}", "a=payload", "&&=&"] {
-            assert_eq!(parse(form.as_bytes()), Err(PayloadError::Missing), "{form}");
+            assert_eq!(read(form.as_bytes()), Err(PayloadError::Missing), "{form}");
         }
         for json in ["", "{", "nonsense", "{} {}", "{\"repository\": 5, oops}", "{'a': 1}", "\0"] {
             assert_eq!(event(json), Err(PayloadError::NotJson), "{json}");
@@ -154,12 +181,28 @@ mod tests {
             {"node":"aaaaaaaaaaaa","raw_node":"aaaaaaaaaaaa0000000000000000000000000000","parents":[]},
             {"node":"bbbbbbbbbbbb","parents":["aaaaaaaaaaaa"]},
             {"node":"CCCCCCCCCCCC","parents":["aaaaaaaaaaaa"]},
-            {"node":"rm -rf /","parents":null}, {}, 7]}"#;
-        assert_eq!(parse(&form(json)).unwrap().heads_hinted, ["bbbbbbbbbbbb", "cccccccccccc"]);
-        for commits in ["null", "5", "{}", "[]", "[null]"] {
+            {"node":"rm -rf /","parents":null}, {}]}"#;
+        assert_eq!(read(&form(json)).unwrap().heads_hinted, ["bbbbbbbbbbbb", "cccccccccccc"]);
+        for commits in ["null", "5", "{}", "[]", "[null]", "[7]"] {
             let json =
                 format!(r#"{{"repository":{{"owner":"a","slug":"b"}},"commits":{commits}}}"#);
-            assert!(parse(&form(&json)).unwrap().heads_hinted.is_empty(), "{commits}");
+            assert!(read(&form(&json)).unwrap().heads_hinted.is_empty(), "{commits}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_that_of_the_server_and_the_path() {
+        for (canon, path, expected) in [
+            ("\"https://bitbucket.org\"", "/ada/core/", Some("https://bitbucket.org/ada/core")),
+            ("\"https://hg.example.org/\"", "ada/core", Some("https://hg.example.org/ada/core")),
+            ("\"\"", "/ada/core/", None),
+            ("7", "/ada/core/", None),
+            ("null", "/ada/core/", None),
+        ] {
+            let json = format!(
+                r#"{{"canon_url":{canon},"repository":{{"owner":"ada","slug":"core","absolute_url":"{path}"}}}}"#
+            );
+            assert_eq!(read(&form(&json)).unwrap().addresses.first().map(|it| &**it), expected);
         }
     }
 }

@@ -1,0 +1,46 @@
+//! The webhook `repo-push` of Allura, which SourceForge runs. It is the only event that there is, and
+//! one that comes within half a minute of the last is dropped by the sender.
+
+use serde::Deserialize;
+
+use super::{Format, SchemeOffer};
+use crate::hook::json;
+use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
+
+/// The format.
+pub static FORMAT: Format = Format {
+    name: "allura",
+    title: "SourceForge and Allura",
+    schemes: &[SchemeOffer::new(SchemeKind::HmacSha1, "x-allura-signature")],
+    id_headers: &[],
+    parse,
+};
+
+#[derive(Deserialize)]
+struct Payload {
+    repository: Repository,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    /// `/p/project/code/`
+    full_name: String,
+    /// Of its page, not of the server that has it.
+    url: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+struct Hints {
+    after: Option<String>,
+}
+
+fn parse(delivery: &Delivery<'_>) -> Result<Event, PayloadError> {
+    let json = json::payload(delivery)?;
+    let Repository { full_name, url } = json::read::<Payload>(&json)?.repository;
+    let event = PushEvent::at(&full_name);
+    if event.slug.is_none() {
+        return Err(PayloadError::NotProper);
+    }
+    let after = json::hints::<Hints>(&json).after;
+    Ok(Event::Push(event.with_addresses([url]).with_heads([after])))
+}

@@ -1,0 +1,34 @@
+//! The webhook plugin of SCM-Manager. What it sends does not say which repository it is of: that stands
+//! in the address, of which a part is made from the repository (`${repository.name}`), or the endpoint
+//! is for one mirror alone.
+
+use serde::Deserialize;
+
+use super::Format;
+use crate::hook::json::{self, First};
+use crate::hook::{Delivery, Event, PayloadError, PushEvent};
+
+/// The format.
+pub static FORMAT: Format =
+    Format { name: "scm_manager", title: "SCM-Manager", schemes: &[], id_headers: &[], parse };
+
+#[derive(Default, Deserialize)]
+struct Hints {
+    #[serde(default)]
+    changeset: First<Changeset>,
+}
+
+#[derive(Deserialize)]
+struct Changeset {
+    id: Option<String>,
+}
+
+fn parse(delivery: &Delivery<'_>) -> Result<Event, PayloadError> {
+    let hints: Hints = match json::payload(delivery) {
+        Ok(json) => json::read::<serde::de::IgnoredAny>(&json).map(|_| json::hints(&json))?,
+        // It can be told to send nothing.
+        Err(_) => Hints::default(),
+    };
+    let heads = hints.changeset.0.into_iter().map(|changeset| changeset.id);
+    Ok(Event::Push(PushEvent::default().with_heads(heads)))
+}
