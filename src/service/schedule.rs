@@ -35,7 +35,7 @@ mod tests {
     fn quiet_sources_are_looked_at_seldom() {
         let options = ScheduleOptions::default();
         let now = Timestamp::from_seconds(1_000_000);
-        let ago = |seconds| Some(Timestamp::from_seconds(1_000_000 - seconds));
+        let ago = |seconds: i64| Some(Timestamp::from_seconds(1_000_000 - seconds));
         for (change, random, seconds) in [
             (ago(0), 0.5, 300),
             (ago(7200), 0.5, 3600),

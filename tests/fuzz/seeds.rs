@@ -314,10 +314,14 @@ impl Seeds {
         }
         for path in files_below(&fixtures.join("hooks"), ".form")? {
             let body = fs::read(path)?;
-            self.with_mode("hook", 0, &[&joined([&b"push"[..]])[..], &body].concat())?;
+            self.with_mode("hook", 1, &[&joined([&b"push"[..]])[..], &body].concat())?;
             if let Some(json) = synchroniser::hook::form::field(&body, "payload") {
-                self.with_mode("hook", 1, &[&joined([&b"push"[..]])[..], &json].concat())?;
+                self.with_mode("hook", 5, &[&joined([&b"push"[..]])[..], &json].concat())?;
             }
+        }
+        for path in files_below(&fixtures.join("hooks"), ".json")? {
+            let value = joined([&b"v1,AAAA\0id\01614265330"[..]]);
+            self.with_mode("hook", 0, &[&value[..], &fs::read(path)?].concat())?;
         }
         Ok(())
     }
