@@ -156,6 +156,9 @@ impl Resolver<'_> {
         let mut target = Target::new(url, access);
         target.limits.file = section.value.max_file.or(target.limits.file);
         target.limits.push = section.value.max_push.unwrap_or(target.limits.push);
+        // A token of the app is narrowed to what is asked for.
+        let is_of_app = section.value.app_id.is_some() && way == Way::Http;
+        target.limits.workflows = !is_of_app || section.value.app_workflows == Some(true);
         Some(target)
     }
 

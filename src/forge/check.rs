@@ -30,28 +30,37 @@ pub struct TargetCheck<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// What is known of a target that may be pushed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// What a person should know.
+    pub findings: Vec<Finding>,
+    /// Whether the token may change workflow files; `None` if the forge does not tell.
+    pub may_change_workflows: Option<bool>,
+}
+
 impl TargetCheck<'_> {
     /// Whether a push makes sense, before it: by the last answer if that is of today.
     ///
     /// A forge that cannot be asked keeps nothing from being published, but what everybody could see
     /// then and must not.
-    pub fn before_push(&self) -> Result<Vec<Finding>, ForgeError> {
+    pub fn before_push(&self) -> Result<Checked, ForgeError> {
         let is_anonymous = self.access.token.is_none();
         // Without a token there is little to know, and sixty questions an hour to ask.
         if is_anonymous && !self.must_be_private() {
-            return Ok(Vec::new());
+            return Ok(Checked::default());
         }
         let (now, file) = (Timestamp::now(), self.file());
         let kept = file.read(&self.target.to_string());
         if let Some(record) = kept.as_ref().filter(|record| record.is_fresh(now)) {
             self.check_visibility(&record.repository)?;
-            return Ok(self.standing(record, now));
+            return Ok(self.checked(record, now));
         }
-        let mut findings = Vec::new();
+        let (mut findings, mut checked) = (Vec::new(), Checked::default());
         match self.ask(kept.as_ref(), is_anonymous, &mut findings) {
             Ok(Some(record)) => {
                 file.write(&record);
-                findings.extend(self.standing(&record, now));
+                checked = self.checked(&record, now);
             }
             Ok(None) => {}
             Err(error) if error.is_no_answer() && self.may_go_on(kept.as_ref())? => {
@@ -62,7 +71,13 @@ impl TargetCheck<'_> {
                 return Err(error);
             }
         }
-        Ok(findings)
+        checked.findings.splice(..0, findings);
+        Ok(checked)
+    }
+
+    /// What the forge said is asked for again by the next run: somebody may have changed it.
+    pub fn forget(&self) {
+        self.file().forget();
     }
 
     /// Why the target refused everything, as exactly as the forge tells; `None` if it tells nothing
@@ -164,6 +179,8 @@ impl TargetCheck<'_> {
             tag,
             repository,
             credential_ends: forge.credential_ends().or(ends_before),
+            // Answers that say no more than that nothing has changed tell it, too.
+            may_change_workflows: forge.may_change_workflows(),
         }))
     }
 
@@ -277,13 +294,14 @@ impl TargetCheck<'_> {
     }
 
     /// What holds until it is changed.
-    fn standing(&self, record: &Record, now: Timestamp) -> Vec<Finding> {
+    fn checked(&self, record: &Record, now: Timestamp) -> Checked {
         let renamed = self.renamed(&record.repository).map(|to| Finding::TargetRenamed { to });
         let ends = record.credential_ends.and_then(|at| {
             let days = at.days_from(now);
             let within_days = TOLD_WITHIN.into_iter().find(|within| days < *within)?;
             Some(Finding::TokenExpires { at, within_days })
         });
-        renamed.into_iter().chain(ends).collect()
+        let findings = renamed.into_iter().chain(ends).collect();
+        Checked { findings, may_change_workflows: record.may_change_workflows }
     }
 }

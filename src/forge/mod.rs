@@ -16,7 +16,7 @@ use crate::base::text::named;
 use crate::base::time::Timestamp;
 use crate::net::{Access, NetError, SourceUrl, TargetUrl};
 
-pub use check::TargetCheck;
+pub use check::{Checked, TargetCheck};
 pub use error::ForgeError;
 pub use finding::Finding;
 
@@ -107,6 +107,9 @@ pub trait Forge {
 
     /// When our credential ends, if an answer has told.
     fn credential_ends(&self) -> Option<Timestamp>;
+
+    /// Whether our credential may change workflow files, if an answer has told.
+    fn may_change_workflows(&self) -> Option<bool>;
 }
 
 /// The name of a repository on a forge.

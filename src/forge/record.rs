@@ -29,6 +29,9 @@ pub(super) struct Record {
     pub(super) repository: Repository,
     /// When our credential ends.
     pub(super) credential_ends: Option<Timestamp>,
+    /// Whether it may change workflow files.
+    #[serde(default)]
+    pub(super) may_change_workflows: Option<bool>,
 }
 
 impl Record {
@@ -91,6 +94,7 @@ mod tests {
                 default_branch: "main".to_owned(),
             },
             credential_ends: None,
+            may_change_workflows: None,
         };
         file.write(&record);
         assert_eq!(file.read("https://h/o/r"), Some(record.clone()));

@@ -18,6 +18,7 @@ pub mod tree;
 mod tree_entry;
 pub mod tree_name;
 pub mod tree_path;
+mod workflows;
 
 pub use object::{ObjectId, ObjectKind};
 pub use reference::Reference;

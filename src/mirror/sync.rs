@@ -50,7 +50,7 @@ pub fn sync(
     .map_err(|error| checked.explained(error))?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
-    let published = match &mirror.target {
+    let published = match &checked.target() {
         Some(target) => {
             publish(mirror, target, &updated, (&cache, &mut ledger), (events, interrupt))
         }
@@ -68,7 +68,7 @@ pub fn sync(
         }
     };
     notes.extend(events.notes(told.new_ones(more)));
-    notes.extend(events.notes(told.new_ones(checked.notes(&changes))));
+    notes.extend(events.notes(told.new_ones(checked.notes(&changes, &refused))));
     told.save();
     let UpdatedCache { changesets, converted, .. } = updated;
     let report = SyncReport {

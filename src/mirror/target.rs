@@ -4,17 +4,17 @@
 use super::cache::LockedCache;
 use super::{Mirror, Note, RefChange, SyncError};
 use crate::base::Interrupt;
-use crate::forge::{Finding, ForgeError, TargetCheck};
-use crate::git::destination::PublishError;
+use crate::forge::{Checked, ForgeError, TargetCheck};
+use crate::git::destination::{PublishError, Refusal, RefusalKind, Target};
 use crate::hg::pull::Source;
-use crate::net::url::Scheme;
+use crate::net::url::{Location, Scheme};
 
 /// A target that may be published to, as far as its forge tells.
 pub(super) struct CheckedTarget<'m> {
     mirror: &'m Mirror,
     /// `None` where the target has no forge that is known.
     check: Option<TargetCheck<'m>>,
-    findings: Vec<Finding>,
+    checked: Checked,
 }
 
 impl<'m> CheckedTarget<'m> {
@@ -25,7 +25,7 @@ impl<'m> CheckedTarget<'m> {
         interrupt: &'m Interrupt,
     ) -> Result<Self, SyncError> {
         let (Some(options), Some(target)) = (&mirror.forge, &mirror.target) else {
-            return Ok(Self { mirror, check: None, findings: Vec::new() });
+            return Ok(Self { mirror, check: None, checked: Checked::default() });
         };
         let check = TargetCheck {
             options,
@@ -35,8 +35,18 @@ impl<'m> CheckedTarget<'m> {
             is_source_private: is_private(&mirror.source),
             interrupt,
         };
-        let findings = check.before_push()?;
-        Ok(Self { mirror, check: Some(check), findings })
+        let checked = check.before_push()?;
+        Ok(Self { mirror, check: Some(check), checked })
+    }
+
+    /// The target, with what its forge told of it.
+    pub(super) fn target(&self) -> Option<Target> {
+        let mut target = self.mirror.target.clone()?;
+        // Over SSH another credential pushes than the one that asks.
+        if matches!(target.url.location(), Location::Http { .. }) {
+            target.limits.workflows &= self.checked.may_change_workflows.unwrap_or(true);
+        }
+        Some(target)
     }
 
     /// The same error, with the reason that the forge tells if the target has refused everything.
@@ -55,10 +65,17 @@ impl<'m> CheckedTarget<'m> {
         }
     }
 
-    /// What a person should know of the target, once `changes` are published; what would be the same
-    /// in every sync is among it. After the first push the forge shows the main branch.
-    pub(super) fn notes(self, changes: &[RefChange]) -> Vec<Note> {
-        let mut findings = self.findings;
+    /// What a person should know of the target, once `changes` are published and the rest was
+    /// `refused`; what would be the same in every sync is among it. After the first push the forge
+    /// shows the main branch.
+    pub(super) fn notes(self, changes: &[RefChange], refused: &[Refusal]) -> Vec<Note> {
+        // The scopes of a token can be changed, and it stays the same.
+        if let Some(check) = &self.check
+            && refused.iter().any(|refusal| refusal.kind == RefusalKind::Workflow)
+        {
+            check.forget();
+        }
+        let mut findings = self.checked.findings;
         let main = self.mirror.options.naming.main_name();
         let is_new = |change: &RefChange| {
             let is_main = change.name.strip_prefix("refs/heads/") == Some(main.as_str());

@@ -72,6 +72,7 @@ impl Place {
 
     fn check(&self) -> Result<Vec<Finding>, ForgeError> {
         let result = self.target_check(&Interrupt::default()).before_push();
+        let result = result.map(|checked| checked.findings);
         secrets::assert_none("a result", &format!("{result:?}"));
         result
     }
@@ -116,7 +117,7 @@ fn a_target_that_is_good_is_asked_about_once_a_day() {
     secrets::assert_none("the file", &record);
     let old: serde_json::Value = serde_json::from_str(&record).unwrap();
     let mut older = old.clone();
-    older["asked"] = (old["asked"].as_i64().unwrap() - 86_400).into();
+    older["asked"] = (old["asked"].as_i64().unwrap() - 86_400_000).into();
     fs::write(&file, older.to_string()).unwrap();
     assert_eq!(place.check().unwrap(), []);
     assert_eq!(place.github.requests().len(), 1);

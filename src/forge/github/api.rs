@@ -1,6 +1,6 @@
 //! Questions to the API: what is always sent, and what the answers have in common.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -64,6 +64,8 @@ pub(super) struct Api {
     token: Option<SecretString>,
     source: Option<TokenSource>,
     ends: Cell<Option<Timestamp>>,
+    /// What the token may do, as the last answer told it.
+    scopes: RefCell<Option<String>>,
 }
 
 impl Api {
@@ -87,7 +89,8 @@ impl Api {
         interrupt: &Interrupt,
     ) -> Result<Self, NetError> {
         let client = ApiClient::new(base, access, INTRODUCTION, interrupt)?;
-        Ok(Self { client, base: base.to_string(), token, source: None, ends: Cell::new(None) })
+        let (ends, scopes) = (Cell::new(None), RefCell::default());
+        Ok(Self { client, base: base.to_string(), token, source: None, ends, scopes })
     }
 
     pub(super) fn is_anonymous(&self) -> bool {
@@ -104,6 +107,14 @@ impl Api {
         self.ends.get()
     }
 
+    /// Whether the token has this scope; `None` if it is of a kind that has none, as fine-grained
+    /// tokens and those of apps, or if no answer has told
+    /// (<https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps>).
+    pub(super) fn has_scope(&self, scope: &str) -> Option<bool> {
+        let scopes = self.scopes.borrow();
+        Some(scopes.as_ref()?.split(',').any(|one| one.trim() == scope))
+    }
+
     /// Asks. A renamed repository is followed to where it is; whatever else is no answer to the
     /// question is an error.
     pub(super) fn ask(&self, question: &Question<'_>) -> Result<ApiAnswer, ForgeError> {
@@ -114,6 +125,10 @@ impl Api {
         }
         if let Some(ends) = answer.header("github-authentication-token-expiration") {
             self.ends.set(Timestamp::parse(ends));
+        }
+        if let Some(scopes) = answer.header("x-oauth-scopes").filter(|text| !text.trim().is_empty())
+        {
+            self.scopes.replace(Some(scopes.to_owned()));
         }
         match self.failure(&answer, question.what) {
             Some(error) => Err(error),

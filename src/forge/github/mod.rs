@@ -21,6 +21,8 @@ pub use app::{App, AppOptions};
 
 /// Where the API of github.com is.
 const API: &str = "https://api.github.com";
+/// The scope of tokens that may change workflow files.
+const WORKFLOW: &str = "workflow";
 /// So many pages of invitations are looked through, of a hundred each.
 const MOST_PAGES: u32 = 10;
 
@@ -181,5 +183,9 @@ impl Forge for GitHub {
 
     fn credential_ends(&self) -> Option<Timestamp> {
         self.api.credential_ends()
+    }
+
+    fn may_change_workflows(&self) -> Option<bool> {
+        self.api.has_scope(WORKFLOW)
     }
 }

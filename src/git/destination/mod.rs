@@ -73,8 +73,9 @@ impl Target {
         Self::new(TargetUrl::local(path), Access::default())
     }
 
-    /// Stands for how it is reached: it is another one once the configuration says otherwise, or the
-    /// file with the credential has changed. What it is made of cannot be told from it.
+    /// Stands for how it is reached and what it takes: it is another one once the configuration says
+    /// otherwise, the file with the credential has changed, or the credential may do something else.
+    /// What it is made of cannot be told from it.
     pub fn way(&self) -> String {
         let Access { token, key, proxy, ca_file, .. } = &self.access;
         let stored = |source: &SecretSource| {
@@ -92,7 +93,7 @@ impl Target {
             KeySource::Stored(source) => (&key.user, stored(source)),
             KeySource::Agent => (&key.user, None),
         });
-        let all = format!("{:?}", (token, key, proxy, ca_file));
+        let all = format!("{:?}", (token, key, proxy, ca_file, self.limits));
         let mut digest = hex::encode(&sha1::digest(&[all.as_bytes()]));
         digest.truncate(16);
         digest

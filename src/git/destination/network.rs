@@ -18,7 +18,7 @@ use super::{
 };
 use crate::base::{Interrupt, Limits, Progress};
 use crate::git::ObjectId;
-use crate::git::pack::{LargeFile, Outgoing};
+use crate::git::pack::{LargeFile, Outgoing, WorkflowFile};
 use crate::git::reference::{Reference, by_name, is_mirrored};
 use crate::git::repository::{BareRepository, RepositoryError};
 use crate::net::TokenSource;
@@ -35,6 +35,8 @@ pub(super) struct NetworkDestination {
     kept: Option<Opened>,
     refused: RefusedCredential,
     large: RefCell<Vec<LargeFile>>,
+    /// What a push brings that the credential may not write.
+    workflows: RefCell<Vec<WorkflowFile>>,
 }
 
 /// A connection on which nothing was asked yet.
@@ -58,7 +60,8 @@ impl NetworkDestination {
         let user = target.access.key.as_ref().and_then(|key| key.user.as_deref());
         let address = target.url.connection(user);
         let (refused, large) = (RefusedCredential::default(), RefCell::default());
-        Ok(Self { source, target: target.clone(), address, kept: None, refused, large })
+        let (target, workflows) = (target.clone(), RefCell::default());
+        Ok(Self { source, target, address, kept: None, refused, large, workflows })
     }
 
     /// A connection that is to be made, with the credential as it is now: one that this server has
@@ -120,7 +123,7 @@ impl NetworkDestination {
             };
             let mut pack = select(&decided)?;
             if self
-                .refuse_large(updates, &mut decided)
+                .refuse_contents(updates, &server, &mut decided)
                 .map_err(|error| Ended::Failed(PublishError::Cache(error)))?
             {
                 pack = select(&decided)?;
@@ -156,13 +159,18 @@ impl NetworkDestination {
     }
 
     /// Refuses what the server would refuse, once all has been sent to it.
-    fn refuse_large(
+    fn refuse_contents(
         &self,
         updates: &[RefUpdate],
+        server: &Advertisement,
         decided: &mut [Option<RefOutcome>],
     ) -> Result<bool, RepositoryError> {
-        let large = self.large.borrow();
-        content::refuse_large(self.target.limits, &large, updates, decided, &self.source)
+        let (limits, source) = (self.target.limits, &self.source);
+        let (large, workflows) = (self.large.borrow(), self.workflows.borrow());
+        let is_large = content::refuse_large(limits, &large, updates, decided, source)?;
+        let refs = &server.refs;
+        let has_workflow = content::refuse_workflows(&workflows, refs, updates, decided, source)?;
+        Ok(is_large || has_workflow)
     }
 
     /// Whether the server's objects are as ours.
@@ -195,6 +203,7 @@ impl NetworkDestination {
         let (pack, found) =
             Outgoing::select_watching(source, tips, has, watch, &limits, progress, interrupt)
                 .map_err(Failure::Pack)?;
+        self.workflows.replace(found.workflows);
         let mut large = self.large.borrow_mut();
         for file in found.large {
             if !large.contains(&file) {

@@ -177,7 +177,8 @@ impl RefusalKind {
             }
             Self::Workflow => {
                 "give the token the `workflow` scope (classic) or the permission to write \
-                 workflows (fine-grained), or use a deploy key"
+                 workflows (fine-grained; an app needs it too, and `target.app_workflows = true`), or \
+                 use a deploy key"
             }
             Self::TooLarge => {
                 "the server takes no file of that size, in no commit of the history: publish to \

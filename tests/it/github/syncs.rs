@@ -13,8 +13,13 @@ struct Scene {
 impl Scene {
     /// With `mirror-bot`, and with these keys of the target beside its address.
     fn new(keys: &str) -> Self {
+        Self::of(Fixture::demo(), keys)
+    }
+
+    /// The same for another source.
+    fn of(fixture: Fixture, keys: &str) -> Self {
         let env = TestEnv::new();
-        let source = Fixture::demo().unpack(&env);
+        let source = fixture.unpack(&env);
         let token = secrets::token("github_pat_");
         let github = FakeGitHub::with_bot(&token);
         token_file(&env.path(""), &token);
@@ -225,6 +230,86 @@ fn a_refused_ref_decides_the_exit_code() {
         assert!(there.contains_key("refs/heads/master"), "{reason}");
         assert!(!there.contains_key("refs/heads/stable"), "{reason}");
     }
+}
+
+/// Which branches the mirror of the fixture with workflow files has.
+fn branches(scene: &Scene) -> Vec<String> {
+    let state = scene.github.state();
+    let names = state.repositories["acme/rocket"].refs.keys();
+    names.filter_map(|name| Some(name.strip_prefix("refs/heads/")?.to_owned())).collect()
+}
+
+/// A credential that may not write workflow files, as far as that is known, is asked to write none: the
+/// branches that have some are told, with what to do, and the others are published.
+#[test]
+fn workflow_files_wait_for_a_credential_that_may_write_them() {
+    const WITHOUT: [&str; 3] = ["default", "master", "while"];
+    const ALL: [&str; 5] = ["ci", "default", "master", "same", "while"];
+    let classic = "token_file = \"token\"";
+    let app = "app_id = \"12\"\napp_key_file = \"app.pem\"";
+    let allowed = format!("{app}\napp_workflows = true");
+    for (keys, scopes, expected, hint) in [
+        (classic, Some("repo, read:org"), &WITHOUT[..], "`workflow` scope"),
+        (classic, Some("repo, workflow"), &ALL[..], ""),
+        // Of a fine-grained one nothing is known.
+        (classic, None, &ALL[..], ""),
+        (app, None, &WITHOUT[..], "`target.app_workflows = true`"),
+        (&allowed, None, &ALL[..], ""),
+    ] {
+        let scene = Scene::of(Fixture::named("workflows"), keys);
+        scene.github.repo_of_bot("acme/rocket");
+        scene.github.state().scopes = scopes.map(str::to_owned);
+        app::install(&scene.github, &scene.env.path(""), 3600);
+        let ran = scene.sync();
+        assert_eq!(branches(&scene), expected, "{keys} {scopes:?}: {}", ran.stderr);
+        if expected.len() == ALL.len() {
+            ran.ok().unwrap();
+            continue;
+        }
+        let ran = ran.with_code(11).unwrap();
+        assert!(
+            ran.stderr.contains("brings the workflow file .github/workflows/ci.yml"),
+            "{ran:?}"
+        );
+        assert!(ran.stderr.contains(hint), "{}", ran.stderr);
+    }
+}
+
+/// Nobody has to make a new token: the scopes of the one that is there can be changed.
+#[test]
+fn a_token_that_gets_the_scope_is_seen() {
+    let scene = Scene::of(Fixture::named("workflows"), "token_file = \"token\"");
+    scene.github.repo_of_bot("acme/rocket");
+    scene.github.state().scopes = Some("repo".to_owned());
+    scene.sync().with_code(11).unwrap();
+    scene.github.requests();
+    // What is refused is not sent again, and GitHub is asked whether it may be now.
+    let ran = scene.sync().with_code(11).unwrap();
+    assert!(ran.stderr.contains("was not tried again"), "{}", ran.stderr);
+    let asked = scene.github.requests();
+    assert!(asked.contains(&"GET /repos/acme/rocket".to_owned()), "{asked:?}");
+    assert!(!asked.iter().any(|line| line.starts_with("git POST")), "{asked:?}");
+    scene.github.state().scopes = Some("repo, workflow".to_owned());
+    scene.sync().ok().unwrap();
+    assert_eq!(branches(&scene).len(), 5);
+    scene.github.requests();
+    scene.sync().ok().unwrap();
+    assert_eq!(scene.github.api_requests(), Vec::<String>::new());
+}
+
+/// A file that a branch of the target has already is not brought by another branch.
+#[test]
+fn a_workflow_file_that_is_there_needs_no_permission() {
+    let scene = Scene::of(Fixture::named("workflows"), "token_file = \"token\"");
+    scene.github.repo_of_bot("acme/rocket");
+    scene.github.state().scopes = Some("repo, workflow".to_owned());
+    scene.sync().ok().unwrap();
+    // Somebody has removed it, and the token may do less since.
+    scene.github.repo("acme/rocket", |repo| drop(repo.refs.remove("refs/heads/same")));
+    scene.github.state().scopes = Some("repo".to_owned());
+    fs::remove_file(scene.env.path("cache/rocket/forge")).unwrap();
+    scene.sync().ok().unwrap();
+    assert_eq!(branches(&scene).len(), 5);
 }
 
 #[test]

@@ -128,6 +128,7 @@ macro_rules! each_fixture {
             treemanifest_store: "treemanifest/store",
             unknown_requirement: "unknown-requirement/repository",
             unknown_store_requirement: "unknown-store-requirement/repository",
+            workflows: "workflows/repository",
         }
     };
 }

@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) tokens: BTreeMap<String, Who>,
     /// When the tokens of people end, as the header says it.
     pub(crate) expires: Option<String>,
+    /// What the tokens of people may do, as the header says it: only of classic ones.
+    pub(crate) scopes: Option<String>,
     /// Number, repository, whom.
     pub(crate) invitations: Vec<(u64, String, String)>,
     /// Old names and new ones.

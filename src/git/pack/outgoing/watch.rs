@@ -10,6 +10,7 @@ use super::trees::{Objects, read_tree};
 use crate::git::ObjectId;
 use crate::git::pack::lookup::Lookup;
 use crate::git::tree::entries;
+use crate::git::workflows::{FOLDER, MAX_DEPTH};
 
 /// What to look for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,10 +65,6 @@ pub(super) struct Watcher {
 
 /// How many trees of commits are remembered.
 const MAX_FOLDERS: usize = 10_000;
-/// Where workflow files are.
-const FOLDER: [&[u8]; 2] = [b".github", b"workflows"];
-/// How many folders deep they are looked for.
-const MAX_DEPTH: usize = 8;
 
 impl Watcher {
     pub(super) fn new(watch: Watch) -> Self {

@@ -29,6 +29,9 @@ pub(super) fn answer(state: &mut State, port: u16, path: &str, request: &Request
     if let (Some(expires), Who::User { .. }) = (&state.expires, &who) {
         response = response.header("GitHub-Authentication-Token-Expiration", expires.clone());
     }
+    if let (Some(scopes), Who::User { .. }) = (&state.scopes, &who) {
+        response = response.header("X-OAuth-Scopes", scopes.clone());
+    }
     response.header("x-ratelimit-remaining", "4999".to_owned())
 }
 
