@@ -49,6 +49,7 @@ mod oracle_store;
 mod oracle_write;
 mod own_faults;
 mod peer;
+mod queue;
 mod rebuild;
 mod recorded;
 mod repository;

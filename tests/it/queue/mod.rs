@@ -1,0 +1,6 @@
+//! The queue: what every store does alike, that nothing is lost when the process is killed, and the
+//! threads that run what is due.
+
+mod contract;
+mod pool;
+mod support;
