@@ -1,6 +1,6 @@
 //! How long work says how far it is.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Receives progress. Implementations must be cheap: workers call [`Progress::advance`] often.
 pub trait Progress: Sync {
@@ -66,7 +66,7 @@ impl Unit {
 macro_rules! stages {
     ($($stage:ident, $unit:ident, $words:literal;)+) => {
         /// What is being done, of all that takes long.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum Stage {
             $(#[doc = concat!("For people: ", $words, ".")] $stage,)+

@@ -263,6 +263,8 @@ pub(super) enum ConfigCommand {
     Default,
     /// Print the documentation of every key, in Markdown
     Reference,
+    /// Print the OpenAPI document of the daemon's API
+    Openapi,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod running;
 mod server;
 pub mod signals;
 mod state;
+pub mod web;
 
 use std::io;
 use std::net::SocketAddr;

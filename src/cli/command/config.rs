@@ -1,4 +1,4 @@
-//! `config check` and `config default`.
+//! `config check`, and what `config` prints.
 
 use std::path::Path;
 
@@ -19,6 +19,10 @@ pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
         }
         ConfigCommand::Reference => {
             ui.result(config::reference().trim_end());
+            Ok(exit::OK)
+        }
+        ConfigCommand::Openapi => {
+            ui.result(crate::daemon::web::openapi().trim_end());
             Ok(exit::OK)
         }
     }

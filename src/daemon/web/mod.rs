@@ -1,0 +1,224 @@
+//! The web side: pages for people, an API for programs, badges, a feed and a stream of events.
+//!
+//! Everything that is served is in one table, `routes`, which also makes the OpenAPI document and the page
+//! that shows it. A request goes one way: `routes` finds who answers, `access` whether that may be, a
+//! handler makes an `Answer` or a `Problem`, and every answer gets the
+//! same headers. Handlers are plain functions that may block; only what waits is asynchronous (`events`).
+//! All that is shown comes from [`Actions`].
+
+mod access;
+mod answer;
+mod api;
+mod assets;
+mod badge;
+mod events;
+mod feed;
+mod icon;
+mod openapi;
+mod pages;
+mod paging;
+mod problem;
+mod request;
+mod routes;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use warp::filters::BoxedFilter;
+use warp::http::{HeaderMap, Method, StatusCode};
+use warp::reply::Response;
+use warp::{Buf, Filter};
+
+pub use access::{Read, Scope, StoredToken, WebAccess};
+pub use openapi::document as openapi;
+pub use request::Request;
+
+use crate::base::time::{Clock, Timestamp};
+use crate::service::view::{Actions, ServiceEvent};
+use access::{Access, Visitor};
+use events::Events;
+use problem::Problem;
+use routes::{Find, Handler, Route};
+
+/// The largest body of a request, in bytes: forms have two short fields.
+const MAX_BODY: u64 = 16 << 10;
+
+/// What can be chosen.
+#[derive(Clone, Debug)]
+pub struct WebOptions {
+    /// Who may look and ask.
+    pub access: WebAccess,
+    /// The address under which others reach the pages, such as `https://mirrors.example.org`. Without one,
+    /// feeds and badges use what the browser has asked for.
+    pub public_url: Option<String>,
+    /// How many streams of events one address may have at the same time.
+    pub streams_per_address: usize,
+    /// How many streams of events there may be at the same time.
+    pub streams: usize,
+    /// How long a stream of events lasts; a browser then connects again and goes on where it was.
+    pub longest_stream: Duration,
+    /// How long a request may wait for a run to end.
+    pub longest_wait: Duration,
+}
+
+impl Default for WebOptions {
+    fn default() -> Self {
+        Self {
+            access: WebAccess::default(),
+            public_url: None,
+            streams_per_address: 6,
+            streams: 200,
+            longest_stream: Duration::from_secs(3600),
+            longest_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What all requests share.
+pub struct WebState {
+    service: Arc<dyn Actions>,
+    clock: Arc<dyn Clock>,
+    access: Access,
+    events: Events,
+    public_url: Option<String>,
+    longest_wait: Duration,
+}
+
+impl std::fmt::Debug for WebState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebState").finish_non_exhaustive()
+    }
+}
+
+impl WebState {
+    /// Shows and asks `service`.
+    pub fn new(service: Arc<dyn Actions>, clock: Arc<dyn Clock>, options: WebOptions) -> Self {
+        let events = Events::new(clock.now(), &options);
+        let WebOptions { access, public_url, longest_wait, .. } = options;
+        let access = Access::new(access);
+        Self { service, clock, access, events, public_url, longest_wait }
+    }
+
+    /// Tells those who follow. To be called with each event of the service, from any thread; it does not
+    /// block.
+    pub fn publish(&self, event: &ServiceEvent) {
+        self.events.publish(event);
+    }
+
+    /// From now on, these may look and ask. Sessions whose token is gone end.
+    pub fn set_access(&self, access: WebAccess) {
+        self.access.set(access);
+    }
+
+    /// Ends all streams, and all waiting for runs.
+    pub fn close(&self) {
+        self.events.close();
+    }
+}
+
+/// A request on its way to the function that answers it.
+struct Visit<'a> {
+    state: &'a WebState,
+    request: &'a Request,
+    visitor: &'a Visitor,
+    /// What stands for `{name}` or `{id}` in the path, decoded; empty where the path has neither.
+    name: &'a str,
+    now: Timestamp,
+}
+
+impl Visit<'_> {
+    fn service(&self) -> &dyn Actions {
+        &*self.state.service
+    }
+}
+
+/// Answers all requests that reach it, unknown paths too.
+pub fn routes(state: Arc<WebState>) -> BoxedFilter<(Response,)> {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let body = warp::body::content_length_limit(MAX_BODY).and(warp::body::bytes()).map(Some);
+    let nothing = warp::any().map(|| None);
+    let address = warp::filters::ext::optional::<std::net::SocketAddr>();
+    warp::method()
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(address)
+        .and(body.or(nothing).unify())
+        .then(
+            move |method: Method,
+                  path: warp::path::FullPath,
+                  query,
+                  headers: HeaderMap,
+                  address: Option<std::net::SocketAddr>,
+                  body: Option<_>| {
+                let state = Arc::clone(&state);
+                let body = body.map(|mut body: warp::hyper::body::Bytes| {
+                    body.copy_to_bytes(body.remaining()).to_vec()
+                });
+                let from = address.map_or(std::net::Ipv4Addr::LOCALHOST.into(), |it| it.ip());
+                let path = path.as_str().to_owned();
+                let body = body.unwrap_or_default();
+                let request = Request { method, path, query, headers, body, from };
+                async move { respond(&state, request).await }
+            },
+        )
+        .boxed()
+}
+
+/// Answers one request. HEAD is answered as GET; the connection leaves the body out.
+pub async fn respond(state: &Arc<WebState>, mut request: Request) -> Response {
+    if request.method == Method::HEAD {
+        request.method = Method::GET;
+    }
+    let is_page = !request.path.starts_with("/api/");
+    let mut response = match routes::find(&request) {
+        Find::Route { route, name } => visit(state, request, route, name).await,
+        Find::Method { allow } => Problem::method(allow).answer(is_page).into(),
+        Find::Nothing => {
+            Problem::not_found("There is nothing at this address.").answer(is_page).into()
+        }
+    };
+    answer::secure(response.headers_mut());
+    response
+}
+
+/// Answers a request that the table has a line for.
+async fn visit(
+    state: &Arc<WebState>,
+    request: Request,
+    route: &'static Route,
+    name: String,
+) -> Response {
+    let now = state.clock.now();
+    let visitor = match state.access.admit(&request, route, now) {
+        Ok(visitor) => visitor,
+        Err(refusal) => return refusal.into(),
+    };
+    let function = match route.handler {
+        Handler::Now(function) => function,
+        Handler::OnceOver(function) => {
+            events::until_over(state, &request, &name).await;
+            function
+        }
+        Handler::Stream => return events::stream(state, &request),
+    };
+    let state = Arc::clone(state);
+    let answer = move || {
+        let now = state.clock.now();
+        let (request, visitor, name) = (&request, &visitor, name.as_str());
+        let visit = Visit { state: &state, request, visitor, name, now };
+        match function(&visit) {
+            Ok(answer) => answer.unless_known(request),
+            Err(problem) => problem.answer(route.is_page()),
+        }
+    };
+    match tokio::task::spawn_blocking(answer).await {
+        Ok(answer) => answer.into(),
+        Err(error) => {
+            tracing::error!(path = route.path, "a page could not be made: {error}");
+            let problem =
+                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "This could not be shown.");
+            problem.answer(route.is_page()).into()
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The OpenAPI document: operations from the table of routes, schemas from one table of our types. A test
+//! holds real answers against it.
+
+mod schemas;
+
+use serde_json::{Map, Value, json};
+
+use super::pages::token;
+use super::routes::{Content, Kind, Need, Parameter, ROUTES, Route};
+
+/// The document, as `docs/openapi.json` has it.
+pub fn document() -> String {
+    let described = ROUTES.iter().filter(|route| is_described(route));
+    let mut paths = Map::new();
+    for route in described {
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(path) = path.as_object_mut() {
+            path.insert(route.method.to_ascii_lowercase(), operation(route));
+        }
+    }
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "synchroniser",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Git mirrors of Mercurial repositories: how they are, and what can be asked for. \
+                            Times are milliseconds since 1970, UTC. A name with slashes is one part \
+                            of a path, with the slashes escaped.",
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "paths": paths,
+        "components": {
+            "schemas": schemas::all(),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token with the scope read, trigger or admin.",
+                },
+            },
+        },
+    });
+    // Whatever is a `Value` can be written.
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    format!("{text}\n")
+}
+
+/// Pages are for people, and files of pages too.
+fn is_described(route: &Route) -> bool {
+    route.kind == Kind::Api || (route.kind == Kind::File && route.need != Need::Nothing)
+}
+
+fn of(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+fn operation(route: &Route) -> Value {
+    let mut parameters: Vec<_> = name_in_path(route).into_iter().collect();
+    parameters.extend(route.query.iter().map(in_query));
+    let mut answers = Map::new();
+    answers.insert(route.status.to_string(), answer(route));
+    if !route.is_change() && route.content != Content::Events {
+        let known =
+            json!({ "description": "The client has it already, as its If-None-Match says." });
+        answers.insert("304".to_owned(), known);
+    }
+    answers.insert("default".to_owned(), problem(route));
+    let security = match route.need {
+        Need::Nothing => json!([]),
+        // Nobody needs a token if looking is open.
+        Need::AnyToken | Need::Read => json!([{ "token": [] }, {}]),
+        Need::Trigger | Need::Admin => json!([{ "token": [] }]),
+    };
+    json!({
+        "operationId": operation_id(route),
+        "summary": route.summary,
+        "description": format!("Token: {}.", token(route.need)),
+        "parameters": parameters,
+        "responses": answers,
+        "security": security,
+    })
+}
+
+fn operation_id(route: &Route) -> String {
+    let path = route.path.trim_start_matches("/api/v1");
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words: Vec<_> = words.collect();
+    format!("{}_{}", route.method.to_ascii_lowercase(), words.join("_"))
+}
+
+fn name_in_path(route: &Route) -> Option<Value> {
+    let (_, rest) = route.path.split_once('{')?;
+    let (name, _) = rest.split_once('}')?;
+    let schema = if name == "id" { of("RunId") } else { of("Name") };
+    Some(json!({ "name": name, "in": "path", "required": true, "schema": schema }))
+}
+
+fn in_query(parameter: &Parameter) -> Value {
+    json!({
+        "name": parameter.name,
+        "in": "query",
+        "required": false,
+        "description": parameter.about,
+        "schema": of(parameter.schema),
+    })
+}
+
+fn answer(route: &Route) -> Value {
+    let text = json!({ "schema": { "type": "string" } });
+    let (content_type, content) = match route.content {
+        Content::Json(schema) => ("application/json", json!({ "schema": of(schema) })),
+        Content::File("application/json") => ("application/json", json!({ "schema": of("Badge") })),
+        Content::File(content_type) => (content_type, text),
+        Content::Events => ("text/event-stream", text),
+        Content::Html => ("text/html", text),
+        Content::Redirect | Content::Empty => return json!({ "description": "It is done." }),
+    };
+    json!({ "description": "What was asked for.", "content": { content_type: content } })
+}
+
+fn problem(route: &Route) -> Value {
+    let content = match route.kind {
+        Kind::Api => json!({ "application/problem+json": { "schema": of("Problem") } }),
+        Kind::Page | Kind::File => json!({ "text/html": { "schema": { "type": "string" } } }),
+    };
+    json!({ "description": "Why it cannot be answered.", "content": content })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_that_is_committed_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == document(),
+            "docs/openapi.json is not what `synchroniser config openapi` prints: print it again"
+        );
+    }
+
+    #[test]
+    fn every_schema_that_is_named_is_there_and_each_is_named() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let mut named = std::collections::BTreeSet::new();
+        fn collect(value: &Value, named: &mut std::collections::BTreeSet<String>) {
+            match value {
+                Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+                    if key == "$ref" {
+                        let name = value.as_str().unwrap().rsplit('/').next().unwrap();
+                        named.insert(name.to_owned());
+                    }
+                    collect(value, named);
+                }),
+                Value::Array(items) => items.iter().for_each(|item| collect(item, named)),
+                _ => {}
+            }
+        }
+        collect(&document, &mut named);
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        assert_eq!(schemas.keys().cloned().collect::<std::collections::BTreeSet<_>>(), named);
+    }
+}
