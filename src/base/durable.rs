@@ -1,7 +1,8 @@
 //! The only way in which state on the disk is flushed, renamed and removed.
 //!
 //! Whatever outlives a run (stores, packs, refs, the id map, the files of a cache) changes through
-//! the functions of this module, or is announced to [`step`] before it changes. So a test can see in
+//! the functions of this module, or is announced to [`step`] before it changes; so is what is sent to
+//! a target over a network. So a test can see in
 //! which order things become durable, and end a run before each single [`Step`]: see [`observe`].
 //! Nothing observes in production, and a step then costs one load of an atomic number.
 
@@ -24,12 +25,17 @@ pub enum Step<'p> {
     Rename(&'p Path, &'p Path),
     /// A file or an empty folder is removed, if it is there.
     Remove(&'p Path),
+    /// A part of a push goes from the repository at the path to a server, or all of it is there and
+    /// the answer is not.
+    Send(&'p Path),
 }
 
 impl Step<'_> {
     fn is_below(&self, folder: &Path) -> bool {
         match self {
-            Self::Write(path) | Self::Flush(path) | Self::Remove(path) => path.starts_with(folder),
+            Self::Write(path) | Self::Flush(path) | Self::Remove(path) | Self::Send(path) => {
+                path.starts_with(folder)
+            }
             Self::Rename(from, to) => from.starts_with(folder) || to.starts_with(folder),
         }
     }
@@ -196,6 +202,7 @@ mod tests {
             Step::Flush(path) => format!("flush {}", name(path)),
             Step::Rename(from, to) => format!("rename {} {}", name(from), name(to)),
             Step::Remove(path) => format!("remove {}", name(path)),
+            Step::Send(path) => format!("send {}", name(path)),
         }
     }
 

@@ -1,6 +1,8 @@
 //! A mirror follows its source: what stock Mercurial does to a repository between syncs, and what the
 //! target has afterwards. Each story can be told of any target: see [`each_story`].
 
+mod kills;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ use synchroniser::mirror::{
 
 use crate::destination::{Place, commit_in};
 use crate::support::{Hg, TestEnv, env, git, kill, same, skip};
+
+pub(crate) use kills::killed_in_pushes;
 
 /// Adds what `test.topic` says as the topic of new changesets.
 const TOPICS: &str = "\

@@ -106,7 +106,7 @@ fn what_gets_its_name_is_durable() {
                 assert!(durable.contains(from), "{} is not durable: {steps:#?}", to.display());
                 waiting.extend(to.parent().map(Path::to_owned));
             }
-            Done::Remove(_) => {}
+            Done::Remove(_) | Done::Send(_) => {}
         }
     }
     // And so is the name.

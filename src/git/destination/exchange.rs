@@ -1,6 +1,7 @@
 //! One push over a connection: the commands, the pack as it is made, then the answer.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use git2::{ErrorClass, ErrorCode};
@@ -10,6 +11,7 @@ use super::connection::Connection;
 use super::receive_pack::{Answer, Heard, Reporting, Unreadable, commands};
 use super::session::{Failure, Session};
 use crate::base::Progress;
+use crate::base::durable::{self, Step};
 use crate::git::pack::{Outgoing, OutgoingError};
 use crate::net::NetError;
 
@@ -26,13 +28,13 @@ pub(super) struct Unanswered {
     pub(super) is_silent: bool,
 }
 
-/// Asks for `updates`, and sends `pack` if they need one. The answer is complete as far as the server
-/// gives one.
+/// Asks for `updates`, and sends `pack` of the repository at `from` if they need one. The answer is
+/// complete as far as the server gives one.
 pub(super) fn push(
     connection: &mut Connection,
     session: &Session,
     updates: &[&RefUpdate],
-    pack: Option<&Outgoing>,
+    (from, pack): (&Path, Option<&Outgoing>),
     progress: &dyn Progress,
 ) -> Result<Answer, Unanswered> {
     let capabilities = connection.advertisement().capabilities;
@@ -40,6 +42,7 @@ pub(super) fn push(
     let mut exchange = Exchange {
         connection,
         session,
+        from,
         answer: Answer::about(names, capabilities.side_band),
         is_heard: false,
     };
@@ -90,6 +93,8 @@ fn has_words(error: &git2::Error) -> bool {
 struct Exchange<'a> {
     connection: &'a mut Connection,
     session: &'a Session,
+    /// The repository that is pushed from.
+    from: &'a Path,
     answer: Answer,
     /// Something of an answer has come.
     is_heard: bool,
@@ -155,7 +160,14 @@ impl Exchange<'_> {
                 });
             }
         }
-        out.pass().map_err(Unsent::Connection)
+        out.pass().map_err(Unsent::Connection)?;
+        self.step().map_err(Unsent::Connection)
+    }
+
+    /// Announces what may change the target.
+    fn step(&self) -> Result<(), git2::Error> {
+        durable::step(Step::Send(self.from))
+            .map_err(|error| git2::Error::from_str(&error.to_string()))
     }
 
     /// Reads the answer. A server that is silent for too long is given up, also one that says again
@@ -204,6 +216,7 @@ struct Sender<'a, 'b> {
 
 impl Sender<'_, '_> {
     fn pass(&mut self) -> Result<(), git2::Error> {
+        self.exchange.step()?;
         self.exchange.session.line.working();
         let result = self.exchange.connection.send(&self.piece);
         self.piece.clear();

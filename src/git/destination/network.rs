@@ -137,8 +137,14 @@ impl NetworkDestination {
         let answer = match asked.as_slice() {
             [] => None,
             asked => {
-                let answer =
-                    exchange::push(&mut connection, &session, asked, pack.as_ref(), progress);
+                let from = self.source.path();
+                let answer = exchange::push(
+                    &mut connection,
+                    &session,
+                    asked,
+                    (from, pack.as_ref()),
+                    progress,
+                );
                 let answer = answer.map_err(|Unanswered { failure, is_silent }| {
                     let error = failed(failure);
                     if is_silent { Ended::Silent(error) } else { Ended::Failed(error) }

@@ -158,6 +158,18 @@ fn a_mirror_follows_its_source() {
 }
 
 #[test]
+fn killed_in_a_push_a_sync_goes_on() {
+    let Some(web) = Web::start() else { return };
+    let place = web.place(&web.repositories.make());
+    let keys = format!(
+        "token_user = \"pusher\"\ntoken_file = {:?}\nca_file = {:?}",
+        web.repositories.folder.path().join(format!("token-{}", TOKEN.len())),
+        web.nginx.certificate(),
+    );
+    killed_in_pushes(place, &keys, 15);
+}
+
+#[test]
 fn keeps_the_contract() {
     let Some(web) = Web::start() else { return };
     contract(&|| web.place(&web.repositories.make()));

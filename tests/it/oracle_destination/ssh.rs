@@ -117,6 +117,14 @@ fn a_mirror_follows_its_source() {
 }
 
 #[test]
+fn killed_in_a_push_a_sync_goes_on() {
+    let Some(sshd) = Sshd::start() else { return };
+    let keys =
+        format!("key_file = {:?}\nknown_hosts = {:?}", sshd.at("user"), sshd.at("known_hosts"));
+    killed_in_pushes(sshd.place(&sshd.repositories.make()), &keys, 15);
+}
+
+#[test]
 fn keeps_the_contract() {
     let Some(sshd) = Sshd::start() else { return };
     contract(&|| sshd.place(&sshd.repositories.make()));

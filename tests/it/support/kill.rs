@@ -33,6 +33,7 @@ pub(crate) enum Done {
     Flush(PathBuf),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
+    Send(PathBuf),
 }
 
 /// Runs the program with `words` and kills it before the step number `at` in `folder`, counted from
@@ -66,6 +67,7 @@ fn shown(step: &Step<'_>) -> String {
         Step::Flush(path) => format!("flush\t{}", path.display()),
         Step::Rename(from, to) => format!("rename\t{}\t{}", from.display(), to.display()),
         Step::Remove(path) => format!("remove\t{}", path.display()),
+        Step::Send(path) => format!("send\t{}", path.display()),
     }
 }
 
@@ -76,6 +78,7 @@ fn parse(line: &str) -> Done {
         ["flush", path] => Done::Flush(path.into()),
         ["rename", from, to] => Done::Rename(from.into(), to.into()),
         ["remove", path] => Done::Remove(path.into()),
+        ["send", path] => Done::Send(path.into()),
         _ => panic!("not a step: {line:?}"),
     }
 }
