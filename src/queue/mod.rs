@@ -17,6 +17,7 @@
 //! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
 //! | `memory` | a store in memory: the model for the others | |
+//! | `sqlite` | a store in a file: durable before it answers |
 //! | `backoff` | when a run that failed is tried again | rows |
 //! | `pool` | the threads that claim, run, renew and finish | what a run does |
 
@@ -29,6 +30,7 @@ mod memory;
 pub mod model;
 pub mod pool;
 mod rules;
+mod sqlite;
 mod store;
 mod store_error;
 mod workers;
@@ -39,6 +41,7 @@ pub use job::{Job, JobId, JobState, ParseJobIdError};
 pub use job_store::{ClaimLimits, JobStore};
 pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};
+pub use sqlite::SqliteStore;
 pub use store::{Closed, Load};
 pub use store_error::StoreError;
 pub use workers::{Queue, StartError, Worker};

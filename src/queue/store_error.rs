@@ -1,6 +1,9 @@
 //! Why the queue could not be read or written.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
 
 use crate::base::faults;
 
@@ -13,7 +16,67 @@ pub enum StoreError {
         /// Its name.
         key: String,
     },
-    /// The file cannot be opened, read or written.
+    /// A file or folder cannot be used.
+    #[error("use {} for the queue", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process has the queue.
+    #[error("use the queue in {}: another process does", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder is on another machine.
+    #[error("use the queue in {}: it is on a network file system ({kind})", path.display())]
+    Network {
+        /// The folder.
+        path: PathBuf,
+        /// What kind of file system it is.
+        kind: &'static str,
+    },
+    /// The database library may damage the file.
+    #[error("use SQLite {version} for the queue: releases before 3.51.3 may damage it")]
+    OldSqlite {
+        /// The version that was found.
+        version: String,
+    },
+    /// The file is a database, and another one.
+    #[error("use the queue in {}: it is the database of another program", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version of this program has written the file.
+    #[error("use the queue in {}: a later version of synchroniser has changed it", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged, or no database.
+    #[error("use the queue in {}: {message}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What the database said.
+        message: String,
+    },
+    /// There is no room to write.
+    #[error("write the queue in {}: the disk is full", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another program reads or writes the file, and does not end.
+    #[error("use the queue in {}: another program has locked it", path.display())]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be read or written.
     #[error("use the queue in {}: {message}", path.display())]
     Database {
         /// The file.
@@ -31,7 +94,37 @@ pub enum StoreError {
 
 faults!(StoreError {
     Self::Unknown { .. } => Config,
+    Self::File { source, .. } => io(source),
+    Self::InUse { .. } => Config.hint("let only one daemon run, or give each a folder of its own"),
+    Self::Network { .. } => Config.hint("put the state folder on a disk of this machine"),
+    Self::OldSqlite { .. } => Unsupported,
+    Self::NotOurs { .. } => Config.hint("give the queue a folder of its own"),
+    Self::Newer { .. } => Unsupported.hint("install that version again"),
+    Self::Damaged { .. } => Corrupt.hint(
+        "put back a copy made with `synchroniser backup`, or move the file away: all mirrors are then \
+         synced anew, and only their history is lost",
+    ),
+    Self::Full { .. } => Unavailable.hint("make room on the disk, and try again"),
+    Self::Locked { .. } => Unavailable.hint(
+        "end whatever has the file open; `synchroniser backup` makes a copy that may be looked into",
+    ),
     Self::Database { .. } => Unavailable,
     Self::InMemory => Unsupported,
     Self::Closed => Interrupted,
 });
+
+impl StoreError {
+    /// What SQLite says of the file at `path`.
+    pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        let message = error.to_string();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged { path, message }
+            }
+            _ => Self::Database { path, message },
+        }
+    }
+}

@@ -6,7 +6,7 @@ use synchroniser::base::Fault;
 use synchroniser::queue::model::{
     Cause, Class, DeliveryRecord, Finish, Member, RunId, RunState, Verdict, Weight,
 };
-use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, StoreError};
+use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, SqliteStore, StoreError};
 
 use super::support::*;
 
@@ -621,6 +621,13 @@ macro_rules! contract {
         mod memory {
             use super::*;
             $(#[test] fn $rule() { super::$rule(&MemoryStore::default()); })+
+        }
+        mod sqlite {
+            use super::*;
+            $(#[test] fn $rule() {
+                let folder = tempfile::tempdir().unwrap();
+                super::$rule(&SqliteStore::open(&folder.path().join("queue")).unwrap());
+            })+
         }
     };
 }
