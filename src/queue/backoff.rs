@@ -5,15 +5,15 @@ use std::time::Duration;
 use crate::base::Fault;
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// What is unavailable is asked again after this long, and then after twice as long each time,
 const FIRST: Duration = Duration::from_secs(15);
 /// until it is asked this often for as long as it takes.
-const SLOWEST: Duration = Duration::from_secs(4 * 3600);
+const SLOWEST: Duration = Duration::from_hours(4);
 /// A server that tells us to wait for longer is asked after this long all the same.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// A number from 0 to 1, for what must not happen everywhere at the same time.
 pub fn random() -> f64 {
@@ -54,8 +54,8 @@ pub fn backoff(fault: Fault, failures: u32, retry_after: Option<Duration>, rando
     let pauses: &[Duration] = match fault {
         Fault::Interrupted => return Next::At(Duration::ZERO),
         Fault::Unavailable => return Next::At(unavailable(failures, retry_after, random)),
-        Fault::Auth | Fault::Internal => &[MINUTE, Duration::from_secs(600), HOUR],
-        Fault::Config => &[Duration::from_secs(300), HOUR],
+        Fault::Auth | Fault::Internal => &[MINUTE, Duration::from_mins(10), HOUR],
+        Fault::Config => &[Duration::from_mins(5), HOUR],
         Fault::Corrupt => &[MINUTE, HOUR],
         Fault::Refused | Fault::Unsupported => &[],
     };

@@ -20,7 +20,7 @@ use super::job_store::ClaimLimits;
 use super::model::{Class, Member, Row, Weight};
 use crate::base::time::Timestamp;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// How long a mirror waits before it counts as more urgent.
 fn bound(class: Class) -> Duration {

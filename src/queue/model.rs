@@ -23,6 +23,9 @@ pub struct RunId(pub u128);
 
 impl RunId {
     /// A new one, of random bits.
+    ///
+    /// # Panics
+    /// If the system has no random bits; then it cannot encrypt either.
     pub fn random() -> Self {
         let mut bits = [0; 16];
         getrandom::fill(&mut bits).expect("a system that can encrypt has random bits");

@@ -233,7 +233,7 @@ impl Shared {
         let due = until.map(|until| until.since(self.clock.now()));
         let sleep = due.into_iter().chain(renewal).chain([LONGEST_SLEEP]).min();
         let is_asleep =
-            |state: &mut State| !state.is_woken && !(state.is_closed && state.held.is_empty());
+            |state: &mut State| !(state.is_woken || state.is_closed && state.held.is_empty());
         let sleep = sleep.unwrap_or(LONGEST_SLEEP);
         drop(self.dispatch.wait_timeout_while(state, sleep, is_asleep));
     }
@@ -308,7 +308,7 @@ impl Shared {
                 // Nobody else could claim it before it ran out.
                 Err(_) if asked < held.ends => held.renew_at = asked + PAUSE,
                 Ok(false) | Err(_) => {
-                    tracing::warn!(mirror = claim.key, run = %claim.run, "the claim was lost");
+                    tracing::warn!(mirror = claim.key, run = %claim.run, "the claim was lost: its run stops");
                     held.is_lost = true;
                     held.interrupt.raise();
                 }
@@ -358,12 +358,14 @@ impl Shared {
                 _ => self.store.release(claim, now).map(|()| true),
             };
             match told {
-                Ok(true) => break,
-                Ok(false) => {
-                    tracing::warn!(mirror = claim.key, run = %claim.run, "the claim was lost: how the run ended is not noted");
+                Ok(is_noted) => {
+                    if !is_noted {
+                        let Claim { key: mirror, run, .. } = claim;
+                        tracing::warn!(mirror, %run, "a run ended whose claim was lost");
+                    }
                     break;
                 }
-                Err(StoreError::Closed) => break,
+                Err(StoreError::Closed) => return,
                 Err(error) => self.failed("note how a run ended", &error),
             }
             thread::sleep(PAUSE);

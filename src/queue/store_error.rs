@@ -114,7 +114,7 @@ faults!(StoreError {
 });
 
 impl StoreError {
-    /// What SQLite says of the file at `path`.
+    /// What `SQLite` says of the file at `path`.
     pub(super) fn of(path: &Path, error: &rusqlite::Error) -> Self {
         let path = path.to_owned();
         let message = error.to_string();

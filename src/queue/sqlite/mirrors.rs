@@ -121,10 +121,12 @@ fn read(columns: &Columns<'_>) -> Result<Stored> {
         target: next.next()?,
         fingerprint: next.next()?,
     };
-    let (removed, wanted, taken) = (next.next()?, next.count()?, next.count()?);
+    let removed = next.next()?;
+    let (wanted, taken) = (next.count()?, next.count()?);
     let waiting = waiting(next)?;
     let (scheduled, not_before) = (next.next()?, next.next()?);
-    let (weight, token) = (next.next()?, next.count()?);
+    let weight = next.next()?;
+    let last_token = next.count()?;
     let running = running(next)?;
     let attempts = next.count()?;
     let failing = failing(next)?;
@@ -141,7 +143,7 @@ fn read(columns: &Columns<'_>) -> Result<Stored> {
         scheduled,
         not_before,
         weight,
-        token,
+        token: last_token,
         running,
         attempts,
         failing,

@@ -1,4 +1,4 @@
-//! The queue in an SQLite database: the one that a daemon has that needs no other server.
+//! The queue in an `SQLite` database: the one that a daemon has that needs no other server.
 //!
 //! | module | is |
 //! |---|---|

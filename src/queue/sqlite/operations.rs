@@ -42,18 +42,14 @@ pub(super) fn configure(
         if let (None, Some(was)) = (&stored, was) {
             stored = work.check(mirrors::named(work.connection, was))?;
         }
-        match stored {
-            Some(mut stored) => {
-                let before = stored.row.clone();
-                stored.row.configure(member, now);
-                if stored.row != before {
-                    work.check(mirrors::update(work.connection, &stored))?;
-                }
+        if let Some(mut stored) = stored {
+            let before = stored.row.clone();
+            stored.row.configure(member, now);
+            if stored.row != before {
+                work.check(mirrors::update(work.connection, &stored))?;
             }
-            None => {
-                let row = Row::new(member, now);
-                work.check(mirrors::insert(work.connection, &row))?;
-            }
+        } else {
+            work.check(mirrors::insert(work.connection, &Row::new(member, now)))?;
         }
     }
     for mut stored in work.check(mirrors::members(work.connection))? {

@@ -83,17 +83,13 @@ pub(super) fn list(
 ) -> Result<Vec<Run>> {
     let end = "run.number < ?1 ORDER BY run.number DESC LIMIT ?2";
     let count = number(count);
-    match mirror {
-        Some(mirror) => {
-            let select = format!("{SELECT} WHERE run.mirror = ?3 AND {end}");
-            let mut statement = connection.prepare_cached(&select)?;
-            statement.query_map(params![before, count, mirror], read)?.collect()
-        }
-        None => {
-            let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE {end}"))?;
-            statement.query_map(params![before, count], read)?.collect()
-        }
-    }
+    let Some(mirror) = mirror else {
+        let mut statement = connection.prepare_cached(&format!("{SELECT} WHERE {end}"))?;
+        return statement.query_map(params![before, count], read)?.collect();
+    };
+    let select = format!("{SELECT} WHERE run.mirror = ?3 AND {end}");
+    let mut statement = connection.prepare_cached(&select)?;
+    statement.query_map(params![before, count, mirror], read)?.collect()
 }
 
 /// The targets of the runs that began after `since`, and when each began.

@@ -134,7 +134,7 @@ impl Main {
             }
         }
         for one in done {
-            let written = written.as_ref().map(|()| ());
+            let written = written.as_ref().copied();
             (one.answer)(written.map_err(|error| StoreError::of(&self.path, error)));
         }
     }

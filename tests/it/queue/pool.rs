@@ -364,12 +364,12 @@ fn a_clock_that_is_set_is_noticed() {
     let runner = Arc::new(FakeRunner { begun: Mutex::new(sender), running: Mutex::default() });
     let pool = Pool::start(store, runner, clock.clone(), limits()).unwrap();
     let (_, end) = begun.recv_timeout(LONG).unwrap();
-    let due = Some(clock.now().after(LONG * 1000));
-    end.send(Finish { due, ..done() }).unwrap();
+    let due = clock.now().after(LONG * 1000);
+    end.send(Finish { due: Some(due), ..done() }).unwrap();
     assert_eq!(pool.wait_idle(LONG), 0);
     assert!(begun.try_recv().is_err());
-    *clock.0.lock().unwrap() = due.unwrap();
+    *clock.0.lock().unwrap() = due;
     let (claim, _end) = begun.recv_timeout(LONG).unwrap();
-    assert_eq!((claim.key.as_str(), pool.beat()), ("a", due.unwrap()));
+    assert_eq!((claim.key.as_str(), pool.beat()), ("a", due));
     pool.close();
 }
