@@ -55,4 +55,5 @@ mod recorded;
 mod repository;
 mod slices;
 mod support;
+mod web;
 mod words;

@@ -117,11 +117,12 @@ impl Events {
         lock(&self.kept).last
     }
 
-    /// The events after number `seen`; `None` if some of them are forgotten.
-    fn after(&self, seen: u64) -> Option<Vec<Arc<Entry>>> {
+    /// The events after number `seen`; `None` if some of them are forgotten, or none is known to be seen.
+    fn after(&self, seen: Option<u64>) -> Option<Vec<Arc<Entry>>> {
+        let seen = seen?;
         let kept = lock(&self.kept);
         let first = kept.events.front().map_or(kept.last + 1, |event| event.number);
-        let is_there = seen + 1 >= first && seen <= kept.last;
+        let is_there = (first..=kept.last + 1).contains(&seen.saturating_add(1));
         is_there.then(|| kept.events.iter().filter(|it| it.number > seen).cloned().collect())
     }
 
@@ -208,11 +209,10 @@ struct Feed {
 }
 
 impl Feed {
-    async fn run(self, seen: Option<u64>) {
+    async fn run(self, mut seen: Option<u64>) {
         let events = &self.counted.state.events;
         let mut follow = events.follow.clone();
         let end = Instant::now() + events.longest;
-        let mut seen = seen.unwrap_or(u64::MAX);
         if self.send(Event::default().retry(RETRY).comment("events of synchroniser")).await.is_err()
         {
             return;
@@ -235,19 +235,20 @@ impl Feed {
     }
 
     /// Sends what happened after `seen`.
-    async fn send_after(&self, seen: &mut u64) -> Result<(), ()> {
+    async fn send_after(&self, seen: &mut Option<u64>) -> Result<(), ()> {
         let events = &self.counted.state.events;
         let Some(new) = events.after(*seen) else {
-            *seen = events.last();
-            let id = format!("{}-{seen}", events.process);
+            let last = events.last();
+            *seen = Some(last);
+            let id = format!("{}-{last}", events.process);
             return self.send(Event::default().event("resync").id(id).data("{}")).await;
         };
         for event in new {
-            *seen = event.number;
+            *seen = Some(event.number);
             if self.mirror.is_some() && self.mirror != event.mirror {
                 continue;
             }
-            let id = format!("{}-{seen}", events.process);
+            let id = format!("{}-{}", events.process, event.number);
             self.send(Event::default().event(event.name).id(id).data(event.json.as_str())).await?;
         }
         Ok(())
@@ -278,7 +279,7 @@ pub(super) async fn until_over(state: &Arc<WebState>, request: &Request, id: &st
                     return;
                 }
                 // Events that are forgotten may have been about this run.
-                let new = state.events.after(seen);
+                let new = state.events.after(Some(seen));
                 if new.is_none_or(|new| new.iter().any(|event| event.run == Some(id))) {
                     break;
                 }

@@ -116,6 +116,20 @@ impl WebState {
     }
 }
 
+/// Something that is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The path; `{name}` or `{id}` stands for one part of it.
+    pub path: &'static str,
+}
+
+/// All that is served.
+pub fn served() -> impl Iterator<Item = Served> {
+    routes::ROUTES.iter().map(|route| Served { method: route.method, path: route.path })
+}
+
 /// A request on its way to the function that answers it.
 struct Visit<'a> {
     state: &'a WebState,

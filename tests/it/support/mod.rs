@@ -6,6 +6,7 @@ pub(crate) mod converted;
 pub(crate) mod corpus;
 pub(crate) mod each;
 pub(crate) mod env;
+pub(crate) mod fake_service;
 pub(crate) mod fixture;
 pub(crate) mod generator;
 pub(crate) mod git;

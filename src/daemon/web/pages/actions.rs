@@ -92,7 +92,7 @@ fn login_form(next: &str, error: Option<&str>) -> Markup {
             p { button type="submit" { "Log in" } }
         }
         p class="quiet" {
-            "Tokens stand in the configuration of the service; who looks after it can give you one."
+            "Tokens are listed in the configuration of the service. Whoever looks after it can give you one."
         }
     };
     let title = if error.is_some() { "Error: log in" } else { "Log in" };

@@ -83,7 +83,7 @@ pub(super) fn page(visit: &Visit<'_>, overview: &Overview, page: &Page<'_>) -> A
     };
     let foot = html! {
         p {
-            "As of " (time(visit.now, visit.now)) ". The schedule last moved "
+            "As of " time datetime=(visit.now.rfc3339()) { (visit.now) } ". The schedule last moved "
             (time(visit.now, overview.beat)) ". synchroniser " (overview.version)
         }
         @if page.events.is_some() {

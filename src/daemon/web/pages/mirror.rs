@@ -61,8 +61,8 @@ pub(in crate::daemon::web) fn mirror(visit: &Visit<'_>) -> Result<Answer, Proble
 fn how_it_is(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
     html! {
         p class="lead" {
-            (state(mirror.state)) " " (sign(mirror.state).meaning)
-            @if let Some(since) = mirror.since { " Since " (time(visit.now, since)) "." }
+            (state(mirror.state)) ". " (sign(mirror.state).meaning)
+            @if let Some(since) = mirror.since { " This began " (time(visit.now, since)) "." }
             @if mirror.paused && mirror.state != MirrorState::Paused { " It is paused, too." }
         }
         @if let Some(why) = &mirror.failure { (failure(why)) }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::layout::{Page, headline, page, worst};
 use super::parts::{lag, mirror_link, next_page, progress, run_link, state, table, text, time_or};
-use super::words::{count, number, side};
+use super::words::{amount, count, number, side};
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
 use crate::daemon::web::api;
@@ -46,7 +46,7 @@ fn now(overview: &Overview) -> String {
     let waiting = count(overview.waiting as u64, "mirror waits", "mirrors wait");
     let oldest = match overview.oldest_due_millis {
         Some(millis) if overview.waiting > 0 => {
-            format!(", the longest for {}", super::words::duration(millis))
+            format!(", the longest for {}", amount(millis / 1000))
         }
         _ => String::new(),
     };
@@ -158,7 +158,7 @@ fn row(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
                 }
                 @if !mirror.owner.is_empty() {
                     span class="detail" {
-                        "of "
+                        "owner: "
                         a href=(with_query("/", &[("owner", Some(&mirror.owner))])) {
                             (text(&mirror.owner))
                         }

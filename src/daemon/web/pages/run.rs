@@ -26,7 +26,7 @@ pub(in crate::daemon::web) fn run(visit: &Visit<'_>) -> Result<Answer, Problem> 
     let mirror = name(&summary.mirror);
     let main = html! {
         h1 { "A run of " (text(&summary.mirror)) }
-        p class="lead" { (run_state(summary.state)) " " (words::run_meaning(summary.state)) }
+        p class="lead" { (run_state(summary.state)) ". " (words::run_meaning(summary.state)) }
         @if let Some(shown) = &run.progress { p { (progress(shown)) } }
         @if let Some(why) = &summary.failure { (failure(why)) }
         (facts(visit, summary))
@@ -120,7 +120,7 @@ fn log(run: &RunDetail) -> Markup {
             }
         }
         @if run.more_lines > 0 {
-            p { (count(run.more_lines, "line", "lines")) " more were not kept." }
+            p { (count(run.more_lines, "more line was", "more lines were")) " not kept." }
         }
     }
 }

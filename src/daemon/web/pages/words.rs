@@ -39,14 +39,21 @@ pub(super) fn duration(millis: u64) -> String {
 pub(super) fn relative(now: Timestamp, then: Timestamp) -> String {
     let millis = now.millis().saturating_sub(then.millis());
     let seconds = millis.unsigned_abs() / 1000;
-    let amount = match seconds {
-        0..5 => return "just now".to_owned(),
-        5..60 => count(seconds, "second", "seconds"),
+    match millis < 0 {
+        _ if seconds < 5 => "just now".to_owned(),
+        true => format!("in {}", amount(seconds)),
+        false => format!("{} ago", amount(seconds)),
+    }
+}
+
+/// `20 seconds`, `3 minutes`, `25 hours`, `2 days`
+pub(super) fn amount(seconds: u64) -> String {
+    match seconds {
+        0..60 => count(seconds, "second", "seconds"),
         60..3600 => count(seconds / 60, "minute", "minutes"),
         3600..172_800 => count(seconds / 3600, "hour", "hours"),
         _ => count(seconds / 86_400, "day", "days"),
-    };
-    if millis < 0 { format!("in {amount}") } else { format!("{amount} ago") }
+    }
 }
 
 /// What asked for a run.
@@ -79,7 +86,7 @@ pub(super) fn run_meaning(state: RunState) -> &'static str {
         RunState::Running => "It is under way.",
         RunState::Done => "It ended well.",
         RunState::Partial => "The target refused some refs. All others are up to date.",
-        RunState::Failed => "It failed.",
+        RunState::Failed => "The reason is below.",
         RunState::Interrupted => "It was stopped. A later run does what it was asked for.",
     }
 }

@@ -1,0 +1,229 @@
+//! Who may look and who may ask.
+
+use synchroniser::daemon::web::{Read, WebAccess, WebOptions, served};
+
+use super::client::{TOKENS, Web, access, options, request};
+use super::html::elements;
+use crate::support::fake_service::world;
+
+/// What is answered to everybody: it says nothing of mirrors.
+const FOR_ALL: [&str; 5] = ["/api", "/login", "/logout", "/assets/{name}", "/api/v1/openapi.json"];
+/// What whoever has a token sees.
+const FOR_TOKENS: [&str; 2] = ["/runs/{id}", "/api/v1/runs/{id}"];
+
+fn example(path: &str) -> String {
+    let path = path.replace("{name}", "good").replace("{id}", "00000000000000000000000000000001");
+    if path == "/assets/good" { "/assets/none".to_owned() } else { path }
+}
+
+/// Whether who has `token` may do it, as the documents say.
+fn may(method: &str, path: &str, token: Option<&str>, read: Read) -> bool {
+    let is_admin = token == Some("token-of-admin");
+    if FOR_ALL.contains(&path) || is_admin {
+        return true;
+    }
+    let may_trigger = token == Some("token-to-trigger");
+    if method == "POST" {
+        return may_trigger && (path.ends_with("/sync") || path.ends_with("/retry"));
+    }
+    let may_read = read == Read::Open || token == Some("token-to-read");
+    may_read || (token.is_some() && FOR_TOKENS.contains(&path))
+}
+
+#[test]
+fn each_token_opens_what_it_is_for() {
+    for read in [Read::Open, Read::Token] {
+        let web = Web::new(world(), options(read));
+        let tokens = TOKENS.iter().map(|(token, _)| Some(*token)).chain([None]);
+        for (token, route) in tokens.flat_map(|token| served().map(move |route| (token, route))) {
+            // Pages are used with a session, see below, and streams have no end.
+            let is_api = route.path.starts_with("/api/");
+            if route.path.ends_with("/events") || (route.method == "POST" && !is_api) {
+                continue;
+            }
+            let header = token.map(|token| format!("Bearer {token}"));
+            let headers: Vec<_> =
+                header.iter().map(|value| ("authorization", value.as_str())).collect();
+            let answer = web.ask(request(route.method, &example(route.path), &headers, ""));
+            let what =
+                format!("{read:?} {token:?} {} {}: {}", route.method, route.path, answer.status);
+            let is_page = !is_api && !route.path.contains('.') && route.path != "/assets/{name}";
+            match (may(route.method, route.path, token, read), token, is_page) {
+                (true, ..) => assert!(![401, 403, 303, 405].contains(&answer.status), "{what}"),
+                (false, Some(_), _) => assert_eq!(answer.status, 403, "{what}"),
+                (false, None, true) => {
+                    assert_eq!(answer.status, 303, "{what}");
+                    assert!(answer.header("location").starts_with("/login"), "{what}");
+                }
+                (false, None, false) => {
+                    assert_eq!(answer.status, 401, "{what}");
+                    assert_eq!(answer.header("www-authenticate"), "Bearer", "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// Who has no token gets the same answers whatever mirrors there are.
+#[test]
+fn nobody_learns_which_mirrors_there_are() {
+    let web = Web::new(world(), options(Read::Token));
+    for path in ["/mirrors/NAME", "/badge/NAME.svg", "/feed/NAME.atom", "/api/v1/mirrors/NAME"] {
+        let [one, other] = ["good", "none"].map(|name| {
+            let answer = web.get(&path.replace("NAME", name));
+            let location = answer.header("location").replace(name, "NAME");
+            (answer.status, location, answer.body.replace(name, "NAME"))
+        });
+        assert_eq!(one, other, "{path}");
+    }
+    for path in ["/api/v1/mirrors/NAME/sync", "/api/v1/mirrors/NAME/pause", "/mirrors/NAME/sync"] {
+        let [one, other] = ["good", "none"].map(|name| {
+            let answer = web.ask(request("POST", &path.replace("NAME", name), &[], ""));
+            (answer.status, answer.body)
+        });
+        assert_eq!(one, other, "{path}");
+    }
+    assert!(web.service.shown().asked.is_empty());
+}
+
+#[test]
+fn tokens_that_are_not_known_open_nothing() {
+    let web = Web::open();
+    for header in ["Bearer wrong", "Bearer ", "Basic dG9rZW46eA==", "token-of-admin"] {
+        for address in ["/", "/api/v1/mirrors"] {
+            let answer = web.ask(request("GET", address, &[("authorization", header)], ""));
+            assert_eq!(answer.status, 401, "{header} {address}");
+        }
+    }
+    let nobody =
+        Web::new(world(), WebOptions { access: WebAccess::default(), ..options(Read::Token) });
+    assert_eq!(nobody.with("token-of-admin", "GET", "/api/v1/mirrors").status, 401);
+}
+
+const SAME_ORIGIN: (&str, &str) = ("sec-fetch-site", "same-origin");
+
+/// The value that forms of this session have.
+fn form_of(web: &Web, cookie: &str) -> String {
+    let page = web.ask(request("GET", "/mirrors/good", &[("cookie", cookie)], "")).body;
+    let elements = elements(&page);
+    let field = elements.iter().find(|it| it.get("name") == Some("form")).unwrap();
+    format!("form={}", field.get("value").unwrap())
+}
+
+#[test]
+fn buttons_ask_for_what_they_say() {
+    let web = Web::open();
+    let cookie = web.log_in("token-of-admin");
+    let form = form_of(&web, &cookie);
+    for (path, location, asked) in [
+        ("/mirrors/good/sync", "/runs/00000000000000000000000000000051", "sync good"),
+        ("/mirrors/parked/retry", "/runs/00000000000000000000000000000052", "retry parked"),
+        ("/mirrors/good/pause", "/mirrors/good", "pause good"),
+        ("/mirrors/paused/resume", "/mirrors/paused", "resume paused"),
+    ] {
+        let answer = web.ask(request("POST", path, &[("cookie", &cookie), SAME_ORIGIN], &form));
+        assert_eq!((answer.status, answer.header("location")), (303, location), "{path}");
+        assert_eq!(web.service.shown().asked.pop().as_deref(), Some(asked));
+        assert_eq!(web.ask(request("GET", path, &[("cookie", &cookie)], "")).status, 405, "{path}");
+    }
+    let unknown =
+        web.ask(request("POST", "/mirrors/none/sync", &[("cookie", &cookie), SAME_ORIGIN], &form));
+    assert_eq!(unknown.status, 404);
+}
+
+#[test]
+fn forms_of_others_change_nothing() {
+    let web = Web::open();
+    let cookie = web.log_in("token-of-admin");
+    let cookie = ("cookie", cookie.as_str());
+    let form = form_of(&web, cookie.1);
+    let own = ("origin", "http://localhost:8377");
+    let foreign = ("origin", "https://example.org");
+    for (headers, body, status) in [
+        (vec![cookie, SAME_ORIGIN], form.as_str(), 303),
+        (vec![cookie, own], form.as_str(), 303),
+        (vec![cookie, ("sec-fetch-site", "cross-site"), own], form.as_str(), 403),
+        (vec![cookie, ("sec-fetch-site", "same-site")], form.as_str(), 403),
+        (vec![cookie, ("sec-fetch-site", "none")], form.as_str(), 403),
+        (vec![cookie, foreign], form.as_str(), 403),
+        (vec![cookie, ("origin", "null")], form.as_str(), 403),
+        (vec![cookie], form.as_str(), 403),
+        (vec![cookie, SAME_ORIGIN], "form=00", 403),
+        (vec![cookie, SAME_ORIGIN], "", 403),
+        (vec![SAME_ORIGIN], form.as_str(), 303),
+    ] {
+        web.service.shown().asked.clear();
+        let answer = web.ask(request("POST", "/mirrors/good/sync", &headers, body));
+        assert_eq!(answer.status, status, "{headers:?} {body}");
+        let is_login = answer.header("location") == "/login";
+        let is_asked = status == 303 && !is_login;
+        assert_eq!(web.service.shown().asked.is_empty(), !is_asked, "{headers:?} {body}");
+    }
+    // The API takes no cookies for what changes something.
+    let answer =
+        web.ask(request("POST", "/api/v1/mirrors/good/sync", &[cookie, SAME_ORIGIN], &form));
+    assert_eq!(answer.status, 401);
+    let answer = web.ask(request("GET", "/api/v1/mirrors/good", &[cookie], ""));
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn sessions_end() {
+    let web = Web::new(world(), options(Read::Token));
+    let sees = |cookie: &str| web.ask(request("GET", "/", &[("cookie", cookie)], "")).status == 200;
+    let cookie = web.log_in("token-to-read");
+    assert!(sees(&cookie) && !sees("synchroniser=00") && !sees("synchroniser="));
+
+    let form = format!("token=&{}", form_of(&web, &cookie));
+    let headers = [("cookie", cookie.as_str()), SAME_ORIGIN];
+    let answer = web.ask(request("POST", "/logout", &headers, &form));
+    assert!(answer.header("set-cookie").contains("Max-Age=0"));
+    assert!(!sees(&cookie), "logged out");
+
+    let cookie = web.log_in("token-to-read");
+    web.clock.pass(12 * 3600 - 1);
+    assert!(sees(&cookie));
+    web.clock.pass(1);
+    assert!(!sees(&cookie), "half a day is over");
+
+    let cookie = web.log_in("token-to-read");
+    let mut rules = access(Read::Token);
+    rules.tokens.retain(|token| token.name != "token-to-read");
+    web.state.set_access(rules);
+    assert!(!sees(&cookie), "the token is gone");
+}
+
+#[test]
+fn cookies_are_for_browsers_alone_and_encrypted_away_from_here() {
+    let web = Web::open();
+    let log_in = |host: &str, origin: &str, body: &str| {
+        let headers = [("host", host), ("origin", origin)];
+        let mut request = request("POST", "/login", &headers, body);
+        request.headers.remove("host");
+        request.headers.insert("host", host.parse().unwrap());
+        web.ask(request)
+    };
+    let body = "token=token-to-read&next=/queue";
+    let here = log_in("127.0.0.1:8377", "http://127.0.0.1:8377", body);
+    assert_eq!((here.status, here.header("location")), (303, "/queue"));
+    let cookie = here.header("set-cookie");
+    assert!(cookie.starts_with("synchroniser=") && !cookie.contains("Secure"), "{cookie}");
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+
+    let away = log_in("mirrors.example.org", "https://mirrors.example.org", body);
+    let cookie = away.header("set-cookie");
+    assert!(cookie.starts_with("__Host-synchroniser=") && cookie.ends_with("; Secure"), "{cookie}");
+    assert!(cookie.contains("; Path=/; ") && !cookie.contains("Domain"), "{cookie}");
+
+    let plain = log_in("mirrors.example.org", "http://mirrors.example.org", body);
+    assert_eq!((plain.status, plain.header("set-cookie")), (422, ""));
+    assert!(plain.body.contains("The connection is not encrypted"));
+    let wrong = log_in("localhost", "http://localhost", "token=wrong");
+    assert_eq!((wrong.status, wrong.header("set-cookie")), (422, ""));
+    assert!(
+        wrong.body.contains("This token is not known.") && !wrong.body.contains("wrong\" value")
+    );
+    let elsewhere =
+        log_in("localhost", "http://localhost", "token=token-to-read&next=//example.org");
+    assert_eq!(elsewhere.header("location"), "/");
+}
