@@ -271,9 +271,9 @@ impl Resolver<'_> {
 
     /// The file that one of two keys names. It is read when it is used: a new secret needs no
     /// restart, and one that is missing is the fault of its mirror alone.
-    pub(super) fn secret(
+    pub(super) fn secret<T>(
         &mut self,
-        section: &Section<EndpointKeys>,
+        section: &Section<T>,
         what: What,
         (file_key, file): (&'static str, &Option<PathBuf>),
         (credential_key, credential): (&'static str, &Option<String>),

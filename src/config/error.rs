@@ -4,11 +4,13 @@ use std::fmt::{self, Write as _};
 use std::io;
 use std::path::PathBuf;
 
+use super::template::TemplateError;
 use crate::base::similar::similar;
 use crate::base::{HasFault, faults};
 use crate::convert::AuthorMapError;
-use crate::net::SecretError;
+use crate::hook::PublicKeyError;
 use crate::net::url::{SourceUrlError, UrlError};
+use crate::net::{NetworkError, SecretError};
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -290,6 +292,118 @@ pub enum ProblemKind {
     /// What no environment variable is called. It is not repeated: it may be the secret itself.
     #[error("not the name of an environment variable; the token itself must not stand here")]
     BadVariableName,
+    /// The name of an endpoint, or its path, that cannot stand in an address.
+    #[error(
+        "the name of an endpoint and its path are of letters, digits, \".\", \"_\" and \"-\", \
+         and begin with neither \".\" nor \"-\""
+    )]
+    BadEndpointName,
+    /// A path that is for another format.
+    #[error("`synchronise` is for the format `{format}` alone")]
+    PathOfOneFormat {
+        /// The format.
+        format: &'static str,
+    },
+    /// Two endpoints at one path.
+    #[error("the endpoint {other:?} has the path {path:?} already")]
+    SamePath {
+        /// The path of both.
+        path: String,
+        /// The endpoint that came first.
+        other: String,
+    },
+    /// What no header is called.
+    #[error("{value:?} is not the name of a header")]
+    BadHeader {
+        /// What was written.
+        value: String,
+    },
+    /// What is no network.
+    #[error("{value:?}: {}", cannot(source))]
+    Network {
+        /// What was written.
+        value: String,
+        /// What is wrong with it.
+        source: NetworkError,
+    },
+    /// What is no public key.
+    #[error("{}", cannot(source))]
+    PublicKey {
+        /// What is wrong with it.
+        source: PublicKeyError,
+    },
+    /// A scheme that the senders of a format do not have.
+    #[error("senders of the format `{format}` can prove a hook by {}", quoted(allowed))]
+    NotOfFormat {
+        /// The format.
+        format: &'static str,
+        /// The schemes that they have.
+        allowed: Vec<&'static str>,
+    },
+    /// A key that is for other schemes.
+    #[error("of no use for the scheme `{scheme}`")]
+    NoUseForScheme {
+        /// The scheme.
+        scheme: &'static str,
+    },
+    /// An endpoint that says how a hook is proven, and that none has to be.
+    #[error("of no use beside `allow_unauthenticated = true`")]
+    NothingToProve,
+    /// An endpoint that would take whatever arrives.
+    #[error(
+        "anybody could ask for syncs: set `{wanted}`{}, or say `allow_unauthenticated = true`",
+        if *wanted == "secret_file" { " or `secret_credential`" } else { "" }
+    )]
+    NoSecret {
+        /// The key with what proves a hook.
+        wanted: &'static str,
+    },
+    /// An endpoint that lists a mirror that there is not.
+    #[error("there is no mirror {name:?}, and no pattern that stands for it{}", suggestion(similar.as_deref()))]
+    UnknownMirror {
+        /// What was written.
+        name: String,
+        /// The mirror that may have been meant.
+        similar: Option<String>,
+    },
+    /// The name of a pattern that cannot be a part of names.
+    #[error(
+        "the name of a pattern is of letters, digits, \".\", \"_\" and \"-\", \
+         and begins with neither \".\" nor \"-\""
+    )]
+    BadPatternName,
+    /// A source or target that is no template.
+    #[error("{}", cannot(source))]
+    Template {
+        /// What is wrong with it.
+        source: TemplateError,
+    },
+    /// A source without a placeholder: it is that of a mirror.
+    #[error("no placeholder is in it: write it as a mirror, [mirrors.NAME]")]
+    NoPlaceholder,
+    /// A target with a placeholder whose value nobody knows.
+    #[error("{{{placeholder}}} is not in the source, so its value is not known")]
+    UnknownPlaceholder {
+        /// The placeholder.
+        placeholder: &'static str,
+    },
+    /// Sources that would be published to one target.
+    #[error(
+        "sources that differ in {{{placeholder}}} would have one target: write {{{placeholder}}} into \
+         it, or one value of it in `allow`"
+    )]
+    SharedByValues {
+        /// The placeholder.
+        placeholder: &'static str,
+    },
+    /// An entry of `allow` that fits no value.
+    #[error("{value:?} is not {wanted}, a name or a pattern of names each")]
+    BadAllow {
+        /// What was written.
+        value: String,
+        /// The placeholders, with slashes between.
+        wanted: String,
+    },
     /// A file that is named and cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {

@@ -8,11 +8,14 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{ProblemKind, Problems};
 use super::keys::{Key, Keys};
-use super::sections::{DaemonKeys, EndpointKeys, LimitsKeys, MirrorKeys, ScheduleKeys, TopKeys};
+use super::sections::{
+    DaemonKeys, EndpointKeys, HookEndpointKeys, LimitsKeys, MirrorKeys, PatternKeys, ScheduleKeys,
+    TopKeys,
+};
 use crate::base::similar::similar;
 
 /// The tables beside the keys at the top.
-const TABLES: [&str; 4] = ["daemon", "schedule", "limits", "mirrors"];
+const TABLES: [&str; 6] = ["daemon", "schedule", "limits", "hooks", "mirrors", "patterns"];
 /// The two ends of a mirror.
 const ENDS: [&str; 2] = ["source", "target"];
 
@@ -23,13 +26,20 @@ pub(super) struct File {
     pub(super) daemon: Section<DaemonKeys>,
     pub(super) schedule: Section<ScheduleKeys>,
     pub(super) limits: Section<LimitsKeys>,
+    pub(super) hooks: BTreeMap<String, Section<HookEndpointKeys>>,
     pub(super) mirrors: BTreeMap<String, MirrorTable>,
+    pub(super) patterns: BTreeMap<String, PatternTable>,
 }
 
 /// `[mirrors.NAME]`.
-#[derive(Debug, Default)]
-pub(super) struct MirrorTable {
-    pub(super) keys: Section<MirrorKeys>,
+pub(super) type MirrorTable = EndsTable<MirrorKeys>;
+/// `[patterns.NAME]`.
+pub(super) type PatternTable = EndsTable<PatternKeys>;
+
+/// A table with a source and a target.
+#[derive(Clone, Debug, Default)]
+pub(super) struct EndsTable<T> {
+    pub(super) keys: Section<T>,
     /// `None` if it is not there, or neither text nor a table.
     pub(super) source: Option<Section<EndpointKeys>>,
     /// `None` if it is not there, or neither text nor a table.
@@ -48,6 +58,15 @@ pub(super) struct Section<T> {
     lines: BTreeMap<String, usize>,
     /// The key that is written without a table around it: `source = "address"`.
     alone: Option<&'static str>,
+}
+
+impl<T> EndsTable<T> {
+    /// The same with other keys.
+    pub(super) fn map<U>(self, keys: impl FnOnce(T) -> U) -> EndsTable<U> {
+        let Self { keys: Section { value, name, line, lines, alone }, source, target } = self;
+        let keys = Section { value: keys(value), name, line, lines, alone };
+        EndsTable { keys, source, target }
+    }
 }
 
 impl<T> Section<T> {
@@ -111,7 +130,13 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
                 file.schedule = reader.section("schedule", &key, value).unwrap_or_default()
             }
             "limits" => file.limits = reader.section("limits", &key, value).unwrap_or_default(),
-            "mirrors" => file.mirrors = reader.mirrors(&key, value),
+            "hooks" => {
+                file.hooks = reader.all("hooks", &key, value, |reader, name, key, value| {
+                    reader.section(name, key, value)
+                });
+            }
+            "mirrors" => file.mirrors = reader.all("mirrors", &key, value, SectionReader::ends),
+            "patterns" => file.patterns = reader.all("patterns", &key, value, SectionReader::ends),
             _ => drop(top.insert(key, value)),
         }
     }
@@ -129,18 +154,29 @@ type WrittenKey<'i> = Spanned<DeString<'i>>;
 type Value<'i> = Spanned<DeValue<'i>>;
 
 impl SectionReader<'_> {
-    /// All of `[mirrors]`.
-    fn mirrors(&mut self, key: &WrittenKey, value: Value) -> BTreeMap<String, MirrorTable> {
-        let Some(table) = self.table("mirrors", key, value) else { return BTreeMap::new() };
-        let mirrors = table.into_iter().filter_map(|(name, value)| {
-            let mirror = self.mirror(&joined("mirrors", name.as_ref()), &name, value)?;
-            Some((name.into_inner().into_owned(), mirror))
+    /// All tables below the table `name`, each read by `one`.
+    fn all<T>(
+        &mut self,
+        name: &str,
+        key: &WrittenKey,
+        value: Value,
+        one: impl Fn(&mut Self, &str, &WrittenKey, Value) -> Option<T>,
+    ) -> BTreeMap<String, T> {
+        let Some(table) = self.table(name, key, value) else { return BTreeMap::new() };
+        let tables = table.into_iter().filter_map(|(key, value)| {
+            let table = one(self, &joined(name, key.as_ref()), &key, value)?;
+            Some((key.into_inner().into_owned(), table))
         });
-        mirrors.collect()
+        tables.collect()
     }
 
-    /// The mirror that `value` is; `None` if it is no table.
-    fn mirror(&mut self, name: &str, key: &WrittenKey, value: Value) -> Option<MirrorTable> {
+    /// The table with a source and a target that `value` is; `None` if it is no table.
+    fn ends<T: Keys>(
+        &mut self,
+        name: &str,
+        key: &WrittenKey,
+        value: Value,
+    ) -> Option<EndsTable<T>> {
         let mut table = self.table(name, key, value)?;
         let [(source, source_line), (target, target_line)] = ENDS.map(|end| {
             let found = table.remove_entry(end);
@@ -149,11 +185,10 @@ impl SectionReader<'_> {
                 found.and_then(|(key, value)| self.endpoint(&joined(name, end), &key, value));
             (section, line)
         });
-        let mut keys: Section<MirrorKeys> =
-            self.keys(name, self.lines.at(Some(key.span())), table, &ENDS);
+        let mut keys: Section<T> = self.keys(name, self.lines.at(Some(key.span())), table, &ENDS);
         let lines = ENDS.into_iter().zip([source_line, target_line]);
         keys.lines.extend(lines.filter_map(|(end, line)| Some((end.to_owned(), line?))));
-        Some(MirrorTable { keys, source, target })
+        Some(EndsTable { keys, source, target })
     }
 
     /// An end of a mirror: its address alone, or a table; `None` if it is neither.

@@ -11,20 +11,25 @@ mod endpoint;
 mod error;
 mod file;
 mod forge;
+mod hooks;
 mod keys;
 mod naming;
 mod options;
 mod overlap;
+mod patterns;
 mod pending;
 mod reference;
 mod resolve;
 mod sections;
+mod template;
 mod typed;
 
 use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, Problem, ProblemKind};
+pub use hooks::HookEndpoint;
 pub use options::{DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
+pub use patterns::DeriveError;
 pub use pending::Finding;
 pub use reference::{reference, template};
 
@@ -35,8 +40,11 @@ pub(crate) use sections::{
 };
 pub(crate) use typed::{TypedError, conversion, source, target};
 
+use crate::net::url::RepositoryId;
 use endpoint::Folders;
 use error::Problems;
+use overlap::Targets;
+use patterns::Pattern;
 use pending::Pending;
 
 /// A configuration that was checked and resolved.
@@ -51,6 +59,13 @@ pub struct Config {
     /// The mirrors in the order of their names. No two have the same name, the same
     /// selector, or move the same refs.
     pub mirrors: Vec<MirrorConfig>,
+    /// The endpoints that hooks are sent to, in the order of their names. No two have the same path.
+    /// Without any, no hook is taken.
+    pub hooks: Vec<HookEndpoint>,
+    /// The rules for further mirrors.
+    patterns: Vec<Pattern>,
+    /// Which of the mirrors publishes where.
+    targets: Targets,
     /// What is read when it is used, in the order of the keys.
     pending: Vec<Pending>,
 }
@@ -90,9 +105,35 @@ impl Config {
     /// The files that a sync of the mirror called `name` reads when it uses them: secrets, host keys,
     /// certificates, its author map.
     pub fn files_of(&self, name: &str) -> Vec<PathBuf> {
-        let prefix = format!("mirrors.{name}.");
+        let prefix = match name.split_once('/') {
+            Some((pattern, _)) => format!("patterns.{pattern}."),
+            None => format!("mirrors.{name}."),
+        };
         let of_mirror = self.pending.iter().filter(|pending| pending.key.starts_with(&prefix));
         of_mirror.filter_map(|pending| pending.source.path().ok()).collect()
+    }
+
+    /// The mirror called `key`, which is `PATTERN/VALUES`, as one of `[patterns]` stands for it: with
+    /// the key alone the mirror is known. It publishes nothing that another mirror does, and nothing
+    /// that another pattern might.
+    pub fn derive(&self, key: &str) -> Result<MirrorConfig, DeriveError> {
+        patterns::derive(&self.patterns, &self.mirrors, &self.targets, key)
+    }
+
+    /// The keys of the mirrors whose source is `repository`, by `[patterns]`. Whether each can be used
+    /// [`Config::derive`] says.
+    pub fn derived_at(&self, repository: &RepositoryId) -> Vec<String> {
+        patterns::keys_at(&self.patterns, repository)
+    }
+
+    /// The same, if all that is known of the source is its path on its server.
+    pub fn derived_with_path(&self, path: &str) -> Vec<String> {
+        patterns::keys_with_path(&self.patterns, path)
+    }
+
+    /// The endpoint at `/hook/<path>`.
+    pub fn endpoint(&self, path: &str) -> Option<&HookEndpoint> {
+        self.hooks.iter().find(|endpoint| endpoint.path == path)
     }
 
     /// The mirror called `name`.

@@ -1,30 +1,51 @@
 //! Mirrors that would move the same refs: each would undo, or refuse, what the other does.
 
-use std::path::{Component, Path, PathBuf};
+use std::collections::HashMap;
 
 use super::MirrorConfig;
 use super::error::ProblemKind;
-use crate::net::TargetUrl;
-use crate::net::url::{Location, Remote};
+use crate::net::url::RepositoryId;
 
-/// Forges that take upper and lower case in the path of a repository as the same.
-const CASELESS: [&str; 4] = ["github.com", "gitlab.com", "bitbucket.org", "codeberg.org"];
+/// Which mirrors publish to which repository, by its name in lower case.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Targets(HashMap<RepositoryId, Vec<(RepositoryId, usize)>>);
 
-/// A repository, whatever its address is written like.
-#[derive(Debug, PartialEq, Eq)]
-enum Repository {
-    Local(PathBuf),
-    /// Host and path. Forges have the same repository behind HTTPS and SSH.
-    Remote(String, String),
+impl Targets {
+    /// Adds the mirror that has this place in the list.
+    pub(super) fn add(&mut self, place: usize, mirror: &MirrorConfig) {
+        if let Some(repository) = repository(mirror) {
+            self.0.entry(repository.to_lower_case()).or_default().push((repository, place));
+        }
+    }
+
+    /// What is wrong with `mirror`, which is not among them, beside those of `mirrors` that are.
+    pub(super) fn find(
+        &self,
+        mirrors: &[MirrorConfig],
+        mirror: &MirrorConfig,
+    ) -> Option<ProblemKind> {
+        let repository = repository(mirror)?;
+        let mut others = self.0.get(&repository.to_lower_case())?.iter();
+        others.find_map(|(other, place)| {
+            refs(mirrors.get(*place).filter(|_| *other == repository)?, mirror)
+        })
+    }
+
+    /// The same, with names of repositories that differ in case alone taken for one.
+    pub(super) fn find_alike(
+        &self,
+        mirrors: &[MirrorConfig],
+        mirror: &MirrorConfig,
+    ) -> Option<ProblemKind> {
+        let mut others = self.0.get(&repository(mirror)?.to_lower_case())?.iter();
+        others.find_map(|(_, place)| refs(mirrors.get(*place)?, mirror))
+    }
 }
 
-/// What is wrong with `mirror` beside `other`, if they move the same refs of one repository.
-pub(super) fn find(other: &MirrorConfig, mirror: &MirrorConfig) -> Option<ProblemKind> {
+/// What is wrong with `mirror` beside `other`, which publishes to the same repository, if they move the
+/// same refs of it.
+pub(super) fn refs(other: &MirrorConfig, mirror: &MirrorConfig) -> Option<ProblemKind> {
     let (first, second) = (&other.mirror, &mirror.mirror);
-    let (there, here) = (first.target.as_ref()?, second.target.as_ref()?);
-    if repository(&there.url) != repository(&here.url) {
-        return None;
-    }
     let (one, two) = (&first.options.naming.prefix, &second.options.naming.prefix);
     let notes = first.options.notes && second.options.notes;
     let shares = one.starts_with(two.as_str()) || two.starts_with(one.as_str());
@@ -34,69 +55,10 @@ pub(super) fn find(other: &MirrorConfig, mirror: &MirrorConfig) -> Option<Proble
     (shares || notes).then(same)
 }
 
-/// The repository that an address leads to.
-fn repository(url: &TargetUrl) -> Repository {
-    match url.location() {
-        Location::Path(path) => Repository::Local(plain(path)),
-        Location::Http { remote, .. } | Location::Git { remote } | Location::Ssh { remote, .. } => {
-            named(remote)
-        }
-    }
-}
-
-fn named(remote: &Remote) -> Repository {
-    let host = remote.host.to_ascii_lowercase();
-    let path = remote.path.trim_matches('/');
-    let path = path.strip_suffix(".git").unwrap_or(path);
-    let path = match CASELESS.contains(&host.as_str()) {
-        true => path.to_lowercase(),
-        false => path.to_owned(),
-    };
-    match remote.port.filter(|port| !matches!(port, 22 | 80 | 443 | 9418)) {
-        Some(port) => Repository::Remote(format!("{host}:{port}"), path),
-        None => Repository::Remote(host, path),
-    }
-}
-
-/// The path without `.`, `..` and links, as far as it is there.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-    }
-    plain.canonicalize().unwrap_or(plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::url::PlainHttp;
-
-    fn at(text: &str) -> Repository {
-        repository(&TargetUrl::parse(text, PlainHttp::Allow).unwrap())
-    }
-
-    #[test]
-    fn one_repository_has_many_addresses() {
-        let same = [
-            "https://github.com/acme/rocket.git",
-            "https://GitHub.com/Acme/rocket/",
-            "ssh://git@github.com:22/acme/rocket",
-            "git@github.com:acme/rocket.git",
-        ];
-        for address in same {
-            assert_eq!(at(address), at(same[0]), "{address}");
-        }
-        for other in ["https://github.com/acme/engine", "https://example.org/acme/rocket.git"] {
-            assert_ne!(at(other), at(same[0]), "{other}");
-        }
-        assert_ne!(at("https://example.org/a"), at("https://example.org/A"));
-        assert_ne!(at("ssh://example.org:2222/a"), at("ssh://example.org/a"));
-        assert_eq!(at("/nowhere/a/../b.git"), at("/nowhere/./b.git/"));
-        assert_ne!(at("/nowhere/b.git"), at("/nowhere/b"));
+/// The repository that a mirror publishes to; a path without links, as far as it is there.
+pub(super) fn repository(mirror: &MirrorConfig) -> Option<RepositoryId> {
+    match RepositoryId::of_target(&mirror.mirror.target.as_ref()?.url) {
+        RepositoryId::Local(path) => Some(RepositoryId::Local(path.canonicalize().unwrap_or(path))),
+        remote @ RepositoryId::Remote { .. } => Some(remote),
     }
 }

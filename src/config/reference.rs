@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::keys::{Key, Keys, Shape, Ways};
 use super::sections::{
-    CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookKeys, LimitsKeys, NamingKeys,
-    PublishKeys, ScheduleKeys, ServiceKeys, TopKeys,
+    CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookEndpointKeys, HookKeys,
+    LimitsKeys, NamingKeys, PublishKeys, RuleKeys, ScheduleKeys, ServiceKeys, TopKeys,
 };
 
 /// How wide the comments of the template are.
@@ -15,6 +15,8 @@ const WIDTH: usize = 100;
 struct Table {
     /// Its header; empty above the first table.
     header: &'static str,
+    /// What `NAME` is in the example of it.
+    name: &'static str,
     about: &'static str,
     /// Headings, and the keys below each.
     parts: Vec<(&'static str, Vec<&'static Key>)>,
@@ -28,6 +30,7 @@ struct Table {
 fn tables() -> Vec<Table> {
     let table = |header, about, keys| Table {
         header,
+        name: "",
         about,
         parts: vec![("", keys)],
         is_example: false,
@@ -43,7 +46,19 @@ fn tables() -> Vec<Table> {
             LimitsKeys::keys(),
         ),
         Table {
+            header: "hooks.NAME",
+            name: "forge",
+            about: "One table for each endpoint that hooks are sent to, at `/hook/` and its path. Without \
+                    any, no hook is taken, and what is new at the sources is found by the schedule alone. \
+                    Only `format` is required, and a secret: `secret_file` or `secret_credential`, or \
+                    `public_keys`.",
+            parts: vec![("", HookEndpointKeys::keys())],
+            is_example: true,
+            flag: "--",
+        },
+        Table {
             header: "mirrors.NAME",
+            name: "rocket",
             about: "One table for each mirror. The name is yours: letters, digits, \".\", \"_\" and \
                     \"-\"; it is also the name of the folder in the cache. Only `source` and `target` \
                     are required: each is an address, or a table with the address as `url` and the \
@@ -62,6 +77,7 @@ fn tables() -> Vec<Table> {
         },
         Table {
             header: "mirrors.NAME.source",
+            name: "rocket",
             about: "The Mercurial repository, and how it is reached. `[mirrors.NAME.target]`, the Git \
                     repository, has the same keys. Keys that are of no use for the address are \
                     refused. Files are read when they are used: one that is missing fails only \
@@ -69,6 +85,18 @@ fn tables() -> Vec<Table> {
             parts: vec![("", EndpointKeys::keys())],
             is_example: true,
             flag: "--source-",
+        },
+        Table {
+            header: "patterns.NAME",
+            name: "forge",
+            about: "One table for many mirrors: whatever repository of a server a hook tells of, if it is \
+                    allowed, has a mirror called `NAME/OWNER/SLUG`. `source` and `target` are addresses or \
+                    tables as those of a mirror, with `{owner}` and `{slug}`, or `{path}`, in the place of \
+                    what differs. The target follows from the source alone, whoever sends the hook. All keys \
+                    of a mirror but `user`, `project` and `was` are keys of a pattern too.",
+            parts: vec![("", RuleKeys::keys())],
+            is_example: true,
+            flag: "--",
         },
     ]
 }
@@ -84,27 +112,9 @@ pub fn template() -> String {
          of this file.",
     );
     text.push('\n');
-    for table in tables() {
-        let mark = if table.is_example { "#" } else { "" };
-        if !table.header.is_empty() {
-            text.push('\n');
-            comment(&mut text, table.about);
-            let _ = writeln!(text, "{mark}[{}]", table.header.replace("NAME", "rocket"));
-        }
-        if table.header == "mirrors.NAME" {
-            comment(
-                &mut text,
-                "source = \"/srv/hg/rocket\" and target = \"git@github.com:acme/rocket.git\" are the \
-                 short form of the two tables at the end.",
-            );
-        }
-        for key in table.parts.iter().flat_map(|(_, keys)| keys) {
-            comment(&mut text, &key.paragraphs().join(" "));
-            let mark = if key.default.is_none() { "#" } else { mark };
-            let value = key.default.or(key.example).unwrap_or_default();
-            let _ = writeln!(text, "{mark}{} = {value}", key.name);
-        }
-    }
+    let (patterns, others): (Vec<_>, Vec<_>) =
+        tables().into_iter().partition(|table| table.header == "patterns.NAME");
+    others.iter().for_each(|table| block(&mut text, table));
     text.push('\n');
     comment(&mut text, "The Git repository: the same keys.");
     text.push_str(
@@ -112,7 +122,37 @@ pub fn template() -> String {
          #url = \"https://github.com/acme/rocket.git\"\n\
          #token_file = \"secrets/github-token\"\n",
     );
+    patterns.iter().for_each(|table| block(&mut text, table));
+    text.push_str(
+        "#source = \"https://hg.example.org/{owner}/{slug}\"\n\
+         #[patterns.forge.target]\n\
+         #url = \"https://github.com/{owner}/{slug}.git\"\n\
+         #token_file = \"secrets/github-token\"\n",
+    );
     text
+}
+
+/// Adds one table with its keys.
+fn block(text: &mut String, table: &Table) {
+    let mark = if table.is_example { "#" } else { "" };
+    if !table.header.is_empty() {
+        text.push('\n');
+        comment(text, table.about);
+        let _ = writeln!(text, "{mark}[{}]", table.header.replace("NAME", table.name));
+    }
+    if table.header == "mirrors.NAME" {
+        comment(
+            text,
+            "source = \"/srv/hg/rocket\" and target = \"git@github.com:acme/rocket.git\" are the \
+             short form of the two tables at the end.",
+        );
+    }
+    for key in table.parts.iter().flat_map(|(_, keys)| keys) {
+        comment(text, &key.paragraphs().join(" "));
+        let mark = if key.default.is_none() { "#" } else { mark };
+        let value = key.default.or(key.example).unwrap_or_default();
+        let _ = writeln!(text, "{mark}{} = {value}", key.name);
+    }
 }
 
 /// Adds `words` as a comment.
@@ -235,11 +275,15 @@ mod tests {
         let problems = problems.sorted();
         assert!(problems.is_empty(), "{problems:?}");
         let rocket = file.mirrors.get("rocket").unwrap();
+        let forge = file.hooks.get("forge").unwrap();
         let keys = tables().into_iter().flat_map(|table| table.parts).flat_map(|(_, keys)| keys);
         for key in keys {
             let shown = file.top.sets(key.name)
                 || file.daemon.sets(key.name)
+                || file.schedule.sets(key.name)
                 || file.limits.sets(key.name)
+                || forge.sets(key.name)
+                || file.patterns["forge"].keys.sets(key.name)
                 || rocket.keys.sets(key.name)
                 || rocket.source.as_ref().unwrap().sets(key.name);
             assert!(shown, "{} is not in the template", key.name);

@@ -8,8 +8,10 @@ use std::time::Duration;
 use super::endpoint::{Folders, Resolver};
 use super::error::{ProblemKind, Problems};
 use super::file::{File, MirrorTable, Section};
+use super::hooks;
 use super::naming::naming;
-use super::overlap;
+use super::overlap::Targets;
+use super::patterns::{self, Pattern, Surroundings};
 use super::pending::{Pending, What};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
@@ -31,27 +33,46 @@ const HOUR: u64 = 3600;
 
 /// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
 pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
-    let cache = folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into()));
-    let limits = limits(&file.limits.value);
+    let surroundings = Surroundings {
+        cache: folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into())),
+        limits: limits(&file.limits.value),
+        folder: folders.folder.to_owned(),
+        credentials: folders.credentials.map(Path::to_owned),
+    };
     let mut selected = HashMap::new();
     let mut pending = Vec::new();
     let mut mirrors = Vec::new();
+    let mut targets = Targets::default();
     for (name, table) in &file.mirrors {
+        if !is_plain_name(name) {
+            table.keys.wrong("", ProblemKind::BadMirrorName, problems);
+        }
         let resolver = Resolver { folders, problems, pending: &mut pending };
-        let Some(mirror) = mirror(name, table, &cache, &limits, resolver) else { continue };
+        let Some(mirror) = mirror(name, table, &surroundings, resolver) else { continue };
         if let Some(Selector { user, project }) = mirror.selector.clone() {
             let lower = (user.to_lowercase(), project.to_lowercase());
             if let Some(other) = selected.insert(lower, name.clone()) {
                 table.keys.wrong("", ProblemKind::SameSelector { user, project, other }, problems);
             }
         }
-        if let Some(kind) = mirrors.iter().find_map(|other| overlap::find(other, &mirror)) {
+        if let Some(kind) = targets.find(&mirrors, &mirror) {
             table.keys.wrong("target", kind, problems);
         }
+        targets.add(mirrors.len(), &mirror);
         mirrors.push(mirror);
     }
+    let patterns = file.patterns.into_iter().filter_map(|(name, table)| {
+        let resolver = Resolver { folders, problems, pending: &mut pending };
+        Pattern::new(&name, table, &surroundings, resolver)
+    });
+    let patterns = patterns.collect();
     let daemon = daemon(&file.daemon.value, folders.folder);
-    Config { cache, daemon, schedule: schedule(&file.schedule.value), mirrors, pending }
+    let schedule = schedule(&file.schedule.value);
+    let cache = surroundings.cache;
+    let mut config =
+        Config { cache, daemon, schedule, mirrors, hooks: Vec::new(), patterns, targets, pending };
+    hooks::resolve(&mut config, &file.hooks, folders, problems);
+    config
 }
 
 fn daemon(keys: &DaemonKeys, folder: &Path) -> DaemonOptions {
@@ -113,17 +134,14 @@ fn days(written: Option<u64>, default: Duration) -> Duration {
 }
 
 /// One mirror; `None` if its table cannot be used.
-fn mirror(
+pub(super) fn mirror(
     name: &str,
     table: &MirrorTable,
-    cache: &Path,
-    limits: &Limits,
+    surroundings: &Surroundings,
     mut resolver: Resolver<'_>,
 ) -> Option<MirrorConfig> {
     let MirrorTable { keys: section, source, target } = table;
-    if !is_plain_name(name) {
-        section.wrong("", ProblemKind::BadMirrorName, resolver.problems);
-    }
+    let Surroundings { cache, limits, .. } = surroundings;
     for (key, end) in [("source", source), ("target", target)] {
         if end.is_none() && !section.sets(key) {
             section.wrong(key, ProblemKind::Missing, resolver.problems);
@@ -148,7 +166,7 @@ fn mirror(
     let mirror = Mirror {
         name: name.to_owned(),
         source: source?,
-        cache: CacheLocation::Folder(cache.join(name)),
+        cache: CacheLocation::Folder(patterns::folder(cache, name)),
         target: Some(target?),
         forge,
         options: ConvertOptions { limits: limits.clone(), ..convert(&section.value) },

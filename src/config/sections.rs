@@ -1,6 +1,7 @@
 //! Every key there is, with what it means: the one place that defines them.
 
 mod access;
+mod hooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use crate::hg::ServedPhases;
 use crate::mirror::{Divergence, Prune};
 
 pub(crate) use access::EndpointKeys;
+pub(crate) use hooks::{HookEndpointKeys, PatternKeys, RuleKeys};
 
 /// An hour: longer times are a mistake in the unit.
 const HOUR: u64 = 3600;
@@ -355,6 +357,8 @@ mod tests {
             LimitsKeys::keys(),
             EndpointKeys::keys(),
             MirrorKeys::keys(),
+            HookEndpointKeys::keys(),
+            PatternKeys::keys(),
         ];
         for keys in tables {
             let mut names: Vec<_> = keys.iter().map(|key| key.name).collect();

@@ -10,6 +10,7 @@ pub mod host;
 pub mod http;
 pub mod jwt;
 pub mod known_hosts;
+pub mod network;
 pub mod patience;
 pub mod percent;
 pub mod secret;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use access::{Access, Key, KeySource, Timeouts, Token};
 pub use error::{NetError, Said};
+pub use network::{Network, NetworkError};
 pub use secret::{SecretError, SecretSource};
 pub use token::{TokenMaker, TokenSource};
 pub use url::{SourceUrl, TargetUrl};

@@ -132,7 +132,7 @@ fn visibilities() -> Vec<&'static str> {
 }
 
 /// Refuses the name of a credential that would leave the folder of credentials.
-fn credential(value: &str) -> Option<ProblemKind> {
+pub(super) fn credential(value: &str) -> Option<ProblemKind> {
     not_empty(value).or_else(|| {
         (!is_plain_name(value)).then(|| ProblemKind::BadCredentialName { value: value.to_owned() })
     })

@@ -8,7 +8,7 @@ use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
 /// The format.
-pub static FORMAT: Format = Format {
+pub(super) static FORMAT: Format = Format {
     name: "allura",
     title: "SourceForge and Allura",
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha1, "x-allura-signature")],

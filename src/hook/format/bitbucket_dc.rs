@@ -8,7 +8,7 @@ use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
 /// The format.
-pub static FORMAT: Format = Format {
+pub(super) static FORMAT: Format = Format {
     name: "bitbucket_dc",
     title: "Bitbucket Data Center",
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256, "x-hub-signature")],

@@ -5,7 +5,7 @@ use super::{Format, SchemeOffer, event_header, github};
 use crate::hook::SchemeKind;
 
 /// The format of Forgejo.
-pub static FORGEJO: Format = Format {
+pub(super) static FORGEJO: Format = Format {
     name: "forgejo",
     title: "Forgejo",
     schemes: &[
@@ -18,7 +18,7 @@ pub static FORGEJO: Format = Format {
 };
 
 /// The format of Gitea.
-pub static GITEA: Format = Format {
+pub(super) static GITEA: Format = Format {
     name: "gitea",
     title: "Gitea",
     schemes: &[
@@ -31,7 +31,7 @@ pub static GITEA: Format = Format {
 };
 
 /// The format of Gogs.
-pub static GOGS: Format = Format {
+pub(super) static GOGS: Format = Format {
     name: "gogs",
     title: "Gogs",
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256Hex, "x-gogs-signature")],

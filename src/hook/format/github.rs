@@ -7,7 +7,7 @@ use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
 /// The format.
-pub static FORMAT: Format = Format {
+pub(super) static FORMAT: Format = Format {
     name: "github",
     title: "GitHub",
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256, "x-hub-signature-256")],

@@ -10,7 +10,7 @@ use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
 /// The format.
-pub static FORMAT: Format = Format {
+pub(super) static FORMAT: Format = Format {
     name: "gitlab",
     title: "GitLab and Heptapod",
     schemes: &[

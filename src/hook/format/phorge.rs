@@ -8,7 +8,7 @@ use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
 /// The format.
-pub static FORMAT: Format = Format {
+pub(super) static FORMAT: Format = Format {
     name: "phorge",
     title: "Phorge and Phabricator",
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256Hex, "x-phabricator-webhook-signature")],

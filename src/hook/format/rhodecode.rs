@@ -7,7 +7,7 @@ use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
 /// The format.
-pub static FORMAT: Format = Format {
+pub(super) static FORMAT: Format = Format {
     name: "rhodecode",
     title: "RhodeCode",
     schemes: &[SchemeOffer::new(SchemeKind::TokenInBody, "")],

@@ -9,7 +9,7 @@ use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent};
 
 /// The format.
-pub static FORMAT: Format =
+pub(super) static FORMAT: Format =
     Format { name: "scm_manager", title: "SCM-Manager", schemes: &[], id_headers: &[], parse };
 
 #[derive(Default, Deserialize)]

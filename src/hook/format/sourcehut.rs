@@ -12,7 +12,7 @@ use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
 /// The format.
-pub static FORMAT: Format = Format {
+pub(super) static FORMAT: Format = Format {
     name: "sourcehut",
     title: "SourceHut",
     schemes: &[SchemeOffer::new(SchemeKind::SourceHut, "")],
