@@ -20,7 +20,7 @@ use super::routes::{Kind, Need, Route};
 use crate::base::time::Timestamp;
 
 /// How long a session lasts.
-const SESSION: Duration = Duration::from_secs(12 * 3600);
+const SESSION: Duration = Duration::from_hours(12);
 /// How many sessions there are at most; the oldest ends when there is one too many.
 const SESSIONS: usize = 1000;
 /// The cookie of a session, which browsers send over encrypted connections alone.

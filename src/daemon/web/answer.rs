@@ -95,11 +95,10 @@ impl From<Answer> for Response {
         let mut response = Response::new(answer.body.into());
         *response.status_mut() = answer.status;
         for (name, value) in answer.headers {
-            match HeaderValue::try_from(value) {
-                Ok(value) => {
-                    response.headers_mut().append(name, value);
-                }
-                Err(_) => tracing::error!(%name, "a header could not be made"),
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().append(name, value);
+            } else {
+                tracing::error!(%name, "a header could not be made");
             }
         }
         response

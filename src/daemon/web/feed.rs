@@ -42,13 +42,11 @@ pub(super) fn feed_path(mirror: &str) -> String {
 
 /// The address under which a browser reaches us.
 pub(super) fn public_url(visit: &Visit<'_>) -> String {
-    match &visit.state.public_url {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => {
-            let scheme = if visit.request.is_loopback() { "http" } else { "https" };
-            format!("{scheme}://{}", clean(visit.request.host()))
-        }
+    if let Some(url) = &visit.state.public_url {
+        return url.trim_end_matches('/').to_owned();
     }
+    let scheme = if visit.request.is_loopback() { "http" } else { "https" };
+    format!("{scheme}://{}", clean(visit.request.host()))
 }
 
 /// Those of `runs`, the newest first, that begin or end a streak of failures. Whether the oldest known

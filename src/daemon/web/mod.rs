@@ -1,6 +1,6 @@
 //! The web side: pages for people, an API for programs, badges, a feed and a stream of events.
 //!
-//! Everything that is served is in one table, `routes`, which also makes the OpenAPI document and the page
+//! Everything that is served is in one table, `routes`, which also makes the `OpenAPI` document and the page
 //! that shows it. A request goes one way: `routes` finds who answers, `access` whether that may be, a
 //! handler makes an `Answer` or a `Problem`, and every answer gets the
 //! same headers. Handlers are plain functions that may block; only what waits is asynchronous (`events`).
@@ -68,8 +68,8 @@ impl Default for WebOptions {
             public_url: None,
             streams_per_address: 6,
             streams: 200,
-            longest_stream: Duration::from_secs(3600),
-            longest_wait: Duration::from_secs(60),
+            longest_stream: Duration::from_hours(1),
+            longest_wait: Duration::from_mins(1),
         }
     }
 }

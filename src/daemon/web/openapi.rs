@@ -1,4 +1,4 @@
-//! The OpenAPI document: operations from the table of routes, schemas from one table of our types. A test
+//! The `OpenAPI` document: operations from the table of routes, schemas from one table of our types. A test
 //! holds real answers against it.
 
 mod schemas;
@@ -129,6 +129,8 @@ fn problem(route: &Route) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -141,25 +143,26 @@ mod tests {
         );
     }
 
+    fn collect(value: &Value, named: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(fields) => fields.iter().for_each(|(key, value)| {
+                if key == "$ref" {
+                    let name = value.as_str().unwrap().rsplit('/').next().unwrap();
+                    named.insert(name.to_owned());
+                }
+                collect(value, named);
+            }),
+            Value::Array(items) => items.iter().for_each(|item| collect(item, named)),
+            _ => {}
+        }
+    }
+
     #[test]
     fn every_schema_that_is_named_is_there_and_each_is_named() {
         let document: Value = serde_json::from_str(&document()).unwrap();
-        let mut named = std::collections::BTreeSet::new();
-        fn collect(value: &Value, named: &mut std::collections::BTreeSet<String>) {
-            match value {
-                Value::Object(fields) => fields.iter().for_each(|(key, value)| {
-                    if key == "$ref" {
-                        let name = value.as_str().unwrap().rsplit('/').next().unwrap();
-                        named.insert(name.to_owned());
-                    }
-                    collect(value, named);
-                }),
-                Value::Array(items) => items.iter().for_each(|item| collect(item, named)),
-                _ => {}
-            }
-        }
+        let mut named = BTreeSet::new();
         collect(&document, &mut named);
         let schemas = document["components"]["schemas"].as_object().unwrap();
-        assert_eq!(schemas.keys().cloned().collect::<std::collections::BTreeSet<_>>(), named);
+        assert_eq!(schemas.keys().cloned().collect::<BTreeSet<_>>(), named);
     }
 }

@@ -72,15 +72,14 @@ impl Problem {
 
     /// As it is sent.
     pub(super) fn answer(self, is_page: bool) -> Answer {
-        let answer = match is_page {
-            true => Answer::html(pages::problem(&self)),
-            false => {
-                let (title, status) = (self.title(), self.status.as_u16());
-                let body = json!({
-                    "type": "about:blank", "title": title, "status": status, "detail": self.detail,
-                });
-                Answer::new("application/problem+json", body.to_string())
-            }
+        let answer = if is_page {
+            Answer::html(pages::problem(&self))
+        } else {
+            let (title, status) = (self.title(), self.status.as_u16());
+            let body = json!({
+                "type": "about:blank", "title": title, "status": status, "detail": self.detail,
+            });
+            Answer::new("application/problem+json", body.to_string())
         };
         let answer = answer.status(self.status);
         self.headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value))

@@ -1,4 +1,4 @@
-//! The one table of what is served. It routes requests, and makes the OpenAPI document and the page that
+//! The one table of what is served. It routes requests, and makes the `OpenAPI` document and the page that
 //! shows it.
 
 mod table;

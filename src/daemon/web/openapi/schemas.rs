@@ -14,7 +14,14 @@ type Field = (&'static str, Value, &'static str);
 /// All schemas, by their names.
 pub(super) fn all() -> Map<String, Value> {
     let mut schemas = Map::new();
-    for (name, schema) in plain().into_iter().chain(mirrors()).chain(runs()).chain(others()) {
+    for (name, schema) in plain()
+        .into_iter()
+        .chain(names())
+        .chain(mirrors())
+        .chain(runs())
+        .chain(others())
+        .chain(more())
+    {
         schemas.insert(name.to_owned(), schema);
     }
     schemas
@@ -71,6 +78,12 @@ fn plain() -> Vec<(&'static str, Value)> {
                 "description": "Milliseconds since 1970, UTC.",
             }),
         ),
+    ]
+}
+
+/// Types that have a name in JSON.
+fn names() -> Vec<(&'static str, Value)> {
+    vec![
         ("RunId", json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })),
         ("MirrorState", one_of(&MirrorState::ALL)),
         (
@@ -331,6 +344,11 @@ fn others() -> Vec<(&'static str, Value)> {
                 ("run", of("RunId"), "The run that answers."),
             ]),
         ),
+    ]
+}
+
+fn more() -> Vec<(&'static str, Value)> {
+    vec![
         ("Queue", object(vec![("queue", list("QueueEntry"), "In the order in which it is due.")])),
         (
             "QueueEntry",

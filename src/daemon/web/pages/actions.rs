@@ -49,7 +49,6 @@ pub(in crate::daemon::web) fn login(visit: &Visit<'_>) -> Answered {
     Ok(Answer::html(login_form(&next(visit.request.parameter("next")), None)))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "all lines of the table have functions of one kind")]
 pub(in crate::daemon::web) fn log_in(visit: &Visit<'_>) -> Answered {
     let request = visit.request;
     let next = next(request.field("next"));
@@ -63,13 +62,11 @@ pub(in crate::daemon::web) fn log_in(visit: &Visit<'_>) -> Answered {
              Use the address that begins with https.",
         );
     }
-    match visit.state.access.log_in(request, token.trim(), visit.now) {
-        Some(cookie) => Ok(Answer::see_other(next).header(header::SET_COOKIE, cookie)),
-        None => {
-            tracing::warn!(from = %request.from, "a token that is not known was given to log in");
-            refused("This token is not known.")
-        }
-    }
+    let Some(cookie) = visit.state.access.log_in(request, token.trim(), visit.now) else {
+        tracing::warn!(from = %request.from, "a token that is not known was given to log in");
+        return refused("This token is not known.");
+    };
+    Ok(Answer::see_other(next).header(header::SET_COOKIE, cookie))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all lines of the table have functions of one kind")]

@@ -13,7 +13,7 @@ use crate::daemon::web::problem::Problem;
 use crate::service::view::{MirrorState, Overview};
 
 /// A schedule that has not moved for so long is told.
-const STILL: Duration = Duration::from_secs(60);
+const STILL: Duration = Duration::from_mins(1);
 
 /// The pages that all others name.
 const NAVIGATION: [(&str, &str); 5] = [

@@ -140,9 +140,9 @@ pub(super) fn refs(refs: &[RefView]) -> Markup {
         true => format!("The first {REFS} of {}", count(refs.len() as u64, "ref", "refs")),
         false => count(refs.len() as u64, "ref", "refs"),
     };
-    let commit = |id: &Option<String>| match id {
-        Some(id) => html! { code title=(id) { (short(id)) } },
-        None => html! { "none" },
+    let commit = |id: Option<&String>| {
+        let none = html! { "none" };
+        id.map_or(none, |id| html! { code title=(id) { (short(id)) } })
     };
     let rows = html! {
         @for entry in refs.iter().take(REFS) {
@@ -159,8 +159,8 @@ pub(super) fn refs(refs: &[RefView]) -> Markup {
                         None => (ref_result(entry)),
                     }
                 }
-                td { (commit(&entry.old)) }
-                td { (commit(&entry.new)) }
+                td { (commit(entry.old.as_ref())) }
+                td { (commit(entry.new.as_ref())) }
             }
         }
     };

@@ -20,10 +20,7 @@ pub(super) fn time(now: Timestamp, then: Timestamp) -> Markup {
 
 /// A point in time, or a word for none.
 pub(super) fn time_or(now: Timestamp, then: Option<Timestamp>, none: &str) -> Markup {
-    match then {
-        Some(then) => time(now, then),
-        None => html! { (none) },
-    }
+    then.map_or_else(|| html! { (none) }, |then| time(now, then))
 }
 
 /// A name or text from outside: what would steer the reading is made visible, and the direction of its
