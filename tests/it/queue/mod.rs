@@ -2,5 +2,8 @@
 //! threads that run what is due.
 
 mod contract;
+mod kill;
 mod pool;
+mod random;
+mod sqlite;
 mod support;

@@ -10,7 +10,7 @@ use synchroniser::queue::model::{
 };
 use synchroniser::queue::{ClaimLimits, Failure, JobStore};
 
-pub(super) const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
 pub(super) const LEASE: Duration = MINUTE;
 
 /// A time so many seconds after the one at which each test begins.

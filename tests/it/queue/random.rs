@@ -1,0 +1,458 @@
+//! Whatever happens in whatever order, with processes that end in between: a small model says what must
+//! hold of every store, and the stores do the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use tempfile::TempDir;
+
+use synchroniser::base::Fault;
+use synchroniser::base::time::Timestamp;
+use synchroniser::queue::model::{
+    Cause, Claim, Finish, Member, Receipt, Request, Row, Run, RunId, RunState, Running, Waiting,
+    Weight,
+};
+use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, SqliteStore};
+
+use super::support::*;
+
+const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+
+#[derive(Clone, Debug)]
+enum Event {
+    Enqueue {
+        key: usize,
+        cause: Cause,
+        delay: u64,
+    },
+    Claim {
+        workers: usize,
+    },
+    /// Of the claims that were ever made, one counted from the last.
+    Renew {
+        claim: usize,
+    },
+    Finish {
+        claim: usize,
+        state: RunState,
+        park: bool,
+        due: Option<u64>,
+    },
+    Release {
+        claim: usize,
+    },
+    Schedule {
+        key: usize,
+        delay: u64,
+    },
+    Pause {
+        key: usize,
+        paused: bool,
+    },
+    Park {
+        key: usize,
+        parked: bool,
+    },
+    /// The mirrors that there are from now on, and which of them have another configuration.
+    Configure {
+        members: u8,
+        changed: u8,
+    },
+    Advance {
+        seconds: u64,
+    },
+    /// The process ends, and another one opens the queue.
+    Crash,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let key = || 0..KEYS.len();
+    let cause = prop_oneof![Just(Cause::Hook), Just(Cause::Person), Just(Cause::Schedule)];
+    let state = prop_oneof![
+        3 => Just(RunState::Done),
+        1 => Just(RunState::Partial),
+        2 => Just(RunState::Failed),
+        1 => Just(RunState::Interrupted),
+    ];
+    prop_oneof![
+        6 => (key(), cause, 0_u64..30)
+            .prop_map(|(key, cause, delay)| Event::Enqueue { key, cause, delay }),
+        6 => (1_usize..4).prop_map(|workers| Event::Claim { workers }),
+        2 => (0_usize..4).prop_map(|claim| Event::Renew { claim }),
+        5 => (0_usize..4, state, any::<bool>(), prop::option::of(0_u64..100)).prop_map(
+            |(claim, state, park, due)| Event::Finish { claim, state, park, due }
+        ),
+        1 => (0_usize..3).prop_map(|claim| Event::Release { claim }),
+        1 => (key(), 0_u64..50).prop_map(|(key, delay)| Event::Schedule { key, delay }),
+        1 => (key(), any::<bool>()).prop_map(|(key, paused)| Event::Pause { key, paused }),
+        1 => (key(), any::<bool>()).prop_map(|(key, parked)| Event::Park { key, parked }),
+        1 => (any::<u8>(), any::<u8>())
+            .prop_map(|(members, changed)| Event::Configure { members, changed }),
+        4 => (1_u64..80).prop_map(|seconds| Event::Advance { seconds }),
+        1 => Just(Event::Crash),
+    ]
+}
+
+/// A store, and how it is opened again.
+enum Subject {
+    Memory(MemoryStore),
+    Sqlite(TempDir, Option<SqliteStore>),
+}
+
+impl Subject {
+    fn sqlite() -> Self {
+        let mut subject = Self::Sqlite(tempfile::tempdir().unwrap(), None);
+        subject.open_again();
+        subject
+    }
+
+    fn store(&self) -> &dyn JobStore {
+        match self {
+            Self::Memory(store) => store,
+            Self::Sqlite(_, store) => store.as_ref().unwrap(),
+        }
+    }
+
+    /// Returns whether the claims that were held are those of a process that is gone.
+    fn open_again(&mut self) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Sqlite(folder, store) => {
+                *store = None;
+                *store = Some(SqliteStore::open(&folder.path().join("queue")).unwrap());
+                true
+            }
+        }
+    }
+}
+
+/// What is known of one mirror.
+#[derive(Default)]
+struct Known {
+    is_member: bool,
+    fingerprint: u32,
+    /// Requests that no run has taken up, and those that the run under way has.
+    waiting: u64,
+    taken: u64,
+    /// The claim that holds, and until when.
+    live: Option<(Claim, Timestamp)>,
+    last_token: u64,
+    /// The number of the event that last asked, and of that which began the last run that came to an end.
+    asked: usize,
+    answered: usize,
+    begun: usize,
+}
+
+struct Model {
+    subject: Subject,
+    now: Timestamp,
+    /// How many events there were.
+    events: usize,
+    known: BTreeMap<String, Known>,
+    claims: Vec<Claim>,
+    receipts: Vec<RunId>,
+}
+
+/// What a step shows to whoever asked for it, to compare stores.
+#[derive(Debug, PartialEq)]
+enum Seen {
+    Nothing,
+    Receipt(Receipt),
+    Claims(Vec<Claim>, Option<Timestamp>),
+    Held(bool),
+}
+
+type Checked<T> = Result<T, TestCaseError>;
+
+impl Model {
+    fn new(subject: Subject) -> Checked<Self> {
+        let known = KEYS.iter().map(|key| ((*key).to_owned(), Known::default())).collect();
+        let (claims, receipts) = (Vec::new(), Vec::new());
+        let mut model = Self { subject, now: at(0), events: 0, known, claims, receipts };
+        model.step(&Event::Configure { members: 0xff, changed: 0 })?;
+        Ok(model)
+    }
+
+    fn claim_back(&self, back: usize) -> Option<Claim> {
+        let at = self.claims.len().checked_sub(back + 1)?;
+        Some(self.claims[at].clone())
+    }
+
+    /// The mirror that `claim` holds, if it still does.
+    fn held(&mut self, claim: &Claim) -> Option<&mut Known> {
+        let known = self.known.get_mut(&claim.key).unwrap();
+        known.live.as_ref().is_some_and(|(live, _)| live.token == claim.token).then_some(known)
+    }
+
+    fn step(&mut self, event: &Event) -> Checked<Seen> {
+        self.events += 1;
+        match *event {
+            Event::Enqueue { key, cause, delay } => return self.enqueue(KEYS[key], cause, delay),
+            Event::Claim { workers } => {
+                let limits = ClaimLimits { short: workers, long: workers, ..limits() };
+                return self.claim(&limits);
+            }
+            Event::Renew { claim } => {
+                let Some(claim) = self.claim_back(claim) else { return Ok(Seen::Nothing) };
+                let until = self.now.after(LEASE);
+                let renewed = self.subject.store().renew(&claim, until).unwrap();
+                let held = self.held(&claim);
+                prop_assert_eq!(renewed, held.is_some(), "renewed {:?}", claim);
+                if let Some((_, live)) = held.and_then(|known| known.live.as_mut()) {
+                    *live = until;
+                }
+                return Ok(Seen::Held(renewed));
+            }
+            Event::Finish { claim, state, park, due } => {
+                let Some(claim) = self.claim_back(claim) else { return Ok(Seen::Nothing) };
+                let due = due.map(|seconds| self.now.after(Duration::from_secs(seconds)));
+                let failure = (state == RunState::Failed).then(|| failure(Fault::Unavailable));
+                let finish = Finish { state, failure, park, due, ..done() };
+                return self.finish(&claim, &finish);
+            }
+            Event::Release { claim } => {
+                let Some(claim) = self.claim_back(claim) else { return Ok(Seen::Nothing) };
+                self.subject.store().release(&claim, self.now).unwrap();
+                if let Some(known) = self.held(&claim) {
+                    known.waiting += std::mem::take(&mut known.taken);
+                    known.live = None;
+                }
+            }
+            Event::Schedule { key, delay } => {
+                let due = self.now.after(Duration::from_secs(delay));
+                let scheduled = self.subject.store().schedule(KEYS[key], due);
+                prop_assert_eq!(scheduled.is_ok(), self.known[KEYS[key]].is_member);
+            }
+            Event::Pause { key, paused } => {
+                let done = self.subject.store().pause(KEYS[key], paused, self.now);
+                prop_assert_eq!(done.is_ok(), self.known[KEYS[key]].is_member);
+            }
+            Event::Park { key, parked } => {
+                let failure = failure(Fault::Config);
+                let parked = parked.then_some(&failure);
+                let done = self.subject.store().park(KEYS[key], parked, self.now);
+                prop_assert_eq!(done.is_ok(), self.known[KEYS[key]].is_member);
+            }
+            Event::Configure { members, changed } => self.configure(members, changed),
+            Event::Advance { seconds } => {
+                self.now = self.now.after(Duration::from_secs(seconds));
+            }
+            Event::Crash => {
+                if self.subject.open_again() {
+                    for known in self.known.values_mut() {
+                        if let Some((_, until)) = &mut known.live {
+                            *until = Timestamp::from_millis(0);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Seen::Nothing)
+    }
+
+    fn configure(&mut self, members: u8, changed: u8) {
+        let mut all = Vec::new();
+        for (bit, key) in KEYS.iter().enumerate() {
+            let known = self.known.get_mut(*key).unwrap();
+            let was_member = known.is_member;
+            known.is_member = members >> bit & 1 == 1;
+            if !known.is_member {
+                continue;
+            }
+            let is_changed = changed >> bit & 1 == 1;
+            known.fingerprint += u32::from(is_changed);
+            if is_changed || !was_member {
+                known.waiting += 1;
+                known.asked = self.events;
+            }
+            all.push(Member { fingerprint: known.fingerprint.to_string(), ..member(key) });
+        }
+        self.subject.store().configure(&all, self.now).unwrap();
+    }
+
+    fn enqueue(&mut self, key: &str, cause: Cause, delay: u64) -> Checked<Seen> {
+        let delay = Duration::from_secs(delay);
+        let request = Request { delay, longest_delay: delay * 3, ..request(key, cause) };
+        let receipts = self.subject.store().enqueue(&[request], None, self.now);
+        let known = self.known.get_mut(key).unwrap();
+        prop_assert_eq!(receipts.is_ok(), known.is_member);
+        let Ok(receipts) = receipts else { return Ok(Seen::Nothing) };
+        prop_assert_eq!(receipts[0].folded, known.waiting > 0);
+        known.waiting += 1;
+        known.asked = self.events;
+        let waiting = known.waiting;
+        self.receipts.push(receipts[0].run);
+        let run = self.run(receipts[0].run)?;
+        prop_assert_eq!((run.state, run.requests), (RunState::Queued, waiting));
+        Ok(Seen::Receipt(receipts[0]))
+    }
+
+    fn run(&self, id: RunId) -> Checked<Run> {
+        let run = self.subject.store().run(id).unwrap();
+        run.ok_or_else(|| TestCaseError::fail(format!("{id} is gone")))
+    }
+
+    fn claim(&mut self, limits: &ClaimLimits) -> Checked<Seen> {
+        let before: BTreeMap<_, _> =
+            self.rows().into_iter().map(|row| (row.member.key.clone(), row)).collect();
+        let claimed = self.subject.store().claim(limits, self.now).unwrap();
+        for known in self.known.values_mut() {
+            if known.live.as_ref().is_some_and(|(_, until)| *until <= self.now) {
+                known.waiting += std::mem::take(&mut known.taken);
+                known.live = None;
+            }
+        }
+        for claim in &claimed.claims {
+            let known = self.known.get_mut(&claim.key).unwrap();
+            prop_assert!(known.is_member, "{} is no member", claim.key);
+            prop_assert!(known.live.is_none(), "{} has two claims", claim.key);
+            prop_assert!(claim.token > known.last_token, "{} is no larger", claim.token);
+            prop_assert_eq!(claim.requests, known.waiting);
+            let row = &before[&claim.key];
+            prop_assert!(row.paused.is_none() && row.parked.is_none());
+            let due = row.running.map_or(row.due(), |running| Some(running.until));
+            prop_assert!(due.is_some_and(|due| due <= self.now), "{} is not due", claim.key);
+            known.taken = std::mem::take(&mut known.waiting);
+            known.last_token = claim.token;
+            known.live = Some((claim.clone(), claim.until));
+            known.begun = self.events;
+            self.claims.push(claim.clone());
+        }
+        for (weight, workers) in [(Weight::Short, limits.short), (Weight::Long, limits.long)] {
+            let is_new = claimed.claims.iter().any(|claim| claim.weight == weight);
+            let live = self.known.values().filter_map(|known| known.live.as_ref());
+            let live = live.filter(|(claim, _)| claim.weight == weight).count();
+            prop_assert!(!is_new || live <= workers, "{} runs for {} workers", live, workers);
+        }
+        Ok(Seen::Claims(claimed.claims, claimed.again))
+    }
+
+    fn finish(&mut self, claim: &Claim, finish: &Finish) -> Checked<Seen> {
+        let finished = self.subject.store().finish(claim, finish, self.now).unwrap();
+        let held = self.held(claim);
+        prop_assert_eq!(finished, held.is_some(), "finished {:?}", claim);
+        let Some(known) = held else { return Ok(Seen::Held(false)) };
+        known.live = None;
+        let taken = std::mem::take(&mut known.taken);
+        match finish.state {
+            RunState::Interrupted => known.waiting += taken,
+            _ => known.answered = known.begun,
+        }
+        prop_assert_eq!(self.run(claim.run)?.state, finish.state);
+        Ok(Seen::Held(true))
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        self.subject.store().rows().unwrap()
+    }
+
+    /// Lets everything come to its end: whatever was asked for is answered by a run that began later.
+    fn settle(&mut self) -> Checked<()> {
+        for key in KEYS {
+            if self.known[key].is_member {
+                let store = self.subject.store();
+                store.pause(key, false, self.now).unwrap();
+            }
+        }
+        for round in 0.. {
+            prop_assert!(round < 50, "it does not come to an end: {:?}", self.rows());
+            for row in self.rows().iter().filter(|row| row.parked.is_some()) {
+                self.subject.store().park(&row.member.key, None, self.now).unwrap();
+            }
+            self.step(&Event::Advance { seconds: 200 })?;
+            self.events += 1;
+            let before = self.claims.len();
+            self.claim(&limits())?;
+            for claim in self.claims[before..].to_vec() {
+                self.finish(&claim, &done())?;
+            }
+            let is_settled = |row: &Row| row.due().is_none() && row.running.is_none();
+            if self.rows().iter().all(|row| is_settled(row) && row.parked.is_none()) {
+                break;
+            }
+        }
+        for row in self.rows() {
+            let known = &self.known[&row.member.key];
+            prop_assert_eq!(row.wanted, row.taken);
+            prop_assert!(known.answered > known.asked, "{} was forgotten", row.member.key);
+        }
+        let members: BTreeSet<_> = self.rows().into_iter().map(|row| row.member.key).collect();
+        for id in self.receipts.clone() {
+            let run = self.run(id)?;
+            prop_assert!(run.state.is_over() || !members.contains(&run.key), "{:?}", run);
+        }
+        Ok(())
+    }
+}
+
+fn holds(subject: Subject, events: &[Event]) -> Checked<()> {
+    let mut model = Model::new(subject)?;
+    for event in events {
+        model.step(event)?;
+    }
+    model.settle()
+}
+
+/// A row, but for the ids of runs, which are random.
+fn without_ids(mut row: Row) -> Row {
+    let none = RunId(0);
+    row.waiting = row.waiting.map(|waiting| Waiting { run: none, ..waiting });
+    row.running = row.running.map(|running| Running { run: none, ..running });
+    row.last_run = row.last_run.map(|(_, state, failure)| (none, state, failure));
+    row
+}
+
+fn are_alike(first: Seen, second: Seen) -> bool {
+    let without_ids = |claims: Vec<Claim>| -> Vec<_> {
+        claims.into_iter().map(|claim| Claim { run: RunId(0), ..claim }).collect()
+    };
+    match (first, second) {
+        (Seen::Receipt(first), Seen::Receipt(second)) => first.folded == second.folded,
+        (Seen::Claims(first, again), Seen::Claims(second, also)) => {
+            without_ids(first) == without_ids(second) && again == also
+        }
+        (first, second) => first == second,
+    }
+}
+
+fn do_the_same(events: &[Event]) -> Checked<()> {
+    let mut memory = Model::new(Subject::Memory(MemoryStore::default()))?;
+    let mut sqlite = Model::new(Subject::sqlite())?;
+    for event in events.iter().filter(|event| !matches!(event, Event::Crash)) {
+        let (first, second) = (memory.step(event)?, sqlite.step(event)?);
+        let shown = format!("{event:?}: {first:?}, {second:?}");
+        prop_assert!(are_alike(first, second), "{}", shown);
+        let rows = |model: &Model| model.rows().into_iter().map(without_ids).collect::<Vec<_>>();
+        prop_assert_eq!(rows(&memory), rows(&sqlite), "after {:?}", event);
+    }
+    Ok(())
+}
+
+/// Real files are flushed for each event, so they get fewer cases; more with `PROPTEST_CASES`.
+fn cases(factor: u32) -> ProptestConfig {
+    let cases = ProptestConfig::default().cases / factor;
+    ProptestConfig { cases: cases.max(1), failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(1))]
+    #[test]
+    fn nothing_is_lost_or_run_twice_in_memory(events in prop::collection::vec(event(), 1..120)) {
+        holds(Subject::Memory(MemoryStore::default()), &events)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(8))]
+    #[test]
+    fn nothing_is_lost_or_run_twice_in_sqlite(events in prop::collection::vec(event(), 1..100)) {
+        holds(Subject::sqlite(), &events)?;
+    }
+
+    #[test]
+    fn the_stores_do_the_same(events in prop::collection::vec(event(), 1..100)) {
+        do_the_same(&events)?;
+    }
+}
