@@ -194,17 +194,7 @@ impl Model {
                 let limits = ClaimLimits { short: workers, long: workers, ..limits() };
                 return self.claim(&limits);
             }
-            Event::Renew { claim } => {
-                let Some(claim) = self.claim_back(claim) else { return Ok(Seen::Nothing) };
-                let until = self.now.after(LEASE);
-                let renewed = self.subject.store().renew(&claim, until).unwrap();
-                let held = self.held(&claim);
-                prop_assert_eq!(renewed, held.is_some(), "renewed {:?}", claim);
-                if let Some((_, live)) = held.and_then(|known| known.live.as_mut()) {
-                    *live = until;
-                }
-                return Ok(Seen::Held(renewed));
-            }
+            Event::Renew { claim } => return self.renew(claim),
             Event::Finish { claim, state, park, due } => {
                 let Some(claim) = self.claim_back(claim) else { return Ok(Seen::Nothing) };
                 let due = due.map(|seconds| self.now.after(Duration::from_secs(seconds)));
@@ -212,14 +202,7 @@ impl Model {
                 let finish = Finish { state, failure, park, due, ..done() };
                 return self.finish(&claim, &finish);
             }
-            Event::Release { claim } => {
-                let Some(claim) = self.claim_back(claim) else { return Ok(Seen::Nothing) };
-                self.subject.store().release(&claim, self.now).unwrap();
-                if let Some(known) = self.held(&claim) {
-                    known.waiting += std::mem::take(&mut known.taken);
-                    known.live = None;
-                }
-            }
+            Event::Release { claim } => self.release(claim),
             Event::Schedule { key, delay } => {
                 let due = self.now.after(Duration::from_secs(delay));
                 let scheduled = self.subject.store().schedule(KEYS[key], due);
@@ -250,6 +233,27 @@ impl Model {
             }
         }
         Ok(Seen::Nothing)
+    }
+
+    fn renew(&mut self, back: usize) -> Checked<Seen> {
+        let Some(claim) = self.claim_back(back) else { return Ok(Seen::Nothing) };
+        let until = self.now.after(LEASE);
+        let renewed = self.subject.store().renew(&claim, until).unwrap();
+        let held = self.held(&claim);
+        prop_assert_eq!(renewed, held.is_some(), "renewed {:?}", claim);
+        if let Some((_, live)) = held.and_then(|known| known.live.as_mut()) {
+            *live = until;
+        }
+        Ok(Seen::Held(renewed))
+    }
+
+    fn release(&mut self, back: usize) {
+        let Some(claim) = self.claim_back(back) else { return };
+        self.subject.store().release(&claim, self.now).unwrap();
+        if let Some(known) = self.held(&claim) {
+            known.waiting += std::mem::take(&mut known.taken);
+            known.live = None;
+        }
     }
 
     fn configure(&mut self, members: u8, changed: u8) {
@@ -365,7 +369,7 @@ impl Model {
             self.events += 1;
             let before = self.claims.len();
             self.claim(&limits())?;
-            for claim in self.claims[before..].to_vec() {
+            for claim in self.claims.split_off(before) {
                 self.finish(&claim, &done())?;
             }
             let is_settled = |row: &Row| row.due().is_none() && row.running.is_none();
