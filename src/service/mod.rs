@@ -4,5 +4,6 @@
 mod hosts;
 mod members;
 mod recorder;
+mod resolve;
 mod schedule;
 pub mod view;
