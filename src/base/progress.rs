@@ -25,7 +25,7 @@ impl Progress for NoProgress {
 }
 
 /// What is counted in a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Changesets of Mercurial.

@@ -1,5 +1,6 @@
 //! What can be typed. Parsing makes plain values and does nothing else.
 
+mod daemon;
 mod inspect;
 mod known_hosts;
 
@@ -13,6 +14,7 @@ use super::flags::help_of_care;
 use super::source::SourceArgs;
 use super::target::TargetArgs;
 
+pub(super) use daemon::{DaemonArgs, ListArgs, NamedArgs, RetryArgs, RunsArgs, StatusArgs};
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
     InspectRepositoryArgs, ShowArgs,
@@ -47,6 +49,20 @@ pub(super) enum CommandArgs {
     Serve(ServeArgs),
     /// Sync mirrors now: all that are configured, or those named
     Sync(SyncArgs),
+    /// Show how the mirrors of the daemon are, or one of them in full
+    Status(StatusArgs),
+    /// Show what the daemon syncs now, and what waits
+    Queue(ListArgs),
+    /// Show the last syncs of the daemon
+    Runs(RunsArgs),
+    /// Show the last hooks that came to the daemon, and what became of them
+    Deliveries(ListArgs),
+    /// Let the daemon leave mirrors alone; what is asked for meanwhile is kept
+    Pause(NamedArgs),
+    /// Let the daemon go on with paused mirrors
+    Resume(NamedArgs),
+    /// Let the daemon try mirrors again that it has given up
+    Retry(RetryArgs),
     /// Show what a sync would change, and change nothing
     Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or update that
@@ -109,8 +125,14 @@ pub(super) struct SyncArgs {
     pub(super) run: RunArgs,
     #[command(flatten)]
     pub(super) once: OnceArgs,
+    /// Ask the daemon for it, which does it as soon as it can, instead of doing it here
+    #[arg(long, requires = "mirrors", conflicts_with_all = ["RunArgs", "OnceArgs"])]
+    pub(super) daemon: bool,
+    /// With --daemon: wait until each sync is over, and say what came of it
+    #[arg(long, requires = "daemon")]
+    pub(super) follow: bool,
     #[command(flatten)]
-    pub(super) config: ConfigArgs,
+    pub(super) at: DaemonArgs,
 }
 
 /// `plan`
@@ -286,7 +308,7 @@ mod tests {
     fn sync_has_a_default_configuration() {
         let CommandArgs::Sync(args) = parse("synchroniser sync a b") else { panic!() };
         assert_eq!(args.mirrors, ["a", "b"]);
-        assert_eq!(args.config.config, PathBuf::from("/etc/synchroniser/synchroniser.toml"));
+        assert_eq!(args.at.config.config, PathBuf::from("/etc/synchroniser/synchroniser.toml"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! environment and the terminal.
 
 mod args;
+mod client;
 mod command;
 mod conversion;
 mod error;
@@ -12,6 +13,7 @@ pub mod exit;
 mod flags;
 mod log;
 mod source;
+mod table;
 mod target;
 mod ui;
 

@@ -138,6 +138,7 @@ impl Config {
 
     /// The mirror called `name`.
     pub fn mirror(&self, name: &str) -> Option<&MirrorConfig> {
-        self.mirrors.iter().find(|mirror| mirror.mirror.name == name)
+        let place = self.mirrors.binary_search_by(|mirror| mirror.mirror.name.as_str().cmp(name));
+        self.mirrors.get(place.ok()?)
     }
 }

@@ -23,8 +23,12 @@ pub struct DaemonOptions {
     pub long_workers: NonZeroUsize,
     /// The folder of the queue and of the history.
     pub state: PathBuf,
+    /// The socket for administrators on this machine, if there is one.
+    pub socket: Option<PathBuf>,
     /// How long the history is kept.
     pub history: Duration,
+    /// How many hooks one address may send in a minute.
+    pub hooks_a_minute: u64,
     /// How long a sender may take for its head, and again for its body.
     pub request_timeout: Duration,
     /// How many connections are served at the same time.
@@ -42,7 +46,9 @@ impl Default for DaemonOptions {
             workers: const { NonZeroUsize::new(2).unwrap() },
             long_workers: NonZeroUsize::MIN,
             state: PathBuf::from("/var/lib/synchroniser"),
+            socket: Some(PathBuf::from("/run/synchroniser/admin.sock")),
             history: Duration::from_hours(90 * 24),
+            hooks_a_minute: 600,
             request_timeout: Duration::from_secs(10),
             connections: const { NonZeroUsize::new(256).unwrap() },
             stop_timeout: Duration::from_secs(30),

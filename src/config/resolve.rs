@@ -85,7 +85,13 @@ fn daemon(keys: &DaemonKeys, folder: &Path) -> DaemonOptions {
         workers: count(keys.workers, default.workers),
         long_workers: count(keys.long_workers, default.long_workers),
         state: keys.state.as_ref().map_or(default.state, |state| folder.join(state)),
+        socket: match &keys.socket {
+            Some(socket) if socket.as_os_str().is_empty() => None,
+            Some(socket) => Some(folder.join(socket)),
+            None => default.socket,
+        },
         history: days(keys.history, default.history),
+        hooks_a_minute: keys.hooks_a_minute.unwrap_or(default.hooks_a_minute),
         request_timeout: seconds(keys.request_timeout, default.request_timeout),
         connections: count(keys.connections, default.connections),
         stop_timeout: seconds(keys.stop_timeout, default.stop_timeout),

@@ -57,8 +57,15 @@ keys! {
         /// On a disk of this machine, and not on a network file system. It belongs to the user that the
         /// daemon runs as, and one daemon uses it at a time.
         state: PathBuf = Key::new(Shape::Path("FOLDER")).default("\"/var/lib/synchroniser\""),
+        /// The socket over which `synchroniser status` and its like talk to the daemon; empty for none.
+        ///
+        /// Its owner and its group may use it, and may do everything that the daemon can.
+        socket: PathBuf =
+            Key::new(Shape::Path("PATH")).default("\"/run/synchroniser/admin.sock\""),
         /// Days that the history of syncs and hooks is kept; the last 50 syncs of each mirror stay.
         history: u64 = Key::number("days", 1, 3650).default("90"),
+        /// Hooks that one address may send in a minute; further ones are told when to come again.
+        hooks_a_minute: u64 = Key::number("hooks", 1, 1 << 20).default("600"),
         /// Seconds that a sender has to send its head, and again to send its body.
         request_timeout: u64 = Key::number("seconds", 1, HOUR).default("10"),
         /// Connections that are served at the same time; further ones wait in the kernel's queue.

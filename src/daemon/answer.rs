@@ -1,18 +1,20 @@
 //! The answer to the sender of a hook, and the one table from faults and sides to statuses.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use warp::http::StatusCode;
 use warp::http::header::{self, HeaderName, HeaderValue};
 use warp::hyper::ext::ReasonPhrase;
 use warp::reply::Response;
 
-use super::app::{MirrorKey, SyncJob};
 use super::state;
-use crate::base::{Fault, Side};
+use crate::base::time::Timestamp;
+use crate::base::{Fault, HasFault as _, Side};
 use crate::hook::{PayloadError, bitbucket_post};
-use crate::mirror::SyncReport;
-use crate::queue::{Failure, JobState, Load};
+use crate::queue::model::RunState;
+use crate::service::view::{FailureView, Overview, RunDetail};
+use crate::service::{AskedFor, ServiceError};
 
 /// An answer in plain text: what happened, on the first line; details; the status once more, since
 /// many who read the body never see the status line.
@@ -44,30 +46,46 @@ impl Answer {
         self
     }
 
-    /// To a delivery that is not what its format demands. The reasons are a contract of old, which
-    /// had them in the status line; they still are, beside the body.
+    /// To a delivery of Bitbucket's POST hook that is not what it should be. The reasons are a contract of
+    /// old, which had them in the status line; they still are, beside the body.
     pub(super) fn bad_payload(error: PayloadError) -> Self {
         let reason = bitbucket_post::reason(error);
-        let phrase = ReasonPhrase::try_from(reason.as_bytes()).ok();
+        let phrase = ReasonPhrase::try_from(reason.to_owned()).ok();
         Self { phrase, ..Self::new(StatusCode::BAD_REQUEST, reason) }
     }
 
-    /// To a hook that selects no mirror, with clean names. Says nothing of those that there are.
-    pub(super) fn no_mirror(user: &str, project: &str) -> Self {
-        let text = format!("No mirror is configured for user \"{user}\", project \"{project}\".");
-        Self::new(StatusCode::BAD_REQUEST, text)
+    /// To a hook that is about no mirror, in clean words. Says nothing of those that there are.
+    pub(super) fn no_mirror(about: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, format!("No mirror is configured for {about}."))
     }
 
-    /// To a hook that comes too late.
-    pub(super) fn stopping() -> Self {
-        let text = "The daemon is stopping and takes no more hooks.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, text).header(header::RETRY_AFTER, "60")
+    /// To a hook that does not prove where it comes from.
+    pub(super) fn unproven() -> Self {
+        let text = "The delivery does not prove that its sender knows the secret of this endpoint.";
+        Self::new(StatusCode::UNAUTHORIZED, text)
     }
 
-    /// To a hook whose job was forgotten before it could be looked at.
-    pub(super) fn forgotten(mirror: &MirrorKey) -> Self {
+    /// To a sender that sends too much.
+    pub(super) fn too_many(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
         let text =
-            format!("What became of the sync of {} is not known any more.", mirror.project());
+            format!("Too many hooks come from this address; the next is taken in {seconds} s.");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, text)
+            .header(header::RETRY_AFTER, seconds.to_string())
+    }
+
+    /// To whoever comes while the queue cannot be used, or the daemon is stopping.
+    pub(super) fn unavailable(error: &ServiceError) -> Self {
+        let (text, wait) = match error.fault() {
+            Fault::Interrupted => ("The daemon is stopping and takes no more requests.", "60"),
+            _ => ("The queue of the daemon cannot be used now; its log says why.", "30"),
+        };
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, text).header(header::RETRY_AFTER, wait)
+    }
+
+    /// To a hook whose run was forgotten before it could be looked at.
+    pub(super) fn forgotten(asked: &AskedFor) -> Self {
+        let text = format!("What became of the sync of {} is not known any more.", asked.project);
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, text)
     }
 
@@ -77,49 +95,53 @@ impl Answer {
     }
 
     /// To those who ask whether we are there.
-    pub(super) fn alive(load: Load) -> Self {
+    pub(super) fn alive(overview: &Overview) -> Self {
         Self::new(StatusCode::OK, "alive")
-            .detail(format!("running: {}", load.running))
-            .detail(format!("queued: {}", load.queued))
+            .detail(format!("running: {}", overview.running))
+            .detail(format!("queued: {}", overview.waiting))
     }
 
     /// To anything but POST where hooks arrive.
     pub(super) fn usage(path: &str) -> Self {
         Self::method_not_allowed("POST", "This is where hooks arrive, by POST.")
-            .detail(format!("usage: POST /{path}/[?user=USER&project=PROJECT]"))
-            .detail(
-                "       with the form field \"payload\", JSON as Bitbucket's POST hook sends it",
-            )
+            .detail(format!("usage: POST /{path}"))
     }
 
-    /// To a hook, from the state of the sync that it asked for.
-    pub(super) fn of_job(job: &SyncJob) -> Self {
-        let answer = match &job.state {
-            JobState::Done(report) => Self::converted(&job.key, report),
-            JobState::Failed(failure) => Self::failed(&job.key, failure),
-            JobState::Queued | JobState::Running => Self::accepted(job),
+    /// The same where those of old arrive.
+    pub(super) fn usage_of_old() -> Self {
+        Self::usage("synchronise/[?user=USER&project=PROJECT]").detail(
+            "       with the form field \"payload\", JSON as Bitbucket's POST hook sends it",
+        )
+    }
+
+    /// To a hook, from the state of the run that it asked for.
+    pub(super) fn of_run(asked: &AskedFor, run: &RunDetail, now: Timestamp) -> Self {
+        let answer = match (run.summary.state, &run.summary.failure) {
+            (RunState::Done, _) => Self::converted(asked, run, now),
+            (RunState::Failed | RunState::Partial, Some(failure)) => Self::failed(asked, failure),
+            (state, _) => Self::accepted(asked, state),
         };
-        answer.detail(format!("state: {}", state::path_of(job.id)))
+        answer.detail(format!("state: {}", state::path_of(asked.receipt.run)))
     }
 
-    fn converted(mirror: &MirrorKey, report: &SyncReport) -> Self {
-        let text = format!("Converted {} successfully", mirror.project());
-        let changed = report.refs.iter().filter(|change| change.is_change());
-        let seconds = report.elapsed.as_secs_f64();
+    fn converted(asked: &AskedFor, run: &RunDetail, now: Timestamp) -> Self {
+        let text = format!("Converted {} successfully", asked.project);
+        let summary = &run.summary;
+        let tenths = (state::millis(summary, now) + 50) / 100;
         let answer = Self::new(StatusCode::OK, text)
-            .detail(format!("changesets: {}, new: {}", report.changesets, report.converted))
-            .detail(format!("refs: {}, changed: {}", report.refs.len(), changed.count()))
-            .detail(format!("seconds: {seconds:.1}"));
-        match report.notes.len() {
+            .detail(format!("changesets: {}, new: {}", summary.changesets, summary.converted))
+            .detail(format!("refs: {}, changed: {}", state::references(run), summary.changed))
+            .detail(format!("seconds: {}.{}", tenths / 10, tenths % 10));
+        match state::notes(run) {
             0 => answer,
             // Notes name files and branches, and whoever can reach us may ask for a sync.
             notes => answer.detail(format!("notes: {notes}, see the log of the daemon")),
         }
     }
 
-    fn failed(mirror: &MirrorKey, failure: &Failure) -> Self {
+    fn failed(asked: &AskedFor, failure: &FailureView) -> Self {
         let status = status_of(failure.fault, failure.side);
-        let (user, project) = (mirror.user(), mirror.project());
+        let AskedFor { user, project, .. } = asked;
         let answer = if status == StatusCode::BAD_REQUEST {
             let text =
                 format!("Target project {user}/{project} does not exist or gives no access.");
@@ -138,13 +160,15 @@ impl Answer {
         }
     }
 
-    fn accepted(job: &SyncJob) -> Self {
-        let state = match job.state {
-            JobState::Running => "still running",
+    /// A run that is not over, or that another one takes the place of.
+    fn accepted(asked: &AskedFor, state: RunState) -> Self {
+        let is = match state {
+            RunState::Running => "still running",
             _ => "waiting for its turn",
         };
-        let text = format!("The sync of {} is {state} and goes on.", job.key.project());
-        Self::new(StatusCode::ACCEPTED, text).header(header::LOCATION, state::path_of(job.id))
+        let text = format!("The sync of {} is {is} and goes on.", asked.project);
+        let location = state::path_of(asked.receipt.run);
+        Self::new(StatusCode::ACCEPTED, text).header(header::LOCATION, location)
     }
 
     /// The body.

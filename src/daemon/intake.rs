@@ -1,82 +1,142 @@
-//! One hook: from the bytes of a delivery to the answer.
+//! One hook: from the bytes of a request to the answer.
+//!
+//! Two kinds of endpoints answer in two manners. `/hook/PATH` answers at once, with the ids of the runs, as
+//! the forges of today want it. `/synchronise/` is a contract of old: its senders wait for the sync, and
+//! read a reason from the answer.
 
-use super::answer::Answer;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+use warp::http::{HeaderMap, StatusCode};
+use warp::reply::{Reply as _, Response};
+
+use super::answer::{Answer, plain};
 use super::app::App;
-use crate::base::clean::clean_short;
-use crate::hook::{Delivery, Event, Format, PushEvent, form};
+use super::state;
+use crate::hook::Delivery;
+use crate::queue::model::RunId;
+use crate::service::{AskedFor, Received};
 
-/// How many characters of a name from outside are shown.
-const NAME: usize = 100;
+/// The path of the contract of old, which is the path of an endpoint too.
+pub(super) const SYNCHRONISE: &str = "synchronise";
 
-/// Takes a delivery in `format`, asks for a sync of the mirror that it selects, and waits for it as
-/// long as is configured.
-pub(super) async fn hook(
-    app: &App,
-    format: &Format,
-    delivery: &Delivery<'_>,
-    path: &str,
-) -> Answer {
-    let event = match (format.parse)(delivery) {
-        Ok(Event::Push(event)) => event,
-        Ok(Event::Ping | Event::Other(_)) => return Answer::usage(path),
-        Err(error) => {
-            tracing::info!(format = format.name, "a hook cannot be read: {error}");
-            return Answer::bad_payload(error);
-        }
-    };
-    let (user, project) = selected(delivery.query, &event);
-    let Some(mirror) = app.select(&user, &project) else {
-        let (user, project) = (clean_short(&user, NAME), clean_short(&project, NAME));
-        tracing::info!(user, project, "a hook selects no mirror");
-        return Answer::no_mirror(&user, &project);
-    };
-    let Ok(receipt) = app.queue.request(mirror.clone()) else {
-        return Answer::stopping();
-    };
-    tracing::info!(
-        mirror = mirror.name(),
-        job = %receipt.id,
-        folded = receipt.folded,
-        heads = event.heads_hinted.len(),
-        "a hook asks for a sync"
-    );
-    match app.outcome(receipt.id).await {
-        Some(job) => Answer::of_job(&job),
-        None => Answer::forgotten(mirror),
+/// A request as it came in, all of it.
+pub(super) struct Request {
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+    pub(super) from: IpAddr,
+}
+
+/// Takes a hook for the endpoint at `path` of the service.
+async fn receive(app: &Arc<App>, path: &str, request: Request) -> Received {
+    let path = path.to_owned();
+    let received = app.blocking(move |app| {
+        let Request { query, headers, body, from } = &request;
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        Ok(app.service.receive(&path, &Delivery { headers: &headers, query, body }, *from))
+    });
+    received.await.unwrap_or_else(Received::Unavailable)
+}
+
+/// What both kinds of endpoints answer alike.
+fn refused(received: &Received) -> Option<Answer> {
+    Some(match received {
+        Received::NoEndpoint => Answer::new(StatusCode::NOT_FOUND, "There is nothing here."),
+        Received::Unproven => Answer::unproven(),
+        Received::TooMany(wait) => Answer::too_many(*wait),
+        Received::Unavailable(error) => Answer::unavailable(error),
+        Received::Accepted(_)
+        | Received::Ignored(_)
+        | Received::Unmatched { .. }
+        | Received::Malformed(_) => return None,
+    })
+}
+
+/// A hook to `/synchronise/`: it waits for its sync, as long as is configured.
+pub(super) async fn synchronise(app: &Arc<App>, request: Request) -> Answer {
+    let received = receive(app, SYNCHRONISE, request).await;
+    if let Some(answer) = refused(&received) {
+        return answer;
+    }
+    match received {
+        Received::Malformed(error) => Answer::bad_payload(error),
+        Received::Unmatched { about } => Answer::no_mirror(&about),
+        Received::Ignored(what) => Answer::new(StatusCode::OK, format!("Nothing to do: {what}")),
+        Received::Accepted(asked) => match asked.first() {
+            Some(asked) => outcome(app, asked).await,
+            None => Answer::new(StatusCode::OK, "Nothing to do"),
+        },
+        // Answered above.
+        _ => Answer::new(StatusCode::NOT_FOUND, "There is nothing here."),
     }
 }
 
-/// The user and the project that a hook selects: those of the query, and else the payload's.
-fn selected(query: &str, event: &PushEvent) -> (String, String) {
-    let chosen = |name: &str, sent: &str| {
-        let chosen = form::field(query.as_bytes(), name).filter(|value| !value.is_empty());
-        chosen.map_or_else(|| sent.to_owned(), |value| String::from_utf8_lossy(&value).into_owned())
-    };
-    let sent = |name: &Option<String>| name.clone().unwrap_or_default();
-    (chosen("user", &sent(&event.owner)), chosen("project", &sent(&event.slug)))
+async fn outcome(app: &Arc<App>, asked: &AskedFor) -> Answer {
+    match app.outcome(asked.receipt.run, app.service.options().wait).await {
+        Ok(Some(run)) => Answer::of_run(asked, &run, app.now()),
+        Ok(None) => Answer::forgotten(asked),
+        Err(error) => Answer::unavailable(&error),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The answer of `/hook/`. Field names are an interface: they are added to, not changed.
+#[derive(Serialize)]
+struct Taken<'a> {
+    /// `accepted` or `ignored`.
+    result: &'a str,
+    /// Why nothing is asked for, if nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The runs that answer, one for each mirror.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runs: Vec<TakenRun<'a>>,
+}
 
-    #[test]
-    fn the_query_goes_before_the_payload() {
-        let event = PushEvent {
-            owner: Some("ada".to_owned()),
-            slug: Some("core".to_owned()),
-            ..PushEvent::default()
-        };
-        for (query, user, project) in [
-            ("", "ada", "core"),
-            ("user=acme", "acme", "core"),
-            ("project=rocket&x=1", "ada", "rocket"),
-            ("user=acme%20inc&project=r%2Fs", "acme inc", "r/s"),
-            ("user=&project", "ada", "core"),
-            ("user=%ff%zz", "\u{fffd}%zz", "core"),
-        ] {
-            let (found_user, found_project) = selected(query, &event);
-            assert_eq!((&*found_user, &*found_project), (user, project), "{query}");
-        }
+#[derive(Serialize)]
+struct TakenRun<'a> {
+    mirror: &'a str,
+    run: RunId,
+    /// Where its state is found.
+    state: String,
+}
+
+/// A hook to `/hook/PATH`: it is answered as soon as what it asks for is durable.
+pub(super) async fn hook(app: &Arc<App>, path: &str, request: Request) -> Response {
+    let received = receive(app, path, request).await;
+    if let Some(answer) = refused(&received) {
+        return answer.into_response();
     }
+    let ignored = |reason| Taken { result: "ignored", reason: Some(reason), runs: Vec::new() };
+    match &received {
+        Received::Malformed(error) => {
+            Answer::new(StatusCode::BAD_REQUEST, format!("Failed to {error}.")).into_response()
+        }
+        Received::Accepted(asked) => {
+            let runs = asked.iter().map(|asked| TakenRun {
+                mirror: &asked.mirror,
+                run: asked.receipt.run,
+                state: state::path_of(asked.receipt.run),
+            });
+            let taken = Taken { result: "accepted", reason: None, runs: runs.collect() };
+            json(StatusCode::ACCEPTED, &taken)
+        }
+        Received::Ignored(what) => json(StatusCode::OK, &ignored(what.clone())),
+        // Some forges switch a hook off that gets anything but a success.
+        Received::Unmatched { about } => {
+            json(StatusCode::OK, &ignored(format!("no mirror is configured for {about}")))
+        }
+        Received::NoEndpoint
+        | Received::Unproven
+        | Received::TooMany(_)
+        | Received::Unavailable(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn json(status: StatusCode, taken: &Taken<'_>) -> Response {
+    // It has no maps with keys that are no text, which alone could fail.
+    let text = serde_json::to_string(taken).unwrap_or_default();
+    plain(status, "application/json", text + "\n")
 }

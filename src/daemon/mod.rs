@@ -9,31 +9,45 @@ mod answer;
 mod app;
 mod body;
 mod intake;
+mod metrics;
 mod routes;
-mod running;
 mod server;
 pub mod signals;
+mod socket;
 mod state;
+mod systemd;
 pub mod web;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::mpsc;
-
-pub use app::{SyncFailure, Syncer};
+use tokio::time::MissedTickBehavior;
 
 use crate::base::faults;
-use crate::config::{Config, DaemonOptions};
-use crate::queue::StartError;
+use crate::base::time::SystemClock;
+use crate::config::{Config, ConfigError};
+use crate::queue::JobStore;
+use crate::service::{Service, StartServiceError, Syncer};
 use app::App;
+use signals::Asked;
+use socket::Sockets;
 
 /// How long answers may take to go out once there is nothing else to wait for.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// How often is looked after what time brings.
+const TICK: Duration = Duration::from_secs(5);
+/// After so many of these looks the queue is tidied.
+const TICKS_PER_TIDY: u64 = 12;
+
+/// The queue hangs if it has not moved for this long.
+const LONGEST_BEAT: Duration = Duration::from_secs(60);
 
 /// A daemon that could not start, or not go on.
 #[derive(Debug, thiserror::Error)]
@@ -46,17 +60,23 @@ pub enum DaemonError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another daemon answers at the admin socket.
+    #[error("listen on {}: a daemon answers there", socket.display())]
+    Running {
+        /// The socket.
+        socket: PathBuf,
+    },
     /// The asynchronous runtime, its thread or its signal handlers cannot be set up.
     #[error("set up the daemon's threads")]
     Runtime {
         /// What the system said.
         source: io::Error,
     },
-    /// The threads that sync cannot be started.
-    #[error("set up the daemon's workers")]
-    Workers {
-        /// What the queue said.
-        source: StartError,
+    /// The queue cannot be used, or its threads cannot be started.
+    #[error("set up the daemon's queue")]
+    Service {
+        /// What the service said.
+        source: StartServiceError,
     },
     /// The thread that serves ended by a panic.
     #[error("serve: the daemon's thread panicked")]
@@ -71,8 +91,11 @@ faults!(DaemonError {
     Self::Listen { .. } => Config.hint(
         "`listen` in [daemon] is an address of this machine; ports below 1024 need a privilege"
     ),
+    Self::Running { .. } => Config.hint(
+        "stop it; or give this one a `socket` of its own in [daemon], and a `state` and a `cache`"
+    ),
     Self::Runtime { .. } => Unavailable,
-    Self::Workers { source } => of(source),
+    Self::Service { source } => of(source),
     Self::Panicked => Internal,
 });
 
@@ -84,16 +107,30 @@ pub struct Shutdown {
     pub abandoned: usize,
 }
 
+/// What a daemon is made of.
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// Where the queue is kept.
+    pub store: Arc<dyn JobStore>,
+    /// What syncs a mirror.
+    pub syncer: Syncer,
+    /// Reads the configuration again, when somebody asks for that.
+    pub reload: Reload,
+}
+
+/// Reads the configuration again.
+pub type Reload = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
 /// Serves until SIGTERM or SIGINT, and calls `bound` with the address once hooks can arrive. A
-/// second signal ends the wait for running syncs.
+/// second signal ends the wait for running syncs. SIGHUP reads the configuration again.
 pub fn serve_blocking(
-    config: Config,
-    syncer: Syncer,
+    setup: Setup,
     bound: impl FnOnce(SocketAddr),
 ) -> Result<Shutdown, DaemonError> {
     block_on(runtime()?, async {
-        let stop = signals::signals().map_err(|source| DaemonError::Runtime { source })?;
-        serve(config, syncer, bound, stop).await
+        let asked = signals::signals().map_err(|source| DaemonError::Runtime { source })?;
+        serve(setup, bound, asked).await
     })
 }
 
@@ -101,15 +138,15 @@ pub fn serve_blocking(
 #[derive(Debug)]
 pub struct Daemon {
     address: SocketAddr,
-    stop: mpsc::Sender<()>,
+    ask: mpsc::Sender<Asked>,
     thread: Option<JoinHandle<Result<Shutdown, DaemonError>>>,
 }
 
 impl Daemon {
     /// Starts to serve, and returns once hooks can arrive. Signals are left alone.
-    pub fn start(config: Config, syncer: Syncer) -> Result<Self, DaemonError> {
+    pub fn start(setup: Setup) -> Result<Self, DaemonError> {
         let runtime = runtime()?;
-        let (stop, stopped) = mpsc::channel(1);
+        let (ask, asked) = mpsc::channel(4);
         let (tell_bound, bound) = std::sync::mpsc::channel();
         let bind = move |address| {
             // The receiver is gone only if this very function was unwound.
@@ -117,10 +154,10 @@ impl Daemon {
         };
         let thread = std::thread::Builder::new()
             .name("daemon".to_owned())
-            .spawn(move || block_on(runtime, serve(config, syncer, bind, stopped)))
+            .spawn(move || block_on(runtime, serve(setup, bind, asked)))
             .map_err(|source| DaemonError::Runtime { source })?;
         match bound.recv() {
-            Ok(address) => Ok(Self { address, stop, thread: Some(thread) }),
+            Ok(address) => Ok(Self { address, ask, thread: Some(thread) }),
             // It ended before it was bound, and says why.
             Err(_) => Err(joined(thread).err().unwrap_or(DaemonError::Panicked)),
         }
@@ -131,14 +168,20 @@ impl Daemon {
         self.address
     }
 
+    /// Reads the configuration again, as SIGHUP would.
+    pub fn reload(&self) {
+        // Full means that it has to read it anyway.
+        let _ = self.ask.try_send(Asked::Reload);
+    }
+
     /// Stops it as SIGTERM would, and returns once it has ended.
     pub fn shut_down(mut self) -> Result<Shutdown, DaemonError> {
         self.end().unwrap_or(Err(DaemonError::Panicked))
     }
 
     fn end(&mut self) -> Option<Result<Shutdown, DaemonError>> {
-        // Full means that it was told already, closed that it has ended.
-        let _ = self.stop.try_send(());
+        // Closed means that it has ended.
+        let _ = self.ask.blocking_send(Asked::Stop);
         self.thread.take().map(joined)
     }
 }
@@ -168,29 +211,53 @@ fn block_on<F: Future>(runtime: tokio::runtime::Runtime, future: F) -> F::Output
     output
 }
 
-/// Serves until `stop` has an item or is closed.
+/// Serves until it is asked to stop, or until nobody can ask any more.
 async fn serve(
-    config: Config,
-    syncer: Syncer,
+    setup: Setup,
     bound: impl FnOnce(SocketAddr),
-    mut stop: mpsc::Receiver<()>,
+    mut asked: mpsc::Receiver<Asked>,
 ) -> Result<Shutdown, DaemonError> {
+    let Setup { config, store, syncer, reload } = setup;
     let options = config.daemon.clone();
-    let (listener, address) = listen(&options).await?;
-    let app = App::start(config, syncer).map_err(|source| DaemonError::Workers { source })?;
-    let app = Arc::new(app);
-    announce(&app, address);
+    let sockets = Sockets::listen(&options).await?;
+    let address = sockets.address;
+    announce(&config, address);
+    let mirrors = config.mirrors.len();
+    let service = tokio::task::spawn_blocking(move || {
+        Service::start(config, store, Arc::new(SystemClock), syncer)
+    });
+    let service = service.await.map_err(|_| DaemonError::Panicked)?;
+    let service = service.map_err(|source| DaemonError::Service { source })?;
+    let app = Arc::new(App::of(service.clone(), reload));
     bound(address);
-    let routes = routes::routes(Arc::clone(&app));
-    let connections = server::serve(listener, routes, &options, stop.recv()).await;
+    systemd::ready(mirrors);
+    let upkeep = tokio::spawn(upkeep(Arc::clone(&app)));
+    let connections = GracefulShutdown::new();
+    let Sockets { network, admin, .. } = sockets;
+    let admin = async {
+        match admin {
+            Some(admin) => {
+                server::serve(admin, routes::routes(&app), &options, &connections).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = server::serve(network, routes::routes(&app), &options, &connections) => {}
+        () = admin => {}
+        () = stop(&app, &mut asked) => {}
+    }
 
     tracing::info!("stopping");
+    systemd::stopping();
     // A task of its own: connections that wait for a request must close now, whatever we wait for.
     let connections = tokio::spawn(connections.shutdown());
-    app.close();
+    upkeep.abort();
+    app.web.close();
+    service.close();
     let abandoned = tokio::select! {
-        abandoned = app.idle(options.stop_timeout) => abandoned,
-        Some(()) = stop.recv() => app.idle(Duration::ZERO).await,
+        abandoned = idle(&service, options.stop_timeout) => abandoned,
+        () = stop_again(&mut asked) => idle(&service, Duration::ZERO).await,
     };
     let _ = tokio::time::timeout(LAST_ANSWERS, connections).await;
     if abandoned == 0 {
@@ -201,19 +268,48 @@ async fn serve(
     Ok(Shutdown { abandoned })
 }
 
-async fn listen(options: &DaemonOptions) -> Result<(TcpListener, SocketAddr), DaemonError> {
-    let failed = |source| DaemonError::Listen { address: options.listen, source };
-    let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
+/// Does what is asked for until that is to stop.
+async fn stop(app: &Arc<App>, asked: &mut mpsc::Receiver<Asked>) {
+    while let Some(Asked::Reload) = asked.recv().await {
+        app.reload().await;
+    }
 }
 
-fn announce(app: &App, address: SocketAddr) {
-    tracing::info!(%address, mirrors = app.mirrors.len(), "listening");
-    if !address.ip().is_loopback() {
-        tracing::warn!(%address, "whoever reaches this address can ask for syncs");
+/// Waits for the wish to stop at once.
+async fn stop_again(asked: &mut mpsc::Receiver<Asked>) {
+    while let Some(Asked::Reload) = asked.recv().await {}
+}
+
+/// Waits until no run is under way, or for `timeout`, and returns how many still are.
+async fn idle(service: &Service, timeout: Duration) -> usize {
+    let service = service.clone();
+    let waited = tokio::task::spawn_blocking(move || service.wait_idle(timeout)).await;
+    waited.unwrap_or_default()
+}
+
+/// What is done now and then, for as long as the daemon runs.
+async fn upkeep(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in 0_u64.. {
+        ticks.tick().await;
+        let done = app.blocking(move |app| {
+            app.service.tick();
+            systemd::beat(&app.actions.overview()?, LONGEST_BEAT);
+            match tick % TICKS_PER_TIDY {
+                0 => app.service.tidy(),
+                _ => Ok(()),
+            }
+        });
+        if let Err(error) = done.await {
+            tracing::warn!("the queue was not tidied: {error}");
+        }
     }
-    if app.mirrors.is_empty() {
+}
+
+fn announce(config: &Config, address: SocketAddr) {
+    tracing::info!(%address, mirrors = config.mirrors.len(), "listening");
+    if config.mirrors.is_empty() {
         tracing::warn!("no mirror is configured: every hook will be refused");
     }
 }

@@ -2,103 +2,177 @@
 //!
 //! | path | methods | what |
 //! | --- | --- | --- |
-//! | `/synchronise/` and those of other formats | POST | a hook |
-//! | `/synchronise/state/<job>` | GET | the state of a sync |
+//! | `/hook/<path>` | POST | a hook, answered at once |
+//! | `/synchronise/` | POST | a hook of old, which waits for its sync |
+//! | `/synchronise/state/<run>` | GET | the state of a run |
 //! | `/healthz` | GET | whether we are there, and how busy |
+//! | `/readyz` | GET | whether hooks are taken and synced |
+//! | `/metrics` | GET | what is counted and measured |
+//! | all others | | pages and API: `web` |
 //!
 //! Methods are told apart by the handlers and not by warp's filters: those turn a wrong method into
 //! a rejection, and rejections of several routes into one that is hard to foretell.
 
-use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tracing::Instrument as _;
+use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::Response;
 use warp::{Buf, Filter, Reply, Stream};
 
-use super::answer::Answer;
+use super::answer::{Answer, plain};
 use super::app::App;
-use super::{body, intake, state};
-use crate::hook::{Delivery, bitbucket_post};
-
-/// Where Bitbucket's hook arrives.
-const HOOK: &str = "synchronise";
+use super::intake::{self, Request, SYNCHRONISE};
+use super::{LONGEST_BEAT, body, metrics, state, web};
+use crate::queue::model::RunId;
 
 /// Everything that is served.
-pub(super) fn routes(
-    app: Arc<App>,
-) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone + Send + Sync + 'static {
-    let health_app = Arc::clone(&app);
-    let health =
-        warp::path!("healthz").and(warp::method()).map(move |method| health(&health_app, &method));
-    let state_app = Arc::clone(&app);
-    let state = warp::path!("synchronise" / "state" / String)
-        .and(warp::method())
-        .map(move |id: String, method| state_of(&state_app, &id, &method));
-    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-    let hook = warp::path!(String)
-        .and(warp::method())
-        .and(query)
-        .and(warp::header::headers_cloned())
-        .and(warp::body::stream())
-        .then(move |path: String, method, query, headers, body| {
-            let app = Arc::clone(&app);
-            let span = tracing::info_span!("request", %method, path);
-            async move { hook(&app, &path, &method, query, headers, body).await }.instrument(span)
-        });
-    let nothing = warp::any().map(not_found);
-    health.or(state).unify().or(hook).unify().or(nothing).unify()
+pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let shared = Arc::clone(app);
+    let health = warp::path!("healthz").and(warp::method()).then(move |method| {
+        let app = Arc::clone(&shared);
+        async move { get(&method, async { health(&app).await }).await }
+    });
+    let shared = Arc::clone(app);
+    let ready = warp::path!("readyz").and(warp::method()).then(move |method| {
+        let app = Arc::clone(&shared);
+        async move { get(&method, async { ready(&app).await }).await }
+    });
+    let shared = Arc::clone(app);
+    let metrics = warp::path!("metrics").and(warp::method()).then(move |method| {
+        let app = Arc::clone(&shared);
+        async move { get(&method, async { metrics_of(&app).await }).await }
+    });
+    let shared = Arc::clone(app);
+    let state = warp::path!("synchronise" / "state" / String).and(warp::method()).then(
+        move |id: String, method| {
+            let app = Arc::clone(&shared);
+            async move { get(&method, async { state_of(&app, &id).await }).await }
+        },
+    );
+    let health = health.or(ready).unify().or(metrics).unify().boxed();
+    health
+        .or(state.boxed())
+        .unify()
+        .or(hooks(app))
+        .unify()
+        .or(web::routes(Arc::clone(&app.web)))
+        .unify()
+        .boxed()
 }
 
-fn health(app: &App, method: &Method) -> Response {
-    match *method {
-        Method::GET | Method::HEAD => Answer::alive(app.queue.load()).into_response(),
-        _ => Answer::method_not_allowed("GET, HEAD", "Health is asked for by GET.").into_response(),
-    }
-}
-
-fn state_of(app: &App, id: &str, method: &Method) -> Response {
-    match *method {
-        Method::GET | Method::HEAD => state::response(app, id),
-        _ => {
-            Answer::method_not_allowed("GET, HEAD", "A state is asked for by GET.").into_response()
-        }
-    }
-}
-
-fn not_found() -> Response {
-    Answer::new(StatusCode::NOT_FOUND, "There is nothing here.").into_response()
-}
-
-/// A request to the path of hooks, if `path` is it.
-async fn hook<B: Buf>(
-    app: &App,
-    path: &str,
-    method: &Method,
-    query: String,
-    headers: HeaderMap,
-    body: impl Stream<Item = Result<B, warp::Error>>,
-) -> Response {
-    if path != HOOK {
-        return not_found();
-    }
-    let format = &bitbucket_post::FORMAT;
-    if *method != Method::POST {
-        return Answer::usage(path).into_response();
-    }
-    let answer = match body::read(body, app.max_body, app.body_timeout).await {
-        Err(error) => {
-            tracing::info!("a hook did not arrive: {error}");
-            error.answer()
-        }
-        Ok(body) => {
-            let headers: Vec<_> =
-                headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-            let delivery = Delivery { headers: &headers, query: &query, body: &body };
-            intake::hook(app, format, &delivery, path).await
-        }
+/// The two kinds of endpoints.
+fn hooks(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let request = || {
+        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+        warp::method()
+            .and(query)
+            .and(warp::header::headers_cloned())
+            .and(warp::filters::ext::optional::<SocketAddr>())
+            .and(warp::body::stream())
     };
-    tracing::info!(status = answer.status.as_u16(), format = format.name, "answered a hook");
-    answer.into_response()
+    let shared = Arc::clone(app);
+    let hook = warp::path!("hook" / String).and(request()).then(
+        move |path: String, method: Method, query, headers, from, body| {
+            let app = Arc::clone(&shared);
+            let span = tracing::info_span!("hook", path);
+            let answer = async move {
+                if method != Method::POST {
+                    return Answer::usage(&format!("hook/{path}")).into_response();
+                }
+                match arrive(&app, (query, headers, from), body).await {
+                    Ok(request) => intake::hook(&app, &path, request).await,
+                    Err(answer) => answer.into_response(),
+                }
+            };
+            answer.instrument(span)
+        },
+    );
+    let shared = Arc::clone(app);
+    let synchronise = warp::path!("synchronise").and(request()).then(
+        move |method, query, headers, from, body| {
+            let app = Arc::clone(&shared);
+            let span = tracing::info_span!("hook", path = SYNCHRONISE);
+            let answer = async move {
+                if method != Method::POST {
+                    return Answer::usage_of_old().into_response();
+                }
+                match arrive(&app, (query, headers, from), body).await {
+                    Ok(request) => intake::synchronise(&app, request).await.into_response(),
+                    Err(answer) => answer.into_response(),
+                }
+            };
+            answer.instrument(span)
+        },
+    );
+    hook.boxed().or(synchronise.boxed()).unify().boxed()
+}
+
+/// All of a request, or the answer to one that does not arrive as it should.
+async fn arrive<B: Buf>(
+    app: &App,
+    (query, headers, from): (String, HeaderMap, Option<SocketAddr>),
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> Result<Request, Answer> {
+    let options = app.service.options();
+    let body = body::read(body, options.max_body, options.request_timeout).await;
+    let body = body.map_err(|error| {
+        tracing::info!("a hook did not arrive: {error}");
+        error.answer()
+    })?;
+    // Only a socket that is no network's has no address.
+    let from = from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip());
+    Ok(Request { query, headers, body, from })
+}
+
+/// What `answer` says, if it was asked for as it should be.
+async fn get(method: &Method, answer: impl Future<Output = Response>) -> Response {
+    match *method {
+        Method::GET | Method::HEAD => answer.await,
+        _ => Answer::method_not_allowed("GET, HEAD", "This is asked for by GET.").into_response(),
+    }
+}
+
+async fn health(app: &Arc<App>) -> Response {
+    match app.blocking(|app| app.actions.overview()).await {
+        Ok(overview) => Answer::alive(&overview).into_response(),
+        Err(error) => Answer::unavailable(&error).into_response(),
+    }
+}
+
+async fn ready(app: &Arc<App>) -> Response {
+    let overview = match app.blocking(|app| app.actions.overview()).await {
+        Ok(overview) => overview,
+        Err(error) => return Answer::unavailable(&error).into_response(),
+    };
+    let reason = if overview.stopping {
+        "The daemon is stopping."
+    } else if overview.now.since(overview.beat) > LONGEST_BEAT {
+        "The queue does not move."
+    } else {
+        return Answer::new(StatusCode::OK, "ready").into_response();
+    };
+    Answer::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
+}
+
+async fn metrics_of(app: &Arc<App>) -> Response {
+    let shared = Arc::clone(app);
+    let text = tokio::task::spawn_blocking(move || shared.metrics.text()).await;
+    match text {
+        Ok(Ok(text)) => plain(StatusCode::OK, metrics::CONTENT_TYPE, text),
+        _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn state_of(app: &Arc<App>, id: &str) -> Response {
+    let run = match id.parse::<RunId>() {
+        Ok(id) => app.blocking(move |app| app.actions.run(id)).await,
+        Err(_) => Ok(None),
+    };
+    match run {
+        Ok(run) => state::response(run.as_ref(), app.now()),
+        Err(error) => Answer::unavailable(&error).into_response(),
+    }
 }

@@ -4,63 +4,143 @@
 //! ourselves, and serve warp's filters as a service. One connection carries one request: hooks come
 //! alone, and so every connection has an end that can be told in advance.
 
-use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
-use warp::{Filter, Reply};
+use warp::filters::BoxedFilter;
+use warp::hyper::Request;
+use warp::hyper::service::Service;
+use warp::reply::Response;
 
 use crate::config::DaemonOptions;
 
 /// How long an answer may take to be sent, beside the times that are configured.
 const SENDING: Duration = Duration::from_secs(10);
+/// The longest that an answer waits for a run, whatever is configured for hooks: requests of the API.
+const WAITING: Duration = Duration::from_mins(1);
+/// How long a stream of events may last.
+const STREAM: Duration = Duration::from_hours(2);
 /// How long we do not accept after accepting has failed, as it does when file handles run out.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 64 << 10;
 
-/// Serves `routes` on `listener` until `stop` is ready, then closes the listener. What is returned
-/// closes the connections that are left.
-pub(super) async fn serve<R: Reply>(
-    listener: TcpListener,
-    routes: impl Filter<Extract = (R,), Error = Infallible> + Clone + Send + Sync + 'static,
+/// Who is at the other end of a connection. Requests carry it as an extension, and of a network the address
+/// beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// Somebody on a network.
+    Network(SocketAddr),
+    /// A user of this machine whom the file system lets use the admin socket.
+    Admin {
+        /// The user's number.
+        uid: u32,
+    },
+}
+
+/// Where connections come from.
+pub(super) trait Accept {
+    /// One of them.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next one.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<(TcpStream, Peer)> {
+        let (stream, address) = self.accept().await?;
+        Ok((stream, Peer::Network(address)))
+    }
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<(UnixStream, Peer)> {
+        let (stream, _) = self.accept().await?;
+        let uid = stream.peer_cred()?.uid();
+        Ok((stream, Peer::Admin { uid }))
+    }
+}
+
+/// Serves `routes` on `listener` until it is dropped; `connections` can close the connections that are left.
+pub(super) async fn serve(
+    listener: impl Accept,
+    routes: BoxedFilter<(Response,)>,
     options: &DaemonOptions,
-    stop: impl Future,
-) -> GracefulShutdown {
-    let connections = GracefulShutdown::new();
+    connections: &GracefulShutdown,
+) {
     let permits = Arc::new(Semaphore::new(options.connections.get()));
     let builder = builder(options);
-    let lifetime = options.request_timeout * 2 + options.wait + SENDING;
-    let accepting = async {
-        // The semaphore is never closed, so this goes on until it is dropped.
-        while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
-            let (stream, peer) = accept(&listener).await;
-            let service = TowerToHyperService::new(warp::service(routes.clone()));
-            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            let connection = tokio::time::timeout(lifetime, connections.watch(connection));
-            let serving = async move {
-                match connection.await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::debug!("a connection broke: {error}"),
-                    Err(_) => tracing::debug!("a connection took too long"),
+    let lifetime = options.request_timeout * 2 + options.wait.max(WAITING) + SENDING;
+    // The semaphore is never closed, so this goes on until it is dropped.
+    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+        let (stream, peer) = accept(&listener).await;
+        let is_stream = Arc::new(AtomicBool::new(false));
+        let service = Addressed {
+            service: TowerToHyperService::new(warp::service(routes.clone())),
+            peer,
+            is_stream: Arc::clone(&is_stream),
+        };
+        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+        let connection = connections.watch(connection);
+        let serving = async move {
+            let mut connection = pin!(connection);
+            let ended = match tokio::time::timeout(lifetime, &mut connection).await {
+                Err(_) if is_stream.load(Ordering::Relaxed) => {
+                    tokio::time::timeout(STREAM, connection).await
                 }
-                drop(permit);
+                ended => ended,
             };
-            tokio::spawn(serving.instrument(tracing::info_span!("connection", %peer)));
-        }
-    };
-    tokio::select! {
-        () = accepting => {}
-        _ = stop => {}
+            match ended {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::debug!("a connection broke: {error}"),
+                Err(_) => tracing::debug!("a connection took too long"),
+            }
+            drop(permit);
+        };
+        tokio::spawn(serving.instrument(tracing::info_span!("connection", ?peer)));
     }
-    connections
+}
+
+/// Tells the routes where a request comes from.
+struct Addressed<S> {
+    service: S,
+    peer: Peer,
+    /// Set once a stream of events is asked for, which has no end that can be told.
+    is_stream: Arc<AtomicBool>,
+}
+
+impl<B, S: Service<Request<B>>> Service<Request<B>> for Addressed<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<B>) -> Self::Future {
+        if request.uri().path().ends_with("/events") {
+            self.is_stream.store(true, Ordering::Relaxed);
+        }
+        request.extensions_mut().insert(self.peer);
+        if let Peer::Network(address) = self.peer {
+            request.extensions_mut().insert(address);
+        }
+        self.service.call(request)
+    }
 }
 
 /// How each connection is served.
@@ -79,9 +159,9 @@ fn builder(options: &DaemonOptions) -> Builder<TokioExecutor> {
 }
 
 /// The next connection.
-async fn accept(listener: &TcpListener) -> (TcpStream, std::net::SocketAddr) {
+async fn accept<L: Accept>(listener: &L) -> (L::Stream, Peer) {
     loop {
-        match listener.accept().await {
+        match listener.next().await {
             Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!("accept a connection: {error}");

@@ -1,6 +1,7 @@
 //! A look at a source, which tells whether a sync could find something new.
 
 use super::{Mirror, SyncError};
+use crate::base::time::Timestamp;
 use crate::base::{Interrupt, durable};
 use crate::hg::pull::{self, Copy};
 
@@ -20,6 +21,12 @@ impl Mirror {
     /// What the source looked like when [`Mirror::remember`] was last told; `None` if it never was.
     pub fn last_seen(&self) -> Option<Seen> {
         std::fs::read_to_string(self.cache.layout().seen()).ok().map(Seen)
+    }
+
+    /// When [`Mirror::remember`] was last told.
+    pub fn last_seen_at(&self) -> Option<Timestamp> {
+        let modified = std::fs::metadata(self.cache.layout().seen()).ok()?.modified().ok()?;
+        Some(Timestamp::of(modified))
     }
 
     /// Remembers what the source looked like *before* a sync that went well: if it looks the same again,

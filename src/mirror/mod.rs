@@ -37,11 +37,10 @@ pub use report::{Kept, Note, RefChange, SyncReport, SyncStatus};
 pub use sync::{commits, sync};
 pub use verify::verify;
 
-pub use crate::git::destination::{Divergence, Prune, PublishRules};
-
-use crate::forge::ForgeOptions;
+pub use crate::forge::ForgeOptions;
 use crate::git::destination::Target;
-use crate::hg::pull::Source;
+pub use crate::git::destination::{Divergence, Prune, PublishRules, Refusal};
+pub use crate::hg::pull::Source;
 
 /// One mirror: a Mercurial source, the cache that it is converted into, and the Git target that the
 /// commits are published to, if there is one.

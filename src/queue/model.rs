@@ -148,7 +148,7 @@ pub struct Request {
 }
 
 /// What a request got. It is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The run that does what was asked for.
     pub run: RunId,

@@ -1,9 +1,303 @@
-//! What the daemon does that is not HTTP: take deliveries, ask for syncs, run them, tell what became of
-//! them.
+//! What the daemon does that is not HTTP: take deliveries, ask for syncs, run them, look at mirrors that
+//! nobody asks for, and tell what became of all that. Synchronous; whoever serves a network is above.
+//!
+//! Data goes one way: a [`Service`] has a directory of mirrors (`directory`), made of the configuration; what
+//! asks for one becomes a request in the queue; a thread of the pool claims it and runs it (`runner`); what
+//! the run says while it runs is kept (`recorder`, `live`), told to listeners, and ends in its row and its
+//! record; `shown` reads these for whoever looks.
 
+mod directory;
 mod hosts;
-mod members;
+mod intake;
+mod live;
+mod rates;
 mod recorder;
 mod resolve;
+mod runner;
 mod schedule;
+mod settings;
+mod shown;
 pub mod view;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::base::faults;
+use crate::base::time::{Clock, Timestamp};
+use crate::config::{Config, DaemonOptions};
+use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request};
+use crate::queue::{ClaimLimits, JobStore, Pool, StartPoolError, StoreError};
+use directory::Directory;
+use hosts::Hosts;
+use live::Live;
+use rates::Rates;
+use runner::SyncRunner;
+use view::{Actions, ServiceEvent};
+
+pub use intake::{AskedFor, Received};
+pub use live::Listener;
+pub use runner::{SyncFailure, Syncer};
+pub use view::ServiceError;
+
+/// How long a claim holds that is not renewed: longer than any pause of a healthy process.
+const LEASE: Duration = Duration::from_mins(2);
+/// So often in a row is a mirror claimed whose run ends the process, before it is parked.
+const ATTEMPTS: u32 = 3;
+/// What GitHub recommends as the most pushes to one repository within a minute.
+const STARTS_A_MINUTE: usize = 6;
+/// So many of the last runs of each mirror are kept however old they are.
+const RUNS_KEPT: usize = 50;
+
+/// Mirrors, their queue, and the threads that sync them. Clones are the same service.
+#[derive(Clone)]
+pub struct Service(Arc<Shared>);
+
+/// What all threads share.
+struct Shared {
+    store: Arc<dyn JobStore>,
+    clock: Arc<dyn Clock>,
+    syncer: Syncer,
+    directory: RwLock<Arc<Directory>>,
+    live: Live,
+    hosts: Hosts,
+    /// How many hooks each address may send.
+    senders: Rates<IpAddr>,
+    /// How many deliveries that ask for nothing are noted, for each endpoint.
+    notes: Rates<String>,
+    /// Set once, before anything can be asked for.
+    pool: OnceLock<Pool>,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// When the threads last moved.
+    fn beat(&self) -> Timestamp {
+        self.pool.get().map_or_else(Timestamp::default, Pool::beat)
+    }
+
+    fn wake(&self) {
+        if let Some(pool) = self.pool.get() {
+            pool.wake();
+        }
+    }
+
+    /// Makes `directory`, which the queue knows already, the one that there is.
+    fn install(&self, directory: Directory) {
+        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+    }
+
+    /// How runs are handed out now.
+    fn limits(&self) -> ClaimLimits {
+        let directory = self.directory();
+        let (daemon, schedule) = (&directory.config().daemon, &directory.config().schedule);
+        ClaimLimits {
+            short: daemon.workers.get(),
+            long: daemon.long_workers.get(),
+            per_source_host: schedule.per_source_host.get(),
+            per_target_host: schedule.per_target_host.get(),
+            per_target_minute: STARTS_A_MINUTE,
+            closed_hosts: self.hosts.closed(self.clock.now()),
+            lease: LEASE,
+            attempts: ATTEMPTS,
+        }
+    }
+
+    /// Hands runs out as the configuration and the hosts want it from now on.
+    fn adjust(&self) {
+        let (Some(pool), limits) = (self.pool.get(), self.limits()) else { return };
+        if let Err(error) = pool.adjust(|current| *current = limits) {
+            tracing::error!(
+                "fewer mirrors are synced at the same time than is configured: {error}"
+            );
+        }
+    }
+
+    /// Asks for runs, all or none, for the delivery if one asks.
+    fn request(
+        &self,
+        requests: &[Request],
+        delivery: Option<&DeliveryRecord>,
+    ) -> Result<Vec<Receipt>, ServiceError> {
+        if self.is_stopping() {
+            return Err(ServiceError::Stopping);
+        }
+        let receipts = self.store.enqueue(requests, delivery, self.clock.now())?;
+        self.wake();
+        for (request, receipt) in requests.iter().zip(&receipts) {
+            let mirror = request.key.clone();
+            self.live.tell(&ServiceEvent::Asked { mirror, run: receipt.run });
+        }
+        Ok(receipts)
+    }
+
+    /// Asks for a run now, for a person.
+    fn ask(&self, mirror: &str) -> Result<Receipt, ServiceError> {
+        let none = || ServiceError::NoMirror { name: mirror.to_owned() };
+        self.directory().mirror(mirror).ok_or_else(none)?;
+        let request = Request {
+            key: mirror.to_owned(),
+            class: Class::Interactive,
+            cause: Cause::Person,
+            delay: Duration::ZERO,
+            longest_delay: Duration::ZERO,
+        };
+        let receipts = self.request(&[request], None)?;
+        receipts.first().copied().ok_or_else(none)
+    }
+
+    fn change(
+        &self,
+        mirror: &str,
+        change: impl FnOnce(&dyn JobStore, Timestamp) -> Result<(), StoreError>,
+    ) -> Result<(), ServiceError> {
+        let none = || ServiceError::NoMirror { name: mirror.to_owned() };
+        self.directory().mirror(mirror).ok_or_else(none)?;
+        change(&*self.store, self.clock.now())?;
+        self.wake();
+        self.live.tell(&ServiceEvent::Changed { mirror: mirror.to_owned() });
+        Ok(())
+    }
+}
+
+impl Actions for Shared {
+    fn sync(&self, mirror: &str) -> Result<Receipt, ServiceError> {
+        self.ask(mirror)
+    }
+
+    fn pause(&self, mirror: &str) -> Result<(), ServiceError> {
+        self.change(mirror, |store, now| store.pause(mirror, true, now))
+    }
+
+    fn resume(&self, mirror: &str) -> Result<(), ServiceError> {
+        self.change(mirror, |store, now| store.pause(mirror, false, now))
+    }
+
+    fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError> {
+        self.ask(mirror)
+    }
+}
+
+impl Service {
+    /// Starts to sync the mirrors of `config` with `syncer`, as `store` says what is due.
+    pub fn start(
+        config: Config,
+        store: Arc<dyn JobStore>,
+        clock: Arc<dyn Clock>,
+        syncer: Syncer,
+    ) -> Result<Self, StartServiceError> {
+        let directory = ready(config, &*store, clock.now())?;
+        let shared = Arc::new(Shared {
+            store,
+            clock: Arc::clone(&clock),
+            syncer,
+            directory: RwLock::new(Arc::new(directory)),
+            live: Live::default(),
+            hosts: Hosts::default(),
+            senders: Rates::default(),
+            notes: Rates::default(),
+            pool: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        });
+        let runner = Arc::new(SyncRunner(Arc::clone(&shared)));
+        let pool = Pool::start(Arc::clone(&shared.store), runner, clock, shared.limits())?;
+        // Nothing else sets it.
+        let _ = shared.pool.set(pool);
+        Ok(Self(shared))
+    }
+
+    /// Makes `config` the configuration: mirrors that are new are synced, those that have changed are tried
+    /// again, and those that are gone are left alone. Runs that are under way go on as they began.
+    pub fn reload(&self, config: Config) -> Result<(), ServiceError> {
+        let shared = &self.0;
+        shared.install(ready(config, &*shared.store, shared.clock.now())?);
+        shared.adjust();
+        Ok(())
+    }
+
+    /// What is configured of the daemon now.
+    pub fn options(&self) -> DaemonOptions {
+        self.0.directory().config().daemon.clone()
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    /// Now, by its clock.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// What can be looked at and asked for.
+    pub fn actions(&self) -> Arc<dyn Actions> {
+        Arc::clone(&self.0) as Arc<dyn Actions>
+    }
+
+    /// Tells `listener` of everything that happens from now on, on the thread on which it does.
+    pub fn listen(&self, listener: Listener) {
+        self.0.live.listen(listener);
+    }
+
+    /// Takes no more requests and asks the runs to stop, which are begun again by the next service.
+    pub fn close(&self) {
+        self.0.stopping.store(true, Ordering::Relaxed);
+        if let Some(pool) = self.0.pool.get() {
+            pool.close();
+        }
+    }
+
+    /// Waits until no run is under way, or for `timeout`, and returns how many still are.
+    pub fn wait_idle(&self, timeout: Duration) -> usize {
+        self.0.pool.get().map_or(0, |pool| pool.wait_idle(timeout))
+    }
+
+    /// What is to be done every few seconds: hosts that were left alone are asked again when it is time.
+    pub fn tick(&self) {
+        self.0.adjust();
+    }
+
+    /// What is to be done every minute: secrets that have changed are noticed, and old history is forgotten.
+    pub fn tidy(&self) -> Result<(), ServiceError> {
+        let shared = &self.0;
+        let (directory, now) = (shared.directory(), shared.clock.now());
+        shared.store.configure(&directory.members(), now)?;
+        shared.store.trim(now.before(directory.config().daemon.history), RUNS_KEPT)?;
+        shared.wake();
+        Ok(())
+    }
+}
+
+/// The directory of `config`, which `store` knows from now on.
+fn ready(config: Config, store: &dyn JobStore, now: Timestamp) -> Result<Directory, StoreError> {
+    let directory = Directory::new(Arc::new(config), &store.keys()?);
+    directory.rename_caches();
+    store.configure(&directory.members(), now)?;
+    Ok(directory)
+}
+
+/// A service that cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartServiceError {
+    /// Its queue cannot be used.
+    #[error(transparent)]
+    Queue(#[from] StoreError),
+    /// Its threads cannot be started.
+    #[error(transparent)]
+    Pool(#[from] StartPoolError),
+}
+
+faults!(StartServiceError {
+    Self::Queue(error) => of(error),
+    Self::Pool(error) => of(error),
+});

@@ -1,6 +1,6 @@
 //! What one run says while it runs, kept for those who look, and for its record once it is over.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::view::{LogLine, PhaseView, RefView, StageProgress};
 use crate::base::clean::{clean, clean_short};
 use crate::base::time::{Clock, Timestamp};
 use crate::base::{Severity, Stage};
-use crate::mirror::{Observer, RefChange, SyncEvent};
+use crate::mirror::{Observer, RefChange, Refusal, SyncEvent, SyncReport};
 
 /// So many lines of a run's log are kept; of the others, how many there were.
 const LINES: usize = 500;
@@ -55,8 +55,8 @@ impl RunRecord {
 }
 
 /// Hears one run.
-pub(super) struct Recorder<'c> {
-    clock: &'c dyn Clock,
+pub(super) struct Recorder {
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -67,8 +67,8 @@ struct State {
     stage: Option<(StageProgress, Timestamp)>,
 }
 
-impl<'c> Recorder<'c> {
-    pub(super) fn new(clock: &'c dyn Clock) -> Self {
+impl Recorder {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, state: Mutex::default() }
     }
 
@@ -83,15 +83,29 @@ impl<'c> Recorder<'c> {
 
     /// What is known of it so far.
     pub(super) fn record(&self) -> RunRecord {
-        let mut state = self.lock();
+        let state = self.lock();
         // A stage that a failure cut short is over, too.
         if let Some((progress, since)) = state.stage {
             let mut record = state.record.clone();
             record.phases.push(phase(progress, since, self.clock.now()));
             return record;
         }
-        state.record.refs.sort_by_key(|it| it.refused.is_none());
         state.record.clone()
+    }
+
+    /// What it did in all, now that it has come to its end.
+    pub(super) fn finished(&self, report: &SyncReport) {
+        let mut state = self.lock();
+        let record = &mut state.record;
+        (record.changesets, record.converted) = (report.changesets, report.converted);
+        (record.changed, record.refused, record.more_refs) = (0, 0, 0);
+        record.refs.clear();
+        for refusal in &report.refused {
+            state.refused(refusal);
+        }
+        for change in &report.refs {
+            state.published(change);
+        }
     }
 
     /// Adds a line to its log.
@@ -133,6 +147,16 @@ impl State {
         }
     }
 
+    fn refused(&mut self, refusal: &Refusal) {
+        self.record.refused += 1;
+        self.add_ref(RefView {
+            name: clean(&refusal.name),
+            old: None,
+            new: None,
+            refused: Some(clean(&refusal.reason)),
+        });
+    }
+
     fn published(&mut self, change: &RefChange) {
         self.record.changed += u64::from(change.is_change());
         self.add_ref(RefView {
@@ -144,7 +168,7 @@ impl State {
     }
 }
 
-impl Observer for Recorder<'_> {
+impl Observer for Recorder {
     fn event(&self, event: &SyncEvent) {
         if let SyncEvent::Note { note } = event {
             return self.line(note.severity(), &note.to_string());
@@ -171,16 +195,7 @@ impl Observer for Recorder<'_> {
             }
             SyncEvent::SliceDone { converted, .. } => state.record.converted = *converted,
             SyncEvent::RefPublished { change } => state.published(change),
-            SyncEvent::RefRefused { refusal } => {
-                state.record.refused += 1;
-                let refused = Some(clean(&refusal.reason));
-                state.add_ref(RefView {
-                    name: clean(&refusal.name),
-                    old: None,
-                    new: None,
-                    refused,
-                });
-            }
+            SyncEvent::RefRefused { refusal } => state.refused(refusal),
             SyncEvent::Finished { changesets, converted } => {
                 state.record.changesets = *changesets;
                 state.record.converted = *converted;
@@ -195,12 +210,12 @@ mod tests {
     use super::*;
     use crate::base::time::SystemClock;
     use crate::git::ObjectId;
-    use crate::git::destination::{Refusal, RefusalKind};
+    use crate::git::destination::RefusalKind;
     use crate::mirror::Note;
 
     #[test]
     fn a_run_is_kept_as_it_was() {
-        let recorder = Recorder::new(&SystemClock);
+        let recorder = Recorder::new(Arc::new(SystemClock));
         let stage = Stage::WritingCommits;
         let refusal = Refusal {
             name: "refs/heads/b\u{1b}".to_owned(),
@@ -235,7 +250,7 @@ mod tests {
         assert_eq!(record.log[0].text, "the source no longer has 2 changesets that it once had");
         let refs: Vec<_> =
             record.refs.iter().map(|it| (&*it.name, it.refused.as_deref())).collect();
-        assert_eq!(refs, [("refs/heads/b", Some("no ")), ("refs/heads/a", None)]);
+        assert_eq!(refs, [("refs/heads/a", None), ("refs/heads/b", Some("no "))]);
         assert_eq!(RunRecord::from_json(&record.to_json()), record);
         assert_eq!(RunRecord::from_json("{\"changesets\":7,\"new\":1}").changesets, 7);
         assert_eq!(RunRecord::from_json("?"), RunRecord::default());
@@ -243,7 +258,7 @@ mod tests {
 
     #[test]
     fn logs_and_refs_are_bounded() {
-        let recorder = Recorder::new(&SystemClock);
+        let recorder = Recorder::new(Arc::new(SystemClock));
         for _ in 0..LINES + 3 {
             recorder.line(Severity::Note, &"x".repeat(LINE * 2));
         }

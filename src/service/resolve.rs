@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 
 use crate::config::{Config, DeriveError, HookEndpoint, MirrorConfig, Selector};
-use crate::hg::pull::Source;
 use crate::hook::{PushEvent, form};
+use crate::mirror::Source;
 use crate::net::url::RepositoryId;
 
 /// What a push asks for.

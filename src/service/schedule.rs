@@ -1,7 +1,5 @@
 //! When a mirror that nobody asks for is looked at again.
 
-use std::time::Duration;
-
 use crate::base::time::Timestamp;
 use crate::config::ScheduleOptions;
 
@@ -20,11 +18,6 @@ pub(super) fn next_look(
     let quiet = change.map_or(options.longest, |change| now.since(change) / 2);
     let wait = quiet.clamp(options.shortest, options.longest);
     now.after(wait.mul_f64(0.9 + 0.2 * random))
-}
-
-/// When a mirror that was just added is looked at: soon, and not all of them at once.
-pub(super) fn first_look(now: Timestamp, random: f64) -> Timestamp {
-    now.after(Duration::from_secs(30).mul_f64(random))
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl MirrorState {
 }
 
 /// Why something did not go well, as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureView {
     /// Its class.
     pub fault: Fault,
@@ -76,7 +76,7 @@ pub struct FailureView {
 }
 
 /// How far a run is in its stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageProgress {
     /// What is being done.
     pub stage: Stage,
@@ -89,7 +89,7 @@ pub struct StageProgress {
 }
 
 /// One mirror in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorSummary {
     /// Its name.
     pub name: String,
@@ -126,7 +126,7 @@ pub struct MirrorSummary {
 }
 
 /// How many mirrors are in each state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateCount {
     /// The state.
     pub state: MirrorState,
@@ -135,7 +135,7 @@ pub struct StateCount {
 }
 
 /// A list of mirrors, or of what was left of it by a filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorList {
     /// Those of this page, in the order of their names.
     pub mirrors: Vec<MirrorSummary>,
@@ -174,7 +174,7 @@ pub struct RefView {
 }
 
 /// One mirror, with all that is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorDetail {
     /// What the list has.
     #[serde(flatten)]
@@ -188,7 +188,7 @@ pub struct MirrorDetail {
 }
 
 /// One key of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// The key, with the table that it is in: `target.url`.
     pub key: String,
@@ -197,7 +197,7 @@ pub struct Setting {
 }
 
 /// One run in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunSummary {
     /// Its id.
     pub id: RunId,
@@ -254,7 +254,7 @@ pub struct LogLine {
 }
 
 /// One run, with all that is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunDetail {
     /// What the list has.
     #[serde(flatten)]
@@ -272,7 +272,7 @@ pub struct RunDetail {
 }
 
 /// One hook that arrived.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryView {
     /// Its number; later ones have larger numbers.
     pub number: i64,
@@ -293,7 +293,7 @@ pub struct DeliveryView {
 }
 
 /// A mirror that a delivery asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// The mirror.
     pub mirror: String,
@@ -302,7 +302,7 @@ pub struct Asked {
 }
 
 /// One line of the queue: a mirror that waits, or whose run is under way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueEntry {
     /// The mirror.
     pub mirror: String,
@@ -317,7 +317,7 @@ pub struct QueueEntry {
 }
 
 /// How the service is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
     /// How many mirrors are in each state; states without mirrors are left out.
     pub states: Vec<StateCount>,
@@ -409,7 +409,7 @@ pub trait Actions: Views {
 }
 
 /// Something that happened, for those who follow: pages, logs, metrics, notifications, whoever waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum ServiceEvent {
     /// A mirror was asked for.

@@ -22,7 +22,7 @@ use synchroniser::mirror::{self, Mirror, Note, Observer, SyncReport};
 use crate::support::github::FakeGitHub;
 use crate::support::serve::Web;
 use crate::support::{Fixture, TestEnv, secrets};
-use rig::{End, LONG, get, payload, post, report, request, rig, rig_with, rocket, send};
+use rig::{End, LONG, get, payload, post, report, request, rig, rig_with, rocket, send, setup};
 
 #[test]
 fn a_converted_hook_is_answered_once_it_is_converted() {
@@ -150,7 +150,7 @@ fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
     let source = Web::saying("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n");
     git2::Repository::init_bare(folder.path().join("rocket.git")).unwrap();
     let text = format!(
-        "daemon.listen = \"127.0.0.1:0\"\ncache = \"cache\"\n[mirrors.rocket]\nuser = \"acme\"\n\
+        "{DAEMON}cache = \"cache\"\n[mirrors.rocket]\nuser = \"acme\"\n\
          project = \"rocket\"\nsource.url = {:?}\nsource.plain_http = true\ntarget = \"rocket.git\"\n",
         source.url("/rocket")
     );
@@ -167,6 +167,10 @@ fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
     assert!(!answer.body.contains("Target project"), "{}", answer.body);
 }
 
+/// The daemon's part of such a configuration.
+const DAEMON: &str = "daemon = { listen = \"127.0.0.1:0\", socket = \"\" }\n\
+    hooks.synchronise = { format = \"bitbucket-post\", allow_unauthenticated = true }\n";
+
 /// A daemon with the configuration `text`, as a file in `folder`, that syncs as the program does.
 fn start_for_real(text: &str, folder: &Path) -> Daemon {
     let mut config = Config::parse(text, &folder.join("x.toml"), None).unwrap();
@@ -174,7 +178,7 @@ fn start_for_real(text: &str, folder: &Path) -> Daemon {
     let syncer = |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
         mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
     };
-    Daemon::start(config, Arc::new(syncer)).unwrap()
+    Daemon::start(setup(config, Arc::new(syncer))).unwrap()
 }
 
 /// The contract of old: 400 where the project or its owner does not exist, or where we are no
@@ -190,7 +194,7 @@ fn what_a_target_lacks_is_told() {
     std::fs::write(&path, &token).unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let text = format!(
-        "daemon.listen = \"127.0.0.1:0\"\ncache = \"cache\"\n[mirrors.rocket]\nsource = {:?}\n\
+        "{DAEMON}cache = \"cache\"\n[mirrors.rocket]\nsource = {:?}\n\
          [mirrors.rocket.target]\nurl = {:?}\napi = {:?}\nplain_http = true\ntoken_file = \"token\"\n",
         source.display().to_string(),
         github.url("acme/rocket.git"),
@@ -314,7 +318,7 @@ fn a_long_sync_goes_on_and_its_state_can_be_asked_for() {
 }
 
 #[test]
-fn jobs_that_nobody_knows_have_no_state() {
+fn runs_that_nobody_knows_have_no_state() {
     let rig = rig();
     let unknown = format!("/synchronise/state/{}", "0".repeat(32));
     for path in
@@ -322,7 +326,7 @@ fn jobs_that_nobody_knows_have_no_state() {
     {
         let answer = get(rig.address(), path);
         assert_eq!(answer.status, 404, "{path}");
-        assert_eq!(answer.body, "{\"error\":\"no such job, or not any more\"}\n");
+        assert_eq!(answer.body, "{\"error\":\"no such run, or not any more\"}\n");
     }
     assert_eq!(request(rig.address(), "POST", &unknown).status, 405);
 }

@@ -4,6 +4,7 @@ mod hook;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tempfile::TempDir;
@@ -17,8 +18,9 @@ use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::convert::{ConvertOptions, VerifySelection};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Setup};
 use crate::git::BareRepository;
+use crate::queue::MemoryStore;
 
 /// The Mercurial repository of the demo; `fixtures/demo/make.sh` makes it.
 const REPOSITORY: &[u8] = include_bytes!("../../../fixtures/demo/repository.tar.zst");
@@ -83,7 +85,13 @@ pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
     ui.say(&format!("source: {} (Mercurial, as hg wrote it)", places.source.display()));
     ui.say(&format!("target: {} (Git, empty)", places.target.display()));
 
-    let daemon = Daemon::start(config::load(&places.config)?, syncer(ui.clone()))?;
+    let file = places.config.clone();
+    let daemon = Daemon::start(Setup {
+        config: config::load(&places.config)?,
+        store: Arc::new(MemoryStore::default()),
+        syncer: syncer(ui.clone()),
+        reload: Box::new(move || config::load(&file)),
+    })?;
     ui.say(&format!("daemon: http://{}", daemon.address()));
     let pushed = push(&daemon, "a push hook", ui, &interrupt)
         .and_then(|()| push(&daemon, "the same hook again", ui, &interrupt));

@@ -4,6 +4,7 @@ mod adopt;
 mod authors;
 mod config;
 mod convert;
+mod daemon;
 mod demo;
 mod fetch;
 mod inspect;
@@ -22,9 +23,10 @@ use crate::cli::args::CommandArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
-use crate::daemon::{SyncFailure, Syncer, signals};
+use crate::daemon::signals;
 use crate::git::init;
 use crate::mirror::Observer;
+use crate::service::{SyncFailure, Syncer};
 
 /// An exit code, or what went wrong.
 type Outcome = Result<u8, Failure>;
@@ -35,6 +37,13 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
     match command {
         CommandArgs::Serve(args) => serve::run(&args),
         CommandArgs::Sync(args) => sync::run(&args, ui),
+        CommandArgs::Status(args) => daemon::status(&args, ui),
+        CommandArgs::Queue(args) => daemon::queue(&args, ui),
+        CommandArgs::Runs(args) => daemon::runs(&args, ui),
+        CommandArgs::Deliveries(args) => daemon::deliveries(&args, ui),
+        CommandArgs::Pause(args) => daemon::pause(&args, ui),
+        CommandArgs::Resume(args) => daemon::resume(&args, ui),
+        CommandArgs::Retry(args) => daemon::retry(&args, ui),
         CommandArgs::Plan(args) => plan::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
         CommandArgs::Mirror(args) => mirror::run(&args, ui),

@@ -1,7 +1,7 @@
 //! `sync`: mirrors one after the other. One that fails does not keep the others from being synced;
 //! the exit code is that of the first failure.
 
-use super::{Outcome, config, interrupted_by_signals, report};
+use super::{Outcome, config, daemon, interrupted_by_signals, report};
 use crate::base::{Fault, Interrupt, faults};
 use crate::cli::args::SyncArgs;
 use crate::cli::error::Failure;
@@ -47,7 +47,10 @@ faults!(SyncCommandError {
 });
 
 pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
-    let config = config::load(&args.config.config)?;
+    if args.daemon {
+        return daemon::sync(&args.at, &args.mirrors, args.follow, ui);
+    }
+    let config = config::load(&args.at.config.config)?;
     let mirrors = select(&config, &args.mirrors)?;
     let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;

@@ -21,6 +21,7 @@ mod problem;
 mod request;
 mod routes;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ pub use access::{Read, Scope, StoredToken, WebAccess};
 pub use openapi::document as openapi;
 pub use request::Request;
 
+use super::server::Peer;
 use crate::base::time::{Clock, Timestamp};
 use crate::service::view::{Actions, ServiceEvent};
 use access::{Access, Visitor};
@@ -151,28 +153,32 @@ pub fn routes(state: Arc<WebState>) -> BoxedFilter<(Response,)> {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let body = warp::body::content_length_limit(MAX_BODY).and(warp::body::bytes()).map(Some);
     let nothing = warp::any().map(|| None);
-    let address = warp::filters::ext::optional::<std::net::SocketAddr>();
+    let peer = warp::filters::ext::optional::<Peer>();
     warp::method()
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
-        .and(address)
+        .and(peer)
         .and(body.or(nothing).unify())
         .then(
             move |method: Method,
                   path: warp::path::FullPath,
                   query,
                   headers: HeaderMap,
-                  address: Option<std::net::SocketAddr>,
+                  peer: Option<Peer>,
                   body: Option<_>| {
                 let state = Arc::clone(&state);
                 let body = body.map(|mut body: warp::hyper::body::Bytes| {
                     body.copy_to_bytes(body.remaining()).to_vec()
                 });
-                let from = address.map_or(std::net::Ipv4Addr::LOCALHOST.into(), |it| it.ip());
+                let from = match peer {
+                    Some(Peer::Network(address)) => address.ip(),
+                    Some(Peer::Admin { .. }) | None => Ipv4Addr::LOCALHOST.into(),
+                };
+                let is_admin = matches!(peer, Some(Peer::Admin { .. }));
                 let path = path.as_str().to_owned();
                 let body = body.unwrap_or_default();
-                let request = Request { method, path, query, headers, body, from };
+                let request = Request { method, path, query, headers, body, from, is_admin };
                 async move { respond(&state, request).await }
             },
         )

@@ -20,6 +20,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The address of the client.
     pub from: IpAddr,
+    /// Whether it came over the admin socket, whose users may do everything.
+    pub is_admin: bool,
 }
 
 impl Request {
@@ -91,6 +93,7 @@ mod tests {
             headers: headers.collect(),
             body: b"token=a%2Bb&form=x".to_vec(),
             from: IpAddr::from([127, 0, 0, 1]),
+            is_admin: false,
         }
     }
 

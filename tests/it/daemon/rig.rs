@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use synchroniser::base::{Diagnosis, Fault, HasFault, Interrupt, Side, Stage};
 use synchroniser::config::Config;
-use synchroniser::daemon::{Daemon, Syncer};
+use synchroniser::daemon::{Daemon, Setup};
 use synchroniser::mirror::{Mirror, Observer, SyncEvent, SyncReport};
+use synchroniser::queue::MemoryStore;
+use synchroniser::service::Syncer;
 
 /// Longer than anything here takes: whoever waits that long has found a mistake.
 pub(super) const LONG: Duration = Duration::from_secs(20);
@@ -82,19 +84,40 @@ pub(super) struct Rig {
 pub(super) fn config() -> Config {
     let text = r#"
         daemon.listen = "127.0.0.1:0"
+        daemon.socket = ""
+        hooks.synchronise = { format = "bitbucket-post", allow_unauthenticated = true }
         mirrors.m-rocket = { source = "hg/rocket", target = "git/Acme/Rocket.git" }
         mirrors.m-engine = { source = "hg/engine", target = "e.git", user = "ada", project = "rocket-core" }
     "#;
     let mut config = Config::parse(text, Path::new("/nowhere/x.toml"), None).unwrap();
     config.daemon.wait = LONG;
+    config.schedule.debounce = Duration::ZERO;
     config
+}
+
+/// A daemon whose queue is lost with it.
+pub(super) fn setup(config: Config, syncer: Syncer) -> Setup {
+    let reload = config.clone();
+    Setup {
+        config,
+        store: Arc::new(MemoryStore::default()),
+        syncer,
+        reload: Box::new(move || Ok(reload.clone())),
+    }
 }
 
 pub(super) fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let mut config = config();
     change(&mut config);
+    let mirrors = config.mirrors.len();
     let (syncer, begun) = substitute();
-    Rig { begun, daemon: Daemon::start(config, syncer).unwrap() }
+    let rig = Rig { begun, daemon: Daemon::start(setup(config, syncer)).unwrap() };
+    // Mirrors that are new are synced without being asked for.
+    for _ in 0..mirrors {
+        rig.begun().1.send(End::Report(report())).unwrap();
+    }
+    rig.until_healthz_says("running: 0\nqueued: 0\n");
+    rig
 }
 
 pub(super) fn rig() -> Rig {

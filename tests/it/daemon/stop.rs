@@ -7,7 +7,7 @@ use synchroniser::base::{Fault, HasFault};
 use synchroniser::daemon::{Daemon, DaemonError};
 
 use super::rig::{
-    End, SHORT, config, connect, get, payload, post, report, rig, rig_with, rocket, send,
+    End, SHORT, config, connect, get, payload, post, report, rig, rig_with, rocket, send, setup,
     substitute,
 };
 
@@ -68,7 +68,7 @@ fn an_address_that_is_taken_is_an_error_that_names_it() {
     let rig = rig();
     let mut config = config();
     config.daemon.listen = rig.address();
-    let error = Daemon::start(config, substitute().0).unwrap_err();
+    let error = Daemon::start(setup(config, substitute().0)).unwrap_err();
     assert!(matches!(error, DaemonError::Listen { .. }));
     assert_eq!(error.fault(), Fault::Unavailable);
     assert_eq!(error.to_string(), format!("listen on {}", rig.address()));

@@ -1,0 +1,198 @@
+//! What is counted and measured, for Prometheus: counters follow the events of the service, and what is true
+//! now is asked for when somebody looks.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::base::time::Timestamp;
+use crate::service::view::{Actions, MirrorFilter, MirrorSummary, RunSummary, ServiceEvent};
+
+/// What the text is, as OpenMetrics has it.
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabels {
+    endpoint: String,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RunLabels {
+    mirror: String,
+    state: &'static str,
+    fault: &'static str,
+    side: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabels {
+    stage: String,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Mutex<Registry>,
+    hooks: Family<HookLabels, Counter>,
+    runs: Family<RunLabels, Counter>,
+    stages: Family<StageLabels, Histogram>,
+    converted: Counter,
+}
+
+impl Metrics {
+    /// Counts from now on; what is true now is asked of `actions`.
+    pub(super) fn of(actions: Arc<dyn Actions>) -> Self {
+        let mut registry = Registry::with_prefix("synchroniser");
+        let hooks = Family::default();
+        let runs = Family::default();
+        let buckets = || Histogram::new(exponential_buckets(0.01, 4.0, 10));
+        let stages = Family::new_with_constructor(buckets as fn() -> Histogram);
+        let converted = Counter::default();
+        registry.register("hooks", "Hooks by what became of them", hooks.clone());
+        registry.register("runs", "Runs that ended, by how they ended", runs.clone());
+        registry.register("stage_seconds", "How long the stages of runs took", stages.clone());
+        registry.register("converted_changesets", "Changesets converted", converted.clone());
+        registry.register_collector(Box::new(Now(actions)));
+        Self { registry: Mutex::new(registry), hooks, runs, stages, converted }
+    }
+
+    /// Counts what happened.
+    pub(super) fn hear(&self, event: &ServiceEvent) {
+        match event {
+            ServiceEvent::Delivered { verdict, endpoint } => {
+                let labels = HookLabels { endpoint: endpoint.clone(), verdict: verdict.name() };
+                self.hooks.get_or_create(&labels).inc();
+            }
+            ServiceEvent::Ended { run } => self.count(run),
+            ServiceEvent::Asked { .. }
+            | ServiceEvent::Begun { .. }
+            | ServiceEvent::Progress { .. }
+            | ServiceEvent::Changed { .. } => {}
+        }
+    }
+
+    fn count(&self, run: &RunSummary) {
+        let failure = run.failure.as_ref();
+        let labels = RunLabels {
+            mirror: run.mirror.clone(),
+            state: run.state.name(),
+            fault: failure.map_or("", |failure| failure.fault.name()),
+            side: failure.map_or("", |failure| failure.side.name()),
+        };
+        self.runs.get_or_create(&labels).inc();
+        self.converted.inc_by(run.converted);
+        for phase in &run.phases {
+            let labels = StageLabels { stage: phase.stage.clone() };
+            let millis = u32::try_from(phase.millis).unwrap_or(u32::MAX);
+            self.stages.get_or_create(&labels).observe(f64::from(millis) / 1000.0);
+        }
+    }
+
+    /// Everything as text. It may block, for as long as the queue takes.
+    pub(super) fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+/// What is true at the moment of the look.
+struct Now(Arc<dyn Actions>);
+
+impl fmt::Debug for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Now")
+    }
+}
+
+impl Collector for Now {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        // A queue that cannot be read is told by the absence of these, and in the log.
+        let Ok(overview) = self.0.overview() else { return Ok(()) };
+        let all = MirrorFilter { count: usize::MAX, ..MirrorFilter::default() };
+        let Ok(list) = self.0.mirrors(&all) else { return Ok(()) };
+        let encoder = &mut encoder;
+
+        let mut mirrors = gauge(encoder, "mirrors", "Mirrors by their state")?;
+        for count in &overview.states {
+            set(&mut mirrors, ("state", count.state.name()), whole(count.mirrors))?;
+        }
+        let waiting = whole(overview.waiting);
+        ConstGauge::new(waiting).encode(gauge(
+            encoder,
+            "queue_depth",
+            "Mirrors that are due and wait",
+        )?)?;
+        let oldest = overview.oldest_due_millis.unwrap_or(0);
+        let seconds = i64::try_from(oldest / 1000).unwrap_or(i64::MAX);
+        let help = "How long the mirror has waited that has waited longest, in seconds";
+        ConstGauge::new(seconds).encode(gauge(encoder, "queue_oldest_seconds", help)?)?;
+        ConstGauge::new(whole(overview.running)).encode(gauge(
+            encoder,
+            "running",
+            "Runs under way",
+        )?)?;
+        let beat = overview.beat.seconds();
+        let help = "When the queue last moved, in seconds since 1970";
+        ConstGauge::new(beat).encode(gauge(encoder, "beat_timestamp_seconds", help)?)?;
+
+        let help = "When a run of the mirror last ended well, in seconds since 1970";
+        times(gauge(encoder, "last_success_timestamp_seconds", help)?, &list.mirrors, |it| {
+            it.last_good
+        })?;
+        let help = "When a run last found something new at the source, in seconds since 1970";
+        times(gauge(encoder, "last_change_timestamp_seconds", help)?, &list.mirrors, |it| {
+            it.last_change
+        })?;
+        let mut failing =
+            gauge(encoder, "failing_runs", "Runs of the mirror that failed in a row")?;
+        for mirror in &list.mirrors {
+            set(&mut failing, ("mirror", &mirror.name), i64::from(mirror.failures))?;
+        }
+        let mut build = gauge(encoder, "build_info", "The version of the program")?;
+        set(&mut build, ("version", &overview.version), 1)
+    }
+}
+
+/// What follows is one number, or one for each label.
+fn gauge<'e>(
+    encoder: &'e mut DescriptorEncoder<'_>,
+    name: &'e str,
+    help: &'e str,
+) -> Result<MetricEncoder<'e>, fmt::Error> {
+    encoder.encode_descriptor(name, help, None, MetricType::Gauge)
+}
+
+/// One value, with a label.
+fn set(encoder: &mut MetricEncoder<'_>, label: (&str, &str), value: i64) -> fmt::Result {
+    ConstGauge::new(value).encode(encoder.encode_family(&[label])?)
+}
+
+/// A time of each mirror that has one.
+fn times(
+    mut encoder: MetricEncoder<'_>,
+    mirrors: &[MirrorSummary],
+    time: impl Fn(&MirrorSummary) -> Option<Timestamp>,
+) -> fmt::Result {
+    for mirror in mirrors {
+        if let Some(time) = time(mirror) {
+            set(&mut encoder, ("mirror", &mirror.name), time.seconds())?;
+        }
+    }
+    Ok(())
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

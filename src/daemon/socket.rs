@@ -1,0 +1,87 @@
+//! The sockets that the daemon listens on: of the network, and the one for administrators on this machine. Both
+//! may come from systemd, which then made them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::DaemonError;
+use crate::config::DaemonOptions;
+
+/// The mode of the admin socket: who may use it is who may use the files of its owner and its group.
+const MODE: u32 = 0o660;
+
+/// What is listened on.
+pub(super) struct Sockets {
+    pub(super) network: TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) admin: Option<UnixListener>,
+    /// Removed when it is dropped.
+    _file: Option<SocketFile>,
+}
+
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // The next daemon removes one that is left.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Sockets {
+    /// Listens as is configured, or on what systemd has passed.
+    pub(super) async fn listen(options: &DaemonOptions) -> Result<Self, DaemonError> {
+        let mut passed = ListenFd::from_env();
+        let failed = |source| DaemonError::Listen { address: options.listen, source };
+        let network = match passed_network(&mut passed).map_err(failed)? {
+            Some(listener) => listener,
+            None => TcpListener::bind(options.listen).await.map_err(failed)?,
+        };
+        let address = network.local_addr().map_err(failed)?;
+        let (admin, file) = match &options.socket {
+            Some(path) => admin(path).await?,
+            None => (None, None),
+        };
+        Ok(Self { network, address, admin, _file: file })
+    }
+}
+
+/// The first socket that systemd has passed, if it has passed one.
+fn passed_network(passed: &mut ListenFd) -> io::Result<Option<TcpListener>> {
+    let Some(listener) = passed.take_tcp_listener(0)? else { return Ok(None) };
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener).map(Some)
+}
+
+/// The admin socket at `path`. Without it the daemon does its work all the same, so one that cannot be made is
+/// told and no more.
+async fn admin(path: &Path) -> Result<(Option<UnixListener>, Option<SocketFile>), DaemonError> {
+    if tokio::net::UnixStream::connect(path).await.is_ok() {
+        return Err(DaemonError::Running { socket: path.to_owned() });
+    }
+    match bind(path) {
+        Ok(listener) => Ok((Some(listener), Some(SocketFile(path.to_owned())))),
+        Err(error) => {
+            tracing::warn!(
+                socket = %path.display(),
+                "there is no admin socket, so that `synchroniser status` and its like do not work: {error}"
+            );
+            Ok((None, None))
+        }
+    }
+}
+
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
+    Ok(listener)
+}

@@ -1,0 +1,130 @@
+//! The mirrors that there are: those of the configuration, and those that hooks have made of its patterns.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use super::resolve::{MirrorIndex, Resolved};
+use crate::base::{durable, hex, sha1};
+use crate::config::{Config, HookEndpoint, MirrorConfig};
+use crate::hook::PushEvent;
+use crate::mirror::Source;
+use crate::queue::model::Member;
+
+/// A configuration and its mirrors, by their names. It does not change; another takes its place.
+#[derive(Debug)]
+pub(super) struct Directory {
+    config: Arc<Config>,
+    /// The mirrors of the configuration, by what a hook can say of them.
+    index: Arc<MirrorIndex>,
+    /// Those that a pattern gives.
+    derived: BTreeMap<String, MirrorConfig>,
+}
+
+impl Directory {
+    /// The mirrors of `config`, and of `keys` those that its patterns give.
+    pub(super) fn new(config: Arc<Config>, keys: &[String]) -> Self {
+        let index = Arc::new(MirrorIndex::of(&config));
+        Self::indexed(config, index, keys)
+    }
+
+    fn indexed(config: Arc<Config>, index: Arc<MirrorIndex>, keys: &[String]) -> Self {
+        let of_patterns = keys.iter().filter(|key| config.mirror(key).is_none());
+        let derived = of_patterns.filter_map(|key| Some((key.clone(), config.derive(key).ok()?)));
+        Self { derived: derived.collect(), config, index }
+    }
+
+    /// The same, with the mirrors that its patterns give for `keys` too.
+    pub(super) fn with(&self, keys: &[String]) -> Self {
+        let known = self.derived.keys().chain(keys).cloned().collect::<Vec<_>>();
+        Self::indexed(Arc::clone(&self.config), Arc::clone(&self.index), &known)
+    }
+
+    /// Which mirrors a push asks for at `endpoint`, with this query behind its address.
+    pub(super) fn resolve(
+        &self,
+        endpoint: &HookEndpoint,
+        query: &str,
+        push: &PushEvent,
+    ) -> Resolved {
+        self.index.resolve(&self.config, endpoint, query, push)
+    }
+
+    /// The configuration.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The mirror called `name`.
+    pub(super) fn mirror(&self, name: &str) -> Option<&MirrorConfig> {
+        self.config.mirror(name).or_else(|| self.derived.get(name))
+    }
+
+    /// Gives the caches of mirrors that were renamed their new names, where the new name has none.
+    pub(super) fn rename_caches(&self) {
+        for mirror in &self.config.mirrors {
+            let Some(was) = mirror.was.as_deref().filter(|was| self.mirror(was).is_none()) else {
+                continue;
+            };
+            let (old, new) = (self.config.cache.join(was), mirror.mirror.cache.path());
+            if !old.is_dir() || new.exists() {
+                continue;
+            }
+            match durable::rename(&old, new) {
+                Ok(()) => {
+                    tracing::info!(mirror = mirror.mirror.name, was, "the mirror was renamed")
+                }
+                // It is made again then, which costs time and nothing else.
+                Err(error) => tracing::warn!(
+                    mirror = mirror.mirror.name,
+                    was,
+                    "the cache is not renamed with its mirror: {error}"
+                ),
+            }
+        }
+    }
+
+    /// What the queue has to know of each mirror.
+    pub(super) fn members(&self) -> Vec<Member> {
+        let all = self.config.mirrors.iter().chain(self.derived.values());
+        all.map(|mirror| member(&self.config, mirror)).collect()
+    }
+}
+
+fn member(config: &Config, configured: &MirrorConfig) -> Member {
+    let mirror = &configured.mirror;
+    let source_host = match &mirror.source {
+        Source::Path(_) => String::new(),
+        Source::Server { url, .. } => url.host.clone(),
+    };
+    // Nobody counts what is written to a path.
+    let target = mirror.target.as_ref().filter(|target| target.url.host().is_some());
+    let target_host = target.and_then(|target| target.url.host());
+    Member {
+        key: mirror.name.clone(),
+        was: configured.was.clone(),
+        owner: configured.owner().to_owned(),
+        source_host,
+        target_host: target_host.unwrap_or_default().to_owned(),
+        target: target.map(|target| target.url.to_string()).unwrap_or_default(),
+        fingerprint: fingerprint(config, configured),
+    }
+}
+
+/// Changes with everything that decides how a sync of the mirror goes, as far as this machine can tell.
+fn fingerprint(config: &Config, configured: &MirrorConfig) -> String {
+    let mut text = format!("{configured:?}");
+    for file in config.files_of(&configured.mirror.name) {
+        let _ = write!(text, "\n{}", stamp(&file));
+    }
+    hex::encode(&sha1::digest(&[text.as_bytes()]))
+}
+
+/// What changes when a file is written to; the file is not read.
+fn stamp(file: &Path) -> String {
+    let Ok(metadata) = std::fs::metadata(file) else { return "missing".to_owned() };
+    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    format!("{} {:?}", metadata.len(), since)
+}

@@ -1,0 +1,262 @@
+//! One run of one mirror, on a thread of the pool: look, sync, and say what is to become of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Shared;
+use super::live::Watch;
+use super::recorder::Recorder;
+use super::schedule;
+use super::view::ServiceEvent;
+use crate::base::clean::{clean, with_causes};
+use crate::base::{Fault, HasFault, Interrupt, Severity, Side};
+use crate::config::MirrorConfig;
+use crate::mirror::{Mirror, Observer, RefChange, Seen, Source, SyncReport};
+use crate::queue::model::{Cause, Claim, Finish, RunState, Weight};
+use crate::queue::{Failure, Next, Runner, backoff, random};
+
+/// An error of a sync, whatever type it is of.
+pub type SyncFailure = Box<dyn HasFault + Send + Sync>;
+
+/// Syncs one mirror, on a thread that may block, and stops at a safe place once the interrupt is
+/// raised. It is never called twice at once for the same mirror.
+pub type Syncer = Arc<
+    dyn Fn(&Mirror, &dyn Observer, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync,
+>;
+
+/// A run that takes longer makes the next one count as long.
+const LONG: Duration = Duration::from_mins(1);
+/// A target is looked at so often at least, even if its source has not changed.
+const FULL_EVERY: Duration = Duration::from_hours(24);
+
+/// Runs the claims of the pool.
+pub(super) struct SyncRunner(pub(super) Arc<Shared>);
+
+/// How a run ended.
+enum Ended {
+    /// A look at the source showed that there is nothing to do.
+    Unchanged,
+    /// It went well, but for refs that were refused.
+    Synced(SyncReport),
+    /// It failed.
+    Failed(SyncFailure),
+}
+
+impl Runner for SyncRunner {
+    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Finish {
+        let Self(shared) = self;
+        let span = tracing::info_span!("run", mirror = &*claim.key, run = %claim.run);
+        let _entered = span.enter();
+        let recorder = Arc::new(Recorder::new(Arc::clone(&shared.clock)));
+        shared.live.begin(claim.run, Arc::clone(&recorder));
+        let mirror = claim.key.clone();
+        shared.live.tell(&ServiceEvent::Begun { mirror, run: claim.run });
+        tracing::info!(cause = ?claim.cause, requests = claim.requests, "a run begins");
+        let began = shared.clock.now();
+        let directory = shared.directory();
+        let ended = match directory.mirror(&claim.key) {
+            Some(configured) => self.sync(configured, claim, &recorder, interrupt),
+            None => {
+                Ended::Failed(Box::new(super::ServiceError::NoMirror { name: claim.key.clone() }))
+            }
+        };
+        let took = shared.clock.now().since(began);
+        let finish = self.finish(claim, ended, &recorder, took, directory.mirror(&claim.key));
+        log(&finish, &recorder, took);
+        finish
+    }
+
+    fn over(&self, claim: &Claim) {
+        let Self(shared) = self;
+        shared.live.end(claim.run);
+        match shared.ended_run(claim.run) {
+            Ok(Some(run)) => shared.live.tell(&ServiceEvent::Ended { run }),
+            Ok(None) => {}
+            Err(error) => tracing::warn!("nobody is told how a run ended: {error}"),
+        }
+    }
+}
+
+impl SyncRunner {
+    fn sync(
+        &self,
+        configured: &MirrorConfig,
+        claim: &Claim,
+        recorder: &Recorder,
+        interrupt: &Interrupt,
+    ) -> Ended {
+        let Self(shared) = self;
+        // What it names is read now: what is missing is the fault of this mirror alone.
+        let mirror = match configured.ready() {
+            Ok(mirror) => mirror,
+            Err(error) => return Ended::Failed(Box::new(error)),
+        };
+        let seen = match self.look(&mirror, claim, interrupt) {
+            Look::Unchanged => return Ended::Unchanged,
+            Look::Changed(seen) => Some(seen),
+            Look::NotNeeded => None,
+            Look::Failed(error) => return Ended::Failed(error),
+        };
+        let watch = Watch::of(&shared.live, &claim.key, claim.run, recorder);
+        match (shared.syncer)(&mirror, &watch, interrupt) {
+            Ok(report) => {
+                if let Some(seen) = seen.filter(|_| report.failure().is_none()) {
+                    mirror.remember(&seen);
+                }
+                Ended::Synced(report)
+            }
+            Err(error) => Ended::Failed(error),
+        }
+    }
+
+    /// Whether a sync that nobody but the schedule asks for could find something new.
+    fn look(&self, mirror: &Mirror, claim: &Claim, interrupt: &Interrupt) -> Look {
+        let Self(shared) = self;
+        if claim.cause != Cause::Schedule || claim.failing.is_some() {
+            return Look::NotNeeded;
+        }
+        let seen = match mirror.look(interrupt) {
+            Ok(seen) => seen,
+            Err(error) => return Look::Failed(Box::new(error)),
+        };
+        let row = shared.store.row(&claim.key).ok().flatten();
+        let last = row.and_then(|row| row.last_run);
+        // A target that somebody has changed is found once a day.
+        let is_recent =
+            mirror.last_seen_at().is_some_and(|at| shared.clock.now().since(at) < FULL_EVERY);
+        let went_well = last.is_some_and(|(_, state, _)| state == RunState::Done);
+        match is_recent && went_well && mirror.last_seen().as_ref() == Some(&seen) {
+            true => Look::Unchanged,
+            false => Look::Changed(seen),
+        }
+    }
+
+    /// What is to become of the mirror.
+    fn finish(
+        &self,
+        claim: &Claim,
+        ended: Ended,
+        recorder: &Recorder,
+        took: Duration,
+        configured: Option<&MirrorConfig>,
+    ) -> Finish {
+        let Self(shared) = self;
+        let now = shared.clock.now();
+        let source = configured.map(|configured| &configured.mirror.source);
+        let host = source.map_or("", host_of);
+        let weight = if took > LONG { Weight::Long } else { Weight::Short };
+        let new = Finish {
+            state: RunState::Done,
+            failure: None,
+            changed: false,
+            details: String::new(),
+            due: None,
+            not_before: None,
+            park: false,
+            weight,
+        };
+        let finish = match ended {
+            Ended::Unchanged => {
+                recorder.line(Severity::Note, "the source has nothing new");
+                shared.hosts.answered(host);
+                Finish { due: Some(self.next_look(claim, false)), ..new }
+            }
+            Ended::Synced(report) => {
+                shared.hosts.answered(host);
+                recorder.finished(&report);
+                let moved = report.refs.iter().any(RefChange::is_change);
+                let changed = report.converted > 0 || moved;
+                let refused = report.failure();
+                let state = if refused.is_some() { RunState::Partial } else { RunState::Done };
+                let failure = refused.map(|error| failure_of(&error));
+                Finish { state, failure, changed, due: Some(self.next_look(claim, changed)), ..new }
+            }
+            Ended::Failed(error) if error.fault() == Fault::Interrupted => {
+                Finish { state: RunState::Interrupted, due: Some(now), ..new }
+            }
+            Ended::Failed(error) => {
+                let failure = failure_of(&*error as &dyn HasFault);
+                if failure.side == Side::Source && failure.fault == Fault::Unavailable {
+                    shared.hosts.failed(host, now);
+                    shared.adjust();
+                }
+                let failures = claim.failures(failure.fault);
+                let next = backoff(failure.fault, failures, None, random());
+                let (due, park) = match next {
+                    Next::At(delay) => (Some(now.after(delay)), false),
+                    Next::Park => (None, true),
+                };
+                // A first conversion that failed is still one.
+                let weight = if recorder.record().changesets == 0 { claim.weight } else { weight };
+                Finish { state: RunState::Failed, failure: Some(failure), due, park, weight, ..new }
+            }
+        };
+        if let Some(failure) = &finish.failure {
+            recorder.line(Severity::Error, &failure.message);
+        }
+        Finish { details: recorder.record().to_json(), ..finish }
+    }
+
+    fn next_look(&self, claim: &Claim, changed: bool) -> crate::base::time::Timestamp {
+        let Self(shared) = self;
+        let now = shared.clock.now();
+        let row = || shared.store.row(&claim.key).ok().flatten();
+        let change = if changed { Some(now) } else { row().and_then(|row| row.last_change) };
+        schedule::next_look(&shared.directory().config().schedule, now, change, random())
+    }
+}
+
+/// What a look at a source said.
+enum Look {
+    /// The run is not one of the schedule, and has to sync.
+    NotNeeded,
+    /// Nothing is new.
+    Unchanged,
+    /// Something is, or may be.
+    Changed(Seen),
+    /// The source cannot be looked at.
+    Failed(SyncFailure),
+}
+
+fn host_of(source: &Source) -> &str {
+    match source {
+        Source::Path(_) => "",
+        Source::Server { url, .. } => &url.host,
+    }
+}
+
+/// What is kept of an error.
+fn failure_of(error: &(dyn HasFault + 'static)) -> Failure {
+    let hint = error.hint().map(|hint| hint.lines().map(clean).collect::<Vec<_>>().join("; "));
+    Failure { fault: error.fault(), side: error.side(), message: with_causes(error), hint }
+}
+
+/// The one place that logs how a run ended.
+fn log(finish: &Finish, recorder: &Recorder, took: Duration) {
+    let record = recorder.record();
+    for line in &record.log {
+        match line.severity {
+            Severity::Note => tracing::info!("{}", line.text),
+            Severity::Warning => tracing::warn!("{}", line.text),
+            // That is the failure, which is told below.
+            Severity::Error => {}
+        }
+    }
+    let seconds = took.as_secs_f64();
+    match &finish.failure {
+        None => tracing::info!(
+            seconds,
+            state = finish.state.name(),
+            changesets = record.changesets,
+            converted = record.converted,
+            changed = record.changed,
+            "a run ended"
+        ),
+        Some(failure) => {
+            let (fault, side) = (failure.fault.name(), failure.side.name());
+            let reason = &failure.message;
+            let parked = finish.park;
+            tracing::error!(seconds, fault, side, parked, "a run failed: {reason}");
+        }
+    }
+}

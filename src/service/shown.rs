@@ -1,0 +1,269 @@
+//! The queue's rows, runs and deliveries as they are shown.
+
+use super::Shared;
+use super::directory::Directory;
+use super::recorder::RunRecord;
+use super::view::{
+    Asked, DeliveryView, FailureView, MirrorDetail, MirrorFilter, MirrorList, MirrorState,
+    MirrorSummary, Overview, QueueEntry, RunDetail, RunSummary, ServiceError, StateCount, Views,
+};
+use crate::base::time::Timestamp;
+use crate::config::{Config, MirrorConfig};
+use crate::queue::Failure;
+use crate::queue::model::{DeliveryEntry, Row, Run, RunId, RunState};
+
+/// So many runs are shown with a mirror.
+const RUNS: usize = 50;
+
+impl From<&Failure> for FailureView {
+    fn from(failure: &Failure) -> Self {
+        let Failure { fault, side, message, hint } = failure.clone();
+        Self { fault, side, message, hint }
+    }
+}
+
+/// How a mirror is. `stale` is how long it may have no success.
+fn state(row: &Row, now: Timestamp, stale: std::time::Duration) -> MirrorState {
+    let last = row.last_run.as_ref().map(|(_, state, _)| *state);
+    let is_stale = row.last_good.is_some_and(|good| now.since(good) > stale);
+    if row.parked.is_some() {
+        MirrorState::Parked
+    } else if row.failing.is_some() {
+        MirrorState::Failing
+    } else if last == Some(RunState::Partial) {
+        MirrorState::Partial
+    } else if row.paused.is_some() {
+        MirrorState::Paused
+    } else if is_stale {
+        MirrorState::Stale
+    } else if row.running.is_some() {
+        MirrorState::Running
+    } else if row.waiting.is_some() && last.is_some() {
+        MirrorState::Queued
+    } else if last.is_none() {
+        MirrorState::New
+    } else {
+        MirrorState::Good
+    }
+}
+
+impl Shared {
+    fn summary(&self, row: &Row, configured: &MirrorConfig, now: Timestamp) -> MirrorSummary {
+        let mirror = &configured.mirror;
+        let last = row.last_run.as_ref();
+        let failure = match (&row.parked, &row.failing) {
+            (Some((failure, _)), _) => Some(failure),
+            (None, Some(failing)) => Some(&failing.failure),
+            (None, None) => last.and_then(|(_, _, failure)| failure.as_ref()),
+        };
+        let since = match (&row.failing, &row.parked, row.paused) {
+            (Some(failing), ..) => Some(failing.since),
+            (None, Some((_, since)), _) => Some(*since),
+            (None, None, paused) => paused,
+        };
+        let running = row.running.map(|running| running.run);
+        let progress = running.and_then(|run| self.live.run(run)?.progress());
+        MirrorSummary {
+            name: mirror.name.clone(),
+            owner: configured.owner().to_owned(),
+            source: mirror.source.to_string(),
+            target: mirror.target.as_ref().map(|target| target.url.to_string()),
+            state: state(row, now, self.directory().config().schedule.stale),
+            paused: row.paused.is_some(),
+            failure: failure.map(FailureView::from),
+            failures: row.failing.as_ref().map_or(0, |failing| failing.runs),
+            since,
+            last_tried: row.last_tried,
+            last_good: row.last_good,
+            last_change: row.last_change,
+            lag: None,
+            running,
+            progress,
+            due: row.due(),
+        }
+    }
+
+    fn run_summary(&self, run: &Run, record: &RunRecord) -> RunSummary {
+        RunSummary {
+            id: run.id,
+            mirror: run.key.clone(),
+            state: run.state,
+            cause: run.cause,
+            requests: run.requests,
+            asked: run.asked,
+            started: run.started,
+            ended: run.ended,
+            changesets: record.changesets,
+            converted: record.converted,
+            changed: record.changed,
+            refused: record.refused,
+            phases: record.phases.clone(),
+            failure: run.failure.as_ref().map(FailureView::from),
+        }
+    }
+
+    /// What is known of a run: of one that is under way, what it has said so far.
+    fn record(&self, run: &Run) -> RunRecord {
+        match self.live.run(run.id) {
+            Some(recorder) => recorder.record(),
+            None => RunRecord::from_json(&run.details),
+        }
+    }
+
+    fn summaries(&self, runs: &[Run]) -> Vec<RunSummary> {
+        runs.iter().map(|run| self.run_summary(run, &self.record(run))).collect()
+    }
+
+    /// What was found of the run `id`, for those who follow.
+    pub(super) fn ended_run(&self, id: RunId) -> Result<Option<RunSummary>, ServiceError> {
+        let run = self.store.run(id)?;
+        Ok(run.map(|run| self.run_summary(&run, &RunRecord::from_json(&run.details))))
+    }
+
+    /// The rows of the mirrors that are configured, with their configuration.
+    fn configured<'d>(
+        &self,
+        directory: &'d Directory,
+    ) -> Result<Vec<(Row, &'d MirrorConfig)>, ServiceError> {
+        let with_configuration = |row: Row| {
+            let mirror = directory.mirror(&row.member.key)?;
+            Some((row, mirror))
+        };
+        Ok(self.store.rows()?.into_iter().filter_map(with_configuration).collect())
+    }
+}
+
+/// Whether a filter leaves a mirror, but for its state.
+fn is_left(filter: &MirrorFilter, configured: &MirrorConfig) -> bool {
+    let mirror = &configured.mirror;
+    let is_of = filter.owner.as_deref().is_none_or(|owner| configured.owner() == owner);
+    is_of
+        && filter.text.as_deref().is_none_or(|text| {
+            let text = text.to_lowercase();
+            let has = |shown: &str| shown.to_lowercase().contains(&text);
+            has(&mirror.name)
+                || has(&mirror.source.to_string())
+                || mirror.target.as_ref().is_some_and(|target| has(&target.url.to_string()))
+        })
+}
+
+impl Views for Shared {
+    fn overview(&self) -> Result<Overview, ServiceError> {
+        let (directory, now) = (self.directory(), self.clock.now());
+        let rows = self.configured(&directory)?;
+        let stale = directory.config().schedule.stale;
+        let states: Vec<_> = rows.iter().map(|(row, _)| state(row, now, stale)).collect();
+        let count = |state| states.iter().filter(|other| **other == state).count();
+        let counts = MirrorState::ALL.iter().map(|state| (*state, count(*state)));
+        let is_due = |row: &Row| row.running.is_none() && row.due().is_some_and(|due| due <= now);
+        let waits = |row: &Row| is_due(row) && row.parked.is_none() && row.paused.is_none();
+        let due = rows.iter().map(|(row, _)| row).filter(|row| waits(row));
+        let oldest = due.clone().filter_map(Row::due).min();
+        let millis = |time: Timestamp| u64::try_from(now.since(time).as_millis()).unwrap_or(0);
+        Ok(Overview {
+            states: counts
+                .filter(|(_, mirrors)| *mirrors > 0)
+                .map(|(state, mirrors)| StateCount { state, mirrors })
+                .collect(),
+            running: rows.iter().filter(|(row, _)| row.running.is_some()).count(),
+            waiting: due.count(),
+            oldest_due_millis: oldest.map(millis),
+            beat: self.beat(),
+            now,
+            stopping: self.is_stopping(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        })
+    }
+
+    fn mirrors(&self, filter: &MirrorFilter) -> Result<MirrorList, ServiceError> {
+        let (directory, now) = (self.directory(), self.clock.now());
+        let stale = directory.config().schedule.stale;
+        let mut rows = self.configured(&directory)?;
+        rows.retain(|(row, configured)| {
+            is_left(filter, configured)
+                && filter.state.is_none_or(|wanted| state(row, now, stale) == wanted)
+        });
+        let found = rows.len();
+        let after = |name: &str| filter.after.as_deref().is_none_or(|after| name > after);
+        let mut rest = rows.iter().filter(|(row, _)| after(&row.member.key));
+        let page: Vec<_> = rest.by_ref().take(filter.count).collect();
+        let next = rest.next().and(page.last()).map(|(row, _)| row.member.key.clone());
+        let mirrors = page.iter().map(|(row, configured)| self.summary(row, configured, now));
+        Ok(MirrorList { mirrors: mirrors.collect(), found, next })
+    }
+
+    fn mirror(&self, name: &str) -> Result<Option<MirrorDetail>, ServiceError> {
+        let directory = self.directory();
+        let (Some(configured), Some(row)) = (directory.mirror(name), self.store.row(name)?) else {
+            return Ok(None);
+        };
+        let runs = self.store.runs(Some(name), None, RUNS)?;
+        let came_to_its_end = |run: &&Run| matches!(run.state, RunState::Done | RunState::Partial);
+        let records = runs.iter().filter(came_to_its_end).map(|run| self.record(run));
+        // A run that only looked has seen no refs.
+        let refs = records.map(|record| record.refs).find(|refs| !refs.is_empty());
+        Ok(Some(MirrorDetail {
+            summary: self.summary(&row, configured, self.clock.now()),
+            refs: refs.unwrap_or_default(),
+            runs: self.summaries(&runs),
+            configuration: super::settings::settings(configured),
+        }))
+    }
+
+    fn run(&self, id: RunId) -> Result<Option<RunDetail>, ServiceError> {
+        let Some(run) = self.store.run(id)? else { return Ok(None) };
+        let record = self.record(&run);
+        let progress = self.live.run(id).and_then(|recorder| recorder.progress());
+        let summary = self.run_summary(&run, &record);
+        let RunRecord { refs, more_refs, log, more_lines, .. } = record;
+        Ok(Some(RunDetail { summary, refs, more_refs, log, more_lines, progress }))
+    }
+
+    fn runs(
+        &self,
+        mirror: Option<&str>,
+        before: Option<RunId>,
+        count: usize,
+    ) -> Result<Vec<RunSummary>, ServiceError> {
+        Ok(self.summaries(&self.store.runs(mirror, before, count)?))
+    }
+
+    fn deliveries(
+        &self,
+        before: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<DeliveryView>, ServiceError> {
+        let directory = self.directory();
+        let entries = self.store.deliveries(before, count)?;
+        Ok(entries.into_iter().map(|entry| delivery(directory.config(), entry)).collect())
+    }
+
+    fn queue(&self) -> Result<Vec<QueueEntry>, ServiceError> {
+        let mut rows = self.store.rows()?;
+        rows.retain(|row| row.running.is_some() || row.waiting.is_some());
+        rows.sort_by_key(|row| (row.running.is_none(), row.due()));
+        let entry = |row: Row| QueueEntry {
+            run: row.running.map(|it| it.run).or(row.waiting.map(|it| it.run)),
+            running: row.running.is_some(),
+            requests: row.requests(),
+            due: row.due(),
+            mirror: row.member.key,
+        };
+        Ok(rows.into_iter().map(entry).collect())
+    }
+}
+
+fn delivery(config: &Config, entry: DeliveryEntry) -> DeliveryView {
+    let DeliveryEntry { number, record, asked } = entry;
+    let endpoint = config.hooks.iter().find(|endpoint| endpoint.name == record.endpoint);
+    DeliveryView {
+        number,
+        at: record.at,
+        format: endpoint.map(|endpoint| endpoint.format.name.to_owned()).unwrap_or_default(),
+        endpoint: record.endpoint,
+        from: record.from,
+        verdict: record.verdict,
+        about: record.about,
+        asked: asked.into_iter().map(|(mirror, run)| Asked { mirror, run }).collect(),
+    }
+}
