@@ -78,6 +78,7 @@ pub(super) fn request(
         headers: headers.collect(),
         body: body.as_bytes().to_vec(),
         from: IpAddr::from([127, 0, 0, 1]),
+        is_admin: false,
     }
 }
 
