@@ -86,7 +86,7 @@ fn daemon(keys: &DaemonKeys, folder: &Path) -> DaemonOptions {
         long_workers: count(keys.long_workers, default.long_workers),
         state: keys.state.as_ref().map_or(default.state, |state| folder.join(state)),
         socket: match &keys.socket {
-            Some(socket) if socket.as_os_str().is_empty() => None,
+            Some(socket) if socket.as_os_str() == "none" => None,
             Some(socket) => Some(folder.join(socket)),
             None => default.socket,
         },

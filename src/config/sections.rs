@@ -57,7 +57,7 @@ keys! {
         /// On a disk of this machine, and not on a network file system. It belongs to the user that the
         /// daemon runs as, and one daemon uses it at a time.
         state: PathBuf = Key::new(Shape::Path("FOLDER")).default("\"/var/lib/synchroniser\""),
-        /// The socket over which `synchroniser status` and its like talk to the daemon; empty for none.
+        /// The socket over which `synchroniser status` and its like talk to the daemon; or `none`.
         ///
         /// Its owner and its group may use it, and may do everything that the daemon can.
         socket: PathBuf =

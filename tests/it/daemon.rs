@@ -168,8 +168,8 @@ fn a_source_that_refuses_us_is_not_told_as_a_missing_target() {
 }
 
 /// The daemon's part of such a configuration.
-const DAEMON: &str = "daemon = { listen = \"127.0.0.1:0\", socket = \"\" }\n\
-    hooks.synchronise = { format = \"bitbucket-post\", allow_unauthenticated = true }\n";
+const DAEMON: &str = "daemon = { listen = \"127.0.0.1:0\", socket = \"none\" }\n\
+    hooks.synchronise = { format = \"bitbucket_post\", allow_unauthenticated = true }\n";
 
 /// A daemon with the configuration `text`, as a file in `folder`, that syncs as the program does.
 fn start_for_real(text: &str, folder: &Path) -> Daemon {

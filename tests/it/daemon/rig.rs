@@ -84,8 +84,8 @@ pub(super) struct Rig {
 pub(super) fn config() -> Config {
     let text = r#"
         daemon.listen = "127.0.0.1:0"
-        daemon.socket = ""
-        hooks.synchronise = { format = "bitbucket-post", allow_unauthenticated = true }
+        daemon.socket = "none"
+        hooks.synchronise = { format = "bitbucket_post", allow_unauthenticated = true }
         mirrors.m-rocket = { source = "hg/rocket", target = "git/Acme/Rocket.git" }
         mirrors.m-engine = { source = "hg/engine", target = "e.git", user = "ada", project = "rocket-core" }
     "#;
