@@ -33,7 +33,7 @@ fn bound(class: Class) -> Duration {
 
 /// How many of `workers` a class and those above it have at most while others wait.
 fn share(workers: usize) -> usize {
-    (workers * 4 / 5).max(1)
+    (workers - workers.div_ceil(5)).max(1)
 }
 
 /// A mirror that is due, or whose run is under way, as far as the choice is concerned.

@@ -2,7 +2,7 @@
 //!
 //! It is lost with the process. Rows are looked at one after another, since what it is for has few.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -95,7 +95,8 @@ impl State {
 impl JobStore for MemoryStore {
     fn configure(&self, members: &[Member], now: Timestamp) -> Result<(), StoreError> {
         let state = &mut *self.lock();
-        let is_member = |key: &str| members.iter().any(|member| member.key == key);
+        let keys: BTreeSet<_> = members.iter().map(|member| &*member.key).collect();
+        let is_member = |key: &str| keys.contains(key);
         for member in members {
             let was = member.was.as_deref().filter(|was| !is_member(was));
             if let Some(was) = was.filter(|_| !state.rows.contains_key(&member.key)) {

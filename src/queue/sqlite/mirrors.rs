@@ -3,19 +3,24 @@
 use std::sync::LazyLock;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Params, Result, Row as Columns, params_from_iter};
+use rusqlite::{
+    Connection, OptionalExtension, Params, Result, Row as Columns, params, params_from_iter,
+};
 
 use super::values::{Reader, number};
 use crate::base::time::Timestamp;
 use crate::queue::choose::Candidate;
 use crate::queue::failure::Failure;
-use crate::queue::model::{Claim, Failing, Member, Row, RunId, RunState, Running, Waiting};
+use crate::queue::model::{Claim, Failing, Member, Row, RunId, RunState, Running, Waiting, Weight};
 
 /// A row with the number that runs and deliveries know its mirror by, which a new name does not change.
 pub(super) struct Stored {
     pub(super) id: i64,
     pub(super) row: Row,
 }
+
+/// How many of the columns come first that only a configuration changes.
+const CONFIGURED: usize = 6;
 
 /// The columns that are written, in the order in which `values` has and `read` wants them.
 const COLUMNS: [&str; 39] = [
@@ -197,11 +202,16 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO mirror ({}) VALUES ({})", COLUMNS.join(", "), places.join(", "))
 });
 
-static UPDATE: LazyLock<String> = LazyLock::new(|| {
-    let changes = (1..).zip(COLUMNS).map(|(number, column)| format!("{column} = ?{number}"));
-    let changes: Vec<_> = changes.collect();
-    format!("UPDATE mirror SET {} WHERE id = ?{}", changes.join(", "), COLUMNS.len() + 1)
-});
+static UPDATE: LazyLock<String> = LazyLock::new(|| update_from(CONFIGURED));
+
+static UPDATE_ALL: LazyLock<String> = LazyLock::new(|| update_from(0));
+
+/// A statement that writes the columns from the number `first` on; the last parameter is the row.
+fn update_from(first: usize) -> String {
+    let columns = (1..).zip(COLUMNS.iter().skip(first));
+    let changes: Vec<_> = columns.map(|(number, column)| format!("{column} = ?{number}")).collect();
+    format!("UPDATE mirror SET {} WHERE id = ?{}", changes.join(", "), changes.len() + 1)
+}
 
 /// A statement that selects rows, from what comes after `FROM mirror`.
 fn select(rest: &str) -> String {
@@ -221,10 +231,17 @@ pub(super) fn insert(connection: &Connection, row: &Row) -> Result<i64> {
     connection.prepare_cached(&INSERT)?.insert(params_from_iter(values(row)))
 }
 
-/// Writes a row that was changed.
+/// Writes what has become of a row; not what the configuration says of its mirror.
 pub(super) fn update(connection: &Connection, stored: &Stored) -> Result<()> {
-    let values = values(&stored.row).into_iter().chain([Value::Integer(stored.id)]);
+    let values = values(&stored.row).into_iter().skip(CONFIGURED);
+    let values = values.chain([Value::Integer(stored.id)]);
     connection.prepare_cached(&UPDATE)?.execute(params_from_iter(values)).map(drop)
+}
+
+/// Writes a row whose mirror has another configuration.
+pub(super) fn update_all(connection: &Connection, stored: &Stored) -> Result<()> {
+    let values = values(&stored.row).into_iter().chain([Value::Integer(stored.id)]);
+    connection.prepare_cached(&UPDATE_ALL)?.execute(params_from_iter(values)).map(drop)
 }
 
 /// The row of that name, of a mirror that is or was configured.
@@ -292,13 +309,18 @@ fn candidate(columns: &Columns<'_>) -> Result<(i64, Candidate)> {
     Ok((next.next()?, candidate))
 }
 
-/// The mirrors that are due, each with its number.
-pub(super) fn due(connection: &Connection, now: Timestamp) -> Result<Vec<(i64, Candidate)>> {
+/// The mirrors that are due for a run of that weight, each with its number.
+pub(super) fn due(
+    connection: &Connection,
+    weight: Weight,
+    now: Timestamp,
+) -> Result<Vec<(i64, Candidate)>> {
     let select = format!(
         "SELECT {CANDIDATE}, coalesce(waiting_class, 2), weight, attention, id FROM mirror \
-         WHERE attention <= ?1 AND running_run IS NULL"
+         WHERE attention <= ?1 AND running_run IS NULL AND weight = ?2 ORDER BY id"
     );
-    connection.prepare_cached(&select)?.query_map([now], candidate)?.collect()
+    let params = params![now, Value::from(weight)];
+    connection.prepare_cached(&select)?.query_map(params, candidate)?.collect()
 }
 
 /// The mirrors whose runs are under way.

@@ -1,6 +1,8 @@
 //! What is written: each function is one operation of the thread that writes, and is done as a whole or
 //! not at all. What becomes of a row is said by `rules`; here is only where rows come from and go to.
 
+use std::collections::HashSet;
+
 use super::mirrors::{self, Stored};
 use super::writer::Work;
 use super::{deliveries, runs};
@@ -35,7 +37,8 @@ pub(super) fn configure(
     members: &[Member],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let is_member = |key: &str| members.iter().any(|member| member.key == key);
+    let keys: HashSet<_> = members.iter().map(|member| &*member.key).collect();
+    let is_member = |key: &str| keys.contains(key);
     for member in members {
         let was = member.was.as_deref().filter(|was| !is_member(was));
         let mut stored = work.check(mirrors::named(work.connection, &member.key))?;
@@ -46,7 +49,7 @@ pub(super) fn configure(
             let before = stored.row.clone();
             stored.row.configure(member, now);
             if stored.row != before {
-                work.check(mirrors::update(work.connection, &stored))?;
+                work.check(mirrors::update_all(work.connection, &stored))?;
             }
         } else {
             work.check(mirrors::insert(work.connection, &Row::new(member, now)))?;
@@ -129,9 +132,15 @@ pub(super) fn claim(
     }
     let running = work.check(mirrors::all_running(connection))?;
     let count = |weight| running.iter().filter(|running| running.weight == weight).count();
-    let has_room = count(Weight::Short) < limits.short || count(Weight::Long) < limits.long;
     // Without workers there is nothing to choose.
-    let due = if has_room { work.check(mirrors::due(connection, now))? } else { Vec::new() };
+    let has_room = [
+        (Weight::Short, count(Weight::Short) < limits.short),
+        (Weight::Long, count(Weight::Long) < limits.long),
+    ];
+    let mut due = Vec::new();
+    for (weight, _) in has_room.into_iter().filter(|(_, has_room)| *has_room) {
+        due.extend(work.check(mirrors::due(connection, weight, now))?);
+    }
     let (ids, due): (Vec<i64>, Vec<_>) = due.into_iter().unzip();
     let begun = work.check(runs::begun(connection, a_minute_before(now)))?;
     let situation = Situation { due: &due, running: &running, begun: &begun, limits, now };

@@ -6,6 +6,7 @@
 //! that fails undoes itself and none of the others.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -71,7 +72,13 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (answer, answered) = sync_channel(1);
         let operation: Operation = Box::new(move |work| {
-            let result = work.map(operation);
+            let result = work.map(|work| {
+                // A mistake of ours must not end the thread that all others need too.
+                catch_unwind(AssertUnwindSafe(|| operation(work))).unwrap_or_else(|_| {
+                    let message = "panicked: this is a mistake in synchroniser".to_owned();
+                    Err(StoreError::Database { path: work.path.to_owned(), message })
+                })
+            });
             let is_good = result.as_ref().is_some_and(Result::is_ok);
             let answer = Box::new(move |written: Result<(), StoreError>| {
                 let result = written.and_then(|()| result.unwrap_or(Err(StoreError::Closed)));
@@ -149,10 +156,11 @@ impl Main {
         let mut work = Work { connection, turns: &mut self.turns, path: &self.path };
         // Immediate, since a transaction that reads first and then finds that somebody else writes fails
         // at once instead of waiting.
-        let mut state = connection.execute_batch("BEGIN IMMEDIATE");
+        let run = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
+        let mut state = run("BEGIN IMMEDIATE");
         for operation in operations {
             if state.is_ok() {
-                state = connection.execute_batch("SAVEPOINT operation");
+                state = run("SAVEPOINT operation");
             }
             if state.is_err() {
                 done.push(operation(None));
@@ -160,13 +168,13 @@ impl Main {
             }
             let one = operation(Some(&mut work));
             // An error of the disk undoes the whole transaction at once, and the savepoint with it.
-            state = connection.execute_batch(match one.is_good {
-                true => "RELEASE operation",
-                false => "ROLLBACK TO operation; RELEASE operation",
-            });
+            if !one.is_good {
+                state = run("ROLLBACK TO operation");
+            }
             done.push(one);
+            state = state.and_then(|()| run("RELEASE operation"));
         }
-        state.and_then(|()| connection.execute_batch("COMMIT"))
+        state.and_then(|()| run("COMMIT"))
     }
 
     /// Empties the log, unless somebody reads it just now: then it is tried again when there is nothing

@@ -5,5 +5,6 @@ mod contract;
 mod kill;
 mod pool;
 mod random;
+mod speed;
 mod sqlite;
 mod support;
