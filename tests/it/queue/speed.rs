@@ -37,7 +37,7 @@ fn time(what: &str, work: impl FnOnce()) -> Duration {
     let begin = Instant::now();
     work();
     let took = begin.elapsed();
-    println!("{what}: {took:?}");
+    eprintln!("{what}: {took:?}");
     took
 }
 
@@ -67,7 +67,7 @@ fn hooks_of_many_connections_share_commits() {
     });
     let mut times = times.into_inner().unwrap();
     times.sort_unstable();
-    println!("99 of 100 within {:?}, all within {:?}", times[9899], times[9999]);
+    eprintln!("99 of 100 within {:?}, all within {:?}", times[9899], times[9999]);
     let wanted: u64 = store.rows().unwrap().iter().map(|row| row.wanted - 1).sum();
     assert_eq!(wanted, 10_000);
     assert!(took < Duration::from_secs(20), "{took:?}");
@@ -111,13 +111,13 @@ fn runs_are_begun_and_ended_fast() {
 fn ten_thousand_mirrors_are_no_burden() {
     let begin = Instant::now();
     let (folder, store) = many(10_000);
-    println!("10,000 new mirrors: {:?}", begin.elapsed());
+    eprintln!("10,000 new mirrors: {:?}", begin.elapsed());
     let all: Vec<_> = mirrors(10_000).iter().map(|key| member(key)).collect();
     let again = time("the same configuration again", || store.configure(&all, at(0)).unwrap());
     let rows = time("all rows", || assert_eq!(store.rows().unwrap().len(), 10_000));
     let rows_again = time("all rows again", || assert_eq!(store.rows().unwrap().len(), 10_000));
     let eight = ClaimLimits { short: 1, long: 8, ..no_limits() };
-    let storm = time("eight claims while all are due", || {
+    let busiest = time("eight claims while all are due", || {
         assert_eq!(store.claim(&eight, at(1)).unwrap().claims.len(), 8);
     });
     let full = time("a claim while no worker is free", || {
@@ -144,7 +144,7 @@ fn ten_thousand_mirrors_are_no_burden() {
         (again, 5000),
         (rows, 1000),
         (rows_again, 1000),
-        (storm, 2000),
+        (busiest, 2000),
         (full, 500),
         (one, 100),
         (none, 50),
