@@ -35,7 +35,6 @@ use synchroniser::hg::store::tags::{TagsFile, compute};
 use synchroniser::hg::subrepo::{SUB, subrepositories};
 use synchroniser::hg::wire::{Capabilities, answer};
 use synchroniser::hg::{BranchTable, Changelog, Changeset, Node, Rev, RevSet, filelog};
-use synchroniser::hook::{Delivery, FORMATS};
 use synchroniser::net::TargetUrl;
 use synchroniser::net::url::PlainHttp;
 
@@ -88,7 +87,16 @@ const DECODERS: &[Row] = &[
             "cut_and_flipped_texts_that_hash_right_are_errors_or_sorted",
         ),
     ),
-    ("hook", "deliveries", Here(deliveries, deliver)),
+    (
+        "hook",
+        "deliveries",
+        Beside("src/hook/format/tests.rs", "every_cut_and_flip_is_an_event_or_an_error"),
+    ),
+    (
+        "hook",
+        "what proves them",
+        Beside("src/hook/scheme/tests.rs", "every_cut_and_flip_of_a_proof_is_refused"),
+    ),
     ("identity", "changesets, into commits", Here(|| vec![changeset_text()], commits)),
     (
         "known_hosts",
@@ -299,20 +307,6 @@ fn delta(bytes: &[u8]) -> bool {
 
 fn git_deltas() -> Vec<Vec<u8>> {
     vec![vec![23, 8, 0x90, 5, 3, b'n', b'e', b'w']]
-}
-
-fn deliveries() -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hooks");
-    let files = files_below(&folder);
-    let forms = files.iter().filter(|path| path.extension().is_some_and(|end| end == "form"));
-    forms.map(|path| std::fs::read(path).unwrap()).collect()
-}
-
-fn deliver(body: &[u8]) -> bool {
-    let headers = [("content-type", &b"application/x-www-form-urlencoded"[..])];
-    FORMATS
-        .iter()
-        .any(|format| (format.parse)(&Delivery { headers: &headers, query: "", body }).is_ok())
 }
 
 fn commits(text: &[u8]) -> bool {
