@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::{ProblemKind, Problems};
+use super::error::Problems;
 use super::file::Section;
 use super::keys::{Keys, Ways};
 use super::pending::{Pending, What};
+use super::problem::ProblemKind;
 use super::sections::EndpointKeys;
 use crate::git::destination::Target;
 use crate::hg::pull::Source;

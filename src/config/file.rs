@@ -6,8 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::error::{ProblemKind, Problems};
+use super::error::Problems;
 use super::keys::{Key, Keys};
+use super::problem::ProblemKind;
 use super::sections::{
     DaemonKeys, EndpointKeys, HookEndpointKeys, LimitsKeys, MirrorKeys, PatternKeys, ScheduleKeys,
     TopKeys,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::endpoint::Resolver;
-use super::error::ProblemKind;
 use super::file::Section;
 use super::pending::What;
+use super::problem::ProblemKind;
 use super::sections::EndpointKeys;
 use crate::forge::github::{self, App, AppOptions};
 use crate::forge::{ForgeOptions, Project, Visibility};

@@ -9,9 +9,10 @@ use wildmatch::WildMatch;
 
 use super::Config;
 use super::endpoint::{Folders, Resolver};
-use super::error::{ProblemKind, Problems};
+use super::error::Problems;
 use super::file::Section;
 use super::pending::What;
+use super::problem::ProblemKind;
 use super::sections::{HookEndpointKeys, is_plain_name};
 use crate::base::similar::similar;
 use crate::hook::{

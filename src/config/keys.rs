@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
-use super::error::ProblemKind;
+use super::problem::ProblemKind;
 
 /// One key.
 #[derive(Clone, Copy, Debug)]

@@ -18,6 +18,7 @@ mod options;
 mod overlap;
 mod patterns;
 mod pending;
+mod problem;
 mod reference;
 mod resolve;
 mod sections;
@@ -26,11 +27,12 @@ mod typed;
 
 use std::path::{Path, PathBuf};
 
-pub use error::{ConfigError, Problem, ProblemKind};
+pub use error::ConfigError;
 pub use hooks::HookEndpoint;
 pub use options::{DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 pub use patterns::DeriveError;
 pub use pending::Finding;
+pub use problem::{Problem, ProblemKind};
 pub use reference::{reference, template};
 
 pub(crate) use keys::{Key, Keys, Shape, Value, Ways};

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::convert::{AuthorMap, AuthorMapError};
+use crate::hg::pull::Source;
 use crate::mirror::Mirror;
+use crate::net::url::RepositoryId;
 
 /// What the daemon needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +112,14 @@ impl MirrorConfig {
     pub fn owner(&self) -> &str {
         let target = || self.mirror.target.as_ref()?.url.owner();
         self.owner.as_deref().or_else(target).unwrap_or_default()
+    }
+
+    /// The repository that its source is.
+    pub fn source(&self) -> RepositoryId {
+        match &self.mirror.source {
+            Source::Path(path) => RepositoryId::local(path),
+            Source::Server { url, .. } => RepositoryId::of_source(url),
+        }
     }
 
     /// What a sync needs that begins now: with the author map as it is now.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::MirrorConfig;
-use super::error::ProblemKind;
+use super::problem::ProblemKind;
 use crate::net::url::RepositoryId;
 
 /// Which mirrors publish to which repository, by its name in lower case.

@@ -9,9 +9,10 @@ use wildmatch::WildMatch;
 
 use super::MirrorConfig;
 use super::endpoint::{Folders, Resolver};
-use super::error::{Problem, ProblemKind, Problems};
+use super::error::Problems;
 use super::file::{MirrorTable, PatternTable};
 use super::overlap::{self, Targets};
+use super::problem::{Problem, ProblemKind};
 use super::resolve;
 use super::sections::{PatternKeys, RuleKeys, is_plain_name};
 use super::template::{Placeholder, Template, Values};

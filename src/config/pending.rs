@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::error::{Problem, ProblemKind};
+use super::problem::{Problem, ProblemKind};
 use crate::convert::AuthorMap;
 use crate::net::{SecretError, SecretSource};
 

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::endpoint::{Folders, Resolver};
-use super::error::{ProblemKind, Problems};
+use super::error::Problems;
 use super::file::{File, MirrorTable, Section};
 use super::hooks;
 use super::naming::naming;
 use super::overlap::Targets;
 use super::patterns::{self, Pattern, Surroundings};
 use super::pending::{Pending, What};
+use super::problem::ProblemKind;
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
     ScheduleKeys, ServiceKeys, is_plain_name,

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::error::ProblemKind;
 use super::keys::{Key, Keys, Shape, Value, Written, keys};
 use super::naming::{is_branch_name, is_prefix};
+use super::problem::ProblemKind;
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::choices;
 use crate::hg::ServedPhases;

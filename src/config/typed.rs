@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::endpoint::{Folders, Resolver};
-use super::error::{Problem, ProblemKind, Problems};
+use super::error::Problems;
 use super::file::Section;
 use super::naming::naming;
+use super::problem::{Problem, ProblemKind};
 use super::resolve::commit_options;
 use super::sections::{CommitKeys, EndpointKeys, HistoryKeys, NamingKeys};
 use crate::base::faults;

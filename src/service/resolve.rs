@@ -4,9 +4,8 @@
 
 use std::collections::HashMap;
 
-use crate::config::{Config, DeriveError, HookEndpoint, MirrorConfig, Selector};
+use crate::config::{Config, DeriveError, HookEndpoint, Selector};
 use crate::hook::{PushEvent, form};
-use crate::mirror::Source;
 use crate::net::url::RepositoryId;
 
 /// What a push asks for.
@@ -35,12 +34,11 @@ impl MirrorIndex {
         let mut index = Self::default();
         for mirror in &config.mirrors {
             let name = &mirror.mirror.name;
-            if let Some(source) = source(mirror) {
-                if let RepositoryId::Remote { path, .. } = &source {
-                    index.by_path.entry(path.to_lowercase()).or_default().push(name.clone());
-                }
-                index.by_source.entry(source).or_default().push(name.clone());
+            let source = mirror.source();
+            if let RepositoryId::Remote { path, .. } = &source {
+                index.by_path.entry(path.to_lowercase()).or_default().push(name.clone());
             }
+            index.by_source.entry(source).or_default().push(name.clone());
             if let Some(Selector { user, project }) = &mirror.selector {
                 index.by_selector.insert(selector(user, project), name.clone());
             }
@@ -156,13 +154,6 @@ fn derived(config: &Config, push: &PushEvent) -> Vec<String> {
     match &push.path {
         Some(path) if sources.is_empty() => config.derived_with_path(path),
         _ => sources.iter().flat_map(|source| config.derived_at(source)).collect(),
-    }
-}
-
-fn source(mirror: &MirrorConfig) -> Option<RepositoryId> {
-    match &mirror.mirror.source {
-        Source::Path(path) => Some(RepositoryId::local(path)),
-        Source::Server { url, .. } => Some(RepositoryId::of_source(url)),
     }
 }
 

@@ -37,7 +37,11 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("synchroniser known-hosts add", "it needs an SSH server; `oracle_destination` has one"),
     ("sudo systemctl enable --now synchroniser\n", "it needs systemd and an installed package"),
-    ("[hooks]\nchangegroup.mirror = ", "a configuration of Mercurial; the same curl runs above it"),
+    (
+        "[hooks]\ntxnclose.synchroniser = ",
+        "a configuration of Mercurial; `oracle_hg_hook` has the same",
+    ),
+    ("POST /hook/hg HTTP/1.1\n", "a request; `oracle_hg_hook` looks at one"),
 ];
 
 fn root() -> &'static Path {

@@ -36,6 +36,7 @@ mod oracle_corpus;
 mod oracle_destination;
 mod oracle_faults;
 mod oracle_follow;
+mod oracle_hg_hook;
 mod oracle_identity;
 mod oracle_kill;
 mod oracle_live;

@@ -32,7 +32,6 @@ fn derived(config: &Config, key: &str) -> Result<(String, String, PathBuf), Deri
     let source = match &mirror.source {
         Source::Server { url, .. } => url.to_string(),
         Source::Path(path) => path.display().to_string(),
-        other => format!("{other:?}"),
     };
     let target = mirror.target.unwrap().url.to_string();
     Ok((source, target, mirror.cache.path().to_owned()))

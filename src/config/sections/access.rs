@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::super::error::ProblemKind;
 use super::super::keys::{Key, Keys, Value, Ways, Written, keys, not_empty};
+use super::super::problem::ProblemKind;
 use super::{HOUR, TIB, is_plain_name};
 use crate::base::redact;
 use crate::forge::Visibility;

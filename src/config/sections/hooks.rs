@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::super::error::ProblemKind;
 use super::super::keys::{Key, Keys, Shape, Value, Written, keys};
+use super::super::problem::ProblemKind;
 use super::access::credential;
 use super::{
     CareKeys, CommitKeys, HOUR, HistoryKeys, MirrorKeys, NamingKeys, PublishKeys, ServiceKeys,

@@ -32,8 +32,3 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     parts.iter().for_each(|part| mac.update(part));
     Some(mac)
 }
-
-#[cfg(test)]
-pub(super) fn sign(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    mac(key, parts).unwrap().finalize().into_bytes().to_vec()
-}

@@ -55,6 +55,7 @@ impl Session {
             ("work/github-token", "s3cret\n"),
             ("work/hg-token", "s3cret\n"),
             ("etc/synchroniser/secrets/github-token", "s3cret\n"),
+            ("etc/synchroniser/secrets/hook", "s3cret\n"),
             ("etc/synchroniser/secrets/hg-key", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
             ("etc/synchroniser/secrets/deploy-key", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
             ("etc/synchroniser/secrets/app.pem", "-----BEGIN RSA PRIVATE KEY-----\n"),
@@ -101,7 +102,8 @@ impl Session {
             }
             _ => return,
         };
-        let config = "cache = \"/var/cache/synchroniser\"\n[mirrors.rocket]\n\
+        let config = "cache = \"/var/cache/synchroniser\"\n[hooks.synchronise]\n\
+                      format = \"bitbucket_post\"\nallow_unauthenticated = true\n[mirrors.rocket]\n\
                       source = \"/srv/hg/rocket\"\ntarget = \"/srv/git/rocket.git\"\n";
         self.configure(config);
         self.shell(before).with_code(0).unwrap();

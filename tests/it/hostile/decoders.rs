@@ -39,7 +39,7 @@ use synchroniser::net::TargetUrl;
 use synchroniser::net::url::PlainHttp;
 
 use super::store::{NO_PARENTS, Revlog, fragment, zlib};
-use crate::support::{Fixture, TestEnv, files_below, for_all, same};
+use crate::support::{Fixture, TestEnv, for_all, same};
 
 /// How a decoder is tried.
 enum Trial {
