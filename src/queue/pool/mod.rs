@@ -1,0 +1,208 @@
+//! The threads that run what is due.
+//!
+//! One thread, the dispatcher, asks the store for claims, as many as there are free workers, and renews
+//! those that are held, each after a third of its lease. It sleeps until something is due, until
+//! [`Pool::wake`] says that something was asked for, or until a run ends. The workers run what was
+//! claimed, one run at a time each, and tell the store how it ended.
+//!
+//! ```text
+//!            claim, renew                       claims                    run
+//!   store <---------------- dispatcher ----------------------> workers -------> Runner
+//!     ^                                                           |
+//!     '-----------------------------------------------------------'
+//!                          finish, or release
+//! ```
+//!
+//! A claim that was lost raises the interrupt of its run, whose end is then not noted: the store refuses
+//! it. A store that fails is tried again after a pause, for as long as it takes; what a worker has to say
+//! to it is kept until it could be said, and the claim is renewed meanwhile.
+
+mod dispatcher;
+mod worker;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::job_store::{ClaimLimits, JobStore};
+use super::model::{Claim, Finish, RunId};
+use super::store_error::StoreError;
+use crate::base::time::{Clock, Timestamp};
+use crate::base::{Interrupt, faults};
+
+/// How long a store that fails is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs mirrors.
+pub trait Runner: Send + Sync {
+    /// Runs the mirror that was claimed, on a thread of the pool, and says how that ended. Stops soon once
+    /// `interrupt` is raised, and says so with [`RunState::Interrupted`]. A panic counts as a failure that
+    /// is our own mistake.
+    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Finish;
+
+    /// How the run of `claim` ended is in the store, or its claim was given back.
+    fn over(&self, claim: &Claim) {
+        let _ = claim;
+    }
+}
+
+/// A pool that cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[error("start a thread that runs mirrors")]
+pub struct StartPoolError {
+    /// What the system said.
+    #[from]
+    source: io::Error,
+}
+
+faults!(StartPoolError => Unavailable);
+
+/// Threads that run what is due. They end once the pool is closed and the runs are over.
+#[derive(Clone)]
+pub struct Pool(Arc<Shared>);
+
+struct Shared {
+    store: Arc<dyn JobStore>,
+    runner: Arc<dyn Runner>,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Notified of what the dispatcher waits for.
+    dispatch: Condvar,
+    /// Notified of what workers wait for: claims, and the end.
+    work: Condvar,
+    /// Notified of each run that is over.
+    over: Condvar,
+}
+
+struct State {
+    limits: ClaimLimits,
+    /// How many worker threads there are.
+    workers: usize,
+    /// Claims that no worker has taken yet.
+    assigned: VecDeque<Claim>,
+    /// Claims that are held, those of `assigned` and those that are being run.
+    held: HashMap<RunId, Held>,
+    /// Something was asked for, or a worker is free.
+    is_woken: bool,
+    is_closed: bool,
+    beat: Timestamp,
+    /// The store has failed, and nothing has worked since.
+    is_failing: bool,
+}
+
+struct Held {
+    claim: Claim,
+    interrupt: Interrupt,
+    renew_at: Instant,
+    /// When the claim runs out.
+    ends: Instant,
+    /// Somebody else may have claimed the mirror.
+    is_lost: bool,
+}
+
+impl Pool {
+    /// Starts a dispatcher, and as many workers as `limits` allows runs at a time.
+    pub fn start(
+        store: Arc<dyn JobStore>,
+        runner: Arc<dyn Runner>,
+        clock: Arc<dyn Clock>,
+        limits: ClaimLimits,
+    ) -> Result<Self, StartPoolError> {
+        let state = State {
+            limits,
+            workers: 0,
+            assigned: VecDeque::new(),
+            held: HashMap::new(),
+            is_woken: true,
+            is_closed: false,
+            beat: clock.now(),
+            is_failing: false,
+        };
+        let pool = Self(Arc::new(Shared {
+            store,
+            runner,
+            clock,
+            state: Mutex::new(state),
+            dispatch: Condvar::new(),
+            work: Condvar::new(),
+            over: Condvar::new(),
+        }));
+        let started = pool.spawn("dispatcher", Shared::dispatch).and_then(|()| pool.adjust(|_| {}));
+        started.inspect_err(|_| pool.close())?;
+        Ok(pool)
+    }
+
+    /// Changes the limits from the next claim on. What runs goes on.
+    pub fn adjust(&self, change: impl FnOnce(&mut ClaimLimits)) -> Result<(), StartPoolError> {
+        let mut state = self.0.lock();
+        change(&mut state.limits);
+        // Workers that are not needed any more stay, and get nothing.
+        while state.workers < state.limits.short + state.limits.long {
+            self.spawn("worker", Shared::work)?;
+            state.workers += 1;
+        }
+        drop(state);
+        self.wake();
+        Ok(())
+    }
+
+    fn spawn(&self, name: &str, main: fn(&Shared)) -> Result<(), StartPoolError> {
+        let shared = Arc::clone(&self.0);
+        thread::Builder::new().name(name.to_owned()).spawn(move || main(&shared))?;
+        Ok(())
+    }
+
+    /// Says that something was asked for: what is due is claimed now.
+    pub fn wake(&self) {
+        self.0.lock().is_woken = true;
+        self.0.dispatch.notify_one();
+    }
+
+    /// Asks the run of a mirror to stop, if one is under way here. Returns whether there is one.
+    pub fn interrupt(&self, key: &str) -> bool {
+        let state = self.0.lock();
+        let run = state.held.values().find(|held| held.claim.key == key);
+        run.inspect(|held| held.interrupt.raise()).is_some()
+    }
+
+    /// When the dispatcher last went round. It does so every few seconds; if it does not, it hangs.
+    pub fn beat(&self) -> Timestamp {
+        self.0.lock().beat
+    }
+
+    /// Claims nothing more, and asks the runs to stop; those that do give their claims back.
+    pub fn close(&self) {
+        let mut state = self.0.lock();
+        state.is_closed = true;
+        for held in state.held.values() {
+            held.interrupt.raise();
+        }
+        self.0.dispatch.notify_all();
+        self.0.work.notify_all();
+    }
+
+    /// Waits until no run is under way or `timeout` has passed, and returns how many still are. Blocks the
+    /// thread.
+    pub fn wait_idle(&self, timeout: Duration) -> usize {
+        let state = self.0.lock();
+        let waited = self.0.over.wait_timeout_while(state, timeout, |state| !state.held.is_empty());
+        waited.unwrap_or_else(PoisonError::into_inner).0.held.len()
+    }
+}
+
+impl Shared {
+    /// The state. It is whole even if a thread has panicked while it held the lock: nothing is called in
+    /// between that can.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs an error of the store, once until it works again.
+    fn failed(&self, what: &str, error: &StoreError) {
+        if !std::mem::replace(&mut self.lock().is_failing, true) {
+            tracing::error!(%error, "failed to {what}; it is tried again until it works");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The threads that run what was claimed, one run at a time each.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::PoisonError;
+use std::thread;
+
+use super::{PAUSE, Shared, State};
+use crate::base::{Fault, Interrupt};
+use crate::queue::backoff::{Next, backoff};
+use crate::queue::failure::Failure;
+use crate::queue::model::{Claim, Finish, RunState};
+use crate::queue::store_error::StoreError;
+
+impl Shared {
+    /// What a worker does until the pool is closed.
+    pub(super) fn work(&self) {
+        while let Some((claim, interrupt)) = self.next() {
+            let finish = if interrupt.is_raised() {
+                None
+            } else {
+                let run = || self.runner.run(&claim, &interrupt);
+                let finish = catch_unwind(AssertUnwindSafe(run));
+                Some(finish.unwrap_or_else(|panic| panicked(&claim, panic.as_ref(), self)))
+            };
+            self.end(&claim, finish.as_ref());
+            self.runner.over(&claim);
+            let mut state = self.lock();
+            state.held.remove(&claim.run);
+            state.is_woken = true;
+            self.over.notify_all();
+            self.dispatch.notify_one();
+        }
+    }
+
+    /// The next claim, once there is one; `None` once the pool is closed and none is left.
+    fn next(&self) -> Option<(Claim, Interrupt)> {
+        let is_idle = |state: &mut State| state.assigned.is_empty() && !state.is_closed;
+        let mut state =
+            self.work.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        let claim = state.assigned.pop_front()?;
+        let interrupt = state.held.get(&claim.run).map(|held| held.interrupt.clone());
+        Some((claim, interrupt.unwrap_or_default()))
+    }
+
+    /// Tells the store how a run ended, or that it was not begun: until it listens.
+    fn end(&self, claim: &Claim, finish: Option<&Finish>) {
+        loop {
+            let is_closed = self.lock().is_closed;
+            let now = self.clock.now();
+            let told = match finish {
+                Some(finish) if finish.state != RunState::Interrupted || !is_closed => {
+                    self.store.finish(claim, finish, now)
+                }
+                _ => self.store.release(claim, now).map(|()| true),
+            };
+            match told {
+                Ok(is_noted) => {
+                    if !is_noted {
+                        let Claim { key: mirror, run, .. } = claim;
+                        tracing::warn!(mirror, %run, "a run ended whose claim was lost");
+                    }
+                    break;
+                }
+                Err(StoreError::Closed) => return,
+                Err(error) => self.failed("note how a run ended", &error),
+            }
+            thread::sleep(PAUSE);
+        }
+        self.lock().is_failing = false;
+    }
+}
+
+/// What becomes of a mirror whose run has panicked.
+fn panicked(claim: &Claim, panic: &(dyn Any + Send), shared: &Shared) -> Finish {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let failure = Failure::internal(format!("panicked: {}", text.unwrap_or("no message")));
+    let failures = claim.failures(Fault::Internal);
+    let (due, park) = match backoff(Fault::Internal, failures, None, 1.0) {
+        Next::At(pause) => (Some(shared.clock.now().after(pause)), false),
+        Next::Park => (None, true),
+    };
+    Finish {
+        state: RunState::Failed,
+        failure: Some(failure),
+        changed: false,
+        details: String::new(),
+        due,
+        not_before: None,
+        park,
+        weight: claim.weight,
+    }
+}
