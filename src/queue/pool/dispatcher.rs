@@ -72,17 +72,20 @@ impl Shared {
         };
         let mut state = self.lock();
         state.is_failing = false;
+        if state.is_closed {
+            // Closed meanwhile: there may be no worker any more.
+            drop(state);
+            claimed.claims.iter().for_each(|claim| self.end(claim, None));
+            return None;
+        }
         for claim in claimed.claims {
-            let interrupt = Interrupt::default();
-            if state.is_closed {
-                interrupt.raise();
-            }
             let held = Held {
                 claim: claim.clone(),
-                interrupt,
+                interrupt: Interrupt::default(),
                 renew_at: asked + limits.lease / 3,
                 ends: asked + limits.lease,
                 is_lost: false,
+                is_ending: false,
             };
             state.held.insert(claim.run, held);
             state.assigned.push_back(claim);
@@ -116,6 +119,8 @@ impl Shared {
                 }
                 // Nobody else could claim it before it ran out.
                 Err(_) if asked < held.ends => held.renew_at = asked + PAUSE,
+                // It is over; only that its worker has not said so yet.
+                Ok(false) if held.is_ending => {}
                 Ok(false) | Err(_) => {
                     tracing::warn!(mirror = claim.key, run = %claim.run, "the claim was lost: its run stops");
                     held.is_lost = true;

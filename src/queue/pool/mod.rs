@@ -100,6 +100,22 @@ struct Held {
     ends: Instant,
     /// Somebody else may have claimed the mirror.
     is_lost: bool,
+    /// The run is over, and the store is being told.
+    is_ending: bool,
+}
+
+impl State {
+    /// Takes a claim that no worker has yet. A mirror is not run here while an earlier run of it, whose
+    /// claim was lost, has not stopped.
+    fn take(&mut self) -> Option<(Claim, Interrupt)> {
+        let held = self.held.values();
+        let lost: Vec<_> = held.filter(|held| held.is_lost).map(|held| &held.claim).collect();
+        let may_run =
+            |claim: &Claim| !lost.iter().any(|lost| lost.key == claim.key && lost.run != claim.run);
+        let claim = self.assigned.remove(self.assigned.iter().position(may_run)?)?;
+        let interrupt = self.held.get(&claim.run).map(|held| held.interrupt.clone());
+        Some((claim, interrupt.unwrap_or_default()))
+    }
 }
 
 impl Pool {
@@ -170,6 +186,13 @@ impl Pool {
     /// When the dispatcher last went round. It does so every few seconds; if it does not, it hangs.
     pub fn beat(&self) -> Timestamp {
         self.0.lock().beat
+    }
+
+    /// Claims nothing more. Runs that are under way go on to their end.
+    pub fn drain(&self) {
+        self.0.lock().is_closed = true;
+        self.0.dispatch.notify_all();
+        self.0.work.notify_all();
     }
 
     /// Claims nothing more, and asks the runs to stop; those that do give their claims back.

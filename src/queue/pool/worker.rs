@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::thread;
 
-use super::{PAUSE, Shared, State};
+use super::{PAUSE, Shared};
 use crate::base::{Fault, Interrupt};
 use crate::queue::backoff::{Next, backoff};
 use crate::queue::failure::Failure;
@@ -23,11 +23,19 @@ impl Shared {
                 let finish = catch_unwind(AssertUnwindSafe(run));
                 Some(finish.unwrap_or_else(|panic| panicked(&claim, panic.as_ref(), self)))
             };
+            if let Some(held) = self.lock().held.get_mut(&claim.run) {
+                held.is_ending = true;
+            }
             self.end(&claim, finish.as_ref());
-            self.runner.over(&claim);
+            // A panic there must not cost us the thread.
+            drop(catch_unwind(AssertUnwindSafe(|| self.runner.over(&claim))));
             let mut state = self.lock();
-            state.held.remove(&claim.run);
+            let ended = state.held.remove(&claim.run);
             state.is_woken = true;
+            if ended.is_some_and(|held| held.is_lost) {
+                // A later claim of the mirror may have waited for it.
+                self.work.notify_all();
+            }
             self.over.notify_all();
             self.dispatch.notify_one();
         }
@@ -35,16 +43,20 @@ impl Shared {
 
     /// The next claim, once there is one; `None` once the pool is closed and none is left.
     fn next(&self) -> Option<(Claim, Interrupt)> {
-        let is_idle = |state: &mut State| state.assigned.is_empty() && !state.is_closed;
-        let mut state =
-            self.work.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
-        let claim = state.assigned.pop_front()?;
-        let interrupt = state.held.get(&claim.run).map(|held| held.interrupt.clone());
-        Some((claim, interrupt.unwrap_or_default()))
+        let mut state = self.lock();
+        loop {
+            if let Some(taken) = state.take() {
+                return Some(taken);
+            }
+            if state.is_closed && state.assigned.is_empty() {
+                return None;
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// Tells the store how a run ended, or that it was not begun: until it listens.
-    fn end(&self, claim: &Claim, finish: Option<&Finish>) {
+    pub(super) fn end(&self, claim: &Claim, finish: Option<&Finish>) {
         loop {
             let is_closed = self.lock().is_closed;
             let now = self.clock.now();

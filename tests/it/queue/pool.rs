@@ -25,6 +25,8 @@ struct FakeRunner {
     begun: Mutex<Sender<(Claim, Sender<Finish>)>>,
     /// The keys that run now.
     running: Mutex<BTreeSet<String>>,
+    /// Whether runs go on though they are asked to stop.
+    is_deaf: Arc<AtomicBool>,
 }
 
 impl Runner for FakeRunner {
@@ -36,7 +38,7 @@ impl Runner for FakeRunner {
         let finish = loop {
             match ended.recv_timeout(Duration::from_millis(5)) {
                 Ok(finish) => break finish,
-                Err(_) if interrupt.is_raised() => {
+                Err(_) if interrupt.is_raised() && !self.is_deaf.load(Ordering::SeqCst) => {
                     break Finish { state: RunState::Interrupted, ..done() };
                 }
                 Err(_) => {}
@@ -105,6 +107,7 @@ struct Rig {
     store: Arc<Failing>,
     pool: Pool,
     begun: Receiver<(Claim, Sender<Finish>)>,
+    is_deaf: Arc<AtomicBool>,
 }
 
 impl Drop for Rig {
@@ -122,10 +125,12 @@ fn rig(keys: &[&str], limits: ClaimLimits) -> Rig {
         assert!(store.finish(&claim, &done(), now).unwrap());
     }
     let (sender, begun) = channel();
-    let runner = FakeRunner { begun: Mutex::new(sender), running: Mutex::default() };
+    let is_deaf = Arc::<AtomicBool>::default();
+    let (begun_here, running) = (Mutex::new(sender), Mutex::default());
+    let runner = FakeRunner { begun: begun_here, running, is_deaf: is_deaf.clone() };
     let (clock, runner) = (Arc::new(SystemClock), Arc::new(runner));
     let pool = Pool::start(store.clone(), runner, clock, limits).unwrap();
-    Rig { store, pool, begun }
+    Rig { store, pool, begun, is_deaf }
 }
 
 impl Rig {
@@ -267,6 +272,48 @@ fn a_claim_is_renewed_while_it_is_run_and_when_it_is_lost_the_run_stops() {
 }
 
 #[test]
+fn a_mirror_waits_for_an_earlier_run_that_does_not_stop() {
+    let lease = Duration::from_millis(300);
+    let rig = rig(&["a", "b"], ClaimLimits { lease, ..limits() });
+    rig.is_deaf.store(true, Ordering::SeqCst);
+    rig.ask(hook("a"));
+    let (first, end) = rig.begun();
+    rig.store.fails.store(true, Ordering::SeqCst);
+    thread::sleep(lease * 4);
+    rig.store.fails.store(false, Ordering::SeqCst);
+    let claimed_again = || {
+        let running = rig.store.row("a").unwrap().unwrap().running;
+        running.is_some_and(|running| running.run != first.run)
+    };
+    let begin = Instant::now();
+    while !claimed_again() {
+        assert!(begin.elapsed() < LONG);
+        thread::sleep(Duration::from_millis(5));
+    }
+    // Others do not wait.
+    rig.ask(hook("b"));
+    assert_eq!(rig.begun().0.key, "b");
+    assert!(rig.begun.recv_timeout(lease * 2).is_err(), "the first one runs still");
+    end.send(done()).unwrap();
+    let (second, _end) = rig.begun();
+    assert!(second.key == "a" && second.token > first.token);
+    rig.is_deaf.store(false, Ordering::SeqCst);
+}
+
+#[test]
+fn draining_lets_runs_end_and_begins_none() {
+    let rig = rig(&["a", "b"], ClaimLimits { short: 1, ..limits() });
+    let ids = ["a", "b"].map(|key| rig.ask(hook(key)));
+    let (_, end) = rig.begun();
+    rig.pool.drain();
+    assert_eq!(rig.pool.wait_idle(Duration::from_millis(50)), 1);
+    end.send(done()).unwrap();
+    assert_eq!(rig.pool.wait_idle(LONG), 0);
+    let states = ids.map(|id| rig.store.run(id).unwrap().unwrap().state);
+    assert_eq!(states, [RunState::Done, RunState::Queued]);
+}
+
+#[test]
 fn closing_interrupts_runs_and_gives_their_claims_back() {
     let rig = rig(&["a", "b", "c"], ClaimLimits { short: 2, ..limits() });
     let ids = ["a", "b", "c"].map(|key| rig.ask(hook(key)));
@@ -361,7 +408,11 @@ fn a_clock_that_is_set_is_noticed() {
     let clock = Arc::new(FakeClock(Mutex::new(Timestamp::from_seconds(1000))));
     store.configure(&members(&["a"]), clock.now()).unwrap();
     let (sender, begun) = channel();
-    let runner = Arc::new(FakeRunner { begun: Mutex::new(sender), running: Mutex::default() });
+    let runner = Arc::new(FakeRunner {
+        begun: Mutex::new(sender),
+        running: Mutex::default(),
+        is_deaf: Arc::default(),
+    });
     let pool = Pool::start(store, runner, clock.clone(), limits()).unwrap();
     let (_, end) = begun.recv_timeout(LONG).unwrap();
     let due = clock.now().after(LONG * 1000);
