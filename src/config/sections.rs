@@ -91,6 +91,10 @@ keys! {
         per_source_host: u64 = Key::number("mirrors", 1, 1 << 10).default("4"),
         /// Syncs at the same time that publish to one host.
         per_target_host: u64 = Key::number("mirrors", 1, 1 << 10).default("8"),
+        /// Syncs of mirrors with the same target that begin within a minute, unless a person asks for them.
+        ///
+        /// GitHub recommends no more than six pushes a minute to one repository.
+        per_target_minute: u64 = Key::number("syncs", 1, 1 << 10).default("6"),
         /// Hours without a success after which a mirror counts as stale, even if nothing has failed.
         stale: u64 = Key::number("hours", 1, 24 * 365).default("24"),
     }

@@ -54,9 +54,10 @@ impl Answer {
         Self { phrase, ..Self::new(StatusCode::BAD_REQUEST, reason) }
     }
 
-    /// To a hook that is about no mirror, in clean words. Says nothing of those that there are.
-    pub(super) fn no_mirror(about: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, format!("No mirror is configured for {about}."))
+    /// To a hook that selects no mirror, in clean words. Says nothing of those that there are.
+    pub(super) fn no_mirror(user: &str, project: &str) -> Self {
+        let text = format!("No mirror is configured for user \"{user}\", project \"{project}\".");
+        Self::new(StatusCode::BAD_REQUEST, text)
     }
 
     /// To a hook that does not prove where it comes from.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 
 use super::metrics::Metrics;
 use super::web::{WebOptions, WebState};
@@ -26,6 +26,8 @@ pub(super) struct App {
     pub(super) web: Arc<WebState>,
     reload: Reload,
     events: broadcast::Sender<Arc<ServiceEvent>>,
+    /// Whether nothing more will become of any run.
+    over: watch::Sender<bool>,
 }
 
 impl App {
@@ -42,7 +44,7 @@ impl App {
             // Nobody follows: that is no failure.
             let _ = told.send(Arc::new(event.clone()));
         }));
-        Self { service, actions, metrics, web, reload, events }
+        Self { service, actions, metrics, web, reload, events, over: watch::Sender::new(false) }
     }
 
     /// Now, by the clock of the service.
@@ -93,6 +95,11 @@ impl App {
         }
     }
 
+    /// Lets those go who wait for a run: the next daemon goes on with what is not over.
+    pub(super) fn let_go(&self) {
+        self.over.send_replace(true);
+    }
+
     /// Everything that happens from now on.
     pub(super) fn events(&self) -> broadcast::Receiver<Arc<ServiceEvent>> {
         self.events.subscribe()
@@ -141,7 +148,12 @@ impl App {
                 }
             }
         };
-        let _ = tokio::time::timeout(wait, is_over).await;
+        let mut over = self.over.subscribe();
+        tokio::select! {
+            () = is_over => {}
+            _ = over.wait_for(|over| *over) => {}
+            () = tokio::time::sleep(wait) => {}
+        }
         look().await
     }
 }

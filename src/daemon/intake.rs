@@ -63,7 +63,7 @@ pub(super) async fn synchronise(app: &Arc<App>, request: Request) -> Answer {
     }
     match received {
         Received::Malformed(error) => Answer::bad_payload(error),
-        Received::Unmatched { about } => Answer::no_mirror(&about),
+        Received::Unmatched { user, project, .. } => Answer::no_mirror(&user, &project),
         Received::Ignored(what) => Answer::new(StatusCode::OK, format!("Nothing to do: {what}")),
         Received::Accepted(asked) => match asked.first() {
             Some(asked) => outcome(app, asked).await,
@@ -125,7 +125,7 @@ pub(super) async fn hook(app: &Arc<App>, path: &str, request: Request) -> Respon
         }
         Received::Ignored(what) => json(StatusCode::OK, &ignored(what.clone())),
         // Some forges switch a hook off that gets anything but a success.
-        Received::Unmatched { about } => {
+        Received::Unmatched { about, .. } => {
             json(StatusCode::OK, &ignored(format!("no mirror is configured for {about}")))
         }
         Received::NoEndpoint

@@ -259,6 +259,7 @@ async fn serve(
         abandoned = idle(&service, options.stop_timeout) => abandoned,
         () = stop_again(&mut asked) => idle(&service, Duration::ZERO).await,
     };
+    app.let_go();
     let _ = tokio::time::timeout(LAST_ANSWERS, connections).await;
     if abandoned == 0 {
         tracing::info!("stopped");

@@ -11,7 +11,7 @@ use super::{Service, ServiceError, Shared};
 use crate::base::HasFault as _;
 use crate::base::clean::clean_short;
 use crate::config::{HookEndpoint, Selector};
-use crate::hook::{Delivery, Event, PayloadError, Proof, Unproven, verify};
+use crate::hook::{Delivery, Event, PayloadError, Proof, PushEvent, Unproven, form, verify};
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict};
 
 /// How many characters of what a delivery is about are kept.
@@ -44,6 +44,10 @@ pub enum Received {
     Unmatched {
         /// What it is about, clean.
         about: String,
+        /// The user that it selects, in its address or else by its repository.
+        user: String,
+        /// The project that it selects.
+        project: String,
     },
     /// No endpoint has the path.
     NoEndpoint,
@@ -123,7 +127,8 @@ impl Service {
         }
         if keys.is_empty() {
             note(Verdict::Unmatched, about.clone());
-            return Received::Unmatched { about };
+            let [user, project] = selected(delivery.query, &push);
+            return Received::Unmatched { about, user, project };
         }
         let sender_id =
             proof.nonce.or_else(|| endpoint.format.delivery_id(delivery).map(str::to_owned));
@@ -163,6 +168,15 @@ impl Service {
         let requests: Vec<_> = keys.iter().map(request).collect();
         shared.request(&requests, Some(record))
     }
+}
+
+/// The user and the project that a delivery selects, clean.
+fn selected(query: &str, push: &PushEvent) -> [String; 2] {
+    [("user", &push.owner), ("project", &push.slug)].map(|(name, sent)| {
+        let chosen = form::field(query.as_bytes(), name).filter(|value| !value.is_empty());
+        let chosen = chosen.map(|value| String::from_utf8_lossy(&value).into_owned());
+        clean_short(&chosen.or_else(|| sent.clone()).unwrap_or_default(), ABOUT)
+    })
 }
 
 fn asked_for(directory: &Directory, mirror: String, receipt: Receipt) -> AskedFor {

@@ -45,8 +45,6 @@ pub use view::ServiceError;
 const LEASE: Duration = Duration::from_mins(2);
 /// So often in a row is a mirror claimed whose run ends the process, before it is parked.
 const ATTEMPTS: u32 = 3;
-/// What GitHub recommends as the most pushes to one repository within a minute.
-const STARTS_A_MINUTE: usize = 6;
 /// So many of the last runs of each mirror are kept however old they are.
 const RUNS_KEPT: usize = 50;
 
@@ -105,7 +103,7 @@ impl Shared {
             long: daemon.long_workers.get(),
             per_source_host: schedule.per_source_host.get(),
             per_target_host: schedule.per_target_host.get(),
-            per_target_minute: STARTS_A_MINUTE,
+            per_target_minute: schedule.per_target_minute.get(),
             closed_hosts: self.hosts.closed(self.clock.now()),
             lease: LEASE,
             attempts: ATTEMPTS,

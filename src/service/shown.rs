@@ -155,10 +155,11 @@ impl Views for Shared {
         let states: Vec<_> = rows.iter().map(|(row, _)| state(row, now, stale)).collect();
         let count = |state| states.iter().filter(|other| **other == state).count();
         let counts = MirrorState::ALL.iter().map(|state| (*state, count(*state)));
-        let is_due = |row: &Row| row.running.is_none() && row.due().is_some_and(|due| due <= now);
+        let is_due = |row: &Row| row.due().is_some_and(|due| due <= now);
         let waits = |row: &Row| is_due(row) && row.parked.is_none() && row.paused.is_none();
         let due = rows.iter().map(|(row, _)| row).filter(|row| waits(row));
-        let oldest = due.clone().filter_map(Row::due).min();
+        let held_up = due.clone().filter(|row| row.running.is_none());
+        let oldest = held_up.filter_map(Row::due).min();
         let millis = |time: Timestamp| u64::try_from(now.since(time).as_millis()).unwrap_or(0);
         Ok(Overview {
             states: counts

@@ -59,7 +59,12 @@ pub(super) fn substitute() -> (Syncer, Receiver<Begun>) {
             |fault, side, message| Err(Box::new(SubstituteError { fault, side, message }) as _);
         // A test that has ended holds no more strings.
         match ended.recv_timeout(LONG).unwrap_or(End::Fail(Fault::Internal, Side::Here, "let go")) {
-            End::Report(report) => Ok(report),
+            End::Report(report) => {
+                for note in &report.notes {
+                    observer.event(&SyncEvent::Note { note: note.clone() });
+                }
+                Ok(report)
+            }
             End::Fail(fault, side, message) => fail(fault, side, message),
             End::Panic => panic!("the test told it to"),
             End::Interrupted => {
@@ -109,9 +114,13 @@ pub(super) fn setup(config: Config, syncer: Syncer) -> Setup {
 pub(super) fn rig_with(change: impl FnOnce(&mut Config)) -> Rig {
     let mut config = config();
     change(&mut config);
-    let mirrors = config.mirrors.len();
     let (syncer, begun) = substitute();
-    let rig = Rig { begun, daemon: Daemon::start(setup(config, syncer)).unwrap() };
+    rig_of(setup(config, syncer), begun)
+}
+
+pub(super) fn rig_of(setup: Setup, begun: Receiver<Begun>) -> Rig {
+    let mirrors = setup.config.mirrors.len();
+    let rig = Rig { begun, daemon: Daemon::start(setup).unwrap() };
     // Mirrors that are new are synced without being asked for.
     for _ in 0..mirrors {
         rig.begun().1.send(End::Report(report())).unwrap();
@@ -181,7 +190,11 @@ impl Answer {
             assert_eq!(id.len(), 32, "{text}");
             text = text.replace(&format!("state/{id}"), "STATE");
         }
-        text.replace("STATE", "state/ID")
+        let text = text.replace("STATE", "state/ID");
+        // However busy the machine is, these runs take no second.
+        let seconds = |line: &str| line.starts_with("seconds: 0.").then_some("seconds: 0.N");
+        let lines: Vec<_> = text.lines().map(|line| seconds(line).unwrap_or(line)).collect();
+        lines.join("\n") + "\n"
     }
 }
 

@@ -1,19 +1,24 @@
 //! Starting and stopping.
 
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use synchroniser::base::{Fault, HasFault};
-use synchroniser::daemon::{Daemon, DaemonError};
+use synchroniser::daemon::{Daemon, DaemonError, Setup};
 
 use super::rig::{
-    End, SHORT, config, connect, get, payload, post, report, rig, rig_with, rocket, send, setup,
-    substitute,
+    End, LONG, SHORT, config, connect, get, payload, post, report, rig, rig_of, rig_with, rocket,
+    send, setup, substitute,
 };
 
 #[test]
-fn stopping_interrupts_what_runs_and_drops_what_waits() {
-    let rig = rig();
+fn stopping_interrupts_what_runs_and_keeps_what_was_asked_for() {
+    let config = config();
+    let (syncer, begun) = substitute();
+    let again = setup(config, syncer);
+    let store = Arc::clone(&again.store);
+    let rig = rig_of(again, begun);
     let running = rig.hook("", &rocket());
     let (_, end) = rig.begun();
     let pending = rig.hook("", &rocket());
@@ -25,20 +30,27 @@ fn stopping_interrupts_what_runs_and_drops_what_waits() {
     let address = rig.address();
     let shutdown = rig.daemon.shut_down().unwrap();
     assert_eq!(shutdown.abandoned, 0);
-    for hook in [running, other] {
+    for hook in [running, pending, other] {
         let answer = hook.join().unwrap();
-        assert_eq!(answer.status, 500);
-        assert!(answer.body.contains("failed: interrupted\n"), "{}", answer.body);
+        assert_eq!(answer.status, 202);
+        let text = "is waiting for its turn and goes on.\nstate: /synchronise/state/ID\n";
+        assert!(answer.redacted().contains(text), "{}", answer.body);
     }
-    let answer = pending.join().unwrap();
-    assert_eq!(answer.status, 500);
-    insta::assert_snapshot!(answer.redacted(), @r"
-    Converting Rocket failed: dropped before it began: the daemon is stopping
-    hint: ask again once the daemon is back
-    state: /synchronise/state/ID
-    status: 500 Internal Server Error
-    ");
     assert!(TcpStream::connect(address).is_err(), "it still listens");
+
+    // The next daemon does what was asked for, without being asked again.
+    let (syncer, begun) = substitute();
+    let daemon = Daemon::start(Setup { store, ..setup(super::rig::config(), syncer) }).unwrap();
+    let next = || begun.recv_timeout(LONG).unwrap();
+    let (first, second) = (next(), next());
+    let mut names = [&*first.0, &*second.0];
+    names.sort_unstable();
+    assert_eq!(names, ["m-engine", "m-rocket"]);
+    for (_, end) in [first, second] {
+        end.send(End::Report(report())).unwrap();
+    }
+    assert!(begun.recv_timeout(SHORT).is_err(), "once is enough");
+    daemon.shut_down().unwrap();
 }
 
 #[test]
