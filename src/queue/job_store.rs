@@ -126,6 +126,12 @@ pub trait JobStore: Send + Sync {
     /// each mirror.
     fn trim(&self, before: Timestamp, keep: usize) -> Result<(), StoreError>;
 
+    /// How many bytes of a log are not yet where they are kept in the end, if there is such a log. More
+    /// than some hundred megabytes say that something reads the queue for far too long.
+    fn log_size(&self) -> Option<u64> {
+        None
+    }
+
     /// Writes a copy of everything to a new file at `path`, while work goes on.
     fn backup(&self, path: &Path) -> Result<(), StoreError>;
 }

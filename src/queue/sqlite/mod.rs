@@ -62,14 +62,6 @@ impl SqliteStore {
         Ok(Self { readers: Readers::new(path.clone()), path, writer, _lock: lock })
     }
 
-    /// How large the log is that is not in the file yet, in bytes. It stays below some megabytes unless
-    /// something reads the file for long.
-    pub fn log_size(&self) -> u64 {
-        let mut path = self.path.as_os_str().to_owned();
-        path.push("-wal");
-        std::fs::metadata(path).map_or(0, |metadata| metadata.len())
-    }
-
     fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
         let file_error = |source| StoreError::File { path: path.to_owned(), source };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -216,6 +208,12 @@ impl JobStore for SqliteStore {
         };
         while trim()? > 0 {}
         Ok(())
+    }
+
+    fn log_size(&self) -> Option<u64> {
+        let mut path = self.path.as_os_str().to_owned();
+        path.push("-wal");
+        Some(std::fs::metadata(path).map_or(0, |metadata| metadata.len()))
     }
 
     fn backup(&self, path: &Path) -> Result<(), StoreError> {

@@ -73,14 +73,17 @@ fn check_version(version: i32, name: &str) -> Result<(), StoreError> {
 fn check_file_system(folder: &Path) -> Result<(), StoreError> {
     let file_error = |source| StoreError::File { path: folder.to_owned(), source };
     let found = rustix::fs::statfs(folder).map_err(|errno| file_error(errno.into()))?;
-    // The numbers have 32 bits; the field has as many as the processor likes.
-    let kind = found.f_type.to_le_bytes();
-    let known =
-        NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| kind.starts_with(&number.to_le_bytes()));
-    match known {
+    match network_kind(&found.f_type.to_le_bytes()) {
         None => Ok(()),
-        Some((_, kind)) => Err(StoreError::Network { path: folder.to_owned(), kind }),
+        Some(kind) => Err(StoreError::Network { path: folder.to_owned(), kind }),
     }
+}
+
+/// Which file system over a network it is, by the number of its kind, the lowest byte first. The numbers
+/// have 32 bits; the field has as many as the processor likes.
+fn network_kind(number: &[u8]) -> Option<&'static str> {
+    let mut known = NETWORK_FILE_SYSTEMS.iter();
+    known.find(|(known, _)| number.starts_with(&known.to_le_bytes())).map(|(_, kind)| *kind)
 }
 
 fn lock(path: &Path) -> Result<LockedFile, StoreError> {
@@ -173,6 +176,15 @@ mod tests {
         assert!(check_version(3_051_002, "3.51.2").is_err());
         assert!(check_version(3_051_003, "3.51.3").is_ok());
         assert!(check_version(3_060_000, "3.60.0").is_ok());
+    }
+
+    #[test]
+    fn file_systems_over_a_network_are_known_by_their_numbers() {
+        assert_eq!(network_kind(&0x6969_u64.to_le_bytes()), Some("NFS"));
+        // As a field with a sign has it.
+        assert_eq!(network_kind(&(-11_317_950_i64).to_le_bytes()), Some("CIFS"));
+        assert_eq!(network_kind(&0x0102_1997_u32.to_le_bytes()), Some("9p"));
+        assert_eq!(network_kind(&0xef53_u64.to_le_bytes()), None, "ext4");
     }
 
     #[test]
