@@ -254,11 +254,11 @@ fn a_panic_is_a_failure_of_ours_and_the_worker_lives() {
 
 #[test]
 fn a_claim_is_renewed_while_it_is_run_and_when_it_is_lost_the_run_stops() {
-    let lease = Duration::from_millis(300);
+    let lease = Duration::from_secs(1);
     let rig = rig(&["a"], ClaimLimits { lease, ..limits() });
     let id = rig.ask(hook("a"));
     let (claim, _end) = rig.begun();
-    thread::sleep(lease * 3);
+    thread::sleep(lease * 3 / 2);
     let until = rig.store.row("a").unwrap().unwrap().running.unwrap().until;
     assert!(until > claim.until && until > Timestamp::now(), "{until:?}");
     assert_eq!(rig.store.run(id).unwrap().unwrap().state, RunState::Running);
@@ -365,12 +365,14 @@ fn a_store_that_fails_is_tried_until_it_works() {
     rig.store.store.enqueue(&[hook("b")], None, Timestamp::now()).unwrap();
     rig.pool.wake();
     let before = rig.pool.beat();
-    thread::sleep(Duration::from_millis(1100));
-    rig.pool.wake();
-    thread::sleep(Duration::from_millis(20));
-    assert!(rig.pool.beat() > before, "the dispatcher goes on");
+    let begin = Instant::now();
+    while rig.pool.beat() <= before {
+        assert!(begin.elapsed() < LONG, "the dispatcher goes on");
+        thread::sleep(Duration::from_millis(2));
+    }
+    thread::sleep(Duration::from_millis(500));
     let failures = rig.store.failures.load(Ordering::SeqCst);
-    assert!(failures < 20, "there are pauses: {failures}");
+    assert!(failures < 100, "there are pauses: {failures}");
     rig.store.fails.store(false, Ordering::SeqCst);
     assert_eq!(rig.wait(id, |run| run.state.is_over()).state, RunState::Done);
     assert_eq!(rig.begun().0.key, "b");

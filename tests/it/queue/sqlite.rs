@@ -3,13 +3,15 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use synchroniser::base::{Fault, HasFault as _};
-use synchroniser::queue::model::{DeliveryRecord, RunState};
-use synchroniser::queue::{JobStore, SqliteStore, StoreError};
+use synchroniser::base::time::{SystemClock, Timestamp};
+use synchroniser::base::{Fault, HasFault as _, Interrupt};
+use synchroniser::queue::model::{Claim, DeliveryRecord, Finish, RunState};
+use synchroniser::queue::{ClaimLimits, JobStore, Pool, Runner, SqliteStore, StoreError};
 
 use super::support::*;
 use crate::support::skip;
@@ -190,6 +192,98 @@ fn the_log_is_emptied_when_nothing_is_asked_for() {
         assert!(begin.elapsed() < Duration::from_secs(20));
         thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Runs nothing, and takes a while for it.
+struct Quick;
+
+impl Runner for Quick {
+    fn run(&self, _claim: &Claim, _interrupt: &Interrupt) -> Finish {
+        thread::sleep(Duration::from_millis(3));
+        done()
+    }
+}
+
+#[test]
+fn a_pool_runs_what_many_ask_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()));
+    let keys = ["a", "b", "c", "d", "e"];
+    settle(&*store, &members(&keys));
+    let limits = ClaimLimits { short: 3, per_target_minute: usize::MAX, ..limits() };
+    let clock = Arc::new(SystemClock);
+    let pool = Pool::start(store.clone(), Arc::new(Quick), clock, limits).unwrap();
+    let asked: Vec<_> = thread::scope(|scope| {
+        let (store, pool) = (&store, &pool);
+        let threads: Vec<_> = (0..20)
+            .map(|thread| {
+                scope.spawn(move || {
+                    let ask = |number: usize| {
+                        let request = hook(keys[(thread + number) % keys.len()]);
+                        let receipts = store.enqueue(&[request], None, Timestamp::now());
+                        pool.wake();
+                        receipts.unwrap()[0].run
+                    };
+                    (0..50).map(ask).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let begin = Instant::now();
+    while store.rows().unwrap().iter().any(|row| row.requests() > 0 || row.running.is_some()) {
+        assert!(begin.elapsed() < Duration::from_secs(20));
+        thread::sleep(Duration::from_millis(5));
+    }
+    for id in asked {
+        assert_eq!(store.run(id).unwrap().unwrap().state, RunState::Done);
+    }
+    // No two runs of one mirror overlap.
+    for key in keys {
+        let runs = store.runs(Some(key), None, 1000).unwrap();
+        for pair in runs.windows(2) {
+            assert!(pair[0].token > pair[1].token && pair[0].started >= pair[1].ended);
+        }
+        assert!(runs.len() < 202, "{} runs for 200 requests", runs.len());
+    }
+    pool.close();
+    assert_eq!(pool.wait_idle(Duration::from_secs(20)), 0);
+}
+
+#[test]
+fn a_damaged_file_is_an_error_wherever_it_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    settle(&store, &members(&["a", "b", "c"]));
+    store.enqueue(&[hook("a")], Some(&delivery("e", Some("1"))), at(0)).unwrap();
+    let failing = claim(&store, 1);
+    store.finish(&failing, &failed(Fault::Auth, Some(at(5))), at(2)).unwrap();
+    drop(store);
+    let whole = std::fs::read(folder.path().join("queue")).unwrap();
+    let path = folder.path().join("damaged");
+    let mut damaged = 0;
+    // Most of it is empty.
+    let used: Vec<_> = (0..whole.len()).filter(|position| whole[*position] != 0).collect();
+    for position in used.iter().step_by(used.len() / 150).copied() {
+        let mut bytes = whole.clone();
+        bytes[position] ^= 0xff;
+        std::fs::write(&path, bytes).unwrap();
+        let used = SqliteStore::open(&path).and_then(|store| {
+            store.rows()?;
+            store.runs(None, None, 10)?;
+            store.deliveries(None, 10)?;
+            let claims = store.claim(&limits(), at(10))?.claims;
+            claims.iter().try_for_each(|claim| store.finish(claim, &done(), at(11)).map(drop))
+        });
+        if let Err(error) = used {
+            damaged += 1;
+            assert!(!error.to_string().contains("panicked"), "at {position}: {error}");
+        }
+        for name in ["damaged-wal", "damaged-shm"] {
+            drop(std::fs::remove_file(folder.path().join(name)));
+        }
+    }
+    assert!(damaged > 10, "{damaged} of 150 were noticed");
 }
 
 /// The folder in which a child works.
