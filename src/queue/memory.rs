@@ -206,6 +206,9 @@ impl JobStore for MemoryStore {
         let state = &mut *self.lock();
         let Some((row, run)) = state.held(claim) else { return Ok(false) };
         row.finish(run, finish, now);
+        if finish.unremarkable {
+            state.runs.retain(|run| run.id != claim.run);
+        }
         Ok(true)
     }
 

@@ -24,24 +24,18 @@
 pub mod backoff;
 mod choose;
 mod failure;
-mod job;
 pub mod job_store;
 mod memory;
 pub mod model;
 pub mod pool;
 mod rules;
 mod sqlite;
-mod store;
 mod store_error;
-mod workers;
 
 pub use backoff::{Next, backoff, random};
 pub use failure::Failure;
-pub use job::{Job, JobId, JobState, ParseJobIdError};
 pub use job_store::{ClaimLimits, JobStore};
 pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};
 pub use sqlite::SqliteStore;
-pub use store::{Closed, Load};
 pub use store_error::StoreError;
-pub use workers::{Queue, StartError, Worker};

@@ -203,7 +203,11 @@ impl Row {
     /// The run is over.
     pub(super) fn finish(&mut self, run: &mut Run, finish: &Finish, now: Timestamp) {
         run.details.clone_from(&finish.details);
+        let last_run = self.last_run.take();
         self.end(run, finish.state, finish.failure.clone(), now);
+        if finish.unremarkable {
+            self.last_run = last_run;
+        }
         self.attempts = 0;
         self.weight = finish.weight;
         self.not_before = finish.not_before;

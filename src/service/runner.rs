@@ -149,6 +149,7 @@ impl SyncRunner {
             state: RunState::Done,
             failure: None,
             changed: false,
+            unremarkable: false,
             details: String::new(),
             due: None,
             not_before: None,
@@ -159,7 +160,9 @@ impl SyncRunner {
             Ended::Unchanged => {
                 recorder.line(Severity::Note, "the source has nothing new");
                 shared.hosts.answered(host);
-                Finish { due: Some(self.next_look(claim, false)), ..new }
+                // Somebody may have been told the id of a run that answers requests.
+                let unremarkable = claim.requests == 0;
+                Finish { unremarkable, due: Some(self.next_look(claim, false)), ..new }
             }
             Ended::Synced(report) => {
                 shared.hosts.answered(host);

@@ -180,6 +180,9 @@ pub struct Finish {
     pub failure: Option<Failure>,
     /// Whether it found something new at the source.
     pub changed: bool,
+    /// Whether nothing is kept of the run but that it went well: one that has looked at the source, and found
+    /// nothing new, is not worth a place in the history.
+    pub unremarkable: bool,
     /// What the run did, as the service writes and reads it (JSON); the queue does not look inside.
     pub details: String,
     /// When the mirror is due again although nobody asks: the next retry, or the next look by the

@@ -97,6 +97,7 @@ fn panicked(claim: &Claim, panic: &(dyn Any + Send), shared: &Shared) -> Finish 
         state: RunState::Failed,
         failure: Some(failure),
         changed: false,
+        unremarkable: false,
         details: String::new(),
         due,
         not_before: None,

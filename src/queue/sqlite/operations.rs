@@ -180,7 +180,10 @@ pub(super) fn finish(
     let run = work.check(runs::get(connection, claim.run))?;
     let Some((mut stored, mut run)) = stored.zip(run) else { return Ok(false) };
     stored.row.finish(&mut run, finish, now);
-    work.check(runs::update(connection, &run))?;
+    match finish.unremarkable {
+        true => work.check(runs::remove(connection, run.id))?,
+        false => work.check(runs::update(connection, &run))?,
+    }
     work.check(mirrors::update(connection, &stored))?;
     Ok(true)
 }

@@ -103,6 +103,20 @@ fn the_schedule_makes_due_at_the_latest(store: &dyn JobStore) {
     assert_eq!(row(store, "a").due(), Some(at(55)));
 }
 
+fn a_run_that_only_looked_has_no_place_in_the_history(store: &dyn JobStore) {
+    settle(store, &members(&["a"]));
+    let before = row(store, "a").last_run;
+    store.schedule("a", at(50)).unwrap();
+    let claim = claim(store, 50);
+    let finish = Finish { unremarkable: true, changed: false, due: Some(at(90)), ..done() };
+    assert!(store.finish(&claim, &finish, at(51)).unwrap());
+    let after = row(store, "a");
+    assert_eq!(after.due(), Some(at(90)));
+    assert_eq!(after.last_run, before);
+    assert_eq!((after.last_tried, after.last_good), (Some(at(51)), Some(at(51))));
+    assert_eq!(store.run(claim.run).unwrap(), None);
+}
+
 fn a_failed_run_is_tried_again_when_it_says(store: &dyn JobStore) {
     settle(store, &members(&["a"]));
     ask(store, hook("a"), 0);
@@ -638,6 +652,7 @@ contract!(
     a_burst_is_waited_for_but_not_for_ever,
     what_is_due_already_is_not_put_off,
     the_schedule_makes_due_at_the_latest,
+    a_run_that_only_looked_has_no_place_in_the_history,
     a_failed_run_is_tried_again_when_it_says,
     nobody_but_a_person_comes_before_the_server_wants,
     what_is_parked_waits_for_a_reason,

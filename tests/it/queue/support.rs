@@ -76,6 +76,7 @@ pub(super) fn done() -> Finish {
         state: RunState::Done,
         failure: None,
         changed: true,
+        unremarkable: false,
         details: "{}".to_owned(),
         due: None,
         not_before: None,
