@@ -59,7 +59,7 @@ fn facts(visit: &Visit<'_>, run: &RunSummary) -> Markup {
             div {
                 dt { "Asked for" }
                 dd {
-                    (time(now, run.asked)) ", by: " (cause(run.cause))
+                    (time(now, run.asked)) ", by " (cause(run.cause))
                     @if run.requests > 1 { "; it answers " (number(run.requests)) " requests" }
                 }
             }

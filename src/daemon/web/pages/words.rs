@@ -59,11 +59,11 @@ pub(super) fn amount(seconds: u64) -> String {
 /// What asked for a run.
 pub(super) fn cause(cause: Cause) -> &'static str {
     match cause {
-        Cause::Hook => "hook",
-        Cause::Schedule => "schedule",
-        Cause::Person => "person",
-        Cause::Retry => "retry",
-        Cause::Configuration => "configuration",
+        Cause::Hook => "a hook",
+        Cause::Schedule => "the schedule",
+        Cause::Person => "a person",
+        Cause::Retry => "a retry",
+        Cause::Configuration => "the configuration",
     }
 }
 
