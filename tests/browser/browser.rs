@@ -286,10 +286,9 @@ impl Browser {
     }
 
     /// Keeps a picture of the page, if they are wanted.
-    pub(crate) async fn picture(&self, name: &str, theme: Theme) {
+    pub(crate) async fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("SYNCHRONISER_SCREENSHOTS") else { return };
-        let theme = format!("{theme:?}").to_lowercase();
-        let path = PathBuf::from(folder).join(format!("{name}-{theme}.png"));
+        let path = PathBuf::from(folder).join(format!("page-{name}.png"));
         self.driver.screenshot(&path).await.unwrap();
     }
 }

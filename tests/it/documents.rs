@@ -52,6 +52,8 @@ fn root() -> &'static Path {
 fn documents() -> Vec<String> {
     let pages = fs::read_dir(root().join("docs")).unwrap();
     let pages = pages.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let pages =
+        pages.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "md"));
     let mut all: Vec<_> = pages.map(|name| format!("docs/{name}")).collect();
     all.push("README.md".to_owned());
     all.sort();
