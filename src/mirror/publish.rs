@@ -1,6 +1,6 @@
 //! Publishing the references of the cache at the target, by the rules and with the ledger.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::cache::LockedCache;
 use super::event::{Events, SyncEvent};
@@ -91,17 +91,20 @@ pub(super) fn publish(
 }
 
 /// Notes about files that are near the limit of `target` or beyond it.
-fn large_files<'m>(
-    large: Vec<LargeFile>,
-    target: &'m Target,
-    map: &'m IdMap,
-) -> impl Iterator<Item = Note> + 'm {
-    large.into_iter().map(|file| Note::LargeFile {
+fn large_files(large: Vec<LargeFile>, target: &Target, map: &IdMap) -> impl Iterator<Item = Note> {
+    let commits: HashSet<ObjectId> = large.iter().map(|file| file.commit).collect();
+    // The map is looked through once, and for nothing if nothing is large.
+    let records = map.records().filter(|(_, commit)| commits.contains(commit));
+    let records = if commits.is_empty() { None } else { Some(records) };
+    let changesets: HashMap<_, _> =
+        records.into_iter().flatten().map(|(node, commit)| (commit, node)).collect();
+    let limit = target.limits.file.unwrap_or_default();
+    large.into_iter().map(move |file| Note::LargeFile {
         path: file.path.to_string(),
         bytes: file.size,
         commit: file.commit,
-        changeset: map.records().find(|(_, id)| *id == file.commit).map(|(node, _)| node),
-        limit: target.limits.file.unwrap_or_default(),
+        changeset: changesets.get(&file.commit).copied(),
+        limit,
     })
 }
 

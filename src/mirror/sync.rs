@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use super::cache::{CacheLocation, LockedCache, ReadCache};
 use super::event::{Events, Observer};
-use super::ledger::Found;
+use super::ledger::{Found, Ledger};
 use super::publish::{PublishedRefs, publish};
 use super::source::{LocalSource, read_source};
 use super::target::CheckedTarget;
 use super::update::{Sync, UpdatedCache};
 use super::{Mirror, Note, SyncError, SyncReport};
-use crate::base::Interrupt;
+use crate::base::{Fault, HasFault as _, Interrupt, Side};
 use crate::convert::idmap::Record;
+use crate::git::destination::{PublishError, Target};
 
 /// Syncs a mirror: reads its source, converts what is new into its cache, and publishes to its
 /// target, if it has one.
@@ -44,18 +45,17 @@ pub fn sync(
         notes.extend(events.notes(vec![Note::LedgerDamaged { ledger: ledger.file() }]));
     }
     let checked = CheckedTarget::check(mirror, &cache, interrupt)?;
-    let mut updated = read_source(&source, options, interrupt, |source| {
-        Sync { mirror, cache: &cache, source, events, interrupt }.update_cache(&mut ledger)
-    })
-    .map_err(|error| checked.explained(error))?;
+    let run = Run { mirror, cache: &cache, source: &source, events, interrupt };
+    let mut updated = run.update(&mut ledger).map_err(|error| checked.explained(error))?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
-    let published = match &checked.target() {
-        Some(target) => {
-            publish(mirror, target, &updated, (&cache, &mut ledger), (events, interrupt))
-        }
-        None => Ok(PublishedRefs { changes: updated.moved(), ..PublishedRefs::default() }),
-    };
+    let target = checked.target();
+    let mut published = run.publish(target.as_ref(), &updated, &mut ledger);
+    if published.as_ref().is_err_and(is_damage_of_cache) && cache.forget_packs()? {
+        updated = run.update(&mut ledger).map_err(|error| checked.explained(error))?;
+        notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
+        published = run.publish(target.as_ref(), &updated, &mut ledger);
+    }
     // What was asked for is done. This is for the runs to come, which go on without it, too.
     if let Err(error) = cache.merge_small_packs() {
         tracing::warn!(%error, cache = %cache.git().display(), "small packs were not merged");
@@ -81,6 +81,60 @@ pub fn sync(
     };
     events.finished(&report);
     Ok(report)
+}
+
+/// The two halves of a sync, which are done again where the cache proves to be damaged.
+struct Run<'r> {
+    mirror: &'r Mirror,
+    cache: &'r LockedCache,
+    source: &'r LocalSource,
+    events: &'r Events<'r>,
+    interrupt: &'r Interrupt,
+}
+
+impl Run<'_> {
+    /// Brings the cache up to date. What is damaged in it is converted again.
+    fn update(&self, ledger: &mut Ledger) -> Result<UpdatedCache, SyncError> {
+        let result = self.update_once(ledger);
+        match result {
+            Err(error) if is_damage_of_cache(&error) && self.cache.forget_packs()? => {
+                self.update_once(ledger)
+            }
+            result => result,
+        }
+    }
+
+    fn update_once(&self, ledger: &mut Ledger) -> Result<UpdatedCache, SyncError> {
+        let Self { mirror, cache, events, interrupt, .. } = *self;
+        read_source(self.source, &mirror.options, interrupt, |source| {
+            Sync { mirror, cache, source, events, interrupt }.update_cache(ledger)
+        })
+    }
+
+    /// Publishes it at the target, if there is one.
+    fn publish(
+        &self,
+        target: Option<&Target>,
+        updated: &UpdatedCache,
+        ledger: &mut Ledger,
+    ) -> Result<PublishedRefs, SyncError> {
+        let Some(target) = target else {
+            return Ok(PublishedRefs { changes: updated.moved(), ..PublishedRefs::default() });
+        };
+        let state = (self.cache, ledger);
+        publish(self.mirror, target, updated, state, (self.events, self.interrupt))
+    }
+}
+
+/// Whether an error is one of objects in the cache that do not read as they were written.
+fn is_damage_of_cache(error: &SyncError) -> bool {
+    let is_of_objects = matches!(
+        error,
+        SyncError::Git(_)
+            | SyncError::Convert(_)
+            | SyncError::Publish(PublishError::Cache(_) | PublishError::Outgoing(_))
+    );
+    is_of_objects && error.fault() == Fault::Corrupt && error.side() == Side::Here
 }
 
 /// Every changeset that the source serves and that has a commit, in revision order.

@@ -156,6 +156,7 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
 
     forbidden(repositories, place);
     rewritten(repositories, place);
+    refused_together(repositories, place);
 
     let name = repositories.make();
     repositories.configure(&name, "receive.fsckObjects", "true");
@@ -165,6 +166,23 @@ fn refusals(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
     assert_eq!(kind(&outcomes[0]).fault(), Fault::Refused, "{outcomes:?}");
     assert!(reason(&outcomes[0]).contains("missingSpaceBeforeEmail"), "{outcomes:?}");
     assert_eq!(place(&name).refs().len(), 0);
+}
+
+/// What a hook refuses with all that was pushed beside it keeps nothing else back.
+fn refused_together(repositories: &Repositories, place: &dyn Fn(&str) -> Place) {
+    let name = repositories.make();
+    let script = "while read old new ref; do
+            case $ref in *bad*) echo error: GH001: a file of $ref is too large >&2; exit 1;; esac
+        done";
+    repositories.hook(&name, "pre-receive", script);
+    let history = History::new();
+    let line = history.line("a", 5);
+    let names = [MASTER, "refs/heads/a", "refs/heads/bad", "refs/heads/c", "refs/tags/d"];
+    let wanted: Vec<_> = names.into_iter().zip(line).collect();
+    let outcomes = place(&name).publish(&history, &wanted).unwrap();
+    assert_eq!(short(&outcomes), "++!++");
+    assert_eq!(kind(&outcomes[2]), RefusalKind::TooLarge, "{}", reason(&outcomes[2]));
+    assert_eq!(place(&name).refs().len(), 4);
 }
 
 /// What a server can be told not to take.

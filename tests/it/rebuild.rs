@@ -260,3 +260,32 @@ fn what_a_killed_run_has_left_is_not_believed() {
     assert_eq!(refs(&rig.target)[MASTER], expected[MASTER]);
     assert!(!rig.is_rebuilding());
 }
+
+/// The bytes of packs of the cache change behind its back: what they held is converted again, by the run
+/// that meets it.
+#[test]
+fn a_damaged_cache_is_mended_by_the_sync_that_meets_it() {
+    let rig = Rig::new(0);
+    let damage_packs = || {
+        let packs = std::fs::read_dir(rig.env.path("cache/git/objects/pack")).unwrap();
+        let packs = packs.map(|entry| entry.unwrap().path());
+        for pack in packs.filter(|path| path.extension().is_some_and(|ending| ending == "pack")) {
+            damage(&pack);
+        }
+    };
+    let is_repaired = |report: &SyncReport| {
+        report.notes.iter().any(|note| matches!(note, Note::CacheRepaired { .. }))
+    };
+    // The target is a new one, so all is sent.
+    rig.sync().0.unwrap();
+    let expected = refs(&rig.target);
+    damage_packs();
+    std::fs::remove_dir_all(&rig.target).unwrap();
+    Repository::init_bare(&rig.target).unwrap();
+    let report = rig.sync().0.unwrap();
+    assert!(is_repaired(&report), "{:?}", report.notes);
+    assert!(report.refused.is_empty(), "{:?}", report.refused);
+    assert_eq!(refs(&rig.target), expected);
+    let report = rig.sync().0.unwrap();
+    assert!(!is_repaired(&report), "{:?}", report.notes);
+}

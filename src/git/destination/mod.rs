@@ -22,6 +22,7 @@ mod refusal;
 mod remote_text;
 mod response;
 mod rules;
+mod second;
 mod session;
 mod stream;
 

@@ -11,6 +11,7 @@ use super::failure::explain;
 use super::fetched::{download, keep};
 use super::receive_pack::{Advertisement, Answer, ObjectFormat, Status};
 use super::remote_text::clean;
+use super::second::{Second, listed_refs};
 use super::session::{Failure, Session};
 use super::{
     Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Said, Target,
@@ -19,9 +20,13 @@ use super::{
 use crate::base::{Interrupt, Limits, Progress};
 use crate::git::ObjectId;
 use crate::git::pack::{LargeFile, Outgoing, WorkflowFile};
-use crate::git::reference::{Reference, by_name, is_mirrored};
+use crate::git::reference::{Reference, by_name};
 use crate::git::repository::{BareRepository, RepositoryError};
 use crate::net::TokenSource;
+use crate::net::url::Location;
+
+/// A push of fewer bytes than this takes hardly longer than a connection over SSH.
+const SHORT_PUSH: u64 = 4 << 20;
 
 /// A target behind a network.
 ///
@@ -37,6 +42,8 @@ pub(super) struct NetworkDestination {
     large: RefCell<Vec<LargeFile>>,
     /// What a push brings that the credential may not write.
     workflows: RefCell<Vec<WorkflowFile>>,
+    /// What the target will be listed over after the push that goes on.
+    second: RefCell<Option<Second>>,
 }
 
 /// A connection on which nothing was asked yet.
@@ -60,8 +67,8 @@ impl NetworkDestination {
         let user = target.access.key.as_ref().and_then(|key| key.user.as_deref());
         let address = target.url.connection(user);
         let (refused, large) = (RefusedCredential::default(), RefCell::default());
-        let (target, workflows) = (target.clone(), RefCell::default());
-        Ok(Self { source, target, address, kept: None, refused, large, workflows })
+        let (target, workflows, second) = (target.clone(), RefCell::default(), RefCell::default());
+        Ok(Self { source, target, address, kept: None, refused, large, workflows, second })
     }
 
     /// A connection that is to be made, with the credential as it is now: one that this server has
@@ -138,6 +145,7 @@ impl NetworkDestination {
             [] => None,
             asked => {
                 let from = self.source.path();
+                self.connect_again(pack.as_ref(), &session.interrupt);
                 let answer = exchange::push(
                     &mut connection,
                     &session,
@@ -177,6 +185,17 @@ impl NetworkDestination {
         let refs = &server.refs;
         let has_workflow = content::refuse_workflows(&workflows, refs, updates, decided, source)?;
         Ok(is_large || has_workflow)
+    }
+
+    /// Begins to make the connection for the list that follows a push, where that takes longer than the
+    /// push itself. One for a long push would only stand idle.
+    fn connect_again(&self, pack: Option<&Outgoing>, interrupt: &Interrupt) {
+        let is_ssh = matches!(self.target.url.location(), Location::Ssh { .. });
+        let is_short = pack.is_none_or(|pack| pack.bytes() < SHORT_PUSH);
+        let mut second = self.second.borrow_mut();
+        if is_ssh && is_short && second.is_none() {
+            *second = Second::begin(&self.target, &self.address, interrupt);
+        }
     }
 
     /// Whether the server's objects are as ours.
@@ -277,13 +296,15 @@ impl Destination for NetworkDestination {
     fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
         // The old connection must be gone before there is another one.
         self.kept = None;
+        if let Some(found) = self.second.take().and_then(|second| second.list(interrupt)) {
+            return Ok(found);
+        }
         let opened = self.connect(interrupt)?;
-        let mut found: Vec<Reference> = {
+        let found = {
             let server = opened.connection.advertisement();
             self.check(&server)?;
-            server.refs.iter().filter(|found| is_mirrored(&found.name)).cloned().collect()
+            listed_refs(&server)
         };
-        found.sort();
         self.kept = Some(opened);
         Ok(found)
     }

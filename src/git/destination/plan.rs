@@ -161,7 +161,8 @@ pub fn plan<H: History>(
     settle(&mut planned, orders, history)?;
     refuse_many(&mut planned, orders, &has);
     set_turns(&mut planned, history)?;
-    Ok(with_backups(planned, orders, &has))
+    let given_up = given_up(&planned, history)?;
+    Ok(with_backups(planned, &given_up, orders, &has))
 }
 
 /// What would happen to a wanted reference if nothing could be lost.
@@ -334,9 +335,23 @@ fn folders_of(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('/').filter_map(|(at, _)| name.get(..at))
 }
 
+/// What nothing reaches any more once all is done: the old commits of references that are moved away
+/// from it, or removed.
+fn given_up<H: History>(planned: &[Planned], history: &H) -> Result<HashSet<ObjectId>, H::Error> {
+    let is_removed = |one: &&Planned| one.decision == Decision::Remove;
+    let is_overwritten = |one: &&Planned| one.decision == Decision::Overwrite;
+    let removed: Vec<_> = planned.iter().filter(is_removed).filter_map(|one| one.old).collect();
+    let tips: Vec<ObjectId> = planned.iter().filter_map(outcome).collect();
+    let mut lost =
+        if removed.is_empty() { HashSet::new() } else { history.lost(&removed, &tips)? };
+    lost.extend(planned.iter().filter(is_overwritten).filter_map(|one| one.old));
+    Ok(lost)
+}
+
 /// Adds the references that keep what others lose, before these.
 fn with_backups(
     planned: Vec<Planned>,
+    given_up: &HashSet<ObjectId>,
     orders: &Orders<'_>,
     has: &HashMap<&str, &Reference>,
 ) -> Vec<Planned> {
@@ -345,7 +360,9 @@ fn with_backups(
     }
     let mut all = Vec::with_capacity(planned.len());
     for one in planned {
-        if let (Decision::Overwrite, Some(old)) = (one.decision, one.old) {
+        let is_lost = matches!(one.decision, Decision::Overwrite | Decision::Remove)
+            && one.old.is_some_and(|old| given_up.contains(&old));
+        if let (true, Some(old)) = (is_lost, one.old) {
             let name = orders.backup_of(&one.name, old);
             let there = has.get(name.as_str()).map(|there| there.id);
             let decision = match there {
@@ -507,6 +524,22 @@ mod tests {
         assert_eq!(
             with(Divergence::Overwrite, true, false).lines().next().unwrap(),
             "heads/backup/heads/main/0c0c0c0c0c0c Create Next"
+        );
+    }
+
+    /// What nothing else has is kept by a backup before it is removed; what another ref has is not.
+    #[test]
+    fn what_is_removed_leaves_a_backup_if_it_would_be_lost() {
+        let wanted = [("refs/heads/main", 12)];
+        let before = [("refs/heads/main", 12), ("refs/heads/a", 13), ("refs/heads/b", 1)];
+        let removed = |backup| {
+            let rules = PublishRules { prune: Prune::All, backup, ..RULES };
+            planned(&wanted, &before, &before, &rules)
+        };
+        assert_eq!(removed(false), "heads/a Remove Last\nheads/b Remove Last");
+        assert_eq!(
+            removed(true),
+            "heads/backup/heads/a/0d0d0d0d0d0d Create Next\nheads/a Remove Last\nheads/b Remove Last"
         );
     }
 
@@ -676,7 +709,7 @@ mod tests {
                 let Some(old) = one.old else { continue };
                 let may_be_lost = match one.decision {
                     Decision::Overwrite => !rules.backup,
-                    Decision::Remove => rules.prune == Prune::All,
+                    Decision::Remove => rules.prune == Prune::All && !rules.backup,
                     _ => false,
                 };
                 let Ok(lost) = Digits.lost(&[old], &tips);

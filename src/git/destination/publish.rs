@@ -1,16 +1,21 @@
 //! Bringing a target to what it shall have, and making sure that it is there.
 
+mod split;
+
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::pace::Pace;
 use super::plan::{Decision, History, Orders, Planned, Stays, Turn, plan};
-use super::{Destination, PublishError, RefOutcome, RefResult, RefUpdate, Refusal, RefusalKind};
+use super::{
+    Destination, Prune, PublishError, RefOutcome, RefResult, RefUpdate, Refusal, RefusalKind,
+};
 use crate::base::{Interrupt, Progress, Stage};
 use crate::git::ObjectId;
 use crate::git::pack::LargeFile;
 use crate::git::reference::{BRANCHES, Reference, by_name};
 use crate::git::repository::BareRepository;
+use split::Pushed;
 
 /// How many references one push moves at most. Servers run a hook for each of them before they
 /// answer, and GitHub gives its hooks little time.
@@ -217,17 +222,19 @@ impl Run<'_> {
     }
 
     /// One push. After a broken connection, what has arrived counts.
-    fn push_part(
+    fn push_once(
         &mut self,
         updates: &[RefUpdate],
         journal: &mut dyn Journal,
-    ) -> Result<Vec<RefOutcome>, PublishError> {
+    ) -> Result<Pushed, PublishError> {
         self.pace.wait(self.interrupt)?;
+        let arrived = |outcomes| Pushed { outcomes, is_pack_refused: false };
         match self.destination.push(updates, self.progress, self.interrupt) {
-            Err(PublishError::PackRefused { kind, reason, .. }) => Ok(updates
-                .iter()
-                .map(|update| RefOutcome::refused(update, kind, reason.clone()))
-                .collect()),
+            Err(PublishError::PackRefused { kind, reason, .. }) => {
+                let refused = |update| RefOutcome::refused(update, kind, reason.clone());
+                let outcomes = updates.iter().map(refused).collect();
+                Ok(Pushed { outcomes, is_pack_refused: true })
+            }
             Err(error @ PublishError::Interrupted(_)) => Err(error),
             Err(error) => {
                 // If it does not answer now either, the first error says why.
@@ -238,11 +245,11 @@ impl Run<'_> {
                 let has = by_name(&target);
                 let there = |name: &str| has.get(name).map(|there| there.id);
                 match updates.iter().all(|update| there(&update.name) == update.new) {
-                    true => Ok(updates.iter().map(RefOutcome::accepted).collect()),
+                    true => Ok(arrived(updates.iter().map(RefOutcome::accepted).collect())),
                     false => Err(error),
                 }
             }
-            pushed => pushed,
+            Ok(outcomes) => Ok(arrived(outcomes)),
         }
     }
 
@@ -270,17 +277,14 @@ impl Run<'_> {
         let olds: Vec<ObjectId> = waiting.iter().filter_map(|one| one.old).collect();
         let lost = self.source.lost(&olds, &tips)?;
         waiting.retain(|one| {
+            let is_backup =
+                |other: &&Planned| other.new == one.old && other.name.starts_with(orders.backups);
+            let is_there =
+                |backup: &Planned| outcomes.get(&backup.name).is_none_or(RefOutcome::is_there);
+            let is_kept = || planned.iter().filter(is_backup).all(is_there);
             let may_lose = match one.decision {
-                Decision::Overwrite => {
-                    let has_backup = |other: &Planned| {
-                        other.new == one.old && other.name.starts_with(orders.backups)
-                    };
-                    let is_there = |backup: &Planned| {
-                        outcomes.get(&backup.name).is_none_or(RefOutcome::is_there)
-                    };
-                    planned.iter().filter(|other| has_backup(other)).all(is_there)
-                }
-                Decision::Remove => orders.rules.prune == super::Prune::All,
+                Decision::Overwrite => is_kept(),
+                Decision::Remove => orders.rules.prune == Prune::All && is_kept(),
                 _ => false,
             };
             let goes = may_lose || one.old.is_none_or(|old| !lost.contains(&old));

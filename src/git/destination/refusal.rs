@@ -258,6 +258,20 @@ impl RefusalKind {
     }
 }
 
+impl RefusalKind {
+    /// Whether it may be meant for one ref of several that were pushed together: not what the server
+    /// might take at another time, or refuses whatever is pushed.
+    pub(super) fn may_be_of_one_ref(self) -> bool {
+        self.fault() != Fault::Unavailable && self != Self::ReadOnly
+    }
+}
+
+/// Whether a server gives this reason for every ref of a push, though only one of them may be meant: its
+/// hook is asked about all of it at once.
+pub(super) fn is_of_whole_push(reason: &str) -> bool {
+    ["pre-receive hook declined", "push declined"].iter().any(|words| reason.starts_with(words))
+}
+
 /// What the reasons and the lines for people say, the more exact first.
 const PHRASES: [(&str, RefusalKind); 54] = [
     ("gh001", RefusalKind::TooLarge),

@@ -216,6 +216,13 @@ impl LockedCache {
         Some(text.lines().map(str::to_owned).collect())
     }
 
+    /// Forgets that the cache is known to be whole, so that the next run over it looks through all of it
+    /// and mends what is damaged. Says whether that was known.
+    pub(in crate::mirror) fn forget_packs(&self) -> Result<bool, SyncError> {
+        let path = self.layout.packs();
+        durable::remove_if_there(&path).map_err(|source| SyncError::Folder { path, source })
+    }
+
     /// Records these as the packs of a cache that is whole.
     pub(in crate::mirror) fn record_packs(&self, names: &[String]) -> Result<(), SyncError> {
         let mut lines = String::new();

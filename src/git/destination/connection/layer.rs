@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_int, c_long, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use super::super::receive_pack::Advertisement;
@@ -132,6 +133,8 @@ pub(super) struct Shared {
     pub(super) advertisement: RefCell<Advertisement>,
     /// Whether libgit2's own stream is one over SSH.
     is_ssh: Cell<bool>,
+    /// What the list waits for, if it does. libgit2 starts a program over SSH with the first read.
+    go: Cell<Option<Receiver<()>>>,
     /// Something was asked for: the end of the list must not be written once more at the end.
     pub(super) is_used: Cell<bool>,
 }
@@ -254,6 +257,12 @@ extern "C" fn tap_read(
     count: *mut usize,
 ) -> c_int {
     let shared = of_tap(tap);
+    if let Some(go) = shared.go.take()
+        && go.recv().is_err()
+    {
+        tell("nobody wants it any more");
+        return -1;
+    }
     // One byte stays what it is: where libgit2 takes what is read for text, it looks for a zero.
     let mut piece = vec![0; length.min(PIECE) + 1];
     let room = piece.len() - 1;
@@ -301,8 +310,9 @@ extern "C" fn tap_free(tap: *mut RawStream) {
 
 impl Shared {
     /// What is known before anything is: nothing.
-    pub(super) fn new() -> Rc<Self> {
+    pub(super) fn new(go: Option<Receiver<()>>) -> Rc<Self> {
         Rc::new(Self {
+            go: Cell::new(go),
             inner: Cell::new(ptr::null_mut()),
             stream: Cell::new(ptr::null_mut()),
             advertisement: RefCell::default(),

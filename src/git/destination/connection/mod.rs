@@ -15,6 +15,7 @@ use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use git2::{Direction, Error, ErrorClass, ErrorCode, Remote, RemoteCallbacks};
@@ -37,7 +38,17 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects to the `receive-pack` of the repository at `url`, and reads what it has.
     pub(super) fn open(url: &str, callbacks: RemoteCallbacks<'static>) -> Result<Self, Error> {
-        let shared = Shared::new();
+        Self::open_when(url, callbacks, None)
+    }
+
+    /// The same; over SSH all is ready before, and nothing is asked for until `go` says so. If it never
+    /// will, there is no connection.
+    pub(super) fn open_when(
+        url: &str,
+        callbacks: RemoteCallbacks<'static>,
+        go: Option<Receiver<()>>,
+    ) -> Result<Self, Error> {
+        let shared = Shared::new(go);
         let text = CString::new(url).map_err(|_| invalid("the address has a zero in it"))?;
         let remote = shared.during(|| Owned::connect(url, callbacks))?;
         if !shared.advertisement.borrow().is_complete() {
