@@ -120,6 +120,10 @@ fn ten_thousand_mirrors_are_no_burden() {
     let busiest = time("eight claims while all are due", || {
         assert_eq!(store.claim(&eight, at(1)).unwrap().claims.len(), 8);
     });
+    let nine = ClaimLimits { long: 9, ..eight.clone() };
+    let next = time("the next claim while all are due", || {
+        assert_eq!(store.claim(&nine, at(1)).unwrap().claims.len(), 1);
+    });
     let full = time("a claim while no worker is free", || {
         assert_eq!(store.claim(&eight, at(1)).unwrap().claims.len(), 0);
     });
@@ -138,13 +142,14 @@ fn ten_thousand_mirrors_are_no_burden() {
         assert_eq!(claim_with(&store, &eight, 4), [""; 0]);
     });
     let page = time("the last 50 runs", || {
-        assert_eq!(store.runs(None, None, 50).unwrap().len(), 9);
+        assert_eq!(store.runs(None, None, 50).unwrap().len(), 10);
     });
     for (took, bound) in [
         (again, 5000),
         (rows, 1000),
         (rows_again, 1000),
         (busiest, 2000),
+        (next, 1000),
         (full, 500),
         (one, 100),
         (none, 50),
