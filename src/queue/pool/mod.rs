@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Runs mirrors.
 pub trait Runner: Send + Sync {
     /// Runs the mirror that was claimed, on a thread of the pool, and says how that ended. Stops soon once
-    /// `interrupt` is raised, and says so with [`RunState::Interrupted`]. A panic counts as a failure that
+    /// `interrupt` is raised, and says so with [`Interrupted`](super::model::RunState::Interrupted). A panic counts as a failure that
     /// is our own mistake.
     fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Finish;
 
