@@ -17,7 +17,7 @@
 //! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
 //! | `memory` | a store in memory: the model for the others | |
-//! | `sqlite` | a store in a file: durable before it answers |
+//! | `sqlite` | a store in a file: durable before it answers | |
 //! | `backoff` | when a run that failed is tried again | rows |
 //! | `pool` | the threads that claim, run, renew and finish | what a run does |
 
