@@ -68,21 +68,21 @@ struct Commit {
 fn parse(delivery: &Delivery<'_>) -> Result<Event, PayloadError> {
     let json = json::payload(delivery)?;
     match json::read::<Envelope>(&json)?.data {
-        Some(Data { webhook }) => graphql(webhook),
+        Some(Data { webhook }) => Ok(graphql(webhook)),
         None => legacy(delivery, &json),
     }
 }
 
-fn graphql(webhook: Webhook) -> Result<Event, PayloadError> {
+fn graphql(webhook: Webhook) -> Event {
     match webhook.event.as_str() {
         // hg.sr.ht has no event for a push alone; that a repository was updated may be one.
         "GIT_POST_RECEIVE" | "REPO_CREATED" | "REPO_UPDATE" => {
             let event = webhook.repository.map(|repository| {
                 PushEvent::at(&format!("{}/{}", repository.owner.name, repository.name))
             });
-            Ok(Event::Push(event.unwrap_or_default()))
+            Event::Push(event.unwrap_or_default())
         }
-        other => Ok(Event::other(other)),
+        other => Event::other(other),
     }
 }
 

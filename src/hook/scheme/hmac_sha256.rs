@@ -29,6 +29,8 @@ pub(super) fn is_of(signature: &[u8], key: &[u8], parts: &[&[u8]]) -> bool {
 /// The code of `parts`; `None` for a key that the crate refuses, of which there is none.
 fn mac(key: &[u8], parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(mac)
 }

@@ -27,7 +27,7 @@ pub use public_key::{PublicKey, PublicKeyError, SOURCEHUT_KEY};
 
 /// How far the time that a sender signs may be from ours, unless it is configured: what the text of
 /// Standard Webhooks recommends (<https://github.com/standard-webhooks/standard-webhooks>).
-pub const DEFAULT_TOLERANCE: Duration = Duration::from_secs(300);
+pub const DEFAULT_TOLERANCE: Duration = Duration::from_mins(5);
 
 /// A way to prove a delivery. An endpoint has exactly one: if any of several would do, whoever forges
 /// could pick the weakest.
@@ -255,7 +255,7 @@ impl Secrets<'_> {
         what: &'static str,
         mut fits: impl FnMut(&str) -> Result<bool, Unproven>,
     ) -> Result<(), Unproven> {
-        let mut secrets = self.0.iter().map(|secret| secret.expose_secret()).peekable();
+        let mut secrets = self.0.iter().map(SecretString::expose_secret).peekable();
         if secrets.peek().is_none() {
             return Err(Unproven::NoSecret { problem: "the endpoint has no secret" });
         }

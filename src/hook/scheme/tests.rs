@@ -55,6 +55,7 @@ fn public() -> PublicKey {
 }
 
 /// A scheme, a secret for it, and a delivery that is proven by them.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn samples() -> Vec<(Scheme, &'static str, Sample)> {
     let webhooks = |signature: &str| {
         Sample::new(
