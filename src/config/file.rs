@@ -128,7 +128,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
         match key.as_ref().as_ref() {
             "daemon" => file.daemon = reader.section("daemon", &key, value).unwrap_or_default(),
             "schedule" => {
-                file.schedule = reader.section("schedule", &key, value).unwrap_or_default()
+                file.schedule = reader.section("schedule", &key, value).unwrap_or_default();
             }
             "limits" => file.limits = reader.section("limits", &key, value).unwrap_or_default(),
             "hooks" => {

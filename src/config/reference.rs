@@ -27,6 +27,7 @@ struct Table {
 }
 
 /// All tables.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn tables() -> Vec<Table> {
     let table = |header, about, keys| Table {
         header,
@@ -114,7 +115,9 @@ pub fn template() -> String {
     text.push('\n');
     let (patterns, others): (Vec<_>, Vec<_>) =
         tables().into_iter().partition(|table| table.header == "patterns.NAME");
-    others.iter().for_each(|table| block(&mut text, table));
+    for table in &others {
+        block(&mut text, table);
+    }
     text.push('\n');
     comment(&mut text, "The Git repository: the same keys.");
     text.push_str(
@@ -122,7 +125,9 @@ pub fn template() -> String {
          #url = \"https://github.com/acme/rocket.git\"\n\
          #token_file = \"secrets/github-token\"\n",
     );
-    patterns.iter().for_each(|table| block(&mut text, table));
+    for table in &patterns {
+        block(&mut text, table);
+    }
     text.push_str(
         "#source = \"https://hg.example.org/{owner}/{slug}\"\n\
          #[patterns.forge.target]\n\

@@ -153,23 +153,22 @@ impl Template {
     /// The values with which its path is `path`, on whatever server.
     pub(super) fn values_in(&self, path: &str) -> Option<Values> {
         let template = path_of(self.place.as_ref()?);
-        let values = match self.placeholders.as_slice() {
-            [Placeholder::Path] => vec![value_in(&template, path)?],
-            _ => {
-                let segments = template.split('/').count();
-                if path.split('/').count() != segments {
-                    return None;
-                }
-                let mut values = Vec::new();
-                for (template, segment) in template.split('/').zip(path.split('/')) {
-                    match template.contains('{') {
-                        true => values.push(value_in(template, segment)?),
-                        false if template == segment => {}
-                        false => return None,
-                    }
-                }
-                values
+        let values = if self.placeholders == [Placeholder::Path] {
+            vec![value_in(&template, path)?]
+        } else {
+            let (templates, segments) = (template.split('/'), path.split('/'));
+            if templates.clone().count() != segments.clone().count() {
+                return None;
             }
+            let mut values = Vec::new();
+            for (template, segment) in templates.zip(segments) {
+                match template.contains('{') {
+                    true => values.push(value_in(template, segment)?),
+                    false if template == segment => {}
+                    false => return None,
+                }
+            }
+            values
         };
         let values = Values(values);
         values.are_plain().then_some(values)
@@ -251,6 +250,5 @@ fn is_plain(name: &str) -> bool {
         && !rest.starts_with(['.', '-'])
         && !rest.ends_with('.')
         && !rest.contains("..")
-        && !lower.ends_with(".git")
-        && !lower.ends_with(".wiki")
+        && !matches!(lower.rsplit_once('.'), Some((_, "git" | "wiki")))
 }
