@@ -120,9 +120,9 @@ fn ten_thousand_mirrors_are_no_burden() {
     let busiest = time("eight claims while all are due", || {
         assert_eq!(store.claim(&eight, at(1)).unwrap().claims.len(), 8);
     });
-    let nine = ClaimLimits { long: 9, ..eight.clone() };
+    let one_more = ClaimLimits { long: 9, ..eight.clone() };
     let next = time("the next claim while all are due", || {
-        assert_eq!(store.claim(&nine, at(1)).unwrap().claims.len(), 1);
+        assert_eq!(store.claim(&one_more, at(1)).unwrap().claims.len(), 1);
     });
     let full = time("a claim while no worker is free", || {
         assert_eq!(store.claim(&eight, at(1)).unwrap().claims.len(), 0);
