@@ -285,6 +285,8 @@ pub(super) enum ConfigCommand {
     Default,
     /// Print the documentation of every key, in Markdown
     Reference,
+    /// Make a token for the pages and the API, and print what the configuration has to know of it
+    Token,
     /// Print the OpenAPI document of the daemon's API
     Openapi,
 }

@@ -11,12 +11,13 @@ use super::keys::{Key, Keys};
 use super::problem::ProblemKind;
 use super::sections::{
     DaemonKeys, EndpointKeys, HookEndpointKeys, LimitsKeys, MirrorKeys, PatternKeys, ScheduleKeys,
-    TopKeys,
+    TokenKeys, TopKeys, WebKeys,
 };
 use crate::base::similar::similar;
 
 /// The tables beside the keys at the top.
-const TABLES: [&str; 6] = ["daemon", "schedule", "limits", "hooks", "mirrors", "patterns"];
+const TABLES: [&str; 8] =
+    ["daemon", "schedule", "limits", "web", "tokens", "hooks", "mirrors", "patterns"];
 /// The two ends of a mirror.
 const ENDS: [&str; 2] = ["source", "target"];
 
@@ -27,6 +28,8 @@ pub(super) struct File {
     pub(super) daemon: Section<DaemonKeys>,
     pub(super) schedule: Section<ScheduleKeys>,
     pub(super) limits: Section<LimitsKeys>,
+    pub(super) web: Section<WebKeys>,
+    pub(super) tokens: BTreeMap<String, Section<TokenKeys>>,
     pub(super) hooks: BTreeMap<String, Section<HookEndpointKeys>>,
     pub(super) mirrors: BTreeMap<String, MirrorTable>,
     pub(super) patterns: BTreeMap<String, PatternTable>,
@@ -131,6 +134,12 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
                 file.schedule = reader.section("schedule", &key, value).unwrap_or_default();
             }
             "limits" => file.limits = reader.section("limits", &key, value).unwrap_or_default(),
+            "web" => file.web = reader.section("web", &key, value).unwrap_or_default(),
+            "tokens" => {
+                file.tokens = reader.all("tokens", &key, value, |reader, name, key, value| {
+                    reader.section(name, key, value)
+                });
+            }
             "hooks" => {
                 file.hooks = reader.all("hooks", &key, value, |reader, name, key, value| {
                     reader.section(name, key, value)

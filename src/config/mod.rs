@@ -24,6 +24,7 @@ mod resolve;
 mod sections;
 mod template;
 mod typed;
+mod web;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,7 @@ pub use patterns::DeriveError;
 pub use pending::Finding;
 pub use problem::{Problem, ProblemKind};
 pub use reference::{reference, template};
+pub use web::{Read, Scope, StoredToken, WebAccess, WebConfig};
 
 pub(crate) use keys::{Key, Keys, Shape, Value, Ways};
 pub(crate) use resolve::publish;
@@ -58,6 +60,8 @@ pub struct Config {
     pub daemon: DaemonOptions,
     /// When mirrors are synced.
     pub schedule: ScheduleOptions,
+    /// The pages and the API.
+    pub web: WebConfig,
     /// The mirrors in the order of their names. No two have the same name, the same
     /// selector, or move the same refs.
     pub mirrors: Vec<MirrorConfig>,

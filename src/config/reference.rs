@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::keys::{Key, Keys, Shape, Ways};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookEndpointKeys, HookKeys,
-    LimitsKeys, NamingKeys, PublishKeys, RuleKeys, ScheduleKeys, ServiceKeys, TopKeys,
+    LimitsKeys, NamingKeys, PublishKeys, RuleKeys, ScheduleKeys, ServiceKeys, TokenKeys, TopKeys,
+    WebKeys,
 };
 
 /// How wide the comments of the template are.
@@ -46,6 +47,16 @@ fn tables() -> Vec<Table> {
             "What the files of a source may cost. Whatever declares more is refused.",
             LimitsKeys::keys(),
         ),
+        table("web", "The pages, and the API for programs.", WebKeys::keys()),
+        Table {
+            header: "tokens.NAME",
+            name: "ops",
+            about: "One table for each token that opens the pages and the API. The configuration holds no \
+                    token, only what one is recognised by.",
+            parts: vec![("", TokenKeys::keys())],
+            is_example: true,
+            flag: "--",
+        },
         Table {
             header: "hooks.NAME",
             name: "forge",

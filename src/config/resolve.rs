@@ -18,6 +18,7 @@ use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
     ScheduleKeys, ServiceKeys, is_plain_name,
 };
+use super::web;
 use super::{Config, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 use crate::base::Limits;
 use crate::convert::Verify;
@@ -69,9 +70,19 @@ pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) 
     let patterns = patterns.collect();
     let daemon = daemon(&file.daemon.value, folders.folder);
     let schedule = schedule(&file.schedule.value);
+    let web = web::web(&file.web, &file.tokens, problems);
     let cache = surroundings.cache;
-    let mut config =
-        Config { cache, daemon, schedule, mirrors, hooks: Vec::new(), patterns, targets, pending };
+    let mut config = Config {
+        cache,
+        daemon,
+        schedule,
+        web,
+        mirrors,
+        hooks: Vec::new(),
+        patterns,
+        targets,
+        pending,
+    };
     hooks::resolve(&mut config, &file.hooks, folders, problems);
     config
 }

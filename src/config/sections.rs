@@ -2,6 +2,7 @@
 
 mod access;
 mod hooks;
+mod web;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use crate::mirror::{Divergence, Prune};
 
 pub(crate) use access::EndpointKeys;
 pub(crate) use hooks::{HookEndpointKeys, PatternKeys, RuleKeys};
+pub(crate) use web::{TokenKeys, WebKeys};
 
 /// An hour: longer times are a mistake in the unit.
 const HOUR: u64 = 3600;

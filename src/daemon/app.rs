@@ -11,6 +11,7 @@ use super::web::{WebOptions, WebState};
 use super::{Reload, systemd};
 use crate::base::clean::with_causes;
 use crate::base::time::Timestamp;
+use crate::config::WebConfig;
 use crate::queue::model::RunId;
 use crate::service::view::{Actions, RunDetail, ServiceEvent};
 use crate::service::{Service, ServiceError};
@@ -35,7 +36,9 @@ impl App {
         let actions = service.actions();
         let metrics = Arc::new(Metrics::of(Arc::clone(&actions)));
         let (events, _) = broadcast::channel(EVENTS);
-        let web = WebState::new(service.actions(), service.clock(), WebOptions::default());
+        let WebConfig { access, public_url, .. } = service.web();
+        let options = WebOptions { access, public_url, ..WebOptions::default() };
+        let web = WebState::new(service.actions(), service.clock(), options);
         let web = Arc::new(web);
         let (counted, told, shown) = (Arc::clone(&metrics), events.clone(), Arc::clone(&web));
         service.listen(Box::new(move |event| {
@@ -85,6 +88,7 @@ impl App {
         let mirrors = config.mirrors.len();
         match self.service.reload(config) {
             Ok(()) => {
+                self.web.set_access(self.service.web().access);
                 tracing::info!(mirrors, "the configuration was read again");
                 Some(mirrors)
             }

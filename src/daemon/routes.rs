@@ -26,6 +26,7 @@ use super::answer::{Answer, plain};
 use super::app::App;
 use super::intake::{self, Request, SYNCHRONISE};
 use super::{LONGEST_BEAT, body, metrics, state, web};
+use crate::net::Network;
 use crate::queue::model::RunId;
 
 /// Everything that is served.
@@ -124,7 +125,26 @@ async fn arrive<B: Buf>(
     })?;
     // Only a socket that is no network's has no address.
     let from = from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip());
+    let from = sender(from, &headers, &app.service.web().trusted_proxies);
     Ok(Request { query, headers, body, from })
+}
+
+/// Where a request comes from: what the proxies say that are trusted, the nearest last, and else the other end of
+/// the connection.
+fn sender(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let lines = headers.get_all("x-forwarded-for").into_iter().filter_map(|it| it.to_str().ok());
+    let named: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).collect();
+    let mut from = peer;
+    for address in named.iter().rev() {
+        if !is_trusted(from) {
+            break;
+        }
+        // Whatever is before something that is no address was not said by who is trusted.
+        let Ok(address) = address.parse() else { break };
+        from = address;
+    }
+    from
 }
 
 /// What `answer` says, if it was asked for as it should be.
@@ -174,5 +194,29 @@ async fn state_of(app: &Arc<App>, id: &str) -> Response {
     match run {
         Ok(run) => state::response(run.as_ref(), app.now()),
         Err(error) => Answer::unavailable(&error).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_say_where_a_request_comes_from() {
+        let trusted: Vec<Network> =
+            ["127.0.0.0/8", "10.0.0.0/8"].iter().map(|text| text.parse().unwrap()).collect();
+        for (peer, forwarded, expected) in [
+            ("192.0.2.1", "198.51.100.7", "192.0.2.1"),
+            ("127.0.0.1", "198.51.100.7", "198.51.100.7"),
+            ("127.0.0.1", "203.0.113.9, 198.51.100.7", "198.51.100.7"),
+            ("127.0.0.1", "203.0.113.9, 198.51.100.7, 10.1.2.3", "198.51.100.7"),
+            ("127.0.0.1", "203.0.113.9, nonsense", "127.0.0.1"),
+            ("127.0.0.1", "", "127.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            let found = sender(peer.parse().unwrap(), &headers, &trusted);
+            assert_eq!(found.to_string(), expected, "{peer} {forwarded}");
+        }
     }
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
-use crate::config::{Config, DaemonOptions};
+use crate::config::{Config, DaemonOptions, WebConfig};
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request};
 use crate::queue::{ClaimLimits, JobStore, Pool, StartPoolError, StoreError};
 use directory::Directory;
@@ -220,6 +220,11 @@ impl Service {
         shared.install(ready(config, &*shared.store, shared.clock.now())?);
         shared.adjust();
         Ok(())
+    }
+
+    /// What is configured of the pages and the API now.
+    pub fn web(&self) -> WebConfig {
+        self.0.directory().config().web.clone()
     }
 
     /// What is configured of the daemon now.

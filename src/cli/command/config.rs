@@ -2,13 +2,18 @@
 
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use super::Outcome;
 use super::report::count;
+use crate::base::hex;
 use crate::cli::args::ConfigCommand;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, ConfigError};
+use crate::daemon;
 use crate::mirror::Mirror;
+use crate::queue::model::RunId;
 
 pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     match command {
@@ -17,15 +22,29 @@ pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
             ui.result(config::template().trim_end());
             Ok(exit::OK)
         }
+        ConfigCommand::Token => {
+            token(ui);
+            Ok(exit::OK)
+        }
         ConfigCommand::Reference => {
             ui.result(config::reference().trim_end());
             Ok(exit::OK)
         }
         ConfigCommand::Openapi => {
-            ui.result(crate::daemon::web::openapi().trim_end());
+            ui.result(daemon::web::openapi().trim_end());
             Ok(exit::OK)
         }
     }
+}
+
+/// Makes a token, and what the configuration has to know of it.
+fn token(ui: &Ui) {
+    let token = format!("syn_{:032x}{:032x}", RunId::random().0, RunId::random().0);
+    let hash = Sha256::digest(token.as_bytes());
+    ui.say("give this to whoever shall use it; it is not shown again:");
+    ui.result(&token);
+    ui.say("and add this to the configuration, with a name and a scope:");
+    ui.say(&format!("[tokens.NAME]\nscope = \"read\"\nsha256 = \"{}\"", hex::encode(&hash)));
 }
 
 fn check(path: &Path, ui: &Ui) -> Outcome {

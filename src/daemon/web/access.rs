@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::request::Request;
 use super::routes::{Kind, Need, Route};
 use crate::base::time::Timestamp;
+use crate::config::{Read, Scope, WebAccess};
 
 /// How long a session lasts.
 const SESSION: Duration = Duration::from_hours(12);
@@ -27,53 +28,6 @@ const SESSIONS: usize = 1000;
 const COOKIE: &str = "__Host-synchroniser";
 /// The same on this very machine, where there is no encryption.
 const LOOPBACK_COOKIE: &str = "synchroniser";
-
-/// Who may look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Read {
-    /// Whoever reaches the address.
-    Open,
-    /// Who has a token. Others do not learn which mirrors there are.
-    #[default]
-    Token,
-}
-
-/// What a token is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// To look at everything.
-    Read,
-    /// To ask for syncs, and to see what becomes of them.
-    Trigger,
-    /// Everything.
-    Admin,
-}
-
-impl Scope {
-    /// Every scope, for configuration, tables and tests.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("read", Self::Read), ("trigger", Self::Trigger), ("admin", Self::Admin)];
-}
-
-/// A token as the configuration keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredToken {
-    /// Whose it is, for the log.
-    pub name: String,
-    /// Its SHA-256.
-    pub sha256: [u8; 32],
-    /// What it is for.
-    pub scope: Scope,
-}
-
-/// Who may look and ask.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WebAccess {
-    /// Who may look.
-    pub read: Read,
-    /// Who may do more. Without tokens nobody may.
-    pub tokens: Vec<StoredToken>,
-}
 
 /// Who sent a request.
 #[derive(Clone, Debug, Default)]

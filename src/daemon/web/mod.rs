@@ -30,9 +30,10 @@ use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::Response;
 use warp::{Buf, Filter};
 
-pub use access::{Read, Scope, StoredToken, WebAccess};
 pub use openapi::document as openapi;
 pub use request::Request;
+
+pub use crate::config::{Read, Scope, StoredToken, WebAccess};
 
 use super::server::Peer;
 use crate::base::time::{Clock, Timestamp};
