@@ -1,12 +1,18 @@
 //! What is shown of mirrors, runs and deliveries: one set of types for pages, API, admin socket, badges,
 //! feeds and notifications. Plain data, clean of secrets, not yet in words.
 
+mod event;
+mod run;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
-use crate::base::{Fault, Severity, Side, Stage, Unit, faults};
+use crate::base::{Fault, Side, Stage, Unit, faults};
 use crate::queue::StoreError;
-use crate::queue::model::{Cause, Receipt, RunId, RunState, Verdict};
+use crate::queue::model::{Receipt, RunId, Verdict};
+
+pub use event::ServiceEvent;
+pub use run::{LogLine, PhaseView, RefView, RunDetail, RunSummary};
 
 /// How a mirror is, in one word. In the order of how much a person should look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -160,19 +166,6 @@ pub struct MirrorFilter {
     pub count: usize,
 }
 
-/// One ref of the target as the last run left it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefView {
-    /// The full name.
-    pub name: String,
-    /// What it was, as hex; `None` if it was not there.
-    pub old: Option<String>,
-    /// What it is, as hex; `None` if it was removed, or refused and is not there.
-    pub new: Option<String>,
-    /// Why it is not as the source wants it, if it is not.
-    pub refused: Option<String>,
-}
-
 /// One mirror, with all that is known of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorDetail {
@@ -194,81 +187,6 @@ pub struct Setting {
     pub key: String,
     /// Its value.
     pub value: String,
-}
-
-/// One run in a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunSummary {
-    /// Its id.
-    pub id: RunId,
-    /// The mirror.
-    pub mirror: String,
-    /// What has become of it.
-    pub state: RunState,
-    /// What asked for it.
-    pub cause: Cause,
-    /// How many requests it answers.
-    pub requests: u64,
-    /// When it was asked for.
-    pub asked: Timestamp,
-    /// When it began.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// Changesets of the source.
-    pub changesets: u64,
-    /// How many of them it converted.
-    pub converted: u64,
-    /// How many refs it changed.
-    pub changed: u64,
-    /// How many refs were refused.
-    pub refused: u64,
-    /// Its stages so far, in their order.
-    pub phases: Vec<PhaseView>,
-    /// Why it did not end well.
-    pub failure: Option<FailureView>,
-}
-
-/// One stage of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhaseView {
-    /// The stage, as `Stage` is called in JSON.
-    pub stage: String,
-    /// What was done, in words.
-    pub title: String,
-    /// How many units were done.
-    pub done: u64,
-    /// How long it took, in milliseconds.
-    pub millis: u64,
-}
-
-/// One line of the log of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// When.
-    pub at: Timestamp,
-    /// How much it matters.
-    pub severity: Severity,
-    /// The text, clean.
-    pub text: String,
-}
-
-/// One run, with all that is known of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunDetail {
-    /// What the list has.
-    #[serde(flatten)]
-    pub summary: RunSummary,
-    /// The refs that it changed, and those that were refused.
-    pub refs: Vec<RefView>,
-    /// How many refs were left out of `refs`.
-    pub more_refs: u64,
-    /// What it had to say.
-    pub log: Vec<LogLine>,
-    /// How many lines were left out of `log`.
-    pub more_lines: u64,
-    /// How far it is, while it runs.
-    pub progress: Option<StageProgress>,
 }
 
 /// One hook that arrived.
@@ -406,87 +324,4 @@ pub trait Actions: Views {
 
     /// Tries a parked mirror again, now.
     fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError>;
-}
-
-/// Something that happened, for those who follow: pages, logs, metrics, notifications, whoever waits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-pub enum ServiceEvent {
-    /// A mirror was asked for.
-    Asked {
-        /// The mirror.
-        mirror: String,
-        /// The run that answers.
-        run: RunId,
-    },
-    /// A run has begun.
-    Begun {
-        /// The mirror.
-        mirror: String,
-        /// The run.
-        run: RunId,
-    },
-    /// A run has made progress; not every step is told.
-    Progress {
-        /// The mirror.
-        mirror: String,
-        /// The run.
-        run: RunId,
-        /// How far it is.
-        progress: StageProgress,
-    },
-    /// A run is over.
-    Ended {
-        /// The run.
-        run: RunSummary,
-    },
-    /// A mirror was paused, resumed, parked, added, changed or removed.
-    Changed {
-        /// The mirror.
-        mirror: String,
-    },
-    /// A hook arrived.
-    Delivered {
-        /// What became of it.
-        verdict: Verdict,
-        /// The endpoint.
-        endpoint: String,
-    },
-}
-
-impl ServiceEvent {
-    /// Its name, as in JSON.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Asked { .. } => "asked",
-            Self::Begun { .. } => "begun",
-            Self::Progress { .. } => "progress",
-            Self::Ended { .. } => "ended",
-            Self::Changed { .. } => "changed",
-            Self::Delivered { .. } => "delivered",
-        }
-    }
-
-    /// The mirror that it is about.
-    pub fn mirror(&self) -> Option<&str> {
-        match self {
-            Self::Asked { mirror, .. }
-            | Self::Begun { mirror, .. }
-            | Self::Progress { mirror, .. }
-            | Self::Changed { mirror }
-            | Self::Ended { run: RunSummary { mirror, .. } } => Some(mirror),
-            Self::Delivered { .. } => None,
-        }
-    }
-
-    /// The run that it is about.
-    pub fn run(&self) -> Option<RunId> {
-        match self {
-            Self::Asked { run, .. }
-            | Self::Begun { run, .. }
-            | Self::Progress { run, .. }
-            | Self::Ended { run: RunSummary { id: run, .. } } => Some(*run),
-            Self::Changed { .. } | Self::Delivered { .. } => None,
-        }
-    }
 }
