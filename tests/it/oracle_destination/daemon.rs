@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::env::program;
+use crate::support::{TestEnv, skip};
 
 struct Daemon {
     repositories: Repositories,
@@ -142,6 +143,59 @@ fn a_large_history_goes_in_parts() {
     assert_eq!(short(&place.publish(&history, &wanted).unwrap()), ">++");
     assert_eq!(place.refs(), has.into());
     fsck(&daemon.repositories);
+}
+
+/// How large a history is for a server that takes two thirds of it at once, in bytes. 3221225472 makes
+/// it one that refuses packs of more than 2 GiB.
+const HISTORY_BYTES: &str = "SYNCHRONISER_HISTORY_BYTES";
+
+/// A whole sync of such a history, by the program: what cannot be compressed, in stock Mercurial's store.
+#[test]
+fn a_history_goes_through_a_server_that_takes_less_at_once() {
+    let Some(hg) = crate::support::env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let Some(daemon) = Daemon::start() else { return };
+    let bytes: u64 = std::env::var(HISTORY_BYTES).map_or(3 << 20, |text| text.parse().unwrap());
+    let (env, files) = (TestEnv::new(), if bytes > 1 << 30 { 64 } else { 16 });
+    let source = env.path("source");
+    let run_hg = |args: &[&str]| drop(env.run(&hg, args).ok().unwrap());
+    let root = source.to_str().unwrap();
+    run_hg(&["init", root, "--config", "format.revlog-compression=none"]);
+    let size = usize::try_from(bytes / files).unwrap();
+    for number in 1..=files {
+        let (name, date) = (format!("noise-{number}"), format!("{} 0", 1_000_000_000 + number));
+        let file = source.join(&name);
+        fs::write(&file, noise_bytes(number, size)).unwrap();
+        let commit = ["commit", "-q", "-A", "-u", "a", "-m", &name, "-d", &date];
+        run_hg(&[&["-R", root][..], &commit, &[file.to_str().unwrap()]].concat());
+        fs::remove_file(&file).unwrap();
+    }
+    let name = daemon.repositories.make();
+    daemon.repositories.configure(&name, "receive.maxInputSize", &(bytes / 3 * 2).to_string());
+    let target = daemon.target(&name).url.to_string();
+    let begin = Instant::now();
+    let most = (bytes / 2).to_string();
+    let words = ["mirror", root, &target, "--cache", "cache", "--target-plain-http"];
+    let ran = env.synchronise(words.iter().chain(&["--target-max-push", &most]));
+    eprintln!("{bytes} bytes in {:.1} s", begin.elapsed().as_secs_f64());
+    ran.ok().unwrap();
+    let there = git2::Repository::open(daemon.repositories.path(&name)).unwrap();
+    let mut walk = there.revwalk().unwrap();
+    walk.push_ref(MASTER).unwrap();
+    assert_eq!(walk.count() as u64, files);
+    fsck(&daemon.repositories);
+}
+
+/// So many bytes that cannot be compressed, others for each seed.
+fn noise_bytes(seed: u64, size: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes
 }
 
 /// A file that the target does not take keeps back the refs that bring it, before it is sent, and no
