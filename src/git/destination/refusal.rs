@@ -273,7 +273,7 @@ pub(super) fn is_of_whole_push(reason: &str) -> bool {
 }
 
 /// What the reasons and the lines for people say, the more exact first.
-const PHRASES: [(&str, RefusalKind); 54] = [
+const PHRASES: [(&str, RefusalKind); 55] = [
     ("gh001", RefusalKind::TooLarge),
     ("gh002", RefusalKind::BadName),
     ("gh003", RefusalKind::ForcePush),
@@ -307,6 +307,7 @@ const PHRASES: [(&str, RefusalKind); 54] = [
     ("shallow update", RefusalKind::Shallow),
     ("hidden ref", RefusalKind::BadName),
     ("funny refname", RefusalKind::BadName),
+    ("invalid characters in ref", RefusalKind::BadName),
     ("aliased", RefusalKind::Symbolic),
     ("exists; cannot create", RefusalKind::FolderConflict),
     ("directory not empty", RefusalKind::FolderConflict),

@@ -1,5 +1,7 @@
 //! OpenSSH.
 
+mod gitolite;
+
 use super::*;
 use crate::support::env::program;
 use crate::support::{Fixture, Ran, TestEnv, skip};
