@@ -287,7 +287,7 @@ pub(super) enum ConfigCommand {
     Reference,
     /// Make a token for the pages and the API, and print what the configuration has to know of it
     Token,
-    /// Print the OpenAPI document of the daemon's API
+    /// Print the description of the daemon's API for programs
     Openapi,
 }
 
