@@ -10,6 +10,7 @@ use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::DaemonError;
+use crate::base::durable;
 use crate::config::DaemonOptions;
 
 /// The mode of the admin socket: who may use it is who may use the files of its owner and its group.
@@ -29,7 +30,7 @@ struct SocketFile(PathBuf);
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // The next daemon removes one that is left.
-        let _ = std::fs::remove_file(&self.0);
+        let _ = durable::remove_if_there(&self.0);
     }
 }
 
@@ -77,10 +78,7 @@ async fn admin(path: &Path) -> Result<(Option<UnixListener>, Option<SocketFile>)
 }
 
 fn bind(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    durable::remove_if_there(path)?;
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
     Ok(listener)
