@@ -50,8 +50,8 @@ impl fmt::Display for Problem {
 /// What is wrong with one key. The texts go on after `key: `.
 #[derive(Debug, thiserror::Error)]
 pub enum ProblemKind {
-    /// What stands for a token is no hash.
-    #[error("is no SHA-256 in hex, which has 64 digits: `synchroniser config token` prints one")]
+    /// No hash of a token.
+    #[error("is no SHA-256 in hex (64 digits): `synchroniser config token` prints one")]
     NotAHash,
     /// The file is not TOML.
     #[error("not TOML: {message}")]

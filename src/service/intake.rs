@@ -135,9 +135,13 @@ impl Service {
         let record = shared.record_of(endpoint, from, Verdict::Accepted, about, sender_id);
         match self.ask_for(&keys, &record) {
             Ok(receipts) => {
-                let asked = keys.into_iter().zip(receipts);
                 let directory = shared.directory();
-                Received::Accepted(asked.map(|(key, it)| asked_for(&directory, key, it)).collect())
+                let asked = receipts.into_iter().zip(keys).map(|(receipt, key)| {
+                    // A delivery that was sent again has the receipts of the first one.
+                    let run = shared.store.run(receipt.run).ok().flatten();
+                    asked_for(&directory, run.map_or(key, |run| run.key), receipt)
+                });
+                Received::Accepted(asked.collect())
             }
             Err(error) => Received::Unavailable(error),
         }

@@ -1,5 +1,6 @@
 //! What the program says and does at the command line.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -20,6 +21,13 @@ fn help_lists_the_commands_and_the_exit_codes() {
     Commands:
       serve        Listen for push hooks and sync the mirrors that they ask for
       sync         Sync mirrors now: all that are configured, or those named
+      status       Show how the mirrors of the daemon are, or one of them in full
+      queue        Show what the daemon syncs now, and what waits
+      runs         Show the last syncs of the daemon
+      deliveries   Show the last hooks that came to the daemon, and what became of them
+      pause        Let the daemon leave mirrors alone; what is asked for meanwhile is kept
+      resume       Let the daemon go on with paused mirrors
+      retry        Let the daemon try mirrors again that it has given up
       plan         Show what a sync would change, and change nothing
       convert      Convert a Mercurial repository into a bare Git repository, or update that
       mirror       Sync one source to one target, without a configuration
@@ -197,9 +205,14 @@ fn a_full_disk_is_an_error() {
 fn the_demo_shows_the_whole_way_and_leaves_nothing() {
     let env = TestEnv::new();
     let told = env.synchronise(["demo"]).ok().unwrap();
-    for expected in
-        ["POST /synchronise/", " 200 ", "refs/heads/master", "refs/tags/v1.0", "300 commits"]
-    {
+    for expected in [
+        "http://127.0.0.1:",
+        "POST /synchronise/",
+        " 200 ",
+        "refs/heads/master",
+        "refs/tags/v1.0",
+        "300 commits",
+    ] {
         assert!(told.contains(expected), "{expected} is not in {told}");
     }
     assert!(told.contains("no difference"), "{told}");
@@ -210,7 +223,13 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing() {
 #[test]
 fn the_demo_keeps_its_folder_when_asked_to() {
     let env = TestEnv::new();
-    let told = env.synchronise(["-q", "demo", "--keep"]).ok().unwrap();
+    let mut demo = env.synchroniser();
+    let mut demo = demo.args(["-q", "demo", "--keep"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    BufReader::new(demo.stdout.take().unwrap()).read_line(&mut told).unwrap();
+    assert!(demo.try_wait().unwrap().is_none(), "its pages are up for a look");
+    let _ = env.run("kill", ["-INT", &demo.id().to_string()]);
+    assert!(demo.wait().unwrap().success());
     let folder = Path::new(told.trim_end());
     assert!(folder.starts_with(env.path("tmp")), "{told}");
     assert!(folder.join("repository/.hg").is_dir());

@@ -129,6 +129,13 @@ fn what_is_written_is_what_is_meant() {
         wait: 0ns,
         max_body: 65536,
         workers: 4,
+        long_workers: 1,
+        state: "/var/lib/synchroniser",
+        socket: Some(
+            "/run/synchroniser/admin.sock",
+        ),
+        history: 7776000s,
+        hooks_a_minute: 600,
         request_timeout: 5s,
         connections: 16,
         stop_timeout: 0ns,

@@ -140,6 +140,7 @@ documents! {
     names_and_refs_run: "docs/names-and-refs.md",
     pages_run: "docs/pages.md",
     performance_runs: "docs/performance.md",
+    service_runs: "docs/service.md",
     sources_run: "docs/sources.md",
     targets_run: "docs/targets.md",
     verification_runs: "docs/verification.md",

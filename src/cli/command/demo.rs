@@ -5,7 +5,8 @@ mod hook;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -31,6 +32,9 @@ const USER: &str = "demo";
 const PROJECT: &str = "lighthouse";
 /// Seconds that the hook waits for its sync: for as long as it takes.
 const WAIT: u32 = 600;
+
+/// How often is looked whether somebody wants it to end.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Why `demo` fails.
 #[derive(Debug, thiserror::Error)]
@@ -86,26 +90,48 @@ pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
     ui.say(&format!("target: {} (Git, empty)", places.target.display()));
 
     let file = places.config.clone();
+    let (tell_synced, synced) = channel();
+    let sync = syncer(ui.clone());
     let daemon = Daemon::start(Setup {
         config: config::load(&places.config)?,
         store: Arc::new(MemoryStore::default()),
-        syncer: syncer(ui.clone()),
+        syncer: Arc::new(move |mirror, observer, interrupt| {
+            let synced = sync(mirror, observer, interrupt);
+            // Nobody waits for those after the first.
+            let _ = tell_synced.send(());
+            synced
+        }),
         reload: Box::new(move || config::load(&file)),
     })?;
-    ui.say(&format!("daemon: http://{}", daemon.address()));
-    let pushed = push(&daemon, "a push hook", ui, &interrupt)
-        .and_then(|()| push(&daemon, "the same hook again", ui, &interrupt));
-    // It is stopped whatever came of the hooks; what they said comes first.
-    let stopped = daemon.shut_down();
-    pushed?;
-    stopped?;
-
-    show(&places, ui, &interrupt)?;
-    ui.say(&format!("all in {:.1} s", began.elapsed().as_secs_f64()));
-    if args.keep {
-        ui.result(&folder.path().display().to_string());
+    ui.say(&format!("daemon: http://{}/ shows the mirror", daemon.address()));
+    ui.say("the mirror is new, so it is synced without being asked for");
+    let shown = wait_for(&synced, &interrupt)
+        .and_then(|()| push(&daemon, "a push hook", ui, &interrupt))
+        .and_then(|()| show(&places, ui, &interrupt));
+    if shown.is_ok() {
+        ui.say(&format!("all in {:.1} s", began.elapsed().as_secs_f64()));
     }
+    if shown.is_ok() && args.keep {
+        ui.result(&folder.path().display().to_string());
+        ui.say(&format!("have a look at http://{}/; Ctrl-C ends it", daemon.address()));
+        while interrupt.pause(LOOK).is_ok() {}
+    }
+    // It is stopped whatever came of it; what was said before comes first.
+    let stopped = daemon.shut_down();
+    shown?;
+    stopped?;
     Ok(exit::OK)
+}
+
+/// Waits until a sync is over.
+fn wait_for(synced: &Receiver<()>, interrupt: &Interrupt) -> Result<(), Failure> {
+    loop {
+        match synced.recv_timeout(LOOK) {
+            Err(RecvTimeoutError::Timeout) => interrupt.check()?,
+            // The daemon that has ended says why when it is stopped.
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        }
+    }
 }
 
 fn make_folder() -> Result<TempDir, DemoError> {
@@ -133,7 +159,10 @@ fn configuration(places: &Places) -> String {
     // Debug text of a path with only printable characters is a TOML string too.
     format!(
         "cache = \"cache\"\n\n\
-         [daemon]\nlisten = \"127.0.0.1:0\"\nwait = {WAIT}\n\n\
+         [daemon]\nlisten = \"127.0.0.1:0\"\nwait = {WAIT}\nsocket = \"none\"\n\n\
+         [web]\nread = \"open\"\n\n\
+         [schedule]\ndebounce = 0\n\n\
+         [hooks.synchronise]\nformat = \"bitbucket_post\"\nallow_unauthenticated = true\n\n\
          [mirrors.{PROJECT}]\nsource = {:?}\ntarget = {:?}\nuser = \"{USER}\"\nproject = \"{PROJECT}\"\n",
         places.source.display().to_string(),
         places.target.display().to_string(),
