@@ -17,7 +17,7 @@ use prometheus_client::registry::Registry;
 use crate::base::time::Timestamp;
 use crate::service::view::{Actions, MirrorFilter, MirrorSummary, RunSummary, ServiceEvent};
 
-/// What the text is, as OpenMetrics has it.
+/// What the text is, as `OpenMetrics` has it.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

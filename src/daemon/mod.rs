@@ -47,7 +47,7 @@ const TICK: Duration = Duration::from_secs(5);
 const TICKS_PER_TIDY: u64 = 12;
 
 /// The queue hangs if it has not moved for this long.
-const LONGEST_BEAT: Duration = Duration::from_secs(60);
+const LONGEST_BEAT: Duration = Duration::from_mins(1);
 
 /// A daemon that could not start, or not go on.
 #[derive(Debug, thiserror::Error)]

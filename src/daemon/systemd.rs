@@ -36,9 +36,9 @@ pub(super) fn beat(overview: &Overview, longest: Duration) {
     let mirrors: usize = overview.states.iter().map(|count| count.mirrors).sum();
     let status =
         format!("{mirrors} mirrors, {} running, {} waiting", overview.running, overview.waiting);
-    let mut states = vec![NotifyState::Status(&status)];
+    let mut told = vec![NotifyState::Status(&status)];
     if overview.now.since(overview.beat) < longest {
-        states.push(NotifyState::Watchdog);
+        told.push(NotifyState::Watchdog);
     }
-    tell(&states);
+    tell(&told);
 }

@@ -102,16 +102,13 @@ impl Sync<'_> {
         let identity = choice.for_new_targets();
         let trial = Trial { tips, is_ours_alone: identity.name() == NATIVE.name() };
         let mut notes = Vec::new();
-        let map = match map {
-            Some(mut map) => {
-                notes.extend(self.repair(git, &mut map)?);
-                map
-            }
-            None => {
-                // What a run has left that ended before its map named anything.
-                git.forget_everything()?;
-                self.cache.create_map(identity, &[], &[], &self.options().authors)?
-            }
+        let map = if let Some(mut map) = map {
+            notes.extend(self.repair(git, &mut map)?);
+            map
+        } else {
+            // What a run has left that ended before its map named anything.
+            git.forget_everything()?;
+            self.cache.create_map(identity, &[], &[], &self.options().authors)?
         };
         Ok(Beginning::Trial(StartingPoint { identity, map, notes }, trial))
     }

@@ -74,7 +74,7 @@ impl Directory {
             }
             match durable::rename(&old, new) {
                 Ok(()) => {
-                    tracing::info!(mirror = mirror.mirror.name, was, "the mirror was renamed")
+                    tracing::info!(mirror = mirror.mirror.name, was, "the mirror was renamed");
                 }
                 // It is made again then, which costs time and nothing else.
                 Err(error) => tracing::warn!(

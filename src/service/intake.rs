@@ -89,33 +89,33 @@ impl Service {
         from: IpAddr,
     ) -> Received {
         let shared = &self.0;
-        let note = |verdict, about: String| shared.note(endpoint, from, verdict, about);
+        let note = |verdict, about: &str| shared.note(endpoint, from, verdict, about);
         if !endpoint.admits(from) {
-            note(Verdict::Unverified, "its address is in none of the networks".to_owned());
+            note(Verdict::Unverified, "its address is in none of the networks");
             return Received::Unproven;
         }
         let proof = match prove(endpoint, delivery, shared) {
             Ok(proof) => proof,
             Err(reason) => {
-                note(Verdict::Unverified, reason);
+                note(Verdict::Unverified, &reason);
                 return Received::Unproven;
             }
         };
         let event = match (endpoint.format.parse)(delivery) {
             Ok(event) => event,
             Err(error) => {
-                note(Verdict::Malformed, error.to_string());
+                note(Verdict::Malformed, &error.to_string());
                 return Received::Malformed(error);
             }
         };
         let push = match event {
             Event::Push(push) => push,
             Event::Ping => {
-                note(Verdict::Ignored, "ping".to_owned());
+                note(Verdict::Ignored, "ping");
                 return Received::Ignored("ping".to_owned());
             }
             Event::Other(name) => {
-                note(Verdict::Ignored, name.clone());
+                note(Verdict::Ignored, &name);
                 return Received::Ignored(name);
             }
         };
@@ -126,13 +126,13 @@ impl Service {
             tracing::error!(endpoint = &*endpoint.name, "a pattern is of no use: {error}");
         }
         if keys.is_empty() {
-            note(Verdict::Unmatched, about.clone());
+            note(Verdict::Unmatched, &about);
             let [user, project] = selected(delivery.query, &push);
             return Received::Unmatched { about, user, project };
         }
         let sender_id =
             proof.nonce.or_else(|| endpoint.format.delivery_id(delivery).map(str::to_owned));
-        let record = shared.record_of(endpoint, from, Verdict::Accepted, about, sender_id);
+        let record = shared.record_of(endpoint, from, Verdict::Accepted, &about, sender_id);
         match self.ask_for(&keys, &record) {
             Ok(receipts) => {
                 let directory = shared.directory();
@@ -216,7 +216,7 @@ impl Shared {
         endpoint: &HookEndpoint,
         from: IpAddr,
         verdict: Verdict,
-        about: String,
+        about: &str,
         sender_id: Option<String>,
     ) -> DeliveryRecord {
         DeliveryRecord {
@@ -225,12 +225,12 @@ impl Shared {
             sender_id,
             from: from.to_string(),
             verdict,
-            about: clean_short(&about, ABOUT),
+            about: clean_short(about, ABOUT),
         }
     }
 
     /// Notes a delivery that asks for nothing.
-    fn note(&self, endpoint: &HookEndpoint, from: IpAddr, verdict: Verdict, about: String) {
+    fn note(&self, endpoint: &HookEndpoint, from: IpAddr, verdict: Verdict, about: &str) {
         let record = self.record_of(endpoint, from, verdict, about, None);
         tracing::info!(
             endpoint = &*endpoint.name,

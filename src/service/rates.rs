@@ -53,16 +53,12 @@ impl<K: Eq + Hash + Clone> Rates<K> {
         let full = Bucket { left: a_minute.saturating_mul(1000), at: now };
         let bucket = buckets.entry(sender.clone()).or_insert(full);
         *bucket = bucket.filled(a_minute, now);
-        match bucket.left.checked_sub(1000) {
-            Some(left) => {
-                bucket.left = left;
-                Ok(())
-            }
-            None => {
-                let missing = 1000 - bucket.left;
-                Err(Duration::from_millis((missing * 60).div_ceil(a_minute.max(1))))
-            }
-        }
+        let Some(left) = bucket.left.checked_sub(1000) else {
+            let missing = 1000 - bucket.left;
+            return Err(Duration::from_millis((missing * 60).div_ceil(a_minute.max(1))));
+        };
+        bucket.left = left;
+        Ok(())
     }
 }
 

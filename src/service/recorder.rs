@@ -178,8 +178,8 @@ impl Observer for Recorder {
         match event {
             SyncEvent::StageBegun { stage, total } => {
                 state.end_stage(now);
-                let (stage, total) = (*stage, *total);
-                let progress = StageProgress { stage, unit: stage.unit(), done: 0, total };
+                let unit = stage.unit();
+                let progress = StageProgress { stage: *stage, unit, done: 0, total: *total };
                 state.stage = Some((progress, now));
             }
             SyncEvent::Advanced { done, .. } => {

@@ -21,11 +21,11 @@ pub(crate) struct Resolved {
 /// The configured mirrors by what a push can say of them. Made once for each configuration.
 #[derive(Debug, Default)]
 pub(crate) struct MirrorIndex {
-    by_source: HashMap<RepositoryId, Vec<String>>,
+    sources: HashMap<RepositoryId, Vec<String>>,
     /// By the path of the source on its server, in lower case.
-    by_path: HashMap<String, Vec<String>>,
+    paths: HashMap<String, Vec<String>>,
     /// By user and project, in lower case.
-    by_selector: HashMap<(String, String), String>,
+    selectors: HashMap<(String, String), String>,
 }
 
 impl MirrorIndex {
@@ -36,11 +36,11 @@ impl MirrorIndex {
             let name = &mirror.mirror.name;
             let source = mirror.source();
             if let RepositoryId::Remote { path, .. } = &source {
-                index.by_path.entry(path.to_lowercase()).or_default().push(name.clone());
+                index.paths.entry(path.to_lowercase()).or_default().push(name.clone());
             }
-            index.by_source.entry(source).or_default().push(name.clone());
+            index.sources.entry(source).or_default().push(name.clone());
             if let Some(Selector { user, project }) = &mirror.selector {
-                index.by_selector.insert(selector(user, project), name.clone());
+                index.selectors.insert(selector(user, project), name.clone());
             }
         }
         index
@@ -90,7 +90,7 @@ impl MirrorIndex {
         let user = chosen.user.as_ref().or(push.owner.as_ref());
         let project = chosen.project.as_ref().or(push.slug.as_ref());
         let (Some(user), Some(project)) = (user, project) else { return Vec::new() };
-        if let Some(name) = self.by_selector.get(&selector(user, project)) {
+        if let Some(name) = self.selectors.get(&selector(user, project)) {
             return vec![name.clone()];
         }
         let mut derived = derived(config, push);
@@ -104,21 +104,21 @@ impl MirrorIndex {
     /// The mirrors of the repository that a push is about.
     fn named(&self, config: &Config, push: &PushEvent) -> Vec<String> {
         let sources = sources(push);
-        let at = sources.iter().filter_map(|source| self.by_source.get(source)).flatten();
+        let at = sources.iter().filter_map(|source| self.sources.get(source)).flatten();
         let found: Vec<String> =
             at.cloned().chain(sources.iter().flat_map(|it| config.derived_at(it))).collect();
         if !found.is_empty() {
             return found;
         }
         if let (Some(owner), Some(slug)) = (&push.owner, &push.slug)
-            && let Some(name) = self.by_selector.get(&selector(owner, slug))
+            && let Some(name) = self.selectors.get(&selector(owner, slug))
         {
             return vec![name.clone()];
         }
         let Some(path) = push.path.as_ref().filter(|_| sources.is_empty()) else {
             return Vec::new();
         };
-        let found = self.by_path.get(&path.to_lowercase()).into_iter().flatten().cloned();
+        let found = self.paths.get(&path.to_lowercase()).into_iter().flatten().cloned();
         found.chain(config.derived_with_path(path)).collect()
     }
 }

@@ -47,6 +47,25 @@ fn state(row: &Row, now: Timestamp, stale: std::time::Duration) -> MirrorState {
     }
 }
 
+fn run_summary(run: &Run, record: &RunRecord) -> RunSummary {
+    RunSummary {
+        id: run.id,
+        mirror: run.key.clone(),
+        state: run.state,
+        cause: run.cause,
+        requests: run.requests,
+        asked: run.asked,
+        started: run.started,
+        ended: run.ended,
+        changesets: record.changesets,
+        converted: record.converted,
+        changed: record.changed,
+        refused: record.refused,
+        phases: record.phases.clone(),
+        failure: run.failure.as_ref().map(FailureView::from),
+    }
+}
+
 impl Shared {
     fn summary(&self, row: &Row, configured: &MirrorConfig, now: Timestamp) -> MirrorSummary {
         let mirror = &configured.mirror;
@@ -83,25 +102,6 @@ impl Shared {
         }
     }
 
-    fn run_summary(&self, run: &Run, record: &RunRecord) -> RunSummary {
-        RunSummary {
-            id: run.id,
-            mirror: run.key.clone(),
-            state: run.state,
-            cause: run.cause,
-            requests: run.requests,
-            asked: run.asked,
-            started: run.started,
-            ended: run.ended,
-            changesets: record.changesets,
-            converted: record.converted,
-            changed: record.changed,
-            refused: record.refused,
-            phases: record.phases.clone(),
-            failure: run.failure.as_ref().map(FailureView::from),
-        }
-    }
-
     /// What is known of a run: of one that is under way, what it has said so far.
     fn record(&self, run: &Run) -> RunRecord {
         match self.live.run(run.id) {
@@ -111,13 +111,13 @@ impl Shared {
     }
 
     fn summaries(&self, runs: &[Run]) -> Vec<RunSummary> {
-        runs.iter().map(|run| self.run_summary(run, &self.record(run))).collect()
+        runs.iter().map(|run| run_summary(run, &self.record(run))).collect()
     }
 
     /// What was found of the run `id`, for those who follow.
     pub(super) fn ended_run(&self, id: RunId) -> Result<Option<RunSummary>, ServiceError> {
         let run = self.store.run(id)?;
-        Ok(run.map(|run| self.run_summary(&run, &RunRecord::from_json(&run.details))))
+        Ok(run.map(|run| run_summary(&run, &RunRecord::from_json(&run.details))))
     }
 
     /// The rows of the mirrors that are configured, with their configuration.
@@ -215,7 +215,7 @@ impl Views for Shared {
         let Some(run) = self.store.run(id)? else { return Ok(None) };
         let record = self.record(&run);
         let progress = self.live.run(id).and_then(|recorder| recorder.progress());
-        let summary = self.run_summary(&run, &record);
+        let summary = run_summary(&run, &record);
         let RunRecord { refs, more_refs, log, more_lines, .. } = record;
         Ok(Some(RunDetail { summary, refs, more_refs, log, more_lines, progress }))
     }

@@ -123,7 +123,7 @@ fn what_is_written_is_what_is_meant() {
     let config = home.parse(&fs::read_to_string(sample).unwrap()).unwrap();
     let names: Vec<_> = config.mirrors.iter().map(|mirror| &*mirror.mirror.name).collect();
     assert_eq!(names, ["https", "path", "with.all-kinds_0f"]);
-    insta::assert_debug_snapshot!(config.daemon, @r"
+    insta::assert_debug_snapshot!(config.daemon, @r#"
     DaemonOptions {
         listen: [::1]:0,
         wait: 0ns,
@@ -140,7 +140,7 @@ fn what_is_written_is_what_is_meant() {
         connections: 16,
         stop_timeout: 0ns,
     }
-    ");
+    "#);
 
     let path = config.mirror("path").unwrap();
     assert_eq!(path.mirror.source, Source::Path(home.0.path().join("hg/path")));

@@ -42,13 +42,11 @@ faults!(FollowedError {
 });
 
 fn client(args: &DaemonArgs) -> Result<Client, Failure> {
-    match &args.socket {
-        Some(socket) => Ok(Client::at(socket)),
-        None => {
-            let options = config::load(&args.config.config)?.daemon;
-            options.socket.as_deref().map(Client::at).ok_or_else(|| NoSocket.into())
-        }
+    if let Some(socket) = &args.socket {
+        return Ok(Client::at(socket));
     }
+    let options = config::load(&args.config.config)?.daemon;
+    options.socket.as_deref().map(Client::at).ok_or_else(|| NoSocket.into())
 }
 
 /// The daemon has no admin socket.
