@@ -54,6 +54,7 @@ mod queue;
 mod rebuild;
 mod recorded;
 mod repository;
+mod service;
 mod slices;
 mod support;
 mod web;
