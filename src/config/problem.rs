@@ -5,8 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::template::TemplateError;
-use crate::base::HasFault;
-use crate::base::similar::similar;
+use crate::base::{HasFault, similar::similar};
 use crate::convert::AuthorMapError;
 use crate::hook::PublicKeyError;
 use crate::net::url::{SourceUrlError, UrlError};

@@ -57,6 +57,11 @@ impl Directory {
         &self.config
     }
 
+    /// How many mirrors patterns have given.
+    pub(super) fn derived(&self) -> usize {
+        self.derived.len()
+    }
+
     /// The mirror called `name`.
     pub(super) fn mirror(&self, name: &str) -> Option<&MirrorConfig> {
         self.config.mirror(name).or_else(|| self.derived.get(name))

@@ -16,6 +16,8 @@ use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdic
 
 /// How many characters of what a delivery is about are kept.
 const ABOUT: usize = 200;
+/// So many mirrors can hooks make of patterns.
+const MOST_DERIVED: usize = 100_000;
 /// So many deliveries that asked for nothing are noted in a minute; the others are counted and logged
 /// alone, since anybody can send them.
 const NOTED_A_MINUTE: u64 = 60;
@@ -125,6 +127,7 @@ impl Service {
         for error in refused {
             tracing::error!(endpoint = &*endpoint.name, "a pattern is of no use: {error}");
         }
+        let keys = shared.with_room(keys);
         if keys.is_empty() {
             note(Verdict::Unmatched, &about);
             let [user, project] = selected(delivery.query, &push);
@@ -227,6 +230,22 @@ impl Shared {
             verdict,
             about: clean_short(about, ABOUT),
         }
+    }
+
+    /// Those of `keys` that are known, or that there is room for: whoever knows the secret of an endpoint can
+    /// name repositories that do not exist.
+    fn with_room(&self, mut keys: Vec<String>) -> Vec<String> {
+        let directory = self.directory();
+        if directory.derived() >= MOST_DERIVED {
+            keys.retain(|key| {
+                let is_known = directory.mirror(key).is_some();
+                if !is_known {
+                    tracing::error!(mirror = key, "patterns have as many mirrors as they may have");
+                }
+                is_known
+            });
+        }
+        keys
     }
 
     /// Notes a delivery that asks for nothing.

@@ -73,7 +73,7 @@ impl Session {
         let config = session.config();
         let program = format!(
             "program={}\ncase $1 in\n\
-             sync|plan|serve|verify|adopt) exec $program \"$@\" --config {config} ;;\nesac\n\
+             sync|plan|serve|verify|adopt|status|queue|runs|deliveries|pause|resume|retry|backup|caches) exec $program \"$@\" --config {config} ;;\nesac\n\
              case \"$*\" in\n*--config*) ;;\n\"config check\") exec $program \"$@\" --config {config} ;;\n\
              esac\nexec $program \"$@\"",
             env!("CARGO_BIN_EXE_synchroniser"),
@@ -91,7 +91,7 @@ impl Session {
     /// What a document needs before its first block.
     pub(super) fn prepare(&mut self, document: &str) {
         let before = match document {
-            "docs/hooks.md" | "docs/targets.md" => "",
+            "docs/hooks.md" | "docs/service.md" | "docs/targets.md" => "",
             "docs/verification.md" => {
                 "synchroniser convert /srv/hg/rocket rocket.git && synchroniser sync rocket"
             }
@@ -150,9 +150,13 @@ impl Session {
         let text = TARGETS.iter().fold(text.to_owned(), |text, target_there| {
             text.replace(target_there, &format!("{:?}", target.display().to_string()))
         });
-        let text =
-            format!("{}\n[daemon]\nlisten = \"127.0.0.1:{}\"\n", self.here(&text), self.port);
-        fs::write(self.config(), text).unwrap();
+        let daemon = format!(
+            "[daemon]\nlisten = \"127.0.0.1:{}\"\nstate = {:?}\nsocket = {:?}\n",
+            self.port,
+            self.env.path("var/lib/synchroniser"),
+            self.env.path("admin.sock"),
+        );
+        fs::write(self.config(), format!("{}\n{daemon}", self.here(&text))).unwrap();
     }
 
     /// Starts the daemon, unless it is there.
@@ -168,11 +172,11 @@ impl Session {
     pub(super) fn check(&mut self, block: &Block, before: &str) -> Result<String, String> {
         match block.language.as_str() {
             "sh" => {
-                if block.text.contains("curl ") {
-                    if !has("curl") {
-                        skip("curl is not installed");
-                        return Ok(String::new());
-                    }
+                if block.text.contains("curl ") && !has("curl") {
+                    skip("curl is not installed");
+                    return Ok(String::new());
+                }
+                if block.text.contains("curl ") || block.text.contains("synchroniser status") {
                     self.serve();
                 }
                 self.shell(&block.text).ok()

@@ -423,6 +423,11 @@ fn a_clock_that_is_set_is_noticed() {
     assert!(begun.try_recv().is_err());
     *clock.0.lock().unwrap() = due;
     let (claim, _end) = begun.recv_timeout(LONG).unwrap();
-    assert_eq!((claim.key.as_str(), pool.beat()), ("a", due));
+    assert_eq!(claim.key, "a");
+    // The beat is that of the round before, if the clock was set within one.
+    let began = Instant::now();
+    while pool.beat() != due {
+        assert!(began.elapsed() < LONG, "the beat stands still");
+    }
     pool.close();
 }
