@@ -1,6 +1,7 @@
 //! Who may look at the pages and ask the API, and what of it is configured.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::error::Problems;
 use super::file::Section;
@@ -69,6 +70,8 @@ pub struct WebConfig {
     pub access: WebAccess,
     /// The address under which others reach the pages.
     pub public_url: Option<String>,
+    /// Where metrics are served to whoever reaches the address.
+    pub metrics_listen: Option<SocketAddr>,
     /// The proxies whose word is taken for where a request comes from.
     pub trusted_proxies: Vec<Network>,
 }
@@ -93,7 +96,7 @@ pub(super) fn web(
     tokens: &BTreeMap<String, Section<TokenKeys>>,
     problems: &mut Problems,
 ) -> WebConfig {
-    let WebKeys { read, public_url, trusted_proxies } = &section.value;
+    let WebKeys { read, public_url, metrics_listen, trusted_proxies } = &section.value;
     let networks = trusted_proxies.iter().flatten().filter_map(|text| match text.parse() {
         Ok(network) => Some(network),
         Err(source) => {
@@ -106,7 +109,9 @@ pub(super) fn web(
     let tokens = tokens.iter().filter_map(|(name, section)| token(name, section, problems));
     let read = read.as_deref().and_then(|read| named(&Read::ALL, read)).unwrap_or_default();
     let public_url = public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());
-    WebConfig { access: WebAccess { read, tokens: tokens.collect() }, public_url, trusted_proxies }
+    let metrics_listen = metrics_listen.as_deref().and_then(|address| address.parse().ok());
+    let access = WebAccess { read, tokens: tokens.collect() };
+    WebConfig { access, public_url, metrics_listen, trusted_proxies }
 }
 
 fn token(name: &str, section: &Section<TokenKeys>, problems: &mut Problems) -> Option<StoredToken> {

@@ -66,6 +66,13 @@ impl Answer {
         Self::new(StatusCode::UNAUTHORIZED, text)
     }
 
+    /// To whoever asks for what only those with a token see.
+    pub(super) fn no_token() -> Self {
+        let text =
+            "Send a token with the scope \"read\" in the header: Authorization: Bearer TOKEN.";
+        Self::new(StatusCode::UNAUTHORIZED, text).header(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
     /// To a sender that sends too much.
     pub(super) fn too_many(wait: Duration) -> Self {
         let seconds = wait.as_secs() + 1;

@@ -219,7 +219,7 @@ async fn serve(
 ) -> Result<Shutdown, DaemonError> {
     let Setup { config, store, syncer, reload } = setup;
     let options = config.daemon.clone();
-    let sockets = Sockets::listen(&options).await?;
+    let sockets = Sockets::listen(&options, config.web.metrics_listen).await?;
     let address = sockets.address;
     announce(&config, address);
     let mirrors = config.mirrors.len();
@@ -233,7 +233,7 @@ async fn serve(
     systemd::ready(mirrors);
     let upkeep = tokio::spawn(upkeep(Arc::clone(&app)));
     let connections = GracefulShutdown::new();
-    let Sockets { network, admin, .. } = sockets;
+    let Sockets { network, admin, metrics, .. } = sockets;
     let admin = async {
         match admin {
             Some(admin) => {
@@ -242,7 +242,16 @@ async fn serve(
             None => std::future::pending().await,
         }
     };
+    let metrics = async {
+        match metrics {
+            Some(metrics) => {
+                server::serve(metrics, routes::watching(&app), &options, &connections).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
+        () = metrics => {}
         () = server::serve(network, routes::routes(&app), &options, &connections) => {}
         () = admin => {}
         () = stop(&app, &mut asked) => {}

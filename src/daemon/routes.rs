@@ -25,12 +25,41 @@ use warp::{Buf, Filter, Reply, Stream};
 use super::answer::{Answer, plain};
 use super::app::App;
 use super::intake::{self, Request, SYNCHRONISE};
+use super::server::Peer;
 use super::{LONGEST_BEAT, body, metrics, state, web};
 use crate::net::Network;
 use crate::queue::model::RunId;
 
 /// Everything that is served.
 pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let shared = Arc::clone(app);
+    let state = warp::path!("synchronise" / "state" / String).and(warp::method()).then(
+        move |id: String, method| {
+            let app = Arc::clone(&shared);
+            async move { get(&method, async { state_of(&app, &id).await }).await }
+        },
+    );
+    let shown = state.boxed().or(hooks(app)).unify().or(web::routes(Arc::clone(&app.web))).unify();
+    watched(app, Need::ToRead).or(shown.boxed()).unify().boxed()
+}
+
+/// What watches the daemon, for a listener that nobody else reaches.
+pub(super) fn watching(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let nothing = warp::any()
+        .map(|| Answer::new(StatusCode::NOT_FOUND, "There is nothing here.").into_response());
+    watched(app, Need::Nothing).or(nothing.boxed()).unify().boxed()
+}
+
+/// What one needs to see the metrics, which name the mirrors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// To be let look at the pages.
+    ToRead,
+    /// To reach the listener.
+    Nothing,
+}
+
+fn watched(app: &Arc<App>, need: Need) -> BoxedFilter<(Response,)> {
     let shared = Arc::clone(app);
     let health = warp::path!("healthz").and(warp::method()).then(move |method| {
         let app = Arc::clone(&shared);
@@ -42,26 +71,23 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         async move { get(&method, async { ready(&app).await }).await }
     });
     let shared = Arc::clone(app);
-    let metrics = warp::path!("metrics").and(warp::method()).then(move |method| {
-        let app = Arc::clone(&shared);
-        async move { get(&method, async { metrics_of(&app).await }).await }
-    });
-    let shared = Arc::clone(app);
-    let state = warp::path!("synchronise" / "state" / String).and(warp::method()).then(
-        move |id: String, method| {
+    let request = warp::method()
+        .and(warp::header::headers_cloned())
+        .and(warp::filters::ext::optional::<Peer>());
+    let metrics = warp::path!("metrics").and(request).then(
+        move |method, headers: HeaderMap, peer: Option<Peer>| {
             let app = Arc::clone(&shared);
-            async move { get(&method, async { state_of(&app, &id).await }).await }
+            let is_admin = matches!(peer, Some(Peer::Admin { .. }));
+            let may = need == Need::Nothing || is_admin || app.web.may_read(&headers);
+            async move {
+                match may {
+                    true => get(&method, async { metrics_of(&app).await }).await,
+                    false => Answer::no_token().into_response(),
+                }
+            }
         },
     );
-    let health = health.or(ready).unify().or(metrics).unify().boxed();
-    health
-        .or(state.boxed())
-        .unify()
-        .or(hooks(app))
-        .unify()
-        .or(web::routes(Arc::clone(&app.web)))
-        .unify()
-        .boxed()
+    health.boxed().or(ready.boxed()).unify().or(metrics.boxed()).unify().boxed()
 }
 
 /// The two kinds of endpoints.

@@ -21,6 +21,8 @@ pub(super) struct Sockets {
     pub(super) network: TcpListener,
     pub(super) address: SocketAddr,
     pub(super) admin: Option<UnixListener>,
+    /// For who watches the daemon.
+    pub(super) metrics: Option<TcpListener>,
     /// Removed when it is dropped.
     _file: Option<SocketFile>,
 }
@@ -36,7 +38,10 @@ impl Drop for SocketFile {
 
 impl Sockets {
     /// Listens as is configured, or on what systemd has passed.
-    pub(super) async fn listen(options: &DaemonOptions) -> Result<Self, DaemonError> {
+    pub(super) async fn listen(
+        options: &DaemonOptions,
+        metrics: Option<SocketAddr>,
+    ) -> Result<Self, DaemonError> {
         let mut passed = ListenFd::from_env();
         let failed = |source| DaemonError::Listen { address: options.listen, source };
         let network = match passed_network(&mut passed).map_err(failed)? {
@@ -48,7 +53,14 @@ impl Sockets {
             Some(path) => admin(path).await?,
             None => (None, None),
         };
-        Ok(Self { network, address, admin, _file: file })
+        let metrics = match metrics {
+            Some(address) => {
+                let failed = |source| DaemonError::Listen { address, source };
+                Some(TcpListener::bind(address).await.map_err(failed)?)
+            }
+            None => None,
+        };
+        Ok(Self { network, address, admin, metrics, _file: file })
     }
 }
 

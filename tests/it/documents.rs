@@ -143,6 +143,7 @@ documents! {
     service_runs: "docs/service.md",
     sources_run: "docs/sources.md",
     targets_run: "docs/targets.md",
+    threats_run: "docs/threats.md",
     verification_runs: "docs/verification.md",
 }
 
@@ -257,5 +258,43 @@ fn every_key_is_documented() {
         .iter()
         .filter(|key| !all.contains(&format!("`{key}`")) && !all.contains(&format!("{key} = ")))
         .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The page about threats names tests: those of files and modules that there are.
+#[test]
+fn every_test_that_a_threat_names_is_there() {
+    let page = read("docs/threats.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut missing = Vec::new();
+    for row in rows {
+        let Some(cell) = row.trim_end_matches(" |").rsplit(" | ").next() else { continue };
+        for name in cell.split('`').skip(1).step_by(2) {
+            let parts: Vec<_> = name.split("::").collect();
+            let places = ["tests/it", "src"];
+            let is_file = |path: String| {
+                let path = root().join(path);
+                path.exists() || path.with_extension("rs").exists()
+            };
+            let modules = |n: usize| parts[..n].join("/");
+            let whole =
+                places.iter().any(|place| is_file(format!("{place}/{}", modules(parts.len()))));
+            let function = parts.len() > 1 && {
+                let last = parts[parts.len() - 1];
+                let files =
+                    [modules(parts.len() - 1), modules(parts.len().saturating_sub(2).max(1))];
+                files.iter().any(|file| {
+                    places.iter().any(|place| {
+                        let path = root().join(format!("{place}/{file}.rs"));
+                        fs::read_to_string(path)
+                            .is_ok_and(|text| text.contains(&format!("fn {last}(")))
+                    })
+                })
+            };
+            if !whole && !function && !root().join(name).exists() {
+                missing.push(name.to_owned());
+            }
+        }
+    }
     assert!(missing.is_empty(), "{missing:?}");
 }

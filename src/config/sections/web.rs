@@ -3,6 +3,7 @@
 use super::super::keys::{Key, Keys, Shape, Value, Written, keys};
 use super::super::problem::ProblemKind;
 use super::super::web::{Read, Scope, hash_of};
+use super::address;
 
 keys! {
     /// `[web]`
@@ -14,6 +15,10 @@ keys! {
         read: String = Key::choice(reads).default("\"token\""),
         /// The address under which others reach the pages, for links in feeds and notifications.
         public_url: String = Key::text("URL").example("\"https://mirrors.example.org\""),
+        /// An address of its own for `/metrics`, `/healthz` and `/readyz`, where no token is asked for.
+        ///
+        /// The metrics name the mirrors. At the address of `[daemon]` they need a token unless all may look.
+        metrics_listen: String = Key::checked("ADDRESS", address).example("\"127.0.0.1:9377\""),
         /// The proxies whose word is taken for where a request comes from (`X-Forwarded-For`).
         ///
         /// Without it, that is the other end of the connection. The number of hooks that an address may

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use warp::http::header;
+use warp::http::{HeaderMap, header};
 
 use super::answer::Answer;
 use super::problem::Problem;
@@ -124,6 +124,14 @@ impl Access {
             check_form(request, &visitor, route.need).map_err(refuse)?;
         }
         Ok(visitor)
+    }
+
+    /// Whether whoever sends these headers may look.
+    pub(super) fn may_read(&self, headers: &HeaderMap) -> bool {
+        let open = self.rules.read().unwrap_or_else(PoisonError::into_inner).read == Read::Open;
+        let token = headers.get(header::AUTHORIZATION).and_then(|sent| sent.to_str().ok());
+        let scope = token.and_then(bearer).and_then(|token| self.scope(&hash(token)));
+        open || matches!(scope, Some(Scope::Read | Scope::Admin))
     }
 
     /// Who sends this.

@@ -113,6 +113,11 @@ impl WebState {
         self.access.set(access);
     }
 
+    /// Whether whoever sends these headers may look.
+    pub fn may_read(&self, headers: &HeaderMap) -> bool {
+        self.access.may_read(headers)
+    }
+
     /// Ends all streams, and all waiting for runs.
     pub fn close(&self) {
         self.events.close();

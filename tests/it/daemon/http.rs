@@ -5,6 +5,8 @@ use std::net::Shutdown;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use synchroniser::config::{Scope, StoredToken};
+
 use super::rig::{
     End, LONG, SHORT, answer_of, connect, get, post, report, request, rig, rig_with, rocket, send,
 };
@@ -182,4 +184,39 @@ fn bytes_that_are_no_http_harm_nobody() {
         assert!(!rest.starts_with(b"HTTP/1.1 2"));
     }
     assert_eq!(get(rig.address(), "/healthz").status, 200);
+}
+
+#[test]
+fn metrics_name_mirrors_and_so_need_a_token_or_a_listener_of_their_own() {
+    let rig = rig_with(|config| {
+        config.web.access.tokens.push(StoredToken {
+            name: "watch".to_owned(),
+            // SHA-256 of "abc" (FIPS 180-2, B.1).
+            sha256: *b"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23\
+                       \xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad",
+            scope: Scope::Read,
+        });
+        config.web.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+    });
+    let answer = get(rig.address(), "/metrics");
+    assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
+    assert!(!answer.body.contains("m-rocket"), "{}", answer.body);
+    let with = |token: &str| {
+        let head =
+            format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+        send(rig.address(), head.as_bytes())
+    };
+    assert_eq!(with("abd").status, 401);
+    let answer = with("abc");
+    assert_eq!(answer.status, 200);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(answer.header("content-type"), Some(kind));
+    for line in [
+        "synchroniser_mirrors{state=\"good\"} 2\n",
+        "synchroniser_runs_total{mirror=\"m-rocket\",state=\"done\",fault=\"\",side=\"\"} 1\n",
+        "synchroniser_last_success_timestamp_seconds{mirror=\"m-engine\"} ",
+    ] {
+        assert!(answer.body.contains(line), "{line} is not in\n{}", answer.body);
+    }
+    assert!(answer.body.ends_with("# EOF\n"), "{}", answer.body);
 }
