@@ -37,7 +37,7 @@ pub(super) enum ClientError {
     #[error("understand the answer of the daemon: {problem}")]
     Answer { problem: String },
     /// The daemon says no.
-    #[error("{title}")]
+    #[error("get that from the daemon: {title}")]
     Refused { title: String, fault: Fault },
 }
 
@@ -127,7 +127,7 @@ fn body_of(text: &str) -> Result<String, ClientError> {
     }
     let problem: Option<Problem> = serde_json::from_str(body).ok();
     let title = problem.map_or_else(
-        || format!("get an answer: the daemon says {status}"),
+        || format!("it says {status}"),
         |problem| problem.detail.unwrap_or(problem.title),
     );
     let fault = match status {
@@ -155,10 +155,10 @@ mod tests {
         assert_eq!(body_of(&answer("204 No Content", "")).unwrap(), "");
         let problem = r#"{"title":"Not found","detail":"No mirror is called x."}"#;
         let error = body_of(&answer("404 Not Found", problem)).unwrap_err();
-        assert_eq!(error.to_string(), "No mirror is called x.");
+        assert_eq!(error.to_string(), "get that from the daemon: No mirror is called x.");
         assert_eq!(error.fault(), Fault::Config);
         let error = body_of(&answer("503 Service Unavailable", "later")).unwrap_err();
-        assert_eq!(error.to_string(), "get an answer: the daemon says 503");
+        assert_eq!(error.to_string(), "get that from the daemon: it says 503");
         assert_eq!(error.fault(), Fault::Unavailable);
         for text in ["", "HTTP/1.1 200 OK", "nonsense\r\n\r\n", "HTTP/1.1 x y\r\n\r\n"] {
             assert!(matches!(body_of(text), Err(ClientError::Answer { .. })), "{text}");

@@ -115,7 +115,7 @@ fn joined(name: &str, key: &str) -> String {
 
 /// Reads `text`. Whatever is wrong is noted and left out; a text that is not TOML is all wrong.
 pub(super) fn read(text: &str, problems: &mut Problems) -> File {
-    let lines = Lines(text);
+    let lines = Lines::of(text);
     let root = match DeTable::parse(text) {
         Ok(root) => root.into_inner(),
         Err(error) => {
@@ -156,7 +156,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
 
 /// Reads tables and notes what is wrong with them.
 struct SectionReader<'a> {
-    lines: Lines<'a>,
+    lines: Lines,
     problems: &'a mut Problems,
 }
 
@@ -302,14 +302,23 @@ fn key_of_an_end(written: &str) -> Option<(&'static str, &'static str)> {
 }
 
 /// Turns offsets into line numbers.
-#[derive(Clone, Copy)]
-struct Lines<'a>(&'a str);
+struct Lines {
+    /// Where the lines end, in order: a file of thousands of mirrors has many keys to look up.
+    ends: Vec<usize>,
+    length: usize,
+}
 
-impl Lines<'_> {
+impl Lines {
+    fn of(text: &str) -> Self {
+        let ends = text.match_indices('\n').map(|(place, _)| place).collect();
+        Self { ends, length: text.len() }
+    }
+
     /// The line on which `span` begins, counted from 1.
-    fn at(self, span: Option<Range<usize>>) -> usize {
-        let before = span.and_then(|span| self.0.get(..span.start)).unwrap_or("");
-        1 + before.matches('\n').count()
+    fn at(&self, span: Option<Range<usize>>) -> usize {
+        let start = span.map_or(0, |span| span.start);
+        let start = if start <= self.length { start } else { 0 };
+        1 + self.ends.partition_point(|end| *end < start)
     }
 }
 
@@ -319,7 +328,7 @@ mod tests {
 
     #[test]
     fn lines_count_from_one() {
-        let lines = Lines("a\nb\n");
+        let lines = Lines::of("a\nb\n");
         assert_eq!(lines.at(Some(0..1)), 1);
         assert_eq!(lines.at(Some(2..3)), 2);
         assert_eq!(lines.at(Some(99..100)), 1, "a span that is not of this text");

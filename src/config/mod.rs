@@ -115,7 +115,9 @@ impl Config {
             Some((pattern, _)) => format!("patterns.{pattern}."),
             None => format!("mirrors.{name}."),
         };
-        let of_mirror = self.pending.iter().filter(|pending| pending.key.starts_with(&prefix));
+        let begin = self.pending.partition_point(|pending| *pending.key < *prefix);
+        let rest = self.pending.iter().skip(begin);
+        let of_mirror = rest.take_while(|pending| pending.key.starts_with(&prefix));
         of_mirror.filter_map(|pending| pending.source.path().ok()).collect()
     }
 

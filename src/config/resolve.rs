@@ -84,6 +84,7 @@ pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) 
         pending,
     };
     hooks::resolve(&mut config, &file.hooks, folders, problems);
+    config.pending.sort_by(|one, other| one.key.cmp(&other.key));
     config
 }
 

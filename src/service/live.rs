@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::recorder::Recorder;
 use super::view::ServiceEvent;
+use crate::base::time::Timestamp;
 use crate::mirror::{Observer, SyncEvent};
-use crate::queue::model::RunId;
+use crate::queue::model::{RunId, Weight};
 
 /// The shortest time between two events about the progress of one run.
 const TOLD_EVERY: Duration = Duration::from_millis(500);
@@ -18,22 +19,29 @@ pub type Listener = Box<dyn Fn(&ServiceEvent) + Send + Sync>;
 /// The runs that are under way, by their ids.
 #[derive(Default)]
 pub(super) struct Live {
-    runs: Mutex<HashMap<RunId, Arc<Recorder>>>,
+    runs: Mutex<HashMap<RunId, (Weight, Arc<Recorder>)>>,
     listeners: RwLock<Vec<Listener>>,
 }
 
 impl Live {
-    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Recorder>>> {
+    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, (Weight, Arc<Recorder>)>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the run `id` has said so far, if it is under way.
     pub(super) fn run(&self, id: RunId) -> Option<Arc<Recorder>> {
-        self.runs().get(&id).cloned()
+        self.runs().get(&id).map(|(_, recorder)| Arc::clone(recorder))
     }
 
-    pub(super) fn begin(&self, id: RunId, recorder: Arc<Recorder>) {
-        self.runs().insert(id, recorder);
+    pub(super) fn begin(&self, id: RunId, weight: Weight, recorder: Arc<Recorder>) {
+        self.runs().insert(id, (weight, recorder));
+    }
+
+    /// How many of the runs that were expected to be of `weight` have said nothing since `since`.
+    pub(super) fn silent(&self, weight: Weight, since: Timestamp) -> usize {
+        let runs = self.runs();
+        let silent = runs.values().filter(|(of, run)| *of == weight && run.moved() < since);
+        silent.count()
     }
 
     pub(super) fn end(&self, id: RunId) {

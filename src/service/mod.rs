@@ -27,7 +27,7 @@ use std::time::Duration;
 use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
 use crate::config::{Config, DaemonOptions, WebConfig};
-use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request};
+use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Weight};
 use crate::queue::{ClaimLimits, JobStore, Pool, StartPoolError, StoreError};
 use directory::Directory;
 use hosts::Hosts;
@@ -45,6 +45,11 @@ pub use view::ServiceError;
 const LEASE: Duration = Duration::from_mins(2);
 /// So often in a row is a mirror claimed whose run ends the process, before it is parked.
 const ATTEMPTS: u32 = 3;
+/// A run that has said nothing for so long waits for somebody else, and holds up nobody: another one may begin
+/// beside it.
+const SILENT: Duration = Duration::from_secs(15);
+/// So many short runs, and so many long ones, may be that silent at the same time.
+const MOST_SILENT: usize = 16;
 /// So many of the last runs of each mirror are kept however old they are.
 const RUNS_KEPT: usize = 50;
 
@@ -98,9 +103,11 @@ impl Shared {
     fn limits(&self) -> ClaimLimits {
         let directory = self.directory();
         let (daemon, schedule) = (&directory.config().daemon, &directory.config().schedule);
+        let since = self.clock.now().before(SILENT);
+        let silent = |weight| self.live.silent(weight, since).min(MOST_SILENT);
         ClaimLimits {
-            short: daemon.workers.get(),
-            long: daemon.long_workers.get(),
+            short: daemon.workers.get() + silent(Weight::Short),
+            long: daemon.long_workers.get() + silent(Weight::Long),
             per_source_host: schedule.per_source_host.get(),
             per_target_host: schedule.per_target_host.get(),
             per_target_minute: schedule.per_target_minute.get(),
@@ -265,7 +272,8 @@ impl Service {
         self.0.pool.get().map_or(0, |pool| pool.wait_idle(timeout))
     }
 
-    /// What is to be done every few seconds: hosts that were left alone are asked again when it is time.
+    /// What is to be done every few seconds: hosts that were left alone are asked again when it is time, and
+    /// runs that wait for a server give their workers to others.
     pub fn tick(&self) {
         self.0.adjust();
     }

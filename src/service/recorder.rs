@@ -60,20 +60,27 @@ pub(super) struct Recorder {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     record: RunRecord,
+    /// When it last said something; at first, when it began.
+    moved: Timestamp,
     /// The stage that runs, and since when.
     stage: Option<(StageProgress, Timestamp)>,
 }
 
 impl Recorder {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: Mutex::default() }
+        let state = State { record: RunRecord::default(), moved: clock.now(), stage: None };
+        Self { clock, state: Mutex::new(state) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When the run last said something; at first, when it began.
+    pub(super) fn moved(&self) -> Timestamp {
+        self.lock().moved
     }
 
     /// How far the run is.
@@ -175,6 +182,7 @@ impl Observer for Recorder {
         }
         let now = self.clock.now();
         let mut state = self.lock();
+        state.moved = now;
         match event {
             SyncEvent::StageBegun { stage, total } => {
                 state.end_stage(now);

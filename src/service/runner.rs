@@ -48,7 +48,7 @@ impl Runner for SyncRunner {
         let span = tracing::info_span!("run", mirror = &*claim.key, run = %claim.run);
         let _entered = span.enter();
         let recorder = Arc::new(Recorder::new(Arc::clone(&shared.clock)));
-        shared.live.begin(claim.run, Arc::clone(&recorder));
+        shared.live.begin(claim.run, claim.weight, Arc::clone(&recorder));
         let mirror = claim.key.clone();
         shared.live.tell(&ServiceEvent::Begun { mirror, run: claim.run });
         tracing::info!(cause = ?claim.cause, requests = claim.requests, "a run begins");

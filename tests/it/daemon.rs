@@ -8,6 +8,10 @@
 
 mod endpoints;
 mod http;
+mod killed;
+mod load;
+mod operate;
+mod program;
 mod rig;
 mod stop;
 

@@ -1,5 +1,6 @@
 //! Hosts that are dead.
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use synchroniser::base::{Fault, Side};
@@ -84,4 +85,37 @@ fn a_dead_host_is_left_alone_and_the_others_go_on() {
     for number in 0..DEAD {
         assert_eq!(rig.state(&format!("d{number}")), MirrorState::Good);
     }
+}
+
+/// Servers that take connections and say nothing do not hold up those that do.
+#[test]
+fn runs_that_wait_for_a_server_hold_up_nobody() {
+    let mut text = String::from("daemon = { workers = 2, long_workers = 1 }\n");
+    for number in 0..6 {
+        text += &format!(
+            "mirrors.h{number} = {{ source = \"https://h{number}.example/x\", target = \"h{number}\" }}\n"
+        );
+    }
+    text += "mirrors.good = { source = \"https://good.example/x\", target = \"good\" }\n";
+    let rig = Rig::new(&text);
+    rig.synced();
+    let mut ends = Vec::new();
+    for number in 0..6 {
+        let (end, ended) = channel();
+        rig.substitute.hold(&format!("h{number}"), ended);
+        ends.push(end);
+        rig.hook(&format!("h{number}"));
+    }
+    rig.until("two runs", |rig| rig.synced_so_far() == 2);
+    // It comes to its end beside them, and leaves its place to one that does not.
+    rig.hook("good");
+    for runs in [5, 7] {
+        assert!(rig.synced_so_far() < runs);
+        rig.at(rig.now().after(Duration::from_secs(20)));
+        rig.service.tick();
+        rig.until("more runs", |rig| rig.synced_so_far() == runs);
+    }
+    assert!(rig.synced().contains(&"good".to_owned()));
+    drop(ends);
+    rig.settle();
 }

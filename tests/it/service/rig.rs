@@ -21,7 +21,7 @@ use synchroniser::service::{Received, Service, Syncer};
 use crate::support::TestEnv;
 
 /// Longer than anything here takes.
-const LONG: Duration = Duration::from_mins(1);
+const LONG: Duration = Duration::from_secs(10);
 
 /// What every configuration here begins with.
 const HEAD: &str = r#"
@@ -223,7 +223,7 @@ impl Rig {
     pub(super) fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let begin = Instant::now();
         while !is_so(self) {
-            assert!(begin.elapsed() < LONG, "never came: {what}");
+            assert!(begin.elapsed() < LONG, "never came: {what}: {:?}", self.substitute.synced);
             std::thread::sleep(Duration::from_micros(200));
         }
     }
@@ -277,6 +277,11 @@ impl Rig {
         let mut synced = std::mem::take(&mut *self.substitute.synced.lock().unwrap());
         synced.sort();
         synced
+    }
+
+    /// How many syncs began since that was last asked.
+    pub(super) fn synced_so_far(&self) -> usize {
+        self.substitute.synced.lock().unwrap().len()
     }
 
     /// A hook for what is called so, or has this address.
