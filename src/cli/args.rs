@@ -14,7 +14,9 @@ use super::flags::help_of_care;
 use super::source::SourceArgs;
 use super::target::TargetArgs;
 
-pub(super) use daemon::{DaemonArgs, ListArgs, NamedArgs, RetryArgs, RunsArgs, StatusArgs};
+pub(super) use daemon::{
+    BackupArgs, DaemonArgs, ListArgs, NamedArgs, RetryArgs, RunsArgs, StatusArgs,
+};
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
     InspectRepositoryArgs, ShowArgs,
@@ -63,6 +65,8 @@ pub(super) enum CommandArgs {
     Resume(NamedArgs),
     /// Let the daemon try mirrors again that it has given up
     Retry(RetryArgs),
+    /// Copy what the daemon must not lose into a file, while it runs: its queue, and what was published
+    Backup(BackupArgs),
     /// Show what a sync would change, and change nothing
     Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or update that

@@ -1,7 +1,8 @@
 //! What a person asks of the daemon that runs on this machine, over its admin socket: one request of its API for
 //! each connection.
 
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,10 @@ use crate::base::{Fault, faults};
 const LARGEST: u64 = 256 << 20;
 /// How long the daemon may take for an answer, beside the time that it was asked to wait.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take for a copy of its queue before the first byte comes.
+const DOWNLOAD_PATIENCE: Duration = Duration::from_mins(30);
+/// No head of an answer is longer, in bytes.
+const LONGEST_HEAD: u64 = 16 << 10;
 
 /// Why the daemon did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +102,46 @@ impl Client {
         self.request("POST", path, PATIENCE)
     }
 
+    /// Writes what `path` of the API makes into `file`; how many bytes.
+    pub(super) fn download(&self, path: &str, file: &mut File) -> Result<u64, ClientError> {
+        let stream = self.ask("POST", path, DOWNLOAD_PATIENCE)?;
+        let talk = |source| ClientError::Talk { socket: self.socket.clone(), source };
+        let mut reader = BufReader::new(stream);
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let line = reader.by_ref().take(LONGEST_HEAD).read_until(b'\n', &mut head);
+            if line.map_err(talk)? == 0 || head.len() as u64 > LONGEST_HEAD {
+                return Err(ClientError::Answer { problem: "it is no HTTP".to_owned() });
+            }
+        }
+        let mut head = String::from_utf8_lossy(&head).into_owned();
+        if !head.starts_with("HTTP/1.1 200 ") {
+            reader.take(LARGEST).read_to_string(&mut head).map_err(talk)?;
+            body_of(&head)?;
+            return Err(ClientError::Answer { problem: "it is no file".to_owned() });
+        }
+        let lines = head.lines().filter_map(|line| line.split_once(':'));
+        let mut lines = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let size = lines.next().and_then(|(_, size)| size.trim().parse::<u64>().ok());
+        let copied = io::copy(&mut reader, file).map_err(talk)?;
+        match size == Some(copied) {
+            true => Ok(copied),
+            false => Err(ClientError::Answer { problem: "it broke off".to_owned() }),
+        }
+    }
+
     fn request(&self, method: &str, path: &str, patience: Duration) -> Result<String, ClientError> {
+        let stream = self.ask(method, path, patience)?;
+        let talk = |source| ClientError::Talk { socket: self.socket.clone(), source };
+        let mut answer = Vec::new();
+        stream.take(LARGEST).read_to_end(&mut answer).map_err(talk)?;
+        let text = String::from_utf8(answer)
+            .map_err(|_| ClientError::Answer { problem: "it is no text".to_owned() })?;
+        body_of(&text)
+    }
+
+    /// Sends a request; the answer is what can be read then.
+    fn ask(&self, method: &str, path: &str, patience: Duration) -> Result<UnixStream, ClientError> {
         let connected = UnixStream::connect(&self.socket);
         let socket = || self.socket.clone();
         let mut stream =
@@ -108,11 +152,7 @@ impl Client {
         );
         stream.set_read_timeout(Some(patience)).map_err(talk)?;
         stream.write_all(head.as_bytes()).map_err(talk)?;
-        let mut answer = Vec::new();
-        stream.take(LARGEST).read_to_end(&mut answer).map_err(talk)?;
-        let text = String::from_utf8(answer)
-            .map_err(|_| ClientError::Answer { problem: "it is no text".to_owned() })?;
-        body_of(&text)
+        Ok(stream)
     }
 }
 

@@ -10,14 +10,14 @@ use super::error::Problems;
 use super::keys::{Key, Keys};
 use super::problem::ProblemKind;
 use super::sections::{
-    DaemonKeys, EndpointKeys, HookEndpointKeys, LimitsKeys, MirrorKeys, PatternKeys, ScheduleKeys,
-    TokenKeys, TopKeys, WebKeys,
+    DaemonKeys, EndpointKeys, HookEndpointKeys, LimitsKeys, MirrorKeys, NotifyKeys, PatternKeys,
+    ScheduleKeys, TokenKeys, TopKeys, WebKeys,
 };
 use crate::base::similar::similar;
 
 /// The tables beside the keys at the top.
-const TABLES: [&str; 8] =
-    ["daemon", "schedule", "limits", "web", "tokens", "hooks", "mirrors", "patterns"];
+const TABLES: [&str; 9] =
+    ["daemon", "schedule", "limits", "web", "tokens", "hooks", "notify", "mirrors", "patterns"];
 /// The two ends of a mirror.
 const ENDS: [&str; 2] = ["source", "target"];
 
@@ -31,6 +31,7 @@ pub(super) struct File {
     pub(super) web: Section<WebKeys>,
     pub(super) tokens: BTreeMap<String, Section<TokenKeys>>,
     pub(super) hooks: BTreeMap<String, Section<HookEndpointKeys>>,
+    pub(super) notify: BTreeMap<String, Section<NotifyKeys>>,
     pub(super) mirrors: BTreeMap<String, MirrorTable>,
     pub(super) patterns: BTreeMap<String, PatternTable>,
 }
@@ -142,6 +143,11 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
             }
             "hooks" => {
                 file.hooks = reader.all("hooks", &key, value, |reader, name, key, value| {
+                    reader.section(name, key, value)
+                });
+            }
+            "notify" => {
+                file.notify = reader.all("notify", &key, value, |reader, name, key, value| {
                     reader.section(name, key, value)
                 });
             }

@@ -14,6 +14,7 @@ mod forge;
 mod hooks;
 mod keys;
 mod naming;
+mod notify;
 mod options;
 mod overlap;
 mod patterns;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
 pub use hooks::HookEndpoint;
+pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
 pub use options::{DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 pub use patterns::DeriveError;
 pub use pending::Finding;
@@ -68,6 +70,8 @@ pub struct Config {
     /// The endpoints that hooks are sent to, in the order of their names. No two have the same path.
     /// Without any, no hook is taken.
     pub hooks: Vec<HookEndpoint>,
+    /// Who is told of mirrors in trouble, in the order of their names.
+    pub notify: Vec<NotifyConfig>,
     /// The rules for further mirrors.
     patterns: Vec<Pattern>,
     /// Which of the mirrors publishes where.

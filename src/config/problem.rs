@@ -1,15 +1,19 @@
 //! What can be wrong with one key.
 
+mod words;
+
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use super::notify::NotifyProblem;
 use super::template::TemplateError;
-use crate::base::{HasFault, similar::similar};
+use crate::base::similar::similar;
 use crate::convert::AuthorMapError;
 use crate::hook::PublicKeyError;
 use crate::net::url::{SourceUrlError, UrlError};
 use crate::net::{NetworkError, SecretError};
+use words::{cannot, quoted, suggestion};
 
 /// One thing that is wrong, and where.
 #[derive(Debug)]
@@ -157,6 +161,9 @@ pub enum ProblemKind {
         /// What is wrong with it.
         source: AuthorMapError,
     },
+    /// A receiver of notifications that cannot be told.
+    #[error("{0}")]
+    Notify(#[from] NotifyProblem),
     /// A prefix that Git would refuse.
     #[error("no name that Git allows begins with {value:?}")]
     BadPrefix {
@@ -370,22 +377,6 @@ pub enum ProblemKind {
         /// What is wrong with it.
         source: SecretError,
     },
-}
-
-/// What `error` says, because of what, and what to do about it.
-fn cannot(error: &impl HasFault) -> String {
-    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    let hint = error.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("cannot {error}{cause}{hint}")
-}
-
-fn suggestion(similar: Option<&str>) -> String {
-    similar.map(|key| format!("; did you mean \"{key}\"?")).unwrap_or_default()
-}
-
-/// `"a", "b"`.
-fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
 }
 
 impl ProblemKind {

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::keys::{Key, Keys, Shape, Ways};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookEndpointKeys, HookKeys,
-    LimitsKeys, NamingKeys, PublishKeys, RuleKeys, ScheduleKeys, ServiceKeys, TokenKeys, TopKeys,
-    WebKeys,
+    LimitsKeys, NamingKeys, NotifyKeys, PublishKeys, RuleKeys, ScheduleKeys, ServiceKeys,
+    TokenKeys, TopKeys, WebKeys,
 };
 
 /// How wide the comments of the template are.
@@ -65,6 +65,17 @@ fn tables() -> Vec<Table> {
                     Only `format` is required, and a secret: `secret_file` or `secret_credential`, or \
                     `public_keys`.",
             parts: vec![("", HookEndpointKeys::keys())],
+            is_example: true,
+            flag: "--",
+        },
+        Table {
+            header: "notify.NAME",
+            name: "ops",
+            about: "One table for each receiver that is told when a mirror gets into trouble, and when it is \
+                    well again; of each streak once. Only `kind` is required, and what that kind needs: \
+                    `url`; or `from`, `to` and `server` or `sendmail`; or `command`. Keys of other kinds \
+                    are refused.",
+            parts: vec![("", NotifyKeys::keys())],
             is_example: true,
             flag: "--",
         },
@@ -299,6 +310,9 @@ mod tests {
                 || file.schedule.sets(key.name)
                 || file.limits.sets(key.name)
                 || forge.sets(key.name)
+                || file.web.sets(key.name)
+                || file.tokens["ops"].sets(key.name)
+                || file.notify["ops"].sets(key.name)
                 || file.patterns["forge"].keys.sets(key.name)
                 || rocket.keys.sets(key.name)
                 || rocket.source.as_ref().unwrap().sets(key.name);

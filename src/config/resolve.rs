@@ -10,6 +10,7 @@ use super::error::Problems;
 use super::file::{File, MirrorTable, Section};
 use super::hooks;
 use super::naming::naming;
+use super::notify;
 use super::overlap::Targets;
 use super::patterns::{self, Pattern, Surroundings};
 use super::pending::{Pending, What};
@@ -71,6 +72,8 @@ pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) 
     let daemon = daemon(&file.daemon.value, folders.folder);
     let schedule = schedule(&file.schedule.value);
     let web = web::web(&file.web, &file.tokens, problems);
+    let resolver = Resolver { folders, problems, pending: &mut pending };
+    let notify = notify::receivers(&file.notify, resolver);
     let cache = surroundings.cache;
     let mut config = Config {
         cache,
@@ -79,6 +82,7 @@ pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) 
         web,
         mirrors,
         hooks: Vec::new(),
+        notify,
         patterns,
         targets,
         pending,

@@ -2,6 +2,7 @@
 
 mod access;
 mod hooks;
+mod notify;
 mod web;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::mirror::{Divergence, Prune};
 
 pub(crate) use access::EndpointKeys;
 pub(crate) use hooks::{HookEndpointKeys, PatternKeys, RuleKeys};
+pub(crate) use notify::NotifyKeys;
 pub(crate) use web::{TokenKeys, WebKeys};
 
 /// An hour: longer times are a mistake in the unit.
@@ -372,6 +374,7 @@ mod tests {
             MirrorKeys::keys(),
             HookEndpointKeys::keys(),
             PatternKeys::keys(),
+            NotifyKeys::keys(),
         ];
         for keys in tables {
             let mut names: Vec<_> = keys.iter().map(|key| key.name).collect();

@@ -7,9 +7,11 @@
 
 mod answer;
 mod app;
+mod backup;
 mod body;
 mod intake;
 mod metrics;
+mod notify;
 mod routes;
 mod server;
 pub mod signals;
@@ -35,6 +37,7 @@ use crate::config::{Config, ConfigError};
 use crate::queue::JobStore;
 use crate::service::{Service, StartServiceError, Syncer};
 use app::App;
+use notify::Notifier;
 use signals::Asked;
 use socket::Sockets;
 
@@ -224,10 +227,12 @@ async fn serve(
     announce(&config, address);
     let mirrors = config.mirrors.len();
     let service = tokio::task::spawn_blocking(move || {
-        Service::start(config, store, Arc::new(SystemClock), syncer)
+        let service = Service::start(config, store, Arc::new(SystemClock), syncer)
+            .map_err(|source| DaemonError::Service { source })?;
+        let notifier = Notifier::start(&service);
+        Ok((service, notifier.map_err(|source| DaemonError::Runtime { source })?))
     });
-    let service = service.await.map_err(|_| DaemonError::Panicked)?;
-    let service = service.map_err(|source| DaemonError::Service { source })?;
+    let (service, notifier) = service.await.map_err(|_| DaemonError::Panicked)??;
     let app = Arc::new(App::of(service.clone(), reload));
     bound(address);
     systemd::ready(mirrors);
@@ -263,6 +268,7 @@ async fn serve(
     let connections = tokio::spawn(connections.shutdown());
     upkeep.abort();
     app.web.close();
+    drop(notifier);
     service.close();
     let abandoned = tokio::select! {
         abandoned = idle(&service, options.stop_timeout) => abandoned,

@@ -8,6 +8,7 @@
 //! | `/healthz` | GET | whether we are there, and how busy |
 //! | `/readyz` | GET | whether hooks are taken and synced |
 //! | `/metrics` | GET | what is counted and measured |
+//! | `/api/v1/backup` | POST | a backup, over the admin socket alone |
 //! | all others | | pages and API: `web` |
 //!
 //! Methods are told apart by the handlers and not by warp's filters: those turn a wrong method into
@@ -26,7 +27,7 @@ use super::answer::{Answer, plain};
 use super::app::App;
 use super::intake::{self, Request, SYNCHRONISE};
 use super::server::Peer;
-use super::{LONGEST_BEAT, body, metrics, state, web};
+use super::{LONGEST_BEAT, backup, body, metrics, state, web};
 use crate::net::Network;
 use crate::queue::model::RunId;
 
@@ -39,7 +40,8 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
             async move { get(&method, async { state_of(&app, &id).await }).await }
         },
     );
-    let shown = state.boxed().or(hooks(app)).unify().or(web::routes(Arc::clone(&app.web))).unify();
+    let shown = state.boxed().or(hooks(app)).unify().or(backup::route(app)).unify().boxed();
+    let shown = shown.or(web::routes(Arc::clone(&app.web))).unify();
     watched(app, Need::ToRead).or(shown.boxed()).unify().boxed()
 }
 

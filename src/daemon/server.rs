@@ -122,7 +122,7 @@ pub(super) async fn serve(
 struct Addressed<S> {
     service: S,
     peer: Peer,
-    /// Set once a stream of events is asked for, which has no end that can be told.
+    /// Set once a stream of events is asked for, or a backup, whose end cannot be told.
     is_stream: Arc<AtomicBool>,
 }
 
@@ -132,7 +132,9 @@ impl<B, S: Service<Request<B>>> Service<Request<B>> for Addressed<S> {
     type Future = S::Future;
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
-        if request.uri().path().ends_with("/events") {
+        let path = request.uri().path();
+        let is_backup = path == "/api/v1/backup" && matches!(self.peer, Peer::Admin { .. });
+        if is_backup || path.ends_with("/events") {
             self.is_stream.store(true, Ordering::Relaxed);
         }
         request.extensions_mut().insert(self.peer);

@@ -24,5 +24,5 @@ pub use event::{Event, PayloadError, PushEvent};
 pub use format::{FORMATS, Format, SchemeOffer, bitbucket_post, synchroniser};
 pub use scheme::{
     DEFAULT_TOLERANCE, Proof, PublicKey, PublicKeyError, SOURCEHUT_KEY, Scheme, SchemeKind,
-    Unproven, verify,
+    Unproven, sign_standard_webhook, verify,
 };

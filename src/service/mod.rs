@@ -6,6 +6,7 @@
 //! the run says while it runs is kept (`recorder`, `live`), told to listeners, and ends in its row and its
 //! record; `shown` reads these for whoever looks.
 
+mod backup;
 mod directory;
 mod hosts;
 mod intake;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
-use crate::config::{Config, DaemonOptions, WebConfig};
+use crate::config::{Config, DaemonOptions, NotifyConfig, WebConfig};
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Weight};
 use crate::queue::{ClaimLimits, JobStore, Pool, StartPoolError, StoreError};
 use directory::Directory;
@@ -36,6 +37,7 @@ use rates::Rates;
 use runner::SyncRunner;
 use view::{Actions, ServiceEvent};
 
+pub use backup::BackupError;
 pub use intake::{AskedFor, Received};
 pub use live::Listener;
 pub use runner::{SyncFailure, Syncer};
@@ -232,6 +234,11 @@ impl Service {
     /// What is configured of the pages and the API now.
     pub fn web(&self) -> WebConfig {
         self.0.directory().config().web.clone()
+    }
+
+    /// Who is told of mirrors in trouble now.
+    pub fn notify(&self) -> Vec<NotifyConfig> {
+        self.0.directory().config().notify.clone()
     }
 
     /// What is configured of the daemon now.

@@ -63,6 +63,16 @@ pub(in crate::cli) struct NamedArgs {
     pub(in crate::cli) daemon: DaemonArgs,
 }
 
+/// `backup`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct BackupArgs {
+    /// The file to write, a tar; it must not be there yet
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) daemon: DaemonArgs,
+}
+
 /// `retry`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct RetryArgs {

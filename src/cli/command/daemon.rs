@@ -41,7 +41,7 @@ faults!(FollowedError {
     },
 });
 
-fn client(args: &DaemonArgs) -> Result<Client, Failure> {
+pub(super) fn client(args: &DaemonArgs) -> Result<Client, Failure> {
     if let Some(socket) = &args.socket {
         return Ok(Client::at(socket));
     }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod authors;
+mod backup;
 mod config;
 mod convert;
 mod daemon;
@@ -44,6 +45,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Pause(args) => daemon::pause(&args, ui),
         CommandArgs::Resume(args) => daemon::resume(&args, ui),
         CommandArgs::Retry(args) => daemon::retry(&args, ui),
+        CommandArgs::Backup(args) => backup::run(&args, ui),
         CommandArgs::Plan(args) => plan::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
         CommandArgs::Mirror(args) => mirror::run(&args, ui),

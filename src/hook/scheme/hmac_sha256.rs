@@ -26,6 +26,11 @@ pub(super) fn is_of(signature: &[u8], key: &[u8], parts: &[&[u8]]) -> bool {
     mac(key, parts).is_some_and(|mac| mac.verify_slice(signature).is_ok())
 }
 
+/// The signature of `parts`, one after the other, with `key`.
+pub(super) fn sign(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
+    Some(mac(key, parts)?.finalize().into_bytes().into())
+}
+
 /// The code of `parts`; `None` for a key that the crate refuses, of which there is none.
 fn mac(key: &[u8], parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;

@@ -24,6 +24,7 @@ use crate::base::text::named;
 use crate::base::time::Timestamp;
 
 pub use public_key::{PublicKey, PublicKeyError, SOURCEHUT_KEY};
+pub use standard_webhooks::sign as sign_standard_webhook;
 
 /// How far the time that a sender signs may be from ours, unless it is configured: what the text of
 /// Standard Webhooks recommends (<https://github.com/standard-webhooks/standard-webhooks>).

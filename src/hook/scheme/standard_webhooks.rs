@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::hmac_sha256;
 use super::public_key::{PublicKey, signature};
@@ -40,20 +41,32 @@ pub(super) fn verify(
         signatures(delivery, "v1", |text| STANDARD.decode(text).ok()?.try_into().ok())?;
     let parts = [signed.id.as_bytes(), b".", signed.time.as_bytes(), b".", signed.body];
     secrets.any(SIGNATURE, |secret| {
-        let key = Zeroizing::new(
-            STANDARD.decode(secret.strip_prefix(PREFIX).unwrap_or(secret)).map_err(|_| {
-                Unproven::NoSecret {
-                    problem: "the secret of the endpoint is not `whsec_` and base64",
-                }
-            })?,
-        );
-        if key.is_empty() {
-            return Err(Unproven::NoSecret { problem: "the secret of the endpoint is empty" });
-        }
+        let key = key_of(secret)?;
         Ok(sent.iter().fold(false, |found, sent| hmac_sha256::is_of(sent, &key, &parts) | found))
     })?;
     check_time(seconds, tolerance, now)?;
     Ok(signed.id.to_owned())
+}
+
+/// The key that a shared secret stands for.
+fn key_of(secret: &str) -> Result<Zeroizing<Vec<u8>>, Unproven> {
+    let key = STANDARD.decode(secret.strip_prefix(PREFIX).unwrap_or(secret));
+    let problem = "the secret of the endpoint is not `whsec_` and base64";
+    let key = Zeroizing::new(key.map_err(|_| Unproven::NoSecret { problem })?);
+    match key.is_empty() {
+        true => Err(Unproven::NoSecret { problem: "the secret of the endpoint is empty" }),
+        false => Ok(key),
+    }
+}
+
+/// The header `webhook-signature` of a message of ours, with this id (without a dot), sent at `seconds`
+/// since 1970; `None` if the secret is not `whsec_` and base64.
+pub fn sign(secret: &SecretString, id: &str, seconds: i64, body: &[u8]) -> Option<String> {
+    let key = key_of(secret.expose_secret()).ok()?;
+    let time = seconds.to_string();
+    let parts = [id.as_bytes(), b".", time.as_bytes(), b".", body];
+    let signature = hmac_sha256::sign(&key, &parts)?;
+    Some(format!("v1,{}", STANDARD.encode(signature)))
 }
 
 /// The same with the key pair of the sender, of which `keys` are the public halves.
