@@ -16,11 +16,11 @@ use synchroniser::base::Interrupt;
 use synchroniser::config::Config;
 use synchroniser::daemon::{Daemon, Setup};
 use synchroniser::mirror::{Mirror, Observer, SyncReport};
-use synchroniser::queue::model::{RunId, RunState};
+use synchroniser::queue::model::{Row, RunId, RunState};
 use synchroniser::queue::{JobStore, SqliteStore};
 use synchroniser::service::Syncer;
 
-use super::rig::{LONG, get, report, send};
+use super::rig::{LONG, report, send};
 use crate::support::TestEnv;
 
 const SECRET: &str = "geheim-load";
@@ -70,8 +70,7 @@ fn hook(mirror: usize, id: usize) -> Vec<u8> {
     let body = format!(r#"{{"schema":"synchroniser/1","event":"push","mapping":"m{mirror}"}}"#);
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    let signed = mac.finalize().into_bytes();
-    let signed: String = signed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signed = synchroniser::base::hex::encode(&mac.finalize().into_bytes());
     let head = format!(
         "POST /hook/hg HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
          Idempotency-Key: {id}\r\nX-Hub-Signature-256: sha256={signed}\r\nContent-Length: {}\r\n\r\n",
@@ -128,6 +127,52 @@ fn send_one(daemon: &Daemon, number: usize) -> Sent {
     Sent { mirror, at, took, run: run["run"].as_str().unwrap().parse().unwrap() }
 }
 
+/// All of them, over all connections.
+fn send_all(daemon: &Daemon, hooks: usize) -> Vec<Sent> {
+    let next = AtomicUsize::new(0);
+    let sender = || {
+        let mut sent = Vec::new();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= hooks {
+                return sent;
+            }
+            sent.push(send_one(daemon, number));
+        }
+    };
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(sender)).collect();
+        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
+    })
+}
+
+/// Waits until nothing runs, and nothing that was asked for waits.
+fn until_idle(store: &SqliteStore) {
+    let begin = Instant::now();
+    let is_busy = |row: &Row| row.waiting.is_some() || row.running.is_some();
+    while store.rows().unwrap().iter().any(is_busy) {
+        assert!(begin.elapsed() < LONG * 3, "it never rests");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn measured(sent: &[Sent], took: Duration, runs: usize) {
+    let hooks = sent.len();
+    let mut times: Vec<_> = sent.iter().map(|sent| sent.took).collect();
+    times.sort_unstable();
+    let part = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
+    eprintln!(
+        "{hooks} hooks over {CONNECTIONS} connections in {took:.2?}, {runs} runs; answered within {:.1?} \
+         (half), {:.1?} (90 %), {:.1?} (99 %), {:.1?} (all); memory {} MiB, at most {} MiB",
+        part(50),
+        part(90),
+        part(99),
+        part(100),
+        memory("VmRSS:"),
+        memory("VmHWM:")
+    );
+}
+
 #[test]
 fn many_hooks_at_once() {
     let hooks = std::env::var("SYNCHRONISER_LOAD_HOOKS").ok();
@@ -142,48 +187,22 @@ fn many_hooks_at_once() {
         reload: Box::new(|| panic!("nobody asks for that")),
     };
     let daemon = Daemon::start(setup).unwrap();
-    let quiet = || {
-        let begin = Instant::now();
-        let is_idle = |text: &str| text.contains("running: 0\nqueued: 0\n");
-        while !is_idle(&get(daemon.address(), "/healthz").body) {
-            assert!(begin.elapsed() < LONG * 3, "it never rests");
-            thread::sleep(Duration::from_millis(20));
-        }
-    };
-    quiet();
+    until_idle(&*store);
     let first = syncs.all.load(Ordering::Relaxed);
     assert_eq!(first, MIRRORS, "each was synced once since it was new");
 
-    let next = AtomicUsize::new(0);
     let begin = Instant::now();
-    let sent: Vec<Sent> = thread::scope(|scope| {
-        let sender = || {
-            let mut sent = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= hooks {
-                    return sent;
-                }
-                sent.push(send_one(&daemon, number));
-            }
-        };
-        let senders: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(sender)).collect();
-        senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect()
-    });
+    let sent = send_all(&daemon, hooks);
     let took = begin.elapsed();
     assert_eq!(sent.len(), hooks);
     // The hooks of the last moments wait for others.
-    let begin = Instant::now();
-    while store.rows().unwrap().iter().any(|row| row.waiting.is_some() || row.running.is_some()) {
-        assert!(begin.elapsed() < LONG * 3, "it never rests");
-        thread::sleep(Duration::from_millis(20));
-    }
+    until_idle(&*store);
 
     let mirrors = syncs.mirrors.lock().unwrap();
     assert!(!syncs.overlap.load(Ordering::Relaxed), "two runs of one mirror");
     for Sent { mirror, at, .. } in &sent {
-        let began = mirrors[&format!("m{mirror}")].began.unwrap();
-        assert!(began >= *at, "m{mirror} was not synced after its last hook");
+        let last = mirrors[&format!("m{mirror}")].began.unwrap();
+        assert!(last >= *at, "m{mirror} was not synced after its last hook");
     }
     for Sent { mirror, run, .. } in &sent {
         let run = store.run(*run).unwrap().expect("what was answered is known");
@@ -193,18 +212,6 @@ fn many_hooks_at_once() {
     assert!(runs >= MIRRORS.min(hooks));
     assert!(runs <= hooks / 2, "{runs} runs for {hooks} hooks");
 
-    let mut times: Vec<_> = sent.iter().map(|sent| sent.took).collect();
-    times.sort_unstable();
-    let part = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
-    eprintln!(
-        "{hooks} hooks over {CONNECTIONS} connections in {took:.2?}, {runs} runs; answered within {:.1?} \
-         (half), {:.1?} (90 %), {:.1?} (99 %), {:.1?} (all); memory {} MiB, at most {} MiB",
-        part(50),
-        part(90),
-        part(99),
-        part(100),
-        memory("VmRSS:"),
-        memory("VmHWM:")
-    );
+    measured(&sent, took, runs);
     daemon.shut_down().unwrap();
 }

@@ -163,23 +163,33 @@ fn table(text: &str) -> Vec<Vec<&str>> {
     text.lines().map(|line| line.split_whitespace().collect()).collect()
 }
 
-#[test]
-fn commands_over_the_admin_socket() {
-    let env = TestEnv::new();
-    repositories(&env, "rocket");
-    let text =
-        mirror("rocket") + "mirrors.gone = { source = \"nowhere\", target = \"gone.git\" }\n";
-    configure(&env, &text);
-    let program = Program::start(&env);
+/// A daemon with a mirror that is good and one that fails.
+fn with_two(env: &TestEnv) -> Program {
+    repositories(env, "rocket");
+    let gone = "mirrors.gone = { source = \"nowhere\", target = \"gone.git\" }\n";
+    configure(env, &(mirror("rocket") + gone));
+    let program = Program::start(env);
     program.until_state("rocket", "good");
     program.until_state("gone", "failing");
+    program
+}
+
+/// What a command prints that succeeds.
+fn said(env: &TestEnv, words: &[&str]) -> String {
+    ask(env, words).ok().unwrap()
+}
+
+fn json(env: &TestEnv, words: &[&str]) -> serde_json::Value {
+    serde_json::from_str(&said(env, words)).unwrap()
+}
+
+#[test]
+fn commands_that_show() {
+    let env = TestEnv::new();
+    let program = with_two(&env);
     program.hook("rocket");
     program.until_state("rocket", "good");
-    let said = |words: &[&str]| ask(&env, words).ok().unwrap();
-    let json =
-        |words: &[&str]| -> serde_json::Value { serde_json::from_str(&said(words)).unwrap() };
-
-    let text = said(&["status"]);
+    let text = said(&env, &["status"]);
     let rows = table(&text);
     assert_eq!(rows[0][..2], ["MIRROR", "STATE"]);
     assert_eq!(
@@ -187,14 +197,49 @@ fn commands_over_the_admin_socket() {
         ("gone", "failing", "rocket", "good")
     );
     assert!(text.lines().nth(1).unwrap().contains("source: "), "{text}");
-    assert!(!said(&["status", "--trouble"]).contains("rocket"));
-    assert!(said(&["status", "rocket"]).contains("state        good"));
-    assert_eq!(json(&["status", "--json"])["found"], 2);
-    assert_eq!(json(&["status", "rocket", "--json"])["state"], "good");
+    assert!(!said(&env, &["status", "--trouble"]).contains("rocket"));
+    assert!(said(&env, &["status", "rocket"]).contains("state        good"));
+    assert_eq!(json(&env, &["status", "--json"])["found"], 2);
+    assert_eq!(json(&env, &["status", "rocket", "--json"])["state"], "good");
     let nobody = ask(&env, &["status", "nobody"]);
     assert_eq!(nobody.code, Some(10), "{}", nobody.stderr);
     assert!(nobody.stderr.contains("No mirror has this name"), "{}", nobody.stderr);
 
+    let runs = said(&env, &["runs", "rocket"]);
+    let rows = table(&runs);
+    assert_eq!(rows[0][..4], ["RUN", "MIRROR", "STATE", "WHEN"]);
+    assert!(
+        rows.len() >= 3 && rows[1..].iter().all(|row| row[1] == "rocket" && row[2] == "done"),
+        "{runs}"
+    );
+    assert_eq!(table(&said(&env, &["runs", "--count", "1"])).len(), 2);
+    let first = &json(&env, &["runs", "--json"])["runs"][0];
+    assert!(first["id"].is_string(), "{first}");
+
+    let deliveries = said(&env, &["deliveries"]);
+    let rows = table(&deliveries);
+    assert_eq!(rows[0], ["WHEN", "ENDPOINT", "FROM", "VERDICT", "ABOUT", "MIRRORS"]);
+    assert_eq!(rows.len(), 2);
+    assert!(
+        rows[1..].iter().all(|row| row.contains(&"accepted") && row.ends_with(&["rocket"])),
+        "{deliveries}"
+    );
+    assert_eq!(json(&env, &["deliveries", "--json"])["deliveries"].as_array().unwrap().len(), 1);
+    // Of the admin socket, nobody needs to prove who he is; others cannot use it.
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(env.path("admin.sock")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o660);
+    drop(program);
+    let nobody = ask(&env, &["status"]);
+    assert_ne!(nobody.code, Some(0));
+    assert!(nobody.stderr.contains("admin.sock"), "{}", nobody.stderr);
+}
+
+#[test]
+fn commands_that_do() {
+    let env = TestEnv::new();
+    let program = with_two(&env);
     let followed = ask(&env, &["sync", "--daemon", "--follow", "rocket"]);
     assert_eq!(followed.code, Some(0), "{}", followed.stderr);
     assert!(
@@ -210,46 +255,16 @@ fn commands_over_the_admin_socket() {
     program.until_state("rocket", "good");
 
     assert!(ask(&env, &["pause", "rocket"]).stdout.contains("rocket: paused"));
-    assert_eq!(json(&["status", "rocket", "--json"])["state"], "paused");
+    assert_eq!(json(&env, &["status", "rocket", "--json"])["state"], "paused");
     program.hook("rocket");
-    let queue = said(&["queue"]);
+    let queue = said(&env, &["queue"]);
     let rows = table(&queue);
     assert_eq!(rows[0], ["MIRROR", "STATE", "REQUESTS", "DUE", "RUN"]);
     let waits = rows.iter().find(|row| row[0] == "rocket").unwrap();
     assert_eq!(waits[1..3], ["waiting", "1"]);
-    assert!(json(&["queue", "--json"])["queue"].is_array());
+    assert!(json(&env, &["queue", "--json"])["queue"].is_array());
     assert!(ask(&env, &["resume", "rocket"]).stdout.contains("rocket: goes on"));
     program.until_state("rocket", "good");
-
-    let runs = said(&["runs", "rocket"]);
-    let rows = table(&runs);
-    assert_eq!(rows[0][..4], ["RUN", "MIRROR", "STATE", "WHEN"]);
-    assert!(
-        rows.len() >= 4 && rows[1..].iter().all(|row| row[1] == "rocket" && row[2] == "done"),
-        "{runs}"
-    );
-    assert_eq!(table(&said(&["runs", "--count", "1"])).len(), 2);
-    let first = &json(&["runs", "--json"])["runs"][0];
-    assert!(first["id"].is_string(), "{first}");
-
-    let deliveries = said(&["deliveries"]);
-    let rows = table(&deliveries);
-    assert_eq!(rows[0], ["WHEN", "ENDPOINT", "FROM", "VERDICT", "ABOUT", "MIRRORS"]);
-    assert_eq!(rows.len(), 3);
-    assert!(
-        rows[1..].iter().all(|row| row.contains(&"accepted") && row.ends_with(&["rocket"])),
-        "{deliveries}"
-    );
-    assert_eq!(json(&["deliveries", "--json"])["deliveries"].as_array().unwrap().len(), 2);
-    // Of the admin socket, nobody needs to prove who he is; others cannot use it.
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &fs::metadata(env.path("admin.sock")).unwrap().permissions(),
-    );
-    assert_eq!(mode & 0o777, 0o660);
-    drop(program);
-    let nobody = ask(&env, &["status"]);
-    assert_ne!(nobody.code, Some(0));
-    assert!(nobody.stderr.contains("admin.sock"), "{}", nobody.stderr);
 }
 
 /// A source that hangs costs its mirror alone, and says on which side.

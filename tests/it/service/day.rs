@@ -47,6 +47,32 @@ fn text() -> String {
     bounds + &mirrors.collect::<String>()
 }
 
+/// When each mirror was looked at.
+fn begun(rig: &Rig) -> BTreeMap<String, Vec<Timestamp>> {
+    let mut begun = BTreeMap::<String, Vec<Timestamp>>::new();
+    for (at, event) in rig.events.lock().unwrap().iter() {
+        if let ServiceEvent::Begun { mirror, .. } = event {
+            begun.entry(mirror.clone()).or_default().push(*at);
+        }
+    }
+    begun
+}
+
+/// Each mirror was looked at as often as is configured until `end`.
+fn is_in_time(begun: &BTreeMap<String, Vec<Timestamp>>, end: Timestamp) {
+    for number in 0..MIRRORS - GONE {
+        let name = name(number);
+        let times = &begun[&name];
+        for pair in times.windows(2) {
+            let pause = pair[1].since(pair[0]);
+            assert!(pause >= SHORTEST.mul_f64(0.9), "{name} again after {pause:?}");
+            assert!(pause <= latest(), "{name} again only after {pause:?}");
+        }
+        let last = end.since(*times.last().unwrap());
+        assert!(last <= latest(), "{name} was forgotten: {last:?}");
+    }
+}
+
 #[test]
 fn nobody_is_forgotten_and_nobody_is_asked_too_often() {
     let env = TestEnv::new();
@@ -56,12 +82,8 @@ fn nobody_is_forgotten_and_nobody_is_asked_too_often() {
     }
     let rig = Rig::in_env(env, &text());
     let is_gone = |name: &str| name >= &*self::name(MIRRORS - GONE);
-    let synced = rig.synced();
-    let alive: Vec<_> = (0..MIRRORS - GONE).map(name).collect();
-    assert_eq!(
-        synced.iter().filter(|name| !is_gone(name)).collect::<Vec<_>>(),
-        alive.iter().collect::<Vec<_>>()
-    );
+    assert!((0..MIRRORS - GONE).map(name).all(|name| rig.synced_so_far_has(&name)));
+    rig.synced();
 
     let start = rig.now();
     // The target is looked at with the first look after a day.
@@ -102,12 +124,7 @@ fn nobody_is_forgotten_and_nobody_is_asked_too_often() {
         "a change of what changes often was seen only after {late:?}"
     );
 
-    let mut begun = BTreeMap::<String, Vec<Timestamp>>::new();
-    for (at, event) in rig.events.lock().unwrap().iter() {
-        if let ServiceEvent::Begun { mirror, .. } = event {
-            begun.entry(mirror.clone()).or_default().push(*at);
-        }
-    }
+    let begun = begun(&rig);
     let runs: usize = begun.values().map(Vec::len).sum();
     let of_gone: usize =
         begun.iter().filter(|(name, _)| is_gone(name)).map(|(_, at)| at.len()).sum();
@@ -115,17 +132,7 @@ fn nobody_is_forgotten_and_nobody_is_asked_too_often() {
         "{runs} runs, {of_gone} of them of what is gone; {} syncs; a change was seen after {late:?} at the latest",
         syncs.values().sum::<usize>()
     );
-    for number in 0..MIRRORS - GONE {
-        let name = name(number);
-        let times = &begun[&name];
-        for pair in times.windows(2) {
-            let pause = pair[1].since(pair[0]);
-            assert!(pause >= SHORTEST.mul_f64(0.9), "{name} again after {pause:?}");
-            assert!(pause <= latest(), "{name} again only after {pause:?}");
-        }
-        let last = end.since(*times.last().unwrap());
-        assert!(last <= latest(), "{name} was forgotten: {last:?}");
-    }
+    is_in_time(&begun, end);
     for number in 0..MIRRORS - GONE {
         let name = name(number);
         assert!(syncs[&name] >= 1, "the target of {name} was not looked at for a day");

@@ -35,8 +35,8 @@ fn a_delivery_that_comes_again_asks_for_nothing() {
     assert_eq!(rig.synced(), ["a"]);
     let verdicts = rig.actions().deliveries(None, 10).unwrap();
     let verdicts: Vec<_> = verdicts.iter().map(|delivery| delivery.verdict).collect();
-    use Verdict::{Accepted, Repeated};
-    assert_eq!(verdicts, [Accepted, Repeated, Repeated, Accepted]);
+    let [accepted, repeated] = [Verdict::Accepted, Verdict::Repeated];
+    assert_eq!(verdicts, [accepted, repeated, repeated, accepted]);
 }
 
 #[test]

@@ -284,6 +284,11 @@ impl Rig {
         self.substitute.synced.lock().unwrap().len()
     }
 
+    /// Whether one of these was of `mirror`.
+    pub(super) fn synced_so_far_has(&self, mirror: &str) -> bool {
+        self.substitute.synced.lock().unwrap().iter().any(|synced| synced == mirror)
+    }
+
     /// A hook for what is called so, or has this address.
     pub(super) fn hook(&self, mapping: &str) -> Received {
         self.deliver("hg", mapping, &[])
