@@ -65,8 +65,10 @@ pub(super) enum CommandArgs {
     Resume(NamedArgs),
     /// Let the daemon try mirrors again that it has given up
     Retry(RetryArgs),
-    /// Copy what the daemon must not lose into a file, while it runs: its queue, and what was published
+    /// Copy the queue of the daemon, and what was published, into a file
     Backup(BackupArgs),
+    /// List the caches, and remove those of mirrors that are not configured any more
+    Caches(CachesArgs),
     /// Show what a sync would change, and change nothing
     Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or update that
@@ -148,6 +150,19 @@ pub(super) struct PlanArgs {
     /// Print the plan as JSON
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+}
+
+/// `caches`
+#[derive(Debug, clap::Args)]
+pub(super) struct CachesArgs {
+    /// Remove the caches that no mirror is configured for, and that nobody uses
+    #[arg(long)]
+    pub(super) remove_unused: bool,
+    /// With --remove-unused: really do it
+    #[arg(long, requires = "remove_unused")]
+    pub(super) yes: bool,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
 }

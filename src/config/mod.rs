@@ -143,6 +143,16 @@ impl Config {
         patterns::keys_with_path(&self.patterns, path)
     }
 
+    /// Whether the folder called `name`, in that of all caches, is that of a mirror: one of the file, one that a
+    /// pattern stands for, or one that was renamed and has not been synced since.
+    pub fn uses_cache(&self, name: &str) -> bool {
+        let is_of = |mirror: &MirrorConfig| {
+            mirror.mirror.cache.path() == self.cache.join(name)
+                || mirror.was.as_deref() == Some(name)
+        };
+        self.mirrors.iter().any(is_of) || self.derive(&patterns::key_of_folder(name)).is_ok()
+    }
+
     /// The endpoint at `/hook/<path>`.
     pub fn endpoint(&self, path: &str) -> Option<&HookEndpoint> {
         self.hooks.iter().find(|endpoint| endpoint.path == path)

@@ -96,6 +96,11 @@ struct Rule {
     mixed_case: bool,
 }
 
+/// The key of the mirror whose folder has this name, if a pattern stands for it.
+pub(super) fn key_of_folder(name: &str) -> String {
+    name.replace(SLASH_IN_FOLDER, &SLASH.to_string())
+}
+
 /// The folder in `cache` of the mirror with this key.
 pub(super) fn folder(cache: &Path, key: &str) -> PathBuf {
     cache.join(key.replace(SLASH, SLASH_IN_FOLDER))

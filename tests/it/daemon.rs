@@ -10,6 +10,7 @@ mod endpoints;
 mod http;
 mod killed;
 mod load;
+mod notify;
 mod operate;
 mod program;
 mod rig;

@@ -45,6 +45,10 @@ const NOT_RUN: &[(&str, &str)] = &[
         "curl -X POST -H \"Authorization: Bearer $TOKEN\"",
         "it needs a daemon with a token; `web::api` asks for the same",
     ),
+    (
+        "tar -xf synchroniser.tar -C /var/lib",
+        "the daemon of the session is not stopped; `daemon::notify` puts a backup back",
+    ),
     ("POST /hook/hg HTTP/1.1\n", "a request; `oracle_hg_hook` looks at one"),
 ];
 

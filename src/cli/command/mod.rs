@@ -3,6 +3,7 @@
 mod adopt;
 mod authors;
 mod backup;
+mod caches;
 mod config;
 mod convert;
 mod daemon;
@@ -46,6 +47,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Resume(args) => daemon::resume(&args, ui),
         CommandArgs::Retry(args) => daemon::retry(&args, ui),
         CommandArgs::Backup(args) => backup::run(&args, ui),
+        CommandArgs::Caches(args) => caches::run(&args, ui),
         CommandArgs::Plan(args) => plan::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
         CommandArgs::Mirror(args) => mirror::run(&args, ui),

@@ -58,6 +58,7 @@ impl Session {
             ("etc/synchroniser/secrets/hook", "s3cret\n"),
             ("etc/synchroniser/secrets/hg-key", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
             ("etc/synchroniser/secrets/deploy-key", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
+            ("etc/synchroniser/secrets/notify", "whsec_czNjcmV0czNjcmV0czNjcmV0\n"),
             ("etc/synchroniser/secrets/app.pem", "-----BEGIN RSA PRIVATE KEY-----\n"),
             ("etc/synchroniser/secrets/known_hosts", "example.org ssh-ed25519 AAAA\n"),
             ("etc/synchroniser/authors", "joan = Joan <joan@example.org>\n"),
