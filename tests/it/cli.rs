@@ -28,6 +28,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
       pause        Let the daemon leave mirrors alone; what is asked for meanwhile is kept
       resume       Let the daemon go on with paused mirrors
       retry        Let the daemon try mirrors again that it has given up
+      backup       Copy the queue of the daemon, and what was published, into a file
+      caches       List the caches, and remove those of mirrors that are not configured any more
       plan         Show what a sync would change, and change nothing
       convert      Convert a Mercurial repository into a bare Git repository, or update that
       mirror       Sync one source to one target, without a configuration
