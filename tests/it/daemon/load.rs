@@ -187,7 +187,7 @@ fn many_hooks_at_once() {
         reload: Box::new(|| panic!("nobody asks for that")),
     };
     let daemon = Daemon::start(setup).unwrap();
-    until_idle(&*store);
+    until_idle(&store);
     let first = syncs.all.load(Ordering::Relaxed);
     assert_eq!(first, MIRRORS, "each was synced once since it was new");
 
@@ -196,7 +196,7 @@ fn many_hooks_at_once() {
     let took = begin.elapsed();
     assert_eq!(sent.len(), hooks);
     // The hooks of the last moments wait for others.
-    until_idle(&*store);
+    until_idle(&store);
 
     let mirrors = syncs.mirrors.lock().unwrap();
     assert!(!syncs.overlap.load(Ordering::Relaxed), "two runs of one mirror");
