@@ -226,13 +226,7 @@ async fn serve(
     let address = sockets.address;
     announce(&config, address);
     let mirrors = config.mirrors.len();
-    let service = tokio::task::spawn_blocking(move || {
-        let service = Service::start(config, store, Arc::new(SystemClock), syncer)
-            .map_err(|source| DaemonError::Service { source })?;
-        let notifier = Notifier::start(&service);
-        Ok((service, notifier.map_err(|source| DaemonError::Runtime { source })?))
-    });
-    let (service, notifier) = service.await.map_err(|_| DaemonError::Panicked)??;
+    let (service, notifier) = start(config, store, syncer).await?;
     let app = Arc::new(App::of(service.clone(), reload));
     bound(address);
     systemd::ready(mirrors);
@@ -282,6 +276,21 @@ async fn serve(
         tracing::warn!(abandoned, "stopped, and left running syncs behind");
     }
     Ok(Shutdown { abandoned })
+}
+
+/// Starts what is not HTTP.
+async fn start(
+    config: Config,
+    store: Arc<dyn JobStore>,
+    syncer: Syncer,
+) -> Result<(Service, Notifier), DaemonError> {
+    let service = tokio::task::spawn_blocking(move || {
+        let service = Service::start(config, store, Arc::new(SystemClock), syncer)
+            .map_err(|source| DaemonError::Service { source })?;
+        let notifier = Notifier::start(&service);
+        Ok((service, notifier.map_err(|source| DaemonError::Runtime { source })?))
+    });
+    service.await.map_err(|_| DaemonError::Panicked)?
 }
 
 /// Does what is asked for until that is to stop.

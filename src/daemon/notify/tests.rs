@@ -46,12 +46,14 @@ fn parked() -> Message {
     Message::of(&change, &mirror, Some("https://mirrors.example.org"), time(100))
 }
 
+/// How a mirror is, one look after the other, and what is told then.
+type Steps<'a> = &'a [(MirrorState, u32, i64, Option<Change>)];
+
 #[test]
 fn a_streak_is_told_once_and_so_is_its_end() {
     use MirrorState::{Failing, Good, New, Parked, Partial, Paused, Queued, Running, Stale};
     let trouble = |since| Some(Change::Trouble { since: Some(time(since)) });
     let well = |since| Some(Change::Recovered { since: Some(time(since)) });
-    type Steps<'a> = &'a [(MirrorState, u32, i64, Option<Change>)];
     let cases: &[(&str, Steps<'_>)] = &[
         ("nothing", &[(New, 0, 0, None), (Running, 0, 0, None), (Good, 0, 5, None)]),
         (

@@ -39,7 +39,7 @@ fn a_streak_is_told_once_and_its_end_once() {
     let config = Config::parse(&text, &env.path("x.toml"), None).unwrap();
     let (syncer, begun) = substitute();
     let rig = rig_of(setup(config, syncer), begun);
-    let run = |end| {
+    let sync = |end| {
         assert_eq!(rig.hook("", &rocket()).join().unwrap().status, 202);
         rig.begun().1.send(end).unwrap();
         rig.until_healthz_says("running: 0\nqueued: 0\n");
@@ -52,12 +52,12 @@ fn a_streak_is_told_once_and_its_end_once() {
         }
     };
     // Refused is parked at once.
-    run(End::Fail(Fault::Refused, Side::Target, "no"));
+    sync(End::Fail(Fault::Refused, Side::Target, "no"));
     until(1);
-    run(End::Fail(Fault::Refused, Side::Target, "no"));
-    run(End::Report(report()));
+    sync(End::Fail(Fault::Refused, Side::Target, "no"));
+    sync(End::Report(report()));
     until(2);
-    run(End::Report(report()));
+    sync(End::Report(report()));
     std::thread::sleep(SHORT);
     let told = told.lock().unwrap();
     let shown: Vec<_> = told

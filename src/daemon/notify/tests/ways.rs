@@ -293,7 +293,7 @@ fn a_command_that_fails_or_hangs_is_ended() {
     let stopped = Interrupt::default();
     stopped.raise();
     let program = script(folder.path(), "sleep 60");
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     let task =
         command::Task { program: &program, arguments: &[], input: b"{}", variables: &[], limit };
     assert_eq!(command::run(&task, &stopped).unwrap_err().fault(), Fault::Interrupted);
