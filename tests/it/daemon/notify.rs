@@ -45,9 +45,9 @@ fn a_streak_is_told_once_and_its_end_once() {
         rig.until_healthz_says("running: 0\nqueued: 0\n");
     };
     let until = |count: usize| {
-        let begin = Instant::now();
+        let start = Instant::now();
         while told.lock().unwrap().len() < count {
-            assert!(begin.elapsed() < LONG, "{:?}", told.lock().unwrap());
+            assert!(start.elapsed() < LONG, "{:?}", told.lock().unwrap());
             std::thread::sleep(Duration::from_millis(10));
         }
     };
