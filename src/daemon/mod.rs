@@ -33,7 +33,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::base::faults;
 use crate::base::time::SystemClock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, DaemonOptions};
 use crate::queue::JobStore;
 use crate::service::{Service, StartServiceError, Syncer};
 use app::App;
@@ -46,6 +46,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// How often is looked after what time brings.
 const TICK: Duration = Duration::from_secs(5);
+/// After so many of these looks systemd is told how we are: its watchdog wants to hear of us once a minute.
+const TICKS_PER_BEAT: u64 = 4;
 /// After so many of these looks the queue is tidied.
 const TICKS_PER_TIDY: u64 = 12;
 
@@ -232,27 +234,8 @@ async fn serve(
     systemd::ready(mirrors);
     let upkeep = tokio::spawn(upkeep(Arc::clone(&app)));
     let connections = GracefulShutdown::new();
-    let Sockets { network, admin, metrics, .. } = sockets;
-    let admin = async {
-        match admin {
-            Some(admin) => {
-                server::serve(admin, routes::routes(&app), &options, &connections).await;
-            }
-            None => std::future::pending().await,
-        }
-    };
-    let metrics = async {
-        match metrics {
-            Some(metrics) => {
-                server::serve(metrics, routes::watching(&app), &options, &connections).await;
-            }
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
-        () = metrics => {}
-        () = server::serve(network, routes::routes(&app), &options, &connections) => {}
-        () = admin => {}
+        () = listen(sockets, &app, &options, &connections) => {}
         () = stop(&app, &mut asked) => {}
     }
 
@@ -276,6 +259,27 @@ async fn serve(
         tracing::warn!(abandoned, "stopped, and left running syncs behind");
     }
     Ok(Shutdown { abandoned })
+}
+
+/// Serves whoever connects, until it is dropped.
+async fn listen(
+    sockets: Sockets,
+    app: &Arc<App>,
+    options: &DaemonOptions,
+    connections: &GracefulShutdown,
+) {
+    let all = || routes::routes(app);
+    let admin = async {
+        if let Some(admin) = sockets.admin {
+            server::serve(admin, all(), options, connections).await;
+        }
+    };
+    let metrics = async {
+        if let Some(metrics) = sockets.metrics {
+            server::serve(metrics, routes::watching(app), options, connections).await;
+        }
+    };
+    tokio::join!(admin, metrics, server::serve(sockets.network, all(), options, connections));
 }
 
 /// Starts what is not HTTP.
@@ -320,7 +324,9 @@ async fn upkeep(app: Arc<App>) {
         ticks.tick().await;
         let done = app.blocking(move |app| {
             app.service.tick();
-            systemd::beat(&app.actions.overview()?, LONGEST_BEAT);
+            if tick % TICKS_PER_BEAT == 0 {
+                systemd::beat(&app.actions.overview()?, LONGEST_BEAT);
+            }
             match tick % TICKS_PER_TIDY {
                 0 => app.service.tidy(),
                 _ => Ok(()),
