@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use synchroniser::base::hex;
 use synchroniser::config::Config;
 use synchroniser::hook::FORMATS;
 
@@ -24,14 +25,10 @@ fn key() -> SigningKey {
     SigningKey::from_bytes(&std::array::from_fn(|place| u8::try_from(place).unwrap()))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn sha256(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body);
-    hex(&mac.finalize().into_bytes())
+    hex::encode(&mac.finalize().into_bytes())
 }
 
 /// A request to an endpoint.
@@ -78,7 +75,7 @@ impl Delivery {
                 mac.update(body);
                 self.with(&format!(
                     "X-Allura-Signature: sha1={}",
-                    hex(&mac.finalize().into_bytes())
+                    hex::encode(&mac.finalize().into_bytes())
                 ))
             }
             "rhodecode" => {

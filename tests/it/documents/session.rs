@@ -154,8 +154,8 @@ impl Session {
         let daemon = format!(
             "[daemon]\nlisten = \"127.0.0.1:{}\"\nstate = {:?}\nsocket = {:?}\n",
             self.port,
-            self.env.path("var/lib/synchroniser"),
-            self.env.path("admin.sock"),
+            self.env.path("var/lib/synchroniser").display().to_string(),
+            self.env.path("admin.sock").display().to_string(),
         );
         fs::write(self.config(), format!("{}\n{daemon}", self.here(&text))).unwrap();
     }

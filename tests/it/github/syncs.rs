@@ -13,11 +13,11 @@ struct Scene {
 impl Scene {
     /// With `mirror-bot`, and with these keys of the target beside its address.
     fn new(keys: &str) -> Self {
-        Self::of(Fixture::demo(), keys)
+        Self::of(&Fixture::demo(), keys)
     }
 
     /// The same for another source.
-    fn of(fixture: Fixture, keys: &str) -> Self {
+    fn of(fixture: &Fixture, keys: &str) -> Self {
         let env = TestEnv::new();
         let source = fixture.unpack(&env);
         let token = secrets::token("github_pat_");
@@ -256,7 +256,7 @@ fn workflow_files_wait_for_a_credential_that_may_write_them() {
         (app, None, &WITHOUT[..], "`target.app_workflows = true`"),
         (&allowed, None, &ALL[..], ""),
     ] {
-        let scene = Scene::of(Fixture::named("workflows"), keys);
+        let scene = Scene::of(&Fixture::named("workflows"), keys);
         scene.github.repo_of_bot("acme/rocket");
         scene.github.state().scopes = scopes.map(str::to_owned);
         app::install(&scene.github, &scene.env.path(""), 3600);
@@ -278,7 +278,7 @@ fn workflow_files_wait_for_a_credential_that_may_write_them() {
 /// Nobody has to make a new token: the scopes of the one that is there can be changed.
 #[test]
 fn a_token_that_gets_the_scope_is_seen() {
-    let scene = Scene::of(Fixture::named("workflows"), "token_file = \"token\"");
+    let scene = Scene::of(&Fixture::named("workflows"), "token_file = \"token\"");
     scene.github.repo_of_bot("acme/rocket");
     scene.github.state().scopes = Some("repo".to_owned());
     scene.sync().with_code(11).unwrap();
@@ -300,7 +300,7 @@ fn a_token_that_gets_the_scope_is_seen() {
 /// A file that a branch of the target has already is not brought by another branch.
 #[test]
 fn a_workflow_file_that_is_there_needs_no_permission() {
-    let scene = Scene::of(Fixture::named("workflows"), "token_file = \"token\"");
+    let scene = Scene::of(&Fixture::named("workflows"), "token_file = \"token\"");
     scene.github.repo_of_bot("acme/rocket");
     scene.github.state().scopes = Some("repo, workflow".to_owned());
     scene.sync().ok().unwrap();

@@ -312,23 +312,32 @@ fn delivery(number: i64, verdict: Verdict, about: &str) -> DeliveryView {
 /// One mirror in each state and some with hostile names, with runs, deliveries and a queue.
 pub(crate) fn world() -> Arc<FakeService> {
     let mut mirrors: Vec<_> = MirrorState::ALL.into_iter().map(in_state).collect();
-    for name in HOSTILE {
-        let mut mirror = good(name);
-        let long = format!("refs/heads/{}", "ö<b>".repeat(51));
-        mirror.refs.push(RefView {
-            name: long,
-            old: None,
-            new: None,
-            refused: Some(name.to_owned()),
-        });
-        mirror.summary.owner = name.to_owned();
-        mirror.summary.failure = Some(failure(Fault::Refused, Side::Target, name, Some(name)));
-        mirror.configuration.push(Setting { key: name.to_owned(), value: name.to_owned() });
-        let mut last = run(0xff, name, RunState::Failed, 60);
-        last.summary.failure.clone_from(&mirror.summary.failure);
-        mirror.runs.push(last.summary);
-        mirrors.push(mirror);
+    mirrors.extend(HOSTILE.map(hostile_mirror));
+    let runs = runs();
+    if let Some(good) = mirrors.iter_mut().find(|it| it.summary.name == "good") {
+        good.runs = runs.iter().map(|it| it.summary.clone()).take(6).collect();
     }
+    mirrors.sort_by(|a, b| a.summary.name.cmp(&b.summary.name));
+    let queue = queue();
+    FakeService::new(Shown { mirrors, runs, deliveries: deliveries(), queue, ..Shown::default() })
+}
+
+/// A mirror with a hostile name, wherever names are shown.
+fn hostile_mirror(name: &str) -> MirrorDetail {
+    let mut mirror = good(name);
+    let long = format!("refs/heads/{}", "ö<b>".repeat(51));
+    mirror.refs.push(RefView { name: long, old: None, new: None, refused: Some(name.to_owned()) });
+    name.clone_into(&mut mirror.summary.owner);
+    mirror.summary.failure = Some(failure(Fault::Refused, Side::Target, name, Some(name)));
+    mirror.configuration.push(Setting { key: name.to_owned(), value: name.to_owned() });
+    let mut last = run(0xff, name, RunState::Failed, 60);
+    last.summary.failure.clone_from(&mirror.summary.failure);
+    mirror.runs.push(last.summary);
+    mirror
+}
+
+/// A run in each state, and a hostile one, the newest first.
+fn runs() -> Vec<RunDetail> {
     let states = [
         RunState::Done,
         RunState::Partial,
@@ -358,10 +367,11 @@ pub(crate) fn world() -> Arc<FakeService> {
     });
     (hostile.more_refs, hostile.more_lines) = (17, 1);
     runs.push(hostile);
-    if let Some(good) = mirrors.iter_mut().find(|it| it.summary.name == "good") {
-        good.runs = runs.iter().map(|it| it.summary.clone()).take(6).collect();
-    }
-    mirrors.sort_by(|a, b| a.summary.name.cmp(&b.summary.name));
+    runs
+}
+
+/// A delivery with each verdict, the newest first.
+fn deliveries() -> Vec<DeliveryView> {
     let verdicts = [
         (Verdict::Accepted, "push to alice/good"),
         (Verdict::Repeated, "push to alice/good"),
@@ -375,6 +385,10 @@ pub(crate) fn world() -> Arc<FakeService> {
         .map(|(number, (verdict, about))| delivery(number, verdict, about))
         .collect();
     deliveries.reverse();
+    deliveries
+}
+
+fn queue() -> Vec<QueueEntry> {
     let entry = |mirror: &str, running: bool, due| QueueEntry {
         mirror: mirror.to_owned(),
         run: running.then_some(RunId(5)),
@@ -382,12 +396,11 @@ pub(crate) fn world() -> Arc<FakeService> {
         requests: 2,
         due,
     };
-    let queue = vec![
+    vec![
         entry("running", true, None),
         entry("queued", false, Some(ago(45))),
         entry(HOSTILE[0], false, Some(ago(-30))),
-    ];
-    FakeService::new(Shown { mirrors, runs, deliveries, queue, ..Shown::default() })
+    ]
 }
 
 fn in_state(state: MirrorState) -> MirrorDetail {

@@ -1,4 +1,4 @@
-//! The API: answers as the OpenAPI document describes them, pages of lists, versions, problems.
+//! The API: answers as the `OpenAPI` document describes them, pages of lists, versions, problems.
 
 use serde_json::Value;
 use synchroniser::daemon::web::{Read, openapi, served};

@@ -48,7 +48,7 @@ pub(super) fn elements(document: &str) -> Vec<Element> {
         let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         let attributes = attributes_of(attributes);
         elements.push(Element { name: name.to_owned(), attributes, text: String::new(), around });
-        if !is_closed && !(is_html && VOID.contains(&name)) {
+        if !(is_closed || is_html && VOID.contains(&name)) {
             open.push(elements.len() - 1);
         }
     }
@@ -114,7 +114,7 @@ pub(super) fn judge(address: &str, document: &str) {
         let says_something = !element.text.trim().is_empty() || element.get("aria-label").is_some();
         match element.name.as_str() {
             "a" | "button" | "th" | "title" | "label" | "caption" => {
-                assert!(says_something, "{what}")
+                assert!(says_something, "{what}");
             }
             "script" => assert!(element.get("src").is_some() && element.text.is_empty(), "{what}"),
             "img" => assert!(element.get("alt").is_some(), "{what}"),

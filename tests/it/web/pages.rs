@@ -1,5 +1,7 @@
 //! Every page: what it says, that it is sound, and that no name gets out of its place.
 
+use std::fmt::Write as _;
+
 use synchroniser::daemon::web::{Read, served};
 
 use super::client::{Web, options, request};
@@ -24,8 +26,11 @@ fn lines(page: &str) -> String {
 }
 
 fn hostile_path(name: &str) -> String {
-    let escaped: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("/mirrors/{escaped}")
+    let mut path = "/mirrors/".to_owned();
+    for byte in name.bytes() {
+        write!(path, "%{byte:02X}").unwrap();
+    }
+    path
 }
 
 /// Every page that there is, and the parts of the world that each shows.

@@ -1,4 +1,4 @@
-//! Holds an answer against its schema: as much of JSON Schema as our OpenAPI document uses.
+//! Holds an answer against its schema: as much of JSON Schema as our `OpenAPI` document uses.
 
 use serde_json::Value;
 
