@@ -8,7 +8,6 @@
 //! | `SYNCHRONISER_STRICT` | 1: what would be skipped fails |
 
 #![expect(
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,

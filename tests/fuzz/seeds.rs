@@ -320,7 +320,7 @@ impl Seeds {
             }
         }
         for path in files_below(&fixtures.join("hooks"), ".json")? {
-            let value = joined([&b"v1,AAAA\0id\01614265330"[..]]);
+            let value = joined([&b"v1,AAAA\0id\x001614265330"[..]]);
             self.with_mode("hook", 0, &[&value[..], &fs::read(path)?].concat())?;
         }
         Ok(())
