@@ -22,7 +22,7 @@ use crate::hook::{
 use crate::net::{Network, SecretError, SecretSource};
 
 /// The path of the endpoint whose senders are kept waiting: a contract of old.
-const SYNCHRONISE: &str = "synchronise";
+pub const SYNCHRONISE: &str = "synchronise";
 /// The keys that say where a secret is.
 const SECRETS: [&str; 4] =
     ["secret_file", "secret_credential", "next_secret_file", "next_secret_credential"];
@@ -35,7 +35,8 @@ const ABOUT_PROOF: [&str; 4] = ["scheme", "public_keys", "header", "tolerance"];
 pub struct HookEndpoint {
     /// Its name in the configuration.
     pub name: String,
-    /// One segment: it is served at `/hook/<path>`, or see [`Self::is_synchronise`].
+    /// One segment: it is served at `/hook/<path>`; [`SYNCHRONISE`] at `/synchronise/` too, whose senders wait for
+    /// what becomes of the sync.
     pub path: String,
     /// What arrives there.
     pub format: &'static Format,
@@ -51,11 +52,6 @@ pub struct HookEndpoint {
 }
 
 impl HookEndpoint {
-    /// Whether it is `/synchronise/`, whose senders wait for what becomes of the sync.
-    pub fn is_synchronise(&self) -> bool {
-        self.path == SYNCHRONISE
-    }
-
     /// Whether it takes hooks from `address`.
     pub fn admits(&self, address: IpAddr) -> bool {
         self.networks.is_empty() || self.networks.iter().any(|network| network.contains(address))
@@ -134,7 +130,7 @@ pub(super) fn endpoint(
     if !section.sets("format") {
         section.wrong("format", ProblemKind::Missing, resolver.problems);
     }
-    let networks = networks(section, resolver.problems);
+    let networks = networks(section, ("networks", &keys.networks), resolver.problems);
     let secrets = secrets(section, resolver);
     let format = Format::named(keys.format.as_deref()?)?;
     let path = keys.path.clone().unwrap_or_else(|| name.to_owned());
@@ -165,13 +161,17 @@ fn secrets(section: &Section<HookEndpointKeys>, resolver: &mut Resolver<'_>) -> 
     secret.into_iter().chain(next).collect()
 }
 
-fn networks(section: &Section<HookEndpointKeys>, problems: &mut Problems) -> Vec<Network> {
-    let texts = section.value.networks.iter().flatten();
-    let networks = texts.filter_map(|text| match text.parse() {
+/// The networks that `key` lists as `texts`; what is none is noted.
+pub(super) fn networks<T>(
+    section: &Section<T>,
+    (key, texts): (&str, &Option<Vec<String>>),
+    problems: &mut Problems,
+) -> Vec<Network> {
+    let networks = texts.iter().flatten().filter_map(|text| match text.parse() {
         Ok(network) => Some(network),
         Err(source) => {
             let kind = ProblemKind::Network { value: text.clone(), source };
-            section.wrong("networks", kind, problems);
+            section.wrong(key, kind, problems);
             None
         }
     });

@@ -30,7 +30,7 @@ mod web;
 use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
-pub use hooks::HookEndpoint;
+pub use hooks::{HookEndpoint, SYNCHRONISE};
 pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
 pub use options::{DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 pub use patterns::DeriveError;

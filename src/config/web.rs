@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::error::Problems;
 use super::file::Section;
+use super::hooks::networks;
 use super::problem::ProblemKind;
 use super::sections::{TokenKeys, WebKeys};
 use crate::base::hex;
@@ -97,15 +98,7 @@ pub(super) fn web(
     problems: &mut Problems,
 ) -> WebConfig {
     let WebKeys { read, public_url, metrics_listen, trusted_proxies } = &section.value;
-    let networks = trusted_proxies.iter().flatten().filter_map(|text| match text.parse() {
-        Ok(network) => Some(network),
-        Err(source) => {
-            let kind = ProblemKind::Network { value: text.clone(), source };
-            section.wrong("trusted_proxies", kind, problems);
-            None
-        }
-    });
-    let trusted_proxies = networks.collect();
+    let trusted_proxies = networks(section, ("trusted_proxies", trusted_proxies), problems);
     let tokens = tokens.iter().filter_map(|(name, section)| token(name, section, problems));
     let read = read.as_deref().and_then(|read| named(&Read::ALL, read)).unwrap_or_default();
     let public_url = public_url.as_deref().map(|url| url.trim_end_matches('/').to_owned());

@@ -36,7 +36,7 @@ impl App {
         let actions = service.actions();
         let metrics = Arc::new(Metrics::of(Arc::clone(&actions)));
         let (events, _) = broadcast::channel(EVENTS);
-        let WebConfig { access, public_url, .. } = service.web();
+        let WebConfig { access, public_url, .. } = service.config().web.clone();
         let options = WebOptions { access, public_url, ..WebOptions::default() };
         let web = WebState::new(service.actions(), service.clock(), options);
         let web = Arc::new(web);
@@ -77,7 +77,8 @@ impl App {
                 return None;
             }
         };
-        let (before, after) = (self.service.options(), config.daemon.clone());
+        let current = self.service.config();
+        let (before, after) = (&current.daemon, &config.daemon);
         if (before.listen, before.connections, &before.state)
             != (after.listen, after.connections, &after.state)
         {
@@ -88,7 +89,7 @@ impl App {
         let mirrors = config.mirrors.len();
         match self.service.reload(config) {
             Ok(()) => {
-                self.web.set_access(self.service.web().access);
+                self.web.set_access(self.service.config().web.access.clone());
                 tracing::info!(mirrors, "the configuration was read again");
                 Some(mirrors)
             }

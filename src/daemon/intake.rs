@@ -14,12 +14,10 @@ use warp::reply::{Reply as _, Response};
 use super::answer::{Answer, plain};
 use super::app::App;
 use super::state;
+use crate::config::SYNCHRONISE;
 use crate::hook::Delivery;
 use crate::queue::model::RunId;
 use crate::service::{AskedFor, Received};
-
-/// The path of the contract of old, which is the path of an endpoint too.
-pub(super) const SYNCHRONISE: &str = "synchronise";
 
 /// A request as it came in, all of it.
 pub(super) struct Request {
@@ -75,7 +73,7 @@ pub(super) async fn synchronise(app: &Arc<App>, request: Request) -> Answer {
 }
 
 async fn outcome(app: &Arc<App>, asked: &AskedFor) -> Answer {
-    match app.outcome(asked.receipt.run, app.service.options().wait).await {
+    match app.outcome(asked.receipt.run, app.service.config().daemon.wait).await {
         Ok(Some(run)) => Answer::of_run(asked, &run, app.now()),
         Ok(None) => Answer::forgotten(asked),
         Err(error) => Answer::unavailable(&error),

@@ -25,9 +25,10 @@ use warp::{Buf, Filter, Reply, Stream};
 
 use super::answer::{Answer, plain};
 use super::app::App;
-use super::intake::{self, Request, SYNCHRONISE};
+use super::intake::{self, Request};
 use super::server::Peer;
 use super::{LONGEST_BEAT, backup, body, metrics, state, web};
+use crate::config::SYNCHRONISE;
 use crate::net::Network;
 use crate::queue::model::RunId;
 
@@ -145,7 +146,8 @@ async fn arrive<B: Buf>(
     (query, headers, from): (String, HeaderMap, Option<SocketAddr>),
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Result<Request, Answer> {
-    let options = app.service.options();
+    let config = app.service.config();
+    let options = &config.daemon;
     let body = body::read(body, options.max_body, options.request_timeout).await;
     let body = body.map_err(|error| {
         tracing::info!("a hook did not arrive: {error}");
@@ -153,7 +155,7 @@ async fn arrive<B: Buf>(
     })?;
     // Only a socket that is no network's has no address.
     let from = from.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |from| from.ip());
-    let from = sender(from, &headers, &app.service.web().trusted_proxies);
+    let from = sender(from, &headers, &config.web.trusted_proxies);
     Ok(Request { query, headers, body, from })
 }
 

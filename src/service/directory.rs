@@ -10,7 +10,6 @@ use super::resolve::{MirrorIndex, Resolved};
 use crate::base::{durable, hex, sha1};
 use crate::config::{Config, HookEndpoint, MirrorConfig};
 use crate::hook::PushEvent;
-use crate::mirror::Source;
 use crate::queue::model::Member;
 
 /// A configuration and its mirrors, by their names. It does not change; another takes its place.
@@ -53,7 +52,7 @@ impl Directory {
     }
 
     /// The configuration.
-    pub(super) fn config(&self) -> &Config {
+    pub(super) fn config(&self) -> &Arc<Config> {
         &self.config
     }
 
@@ -100,10 +99,6 @@ impl Directory {
 
 fn member(config: &Config, configured: &MirrorConfig) -> Member {
     let mirror = &configured.mirror;
-    let source_host = match &mirror.source {
-        Source::Path(_) => String::new(),
-        Source::Server { url, .. } => url.host.clone(),
-    };
     // Nobody counts what is written to a path.
     let target = mirror.target.as_ref().filter(|target| target.url.host().is_some());
     let target_host = target.and_then(|target| target.url.host());
@@ -111,7 +106,7 @@ fn member(config: &Config, configured: &MirrorConfig) -> Member {
         key: mirror.name.clone(),
         was: configured.was.clone(),
         owner: configured.owner().to_owned(),
-        source_host,
+        source_host: mirror.source.host().to_owned(),
         target_host: target_host.unwrap_or_default().to_owned(),
         target: target.map(|target| target.url.to_string()).unwrap_or_default(),
         fingerprint: fingerprint(config, configured),

@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::directory::Directory;
-use super::resolve::Resolved;
+use super::resolve::{Chosen, Resolved};
 use super::view::ServiceEvent;
 use super::{Service, ServiceError, Shared};
 use crate::base::HasFault as _;
 use crate::base::clean::clean_short;
 use crate::config::{HookEndpoint, Selector};
-use crate::hook::{Delivery, Event, PayloadError, Proof, PushEvent, Unproven, form, verify};
+use crate::hook::{Delivery, Event, PayloadError, Proof, Unproven, verify};
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict};
 
 /// How many characters of what a delivery is about are kept.
@@ -130,7 +130,9 @@ impl Service {
         let keys = shared.with_room(keys);
         if keys.is_empty() {
             note(Verdict::Unmatched, &about);
-            let [user, project] = selected(delivery.query, &push);
+            let chosen = Chosen::of(delivery.query);
+            let clean = |name: Option<&String>| clean_short(name.map_or("", |it| it), ABOUT);
+            let [user, project] = chosen.selected(&push).map(clean);
             return Received::Unmatched { about, user, project };
         }
         let sender_id =
@@ -175,15 +177,6 @@ impl Service {
         let requests: Vec<_> = keys.iter().map(request).collect();
         shared.request(&requests, Some(record))
     }
-}
-
-/// The user and the project that a delivery selects, clean.
-fn selected(query: &str, push: &PushEvent) -> [String; 2] {
-    [("user", &push.owner), ("project", &push.slug)].map(|(name, sent)| {
-        let chosen = form::field(query.as_bytes(), name).filter(|value| !value.is_empty());
-        let chosen = chosen.map(|value| String::from_utf8_lossy(&value).into_owned());
-        clean_short(&chosen.or_else(|| sent.clone()).unwrap_or_default(), ABOUT)
-    })
 }
 
 fn asked_for(directory: &Directory, mirror: String, receipt: Receipt) -> AskedFor {

@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
-use crate::config::{Config, DaemonOptions, NotifyConfig, WebConfig};
+use crate::config::Config;
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Weight};
 use crate::queue::{ClaimLimits, JobStore, Pool, StartPoolError, StoreError};
 use directory::Directory;
@@ -231,19 +231,9 @@ impl Service {
         Ok(())
     }
 
-    /// What is configured of the pages and the API now.
-    pub fn web(&self) -> WebConfig {
-        self.0.directory().config().web.clone()
-    }
-
-    /// Who is told of mirrors in trouble now.
-    pub fn notify(&self) -> Vec<NotifyConfig> {
-        self.0.directory().config().notify.clone()
-    }
-
-    /// What is configured of the daemon now.
-    pub fn options(&self) -> DaemonOptions {
-        self.0.directory().config().daemon.clone()
+    /// The configuration in force.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(self.0.directory().config())
     }
 
     /// Its clock.

@@ -87,9 +87,7 @@ impl MirrorIndex {
     /// The mirror that the query selects. That of a pattern is known by its source alone, so the query
     /// can only say the same once more.
     fn chosen(&self, config: &Config, chosen: &Chosen, push: &PushEvent) -> Vec<String> {
-        let user = chosen.user.as_ref().or(push.owner.as_ref());
-        let project = chosen.project.as_ref().or(push.slug.as_ref());
-        let (Some(user), Some(project)) = (user, project) else { return Vec::new() };
+        let [Some(user), Some(project)] = chosen.selected(push) else { return Vec::new() };
         if let Some(name) = self.selectors.get(&selector(user, project)) {
             return vec![name.clone()];
         }
@@ -124,13 +122,13 @@ impl MirrorIndex {
 }
 
 /// The user and the project that a query selects.
-struct Chosen {
+pub(super) struct Chosen {
     user: Option<String>,
     project: Option<String>,
 }
 
 impl Chosen {
-    fn of(query: &str) -> Self {
+    pub(super) fn of(query: &str) -> Self {
         let value = |name| {
             let value = form::field(query.as_bytes(), name).filter(|value| !value.is_empty());
             value.map(|value| String::from_utf8_lossy(&value).into_owned())
@@ -140,6 +138,13 @@ impl Chosen {
 
     fn is_empty(&self) -> bool {
         self.user.is_none() && self.project.is_none()
+    }
+
+    /// The user and the project that are selected: those of the query, and else the owner and the slug of
+    /// the repository.
+    pub(super) fn selected<'c>(&'c self, push: &'c PushEvent) -> [Option<&'c String>; 2] {
+        let user = self.user.as_ref().or(push.owner.as_ref());
+        [user, self.project.as_ref().or(push.slug.as_ref())]
     }
 }
 

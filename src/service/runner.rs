@@ -11,7 +11,7 @@ use super::view::ServiceEvent;
 use crate::base::clean::{clean, with_causes};
 use crate::base::{Fault, HasFault, Interrupt, Severity, Side};
 use crate::config::MirrorConfig;
-use crate::mirror::{Mirror, Observer, RefChange, Seen, Source, SyncReport};
+use crate::mirror::{Mirror, Observer, RefChange, Seen, SyncReport};
 use crate::queue::model::{Cause, Claim, Finish, RunState, Weight};
 use crate::queue::{Failure, Next, Runner, backoff, random};
 
@@ -142,8 +142,7 @@ impl SyncRunner {
     ) -> Finish {
         let Self(shared) = self;
         let now = shared.clock.now();
-        let source = configured.map(|configured| &configured.mirror.source);
-        let host = source.map_or("", host_of);
+        let host = configured.map_or("", |configured| configured.mirror.source.host());
         let weight = if took > LONG { Weight::Long } else { Weight::Short };
         let new = Finish {
             state: RunState::Done,
@@ -219,13 +218,6 @@ enum Look {
     Changed(Seen),
     /// The source cannot be looked at.
     Failed(SyncFailure),
-}
-
-fn host_of(source: &Source) -> &str {
-    match source {
-        Source::Path(_) => "",
-        Source::Server { url, .. } => &url.host,
-    }
 }
 
 /// What is kept of an error.

@@ -68,7 +68,8 @@ fn run_summary(run: &Run, record: &RunRecord) -> RunSummary {
 
 impl Shared {
     fn summary(&self, row: &Row, configured: &MirrorConfig, now: Timestamp) -> MirrorSummary {
-        let (mirror, stale) = (&configured.mirror, self.directory().config().schedule.stale);
+        let mirror = &configured.mirror;
+        let state = state(row, now, self.directory().config().schedule.stale);
         let last = row.last_run.as_ref();
         let failure = match (&row.parked, &row.failing) {
             (Some((failure, _)), _) => Some(failure),
@@ -87,7 +88,7 @@ impl Shared {
             owner: configured.owner().to_owned(),
             source: mirror.source.to_string(),
             target: mirror.target.as_ref().map(|target| target.url.to_string()),
-            state: state(row, now, stale),
+            state,
             paused: row.paused.is_some(),
             failure: failure.map(FailureView::from),
             failures: row.failing.as_ref().map_or(0, |failing| failing.runs),
@@ -96,7 +97,7 @@ impl Shared {
             last_good: row.last_good,
             last_change: row.last_change,
             // What a failed run has found is not known to the row.
-            lag: (state(row, now, stale) == MirrorState::Good).then_some(0),
+            lag: (state == MirrorState::Good).then_some(0),
             running,
             progress,
             due: row.due(),

@@ -136,7 +136,8 @@ impl Watch {
 
     /// Takes the receivers that are configured now. One that is new knows what is in trouble already.
     fn refresh(&mut self, interrupt: &Interrupt) -> Result<(), ServiceError> {
-        let configured = self.service.notify();
+        let config = self.service.config();
+        let configured = &config.notify;
         if configured.iter().eq(self.receivers.iter().map(Receiver::config)) {
             return Ok(());
         }
@@ -145,7 +146,7 @@ impl Watch {
         for config in configured {
             let place = before.iter().position(|other| other.config().name == config.name);
             let known = place.map(|place| before.swap_remove(place));
-            self.receivers.extend(Receiver::start(config, known, &mirrors, interrupt));
+            self.receivers.extend(Receiver::start(config.clone(), known, &mirrors, interrupt));
         }
         Ok(())
     }
@@ -191,7 +192,7 @@ impl Watch {
         let now = self.service.now();
         for receiver in &mut self.receivers {
             if let Some(change) = receiver.look(mirror) {
-                let public_url = self.service.web().public_url;
+                let public_url = self.service.config().web.public_url.clone();
                 receiver.tell(Message::of(&change, mirror, public_url.as_deref(), now));
             }
         }

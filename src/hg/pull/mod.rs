@@ -57,6 +57,14 @@ impl Source {
             Self::Path(_) | Self::Server { .. } => None,
         }
     }
+
+    /// The host of its server; empty if it is on this machine.
+    pub fn host(&self) -> &str {
+        match self {
+            Self::Path(_) => "",
+            Self::Server { url, .. } => &url.host,
+        }
+    }
 }
 
 impl fmt::Display for Source {
