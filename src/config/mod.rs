@@ -153,6 +153,16 @@ impl Config {
         self.mirrors.iter().any(is_of) || self.derive(&patterns::key_of_folder(name)).is_ok()
     }
 
+    /// The folder of the cache of the mirror called `name`, whether it is configured or not.
+    pub fn cache_of(&self, name: &str) -> PathBuf {
+        patterns::folder(&self.cache, name)
+    }
+
+    /// The mirror whose cache is in the folder called `folder`, in that of all caches.
+    pub fn mirror_of_cache(folder: &str) -> String {
+        patterns::key_of_folder(folder)
+    }
+
     /// The endpoint at `/hook/<path>`.
     pub fn endpoint(&self, path: &str) -> Option<&HookEndpoint> {
         self.hooks.iter().find(|endpoint| endpoint.path == path)

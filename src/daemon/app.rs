@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
+use super::fixed::Fixed;
 use super::metrics::Metrics;
 use super::web::{WebOptions, WebState};
 use super::{Reload, systemd};
@@ -25,6 +26,7 @@ pub(super) struct App {
     pub(super) actions: Arc<dyn Actions>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) web: Arc<WebState>,
+    fixed: Fixed,
     reload: Reload,
     events: broadcast::Sender<Arc<ServiceEvent>>,
     /// Whether nothing more will become of any run.
@@ -32,12 +34,14 @@ pub(super) struct App {
 }
 
 impl App {
-    pub(super) fn of(service: Service, reload: Reload) -> Self {
+    pub(super) fn of(service: Service, fixed: Fixed, reload: Reload) -> Self {
         let actions = service.actions();
         let metrics = Arc::new(Metrics::of(Arc::clone(&actions)));
         let (events, _) = broadcast::channel(EVENTS);
-        let WebConfig { access, public_url, .. } = service.config().web.clone();
-        let options = WebOptions { access, public_url, ..WebOptions::default() };
+        let config = service.config();
+        let WebConfig { access, public_url, .. } = config.web.clone();
+        let body_timeout = config.daemon.request_timeout;
+        let options = WebOptions { access, public_url, body_timeout, ..WebOptions::default() };
         let web = WebState::new(service.actions(), service.clock(), options);
         let web = Arc::new(web);
         let (counted, told, shown) = (Arc::clone(&metrics), events.clone(), Arc::clone(&web));
@@ -47,7 +51,8 @@ impl App {
             // Nobody follows: that is no failure.
             let _ = told.send(Arc::new(event.clone()));
         }));
-        Self { service, actions, metrics, web, reload, events, over: watch::Sender::new(false) }
+        let over = watch::Sender::new(false);
+        Self { service, actions, metrics, web, fixed, reload, events, over }
     }
 
     /// Now, by the clock of the service.
@@ -77,19 +82,18 @@ impl App {
                 return None;
             }
         };
-        let current = self.service.config();
-        let (before, after) = (&current.daemon, &config.daemon);
-        if (before.listen, before.connections, &before.state)
-            != (after.listen, after.connections, &after.state)
-        {
-            tracing::warn!(
-                "`listen`, `connections` and `state` in [daemon] have changed: that needs a restart"
-            );
+        let needs_restart = self.fixed.changed(&Fixed::of(&config));
+        if !needs_restart.is_empty() {
+            let keys = needs_restart.join(", ");
+            tracing::warn!("these have changed, and stay as they were until a restart: {keys}");
         }
         let mirrors = config.mirrors.len();
         match self.service.reload(config) {
             Ok(()) => {
-                self.web.set_access(self.service.config().web.access.clone());
+                let config = self.service.config();
+                let WebConfig { access, public_url, .. } = config.web.clone();
+                self.web.set_access(access);
+                self.web.configure(public_url, config.daemon.request_timeout);
                 tracing::info!(mirrors, "the configuration was read again");
                 Some(mirrors)
             }

@@ -24,13 +24,16 @@ pub(super) enum BodyError {
 }
 
 impl BodyError {
-    pub(super) fn answer(&self) -> Answer {
-        let status = match self {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Broken { .. } => StatusCode::BAD_REQUEST,
-        };
-        Answer::new(status, self.to_string())
+        }
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        Answer::new(self.status(), self.to_string())
     }
 }
 

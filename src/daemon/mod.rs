@@ -9,6 +9,7 @@ mod answer;
 mod app;
 mod backup;
 mod body;
+mod fixed;
 mod intake;
 mod metrics;
 mod notify;
@@ -27,17 +28,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::base::faults;
 use crate::base::time::SystemClock;
-use crate::config::{Config, ConfigError, DaemonOptions};
+use crate::config::{Config, ConfigError};
 use crate::queue::JobStore;
 use crate::service::{Service, StartServiceError, Syncer};
 use app::App;
+use fixed::Fixed;
 use notify::Notifier;
+use server::Serving;
 use signals::Asked;
 use socket::Sockets;
 
@@ -223,32 +225,33 @@ async fn serve(
     mut asked: mpsc::Receiver<Asked>,
 ) -> Result<Shutdown, DaemonError> {
     let Setup { config, store, syncer, reload } = setup;
-    let options = config.daemon.clone();
-    let sockets = Sockets::listen(&options, config.web.metrics_listen).await?;
+    let fixed = Fixed::of(&config);
+    let sockets = Sockets::listen(&fixed).await?;
     let address = sockets.address;
     announce(&config, address);
     let mirrors = config.mirrors.len();
     let (service, notifier) = start(config, store, syncer).await?;
-    let app = Arc::new(App::of(service.clone(), reload));
+    let connections = fixed.connections;
+    let app = Arc::new(App::of(service.clone(), fixed, reload));
     bound(address);
     systemd::ready(mirrors);
     let upkeep = tokio::spawn(upkeep(Arc::clone(&app)));
-    let connections = GracefulShutdown::new();
+    let serving = Serving::of(&service, connections);
     tokio::select! {
-        () = listen(sockets, &app, &options, &connections) => {}
+        () = listen(sockets, &app, &serving) => {}
         () = stop(&app, &mut asked) => {}
     }
 
     tracing::info!("stopping");
     systemd::stopping();
     // A task of its own: connections that wait for a request must close now, whatever we wait for.
-    let connections = tokio::spawn(connections.shutdown());
+    let connections = tokio::spawn(serving.shutdown());
     upkeep.abort();
     app.web.close();
     drop(notifier);
     service.close();
     let abandoned = tokio::select! {
-        abandoned = idle(&service, options.stop_timeout) => abandoned,
+        abandoned = idle(&service, service.config().daemon.stop_timeout) => abandoned,
         () = stop_again(&mut asked) => idle(&service, Duration::ZERO).await,
     };
     app.let_go();
@@ -262,24 +265,19 @@ async fn serve(
 }
 
 /// Serves whoever connects, until it is dropped.
-async fn listen(
-    sockets: Sockets,
-    app: &Arc<App>,
-    options: &DaemonOptions,
-    connections: &GracefulShutdown,
-) {
+async fn listen(sockets: Sockets, app: &Arc<App>, serving: &Serving) {
     let all = || routes::routes(app);
     let admin = async {
         if let Some(admin) = sockets.admin {
-            server::serve(admin, all(), options, connections).await;
+            serving.serve(admin, all()).await;
         }
     };
     let metrics = async {
         if let Some(metrics) = sockets.metrics {
-            server::serve(metrics, routes::watching(app), options, connections).await;
+            serving.serve(metrics, routes::watching(app)).await;
         }
     };
-    tokio::join!(admin, metrics, server::serve(sockets.network, all(), options, connections));
+    tokio::join!(admin, metrics, serving.serve(sockets.network, all()));
 }
 
 /// Starts what is not HTTP.

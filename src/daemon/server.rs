@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,7 @@ use warp::hyper::service::Service;
 use warp::reply::Response;
 
 use crate::config::DaemonOptions;
+use crate::service;
 
 /// How long an answer may take to be sent, beside the times that are configured.
 const SENDING: Duration = Duration::from_secs(10);
@@ -78,43 +80,60 @@ impl Accept for UnixListener {
     }
 }
 
-/// Serves `routes` on `listener` until it is dropped; `connections` can close the connections that are left.
-pub(super) async fn serve(
-    listener: impl Accept,
-    routes: BoxedFilter<(Response,)>,
-    options: &DaemonOptions,
-    connections: &GracefulShutdown,
-) {
-    let permits = Arc::new(Semaphore::new(options.connections.get()));
-    let builder = builder(options);
-    let lifetime = options.request_timeout * 2 + options.wait.max(WAITING) + SENDING;
-    // The semaphore is never closed, so this goes on until it is dropped.
-    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
-        let (stream, peer) = accept(&listener).await;
-        let is_stream = Arc::new(AtomicBool::new(false));
-        let service = Addressed {
-            service: TowerToHyperService::new(warp::service(routes.clone())),
-            peer,
-            is_stream: Arc::clone(&is_stream),
-        };
-        let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = connections.watch(connection);
-        let serving = async move {
-            let mut connection = pin!(connection);
-            let ended = match tokio::time::timeout(lifetime, &mut connection).await {
-                Err(_) if is_stream.load(Ordering::Relaxed) => {
-                    tokio::time::timeout(STREAM, connection).await
-                }
-                ended => ended,
+/// What all listeners have in common.
+pub(super) struct Serving {
+    service: service::Service,
+    /// How many connections each listener serves at the same time.
+    most: NonZeroUsize,
+    connections: GracefulShutdown,
+}
+
+impl Serving {
+    pub(super) fn of(service: &service::Service, most: NonZeroUsize) -> Self {
+        Self { service: service.clone(), most, connections: GracefulShutdown::new() }
+    }
+
+    /// Closes the connections that are left, once their answers are sent.
+    pub(super) async fn shutdown(self) {
+        self.connections.shutdown().await;
+    }
+
+    /// Serves `routes` on `listener` until it is dropped.
+    pub(super) async fn serve(&self, listener: impl Accept, routes: BoxedFilter<(Response,)>) {
+        let permits = Arc::new(Semaphore::new(self.most.get()));
+        // The semaphore is never closed, so this goes on until it is dropped.
+        while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+            let (stream, peer) = accept(&listener).await;
+            // As is configured now: each connection carries one request.
+            let config = self.service.config();
+            let options = &config.daemon;
+            let lifetime = options.request_timeout * 2 + options.wait.max(WAITING) + SENDING;
+            let is_stream = Arc::new(AtomicBool::new(false));
+            let service = Addressed {
+                service: TowerToHyperService::new(warp::service(routes.clone())),
+                peer,
+                is_stream: Arc::clone(&is_stream),
             };
-            match ended {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!("a connection broke: {error}"),
-                Err(_) => tracing::debug!("a connection took too long"),
-            }
-            drop(permit);
-        };
-        tokio::spawn(serving.instrument(tracing::info_span!("connection", ?peer)));
+            let connection =
+                builder(options).serve_connection(TokioIo::new(stream), service).into_owned();
+            let connection = self.connections.watch(connection);
+            let serving = async move {
+                let mut connection = pin!(connection);
+                let ended = match tokio::time::timeout(lifetime, &mut connection).await {
+                    Err(_) if is_stream.load(Ordering::Relaxed) => {
+                        tokio::time::timeout(STREAM, connection).await
+                    }
+                    ended => ended,
+                };
+                match ended {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::debug!("a connection broke: {error}"),
+                    Err(_) => tracing::debug!("a connection took too long"),
+                }
+                drop(permit);
+            };
+            tokio::spawn(serving.instrument(tracing::info_span!("connection", ?peer)));
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
 
 use super::DaemonError;
+use super::fixed::Fixed;
 use crate::base::durable;
-use crate::config::DaemonOptions;
 
 /// The mode of the admin socket: who may use it is who may use the files of its owner and its group.
 const MODE: u32 = 0o660;
@@ -38,22 +38,19 @@ impl Drop for SocketFile {
 
 impl Sockets {
     /// Listens as is configured, or on what systemd has passed.
-    pub(super) async fn listen(
-        options: &DaemonOptions,
-        metrics: Option<SocketAddr>,
-    ) -> Result<Self, DaemonError> {
+    pub(super) async fn listen(fixed: &Fixed) -> Result<Self, DaemonError> {
         let mut passed = ListenFd::from_env();
-        let failed = |source| DaemonError::Listen { address: options.listen, source };
+        let failed = |source| DaemonError::Listen { address: fixed.listen, source };
         let network = match passed_network(&mut passed).map_err(failed)? {
             Some(listener) => listener,
-            None => TcpListener::bind(options.listen).await.map_err(failed)?,
+            None => TcpListener::bind(fixed.listen).await.map_err(failed)?,
         };
         let address = network.local_addr().map_err(failed)?;
-        let (admin, file) = match &options.socket {
+        let (admin, file) = match &fixed.socket {
             Some(path) => admin(path).await?,
             None => (None, None),
         };
-        let metrics = match metrics {
+        let metrics = match fixed.metrics_listen {
             Some(address) => {
                 let failed = |source| DaemonError::Listen { address, source };
                 Some(TcpListener::bind(address).await.map_err(failed)?)

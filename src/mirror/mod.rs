@@ -2,6 +2,7 @@
 
 mod adopt;
 mod cache;
+mod caches;
 mod check;
 mod error;
 mod event;
@@ -26,6 +27,7 @@ pub use crate::convert::ConvertOptions;
 pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, adopt};
 pub use cache::{CacheLocation, OwnerError};
+pub use caches::{CacheError, FoundCache, caches, clear_removed, rename_cache};
 pub use error::SyncError;
 pub use event::{HeardNotes, NoObserver, Observer, SyncEvent};
 pub use look::Seen;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use super::resolve::{MirrorIndex, Resolved};
-use crate::base::{durable, hex, sha1};
+use crate::base::clean::with_causes;
+use crate::base::{hex, sha1};
 use crate::config::{Config, HookEndpoint, MirrorConfig};
 use crate::hook::PushEvent;
+use crate::mirror::{self, CacheError};
 use crate::queue::model::Member;
 
 /// A configuration and its mirrors, by their names. It does not change; another takes its place.
@@ -66,28 +68,36 @@ impl Directory {
         self.config.mirror(name).or_else(|| self.derived.get(name))
     }
 
-    /// Gives the caches of mirrors that were renamed their new names, where the new name has none.
+    /// Gives the caches of mirrors that were renamed their new names. One that is in use is renamed before
+    /// the next run of its mirror.
     pub(super) fn rename_caches(&self) {
-        for mirror in &self.config.mirrors {
-            let Some(was) = mirror.was.as_deref().filter(|was| self.mirror(was).is_none()) else {
-                continue;
-            };
-            let (old, new) = (self.config.cache.join(was), mirror.mirror.cache.path());
-            if !old.is_dir() || new.exists() {
-                continue;
-            }
-            match durable::rename(&old, new) {
-                Ok(()) => {
-                    tracing::info!(mirror = mirror.mirror.name, was, "the mirror was renamed");
-                }
-                // It is made again then, which costs time and nothing else.
-                Err(error) => tracing::warn!(
-                    mirror = mirror.mirror.name,
-                    was,
-                    "the cache is not renamed with its mirror: {error}"
-                ),
+        for mirror in self.config.mirrors.iter().filter(|mirror| mirror.was.is_some()) {
+            if let Err(error) = self.rename_cache(mirror) {
+                let name = &*mirror.mirror.name;
+                tracing::info!(
+                    mirror = name,
+                    "its cache is renamed later: {}",
+                    with_causes(&error)
+                );
             }
         }
+    }
+
+    /// Gives the cache of a mirror that was renamed its new name, where the new name has none. A run must not
+    /// begin before: it would make all of the cache again.
+    pub(super) fn rename_cache(&self, mirror: &MirrorConfig) -> Result<(), CacheError> {
+        let Some(was) = mirror.was.as_deref().filter(|was| self.mirror(was).is_none()) else {
+            return Ok(());
+        };
+        let (old, new) = (self.config.cache_of(was), mirror.mirror.cache.path());
+        if mirror::rename_cache(&old, new)? {
+            tracing::info!(
+                mirror = mirror.mirror.name,
+                was,
+                "the cache was renamed with its mirror"
+            );
+        }
+        Ok(())
     }
 
     /// What the queue has to know of each mirror.

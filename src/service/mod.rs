@@ -28,14 +28,14 @@ use std::time::Duration;
 use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
 use crate::config::Config;
-use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Weight};
+use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict, Weight};
 use crate::queue::{ClaimLimits, JobStore, Pool, StartPoolError, StoreError};
 use directory::Directory;
 use hosts::Hosts;
 use live::Live;
 use rates::Rates;
 use runner::SyncRunner;
-use view::{Actions, ServiceEvent};
+use view::{Actions, RequestKey, ServiceEvent};
 
 pub use backup::BackupError;
 pub use intake::{AskedFor, Received};
@@ -52,6 +52,8 @@ const ATTEMPTS: u32 = 3;
 const SILENT: Duration = Duration::from_secs(15);
 /// So many short runs, and so many long ones, may be that silent at the same time.
 const MOST_SILENT: usize = 16;
+/// What stands for an endpoint in the record of a request of the API that has a key.
+const API: &str = "api";
 /// So many of the last runs of each mirror are kept however old they are.
 const RUNS_KEPT: usize = 50;
 
@@ -147,8 +149,8 @@ impl Shared {
         Ok(receipts)
     }
 
-    /// Asks for a run now, for a person.
-    fn ask(&self, mirror: &str) -> Result<Receipt, ServiceError> {
+    /// Asks for a run now, for a person; if there is a key, once.
+    fn ask(&self, mirror: &str, key: Option<&RequestKey>) -> Result<Receipt, ServiceError> {
         let none = || ServiceError::NoMirror { name: mirror.to_owned() };
         self.directory().mirror(mirror).ok_or_else(none)?;
         let request = Request {
@@ -158,7 +160,15 @@ impl Shared {
             delay: Duration::ZERO,
             longest_delay: Duration::ZERO,
         };
-        let receipts = self.request(&[request], None)?;
+        let delivery = key.map(|RequestKey { id, from }| DeliveryRecord {
+            at: self.clock.now(),
+            endpoint: API.to_owned(),
+            sender_id: Some(format!("{API}:{id}")),
+            from: from.to_string(),
+            verdict: Verdict::Accepted,
+            about: format!("sync of {mirror}"),
+        });
+        let receipts = self.request(&[request], delivery.as_ref())?;
         receipts.first().copied().ok_or_else(none)
     }
 
@@ -178,7 +188,11 @@ impl Shared {
 
 impl Actions for Shared {
     fn sync(&self, mirror: &str) -> Result<Receipt, ServiceError> {
-        self.ask(mirror)
+        self.ask(mirror, None)
+    }
+
+    fn sync_once(&self, mirror: &str, key: &RequestKey) -> Result<Receipt, ServiceError> {
+        self.ask(mirror, Some(key))
     }
 
     fn pause(&self, mirror: &str) -> Result<(), ServiceError> {
@@ -190,7 +204,7 @@ impl Actions for Shared {
     }
 
     fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError> {
-        self.ask(mirror)
+        self.ask(mirror, None)
     }
 }
 

@@ -43,34 +43,40 @@ enum Ended {
 }
 
 impl Runner for SyncRunner {
-    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Finish {
+    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Option<Finish> {
         let Self(shared) = self;
         let span = tracing::info_span!("run", mirror = &*claim.key, run = %claim.run);
         let _entered = span.enter();
+        let directory = shared.directory();
+        // It was renamed or removed since it was claimed. What was asked for waits: for its new name, or
+        // until it comes back.
+        let Some(configured) = directory.mirror(&claim.key) else {
+            tracing::info!("the mirror is not there any more, and the run is given back");
+            return None;
+        };
         let recorder = Arc::new(Recorder::new(Arc::clone(&shared.clock)));
         shared.live.begin(claim.run, claim.weight, Arc::clone(&recorder));
         let mirror = claim.key.clone();
         shared.live.tell(&ServiceEvent::Begun { mirror, run: claim.run });
         tracing::info!(cause = ?claim.cause, requests = claim.requests, "a run begins");
         let began = shared.clock.now();
-        let directory = shared.directory();
-        let ended = match directory.mirror(&claim.key) {
-            Some(configured) => self.sync(configured, claim, &recorder, interrupt),
-            None => {
-                Ended::Failed(Box::new(super::ServiceError::NoMirror { name: claim.key.clone() }))
-            }
+        let ended = match directory.rename_cache(configured) {
+            Ok(()) => self.sync(configured, claim, &recorder, interrupt),
+            Err(error) => Ended::Failed(Box::new(error)),
         };
         let took = shared.clock.now().since(began);
-        let finish = self.finish(claim, ended, &recorder, took, directory.mirror(&claim.key));
+        let finish = self.finish(claim, ended, &recorder, took, configured);
         log(&finish, &recorder, took);
-        finish
+        Some(finish)
     }
 
     fn over(&self, claim: &Claim) {
         let Self(shared) = self;
         shared.live.end(claim.run);
         match shared.ended_run(claim.run) {
-            Ok(Some(run)) => shared.live.tell(&ServiceEvent::Ended { run }),
+            Ok(Some(run)) if run.state.is_over() => shared.live.tell(&ServiceEvent::Ended { run }),
+            // Its claim was given back, and it waits again.
+            Ok(Some(run)) => shared.live.tell(&ServiceEvent::Changed { mirror: run.mirror }),
             Ok(None) => {}
             Err(error) => tracing::warn!("nobody is told how a run ended: {error}"),
         }
@@ -138,11 +144,11 @@ impl SyncRunner {
         ended: Ended,
         recorder: &Recorder,
         took: Duration,
-        configured: Option<&MirrorConfig>,
+        configured: &MirrorConfig,
     ) -> Finish {
         let Self(shared) = self;
         let now = shared.clock.now();
-        let host = configured.map_or("", |configured| configured.mirror.source.host());
+        let host = configured.mirror.source.host();
         let weight = if took > LONG { Weight::Long } else { Weight::Short };
         let new = Finish {
             state: RunState::Done,

@@ -4,6 +4,8 @@
 mod event;
 mod run;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
@@ -311,10 +313,23 @@ pub trait Views: Send + Sync {
     fn queue(&self) -> Result<Vec<QueueEntry>, ServiceError>;
 }
 
+/// What tells a request that is sent again from another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// Unique for the sender, what it asks for, and its own key.
+    pub id: String,
+    /// The address that it came from.
+    pub from: IpAddr,
+}
+
 /// What can be asked for.
 pub trait Actions: Views {
     /// Asks for a sync, now.
     fn sync(&self, mirror: &str) -> Result<Receipt, ServiceError>;
+
+    /// The same for who says so again if in doubt: what was asked for with the same `request` before asks for
+    /// nothing, and gets the run that it got then.
+    fn sync_once(&self, mirror: &str, request: &RequestKey) -> Result<Receipt, ServiceError>;
 
     /// Pauses a mirror: requests are kept, and nothing runs.
     fn pause(&self, mirror: &str) -> Result<(), ServiceError>;

@@ -84,7 +84,12 @@ fn version(body: &[u8]) -> String {
 
 /// What differs if the bytes do: 16 hex digits.
 pub(super) fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(8).fold(String::new(), |mut text, byte| {
+    long_hash(bytes).chars().take(16).collect()
+}
+
+/// What nobody can find other bytes for: 64 hex digits.
+pub(super) fn long_hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

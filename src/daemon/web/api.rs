@@ -5,13 +5,18 @@ use warp::http::StatusCode;
 use warp::http::header;
 
 use super::Visit;
-use super::answer::Answer;
+use super::answer::{Answer, long_hash};
 use super::paging::{count, number, with_query};
 use super::problem::Problem;
 use crate::queue::model::{Receipt, RunId};
 use crate::service::view::{
-    DeliveryView, MirrorFilter, MirrorState, QueueEntry, RunSummary, ServiceError,
+    DeliveryView, MirrorFilter, MirrorState, QueueEntry, RequestKey, RunSummary, ServiceError,
 };
+
+/// The header by which a request is known that is sent again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// The longest value of it.
+const LONGEST_KEY: usize = 255;
 
 type Answered = Result<Answer, Problem>;
 
@@ -76,11 +81,37 @@ pub(super) fn mirror(visit: &Visit<'_>) -> Answered {
 }
 
 pub(super) fn sync(visit: &Visit<'_>) -> Answered {
-    Ok(accepted(visit.service().sync(visit.name)?))
+    let (service, name) = (visit.service(), visit.name);
+    Ok(accepted(match key(visit)? {
+        Some(key) => service.sync_once(name, &key)?,
+        None => service.sync(name)?,
+    }))
 }
 
 pub(super) fn retry(visit: &Visit<'_>) -> Answered {
-    Ok(accepted(visit.service().retry(visit.name)?))
+    let (service, name) = (visit.service(), visit.name);
+    Ok(accepted(match key(visit)? {
+        Some(key) => service.sync_once(name, &key)?,
+        None => service.retry(name)?,
+    }))
+}
+
+/// What tells that a request was sent before: its header `Idempotency-Key`, with who sends it and what for.
+fn key(visit: &Visit<'_>) -> Result<Option<RequestKey>, Problem> {
+    let request = visit.request;
+    if !request.headers.contains_key(IDEMPOTENCY_KEY) {
+        return Ok(None);
+    }
+    let key =
+        request.header(IDEMPOTENCY_KEY).filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    let key = key.ok_or_else(|| {
+        let detail =
+            format!("The header Idempotency-Key has 1 to {LONGEST_KEY} characters of ASCII.");
+        Problem::bad_request(detail)
+    })?;
+    let sender = request.header("authorization").unwrap_or_default();
+    let id = long_hash(format!("{sender}\n{}\n{key}", request.path).as_bytes());
+    Ok(Some(RequestKey { id, from: request.from }))
 }
 
 pub(super) fn pause(visit: &Visit<'_>) -> Answered {

@@ -42,7 +42,7 @@ pub(super) fn feed_path(mirror: &str) -> String {
 
 /// The address under which a browser reaches us.
 pub(super) fn public_url(visit: &Visit<'_>) -> String {
-    if let Some(url) = &visit.state.public_url {
+    if let Some(url) = visit.state.settings().public_url {
         return url.trim_end_matches('/').to_owned();
     }
     let scheme = if visit.request.is_loopback() { "http" } else { "https" };

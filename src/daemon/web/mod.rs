@@ -22,19 +22,20 @@ mod request;
 mod routes;
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::http::{HeaderMap, Method, StatusCode};
 use warp::reply::Response;
-use warp::{Buf, Filter};
 
 pub use openapi::document as openapi;
 pub use request::Request;
 
 pub use crate::config::{Read, Scope, StoredToken, WebAccess};
 
+use super::body::{self, BodyError};
 use super::server::Peer;
 use crate::base::time::{Clock, Timestamp};
 use crate::service::view::{Actions, ServiceEvent};
@@ -44,7 +45,7 @@ use problem::Problem;
 use routes::{Find, Handler, Route};
 
 /// The largest body of a request, in bytes: forms have two short fields.
-const MAX_BODY: u64 = 16 << 10;
+const MAX_BODY: usize = 16 << 10;
 
 /// What can be chosen.
 #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct WebOptions {
     pub longest_stream: Duration,
     /// How long a request may wait for a run to end.
     pub longest_wait: Duration,
+    /// How long a request may take to send its body.
+    pub body_timeout: Duration,
 }
 
 impl Default for WebOptions {
@@ -73,6 +76,7 @@ impl Default for WebOptions {
             streams: 200,
             longest_stream: Duration::from_hours(1),
             longest_wait: Duration::from_mins(1),
+            body_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -83,8 +87,15 @@ pub struct WebState {
     clock: Arc<dyn Clock>,
     access: Access,
     events: Events,
-    public_url: Option<String>,
+    settings: RwLock<Settings>,
     longest_wait: Duration,
+}
+
+/// What can be another one from one request to the next.
+#[derive(Clone, Debug)]
+struct Settings {
+    public_url: Option<String>,
+    body_timeout: Duration,
 }
 
 impl std::fmt::Debug for WebState {
@@ -97,9 +108,10 @@ impl WebState {
     /// Shows and asks `service`.
     pub fn new(service: Arc<dyn Actions>, clock: Arc<dyn Clock>, options: WebOptions) -> Self {
         let events = Events::new(clock.now(), &options);
-        let WebOptions { access, public_url, longest_wait, .. } = options;
+        let WebOptions { access, public_url, longest_wait, body_timeout, .. } = options;
+        let settings = RwLock::new(Settings { public_url, body_timeout });
         let access = Access::new(access);
-        Self { service, clock, access, events, public_url, longest_wait }
+        Self { service, clock, access, events, settings, longest_wait }
     }
 
     /// Tells those who follow. To be called with each event of the service, from any thread; it does not
@@ -111,6 +123,16 @@ impl WebState {
     /// From now on, these may look and ask. Sessions whose token is gone end.
     pub fn set_access(&self, access: WebAccess) {
         self.access.set(access);
+    }
+
+    /// From now on, others reach the pages at this address, and requests may take this long to send a body.
+    pub fn configure(&self, public_url: Option<String>, body_timeout: Duration) {
+        let settings = Settings { public_url, body_timeout };
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    fn settings(&self) -> Settings {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether whoever sends these headers may look.
@@ -157,38 +179,49 @@ impl Visit<'_> {
 /// Answers all requests that reach it, unknown paths too.
 pub fn routes(state: Arc<WebState>) -> BoxedFilter<(Response,)> {
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-    let body = warp::body::content_length_limit(MAX_BODY).and(warp::body::bytes()).map(Some);
-    let nothing = warp::any().map(|| None);
     let peer = warp::filters::ext::optional::<Peer>();
     warp::method()
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
         .and(peer)
-        .and(body.or(nothing).unify())
+        .and(warp::body::stream())
         .then(
             move |method: Method,
                   path: warp::path::FullPath,
                   query,
                   headers: HeaderMap,
                   peer: Option<Peer>,
-                  body: Option<_>| {
+                  body| {
                 let state = Arc::clone(&state);
-                let body = body.map(|mut body: warp::hyper::body::Bytes| {
-                    body.copy_to_bytes(body.remaining()).to_vec()
-                });
                 let from = match peer {
                     Some(Peer::Network(address)) => address.ip(),
                     Some(Peer::Admin { .. }) | None => Ipv4Addr::LOCALHOST.into(),
                 };
                 let is_admin = matches!(peer, Some(Peer::Admin { .. }));
                 let path = path.as_str().to_owned();
-                let body = body.unwrap_or_default();
-                let request = Request { method, path, query, headers, body, from, is_admin };
-                async move { respond(&state, request).await }
+                async move {
+                    let timeout = state.settings().body_timeout;
+                    match body::read(body, MAX_BODY, timeout).await {
+                        Ok(body) => {
+                            let request =
+                                Request { method, path, query, headers, body, from, is_admin };
+                            respond(&state, request).await
+                        }
+                        Err(error) => not_arrived(&error, &path),
+                    }
+                }
             },
         )
         .boxed()
+}
+
+/// The answer to a request whose body was not read.
+fn not_arrived(error: &BodyError, path: &str) -> Response {
+    let problem = Problem::new(error.status(), error.to_string());
+    let mut response = problem.answer(!path.starts_with("/api/")).into();
+    answer::secure(Response::headers_mut(&mut response));
+    response
 }
 
 /// Answers one request. HEAD is answered as GET; the connection leaves the body out.

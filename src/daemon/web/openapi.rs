@@ -57,7 +57,8 @@ fn of(schema: &str) -> Value {
 
 fn operation(route: &Route) -> Value {
     let mut parameters: Vec<_> = name_in_path(route).into_iter().collect();
-    parameters.extend(route.query.iter().map(in_query));
+    parameters.extend(route.query.iter().map(|it| parameter(it, "query")));
+    parameters.extend(route.headers.iter().map(|it| parameter(it, "header")));
     let mut answers = Map::new();
     answers.insert(route.status.to_string(), answer(route));
     if !route.is_change() && route.content != Content::Events {
@@ -96,10 +97,10 @@ fn name_in_path(route: &Route) -> Option<Value> {
     Some(json!({ "name": name, "in": "path", "required": true, "schema": schema }))
 }
 
-fn in_query(parameter: &Parameter) -> Value {
+fn parameter(parameter: &Parameter, place: &str) -> Value {
     json!({
         "name": parameter.name,
-        "in": "query",
+        "in": place,
         "required": false,
         "description": parameter.about,
         "schema": of(parameter.schema),

@@ -63,6 +63,8 @@ impl Problem {
             StatusCode::UNAUTHORIZED => "A token is needed",
             StatusCode::FORBIDDEN => "This is not allowed",
             StatusCode::NOT_FOUND => "Not found",
+            StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time",
+            StatusCode::PAYLOAD_TOO_LARGE => "The request is too large",
             StatusCode::METHOD_NOT_ALLOWED => "The method is not allowed",
             StatusCode::TOO_MANY_REQUESTS => "Too many requests",
             StatusCode::SERVICE_UNAVAILABLE => "Not now",

@@ -52,7 +52,7 @@ pub(super) enum Content {
     Empty,
 }
 
-/// A parameter of the query.
+/// A parameter of the query, or a header.
 #[derive(Debug)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
@@ -82,6 +82,8 @@ pub(super) struct Route {
     pub(super) need: Need,
     pub(super) kind: Kind,
     pub(super) query: &'static [Parameter],
+    /// The headers that change what it does.
+    pub(super) headers: &'static [Parameter],
     /// The status of an answer that tells of no problem.
     pub(super) status: u16,
     pub(super) content: Content,

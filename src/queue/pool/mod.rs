@@ -39,8 +39,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub trait Runner: Send + Sync {
     /// Runs the mirror that was claimed, on a thread of the pool, and says how that ended. Stops soon once
     /// `interrupt` is raised, and says so with [`Interrupted`](super::model::RunState::Interrupted). A panic counts as a failure that
-    /// is our own mistake.
-    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Finish;
+    /// is our own mistake. `None` gives the claim back: there is no such mirror any more.
+    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Option<Finish>;
 
     /// How the run of `claim` ended is in the store, or its claim was given back.
     fn over(&self, claim: &Claim) {

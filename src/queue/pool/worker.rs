@@ -21,7 +21,7 @@ impl Shared {
             } else {
                 let run = || self.runner.run(&claim, &interrupt);
                 let finish = catch_unwind(AssertUnwindSafe(run));
-                Some(finish.unwrap_or_else(|panic| panicked(&claim, panic.as_ref(), self)))
+                finish.unwrap_or_else(|panic| Some(panicked(&claim, panic.as_ref(), self)))
             };
             if let Some(held) = self.lock().held.get_mut(&claim.run) {
                 held.is_ending = true;

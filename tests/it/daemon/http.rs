@@ -5,6 +5,7 @@ use std::net::Shutdown;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use sha2::{Digest as _, Sha256};
 use synchroniser::config::{Scope, StoredToken};
 
 use super::rig::{
@@ -219,4 +220,64 @@ fn metrics_name_mirrors_and_so_need_a_token_or_a_listener_of_their_own() {
         assert!(answer.body.contains(line), "{line} is not in\n{}", answer.body);
     }
     assert!(answer.body.ends_with("# EOF\n"), "{}", answer.body);
+}
+
+const TOKEN: &str = "token-to-trigger";
+
+fn token() -> StoredToken {
+    let sha256 = Sha256::digest(TOKEN).into();
+    StoredToken { name: "ops".to_owned(), sha256, scope: Scope::Trigger }
+}
+
+/// A request whose body is too large is not taken for one without a body.
+#[test]
+fn a_request_of_the_api_with_a_large_body_is_refused() {
+    let rig = rig_with(|config| config.web.access.tokens = vec![token()]);
+    let head = |length: &str| {
+        format!(
+            "POST /api/v1/mirrors/m-rocket/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n{length}\r\n\r\n"
+        )
+    };
+    let large = "x".repeat((16 << 10) + 1);
+    let declared = head(&format!("Content-Length: {}", large.len())) + &large;
+    let chunked =
+        head("Transfer-Encoding: chunked") + &format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len());
+    for request in [declared, chunked] {
+        let answer = send(rig.address(), request.as_bytes());
+        assert_eq!(answer.status, 413, "{}", answer.body);
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        assert!(answer.body.contains("larger than 16384 bytes"), "{}", answer.body);
+    }
+    assert!(rig.begun.try_recv().is_err(), "nothing was synced");
+    let fits = head("Transfer-Encoding: chunked") + "2\r\n{}\r\n0\r\n\r\n";
+    assert_eq!(send(rig.address(), fits.as_bytes()).status, 202);
+    rig.begun().1.send(End::Report(report())).unwrap();
+}
+
+#[test]
+fn a_request_with_a_key_is_answered_with_the_same_run() {
+    let rig = rig_with(|config| config.web.access.tokens = vec![token()]);
+    let ask = |mirror: &str, key: &str| {
+        let request = format!(
+            "POST /api/v1/mirrors/{mirror}/sync HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nIdempotency-Key: {key}\r\nContent-Length: 0\r\n\r\n"
+        );
+        send(rig.address(), request.as_bytes())
+    };
+    let run = |mirror: &str, key: &str| {
+        let answer = ask(mirror, key);
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        answer.header("location").unwrap().to_owned()
+    };
+    let first = run("m-rocket", "abc");
+    rig.begun().1.send(End::Report(report())).unwrap();
+    rig.until_healthz_says("running: 0\nqueued: 0\n");
+    assert_eq!(run("m-rocket", "abc"), first);
+    assert!(rig.begun.recv_timeout(SHORT).is_err(), "synced twice");
+    for (mirror, key) in [("m-rocket", "abd"), ("m-engine", "abc")] {
+        assert_ne!(run(mirror, key), first);
+        rig.begun().1.send(End::Report(report())).unwrap();
+    }
+    for wrong in ["", &"x".repeat(256)] {
+        assert_eq!(ask("m-rocket", wrong).status, 400);
+    }
 }

@@ -30,7 +30,7 @@ struct FakeRunner {
 }
 
 impl Runner for FakeRunner {
-    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Finish {
+    fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Option<Finish> {
         assert!(claim.key != "panic", "as asked");
         assert!(self.running.lock().unwrap().insert(claim.key.clone()), "two runs of one mirror");
         let (end, ended) = channel();
@@ -45,7 +45,7 @@ impl Runner for FakeRunner {
             }
         };
         self.running.lock().unwrap().remove(&claim.key);
-        finish
+        Some(finish)
     }
 }
 

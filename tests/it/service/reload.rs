@@ -8,7 +8,7 @@ use std::time::Duration;
 use synchroniser::base::{Fault, Side};
 use synchroniser::queue::model::RunState;
 use synchroniser::service::Received;
-use synchroniser::service::view::MirrorState;
+use synchroniser::service::view::{MirrorState, RequestKey};
 
 use super::rig::Rig;
 use crate::support::TestEnv;
@@ -89,13 +89,59 @@ fn a_mirror_is_renamed_while_it_runs() {
     rig.reload_only(&renamed);
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(rig.synced(), [""; 0], "two runs of one mirror");
+    assert!(rig.env.path("cache/a/map").exists(), "the run has its cache where it was");
     end.send(()).unwrap();
     rig.settle();
     assert_eq!(rig.synced(), ["z"]);
     assert_eq!(fs::read_to_string(rig.env.path("cache/z/map")).unwrap(), "kept");
-    assert!(!rig.env.path("cache/a").exists(), "what the run still wrote went with it");
+    assert!(rig.env.path("cache/z/late").exists(), "what the run still wrote went with it");
+    assert!(!rig.env.path("cache/a").exists());
     let run = rig.actions().run(asked[0].receipt.run).unwrap().unwrap();
     assert_eq!(run.summary.state, RunState::Done);
+}
+
+/// Another process may work with the cache, too.
+#[test]
+fn a_mirror_whose_cache_is_in_use_is_renamed_later() {
+    let rig = Rig::new(A);
+    fs::write(rig.env.path("cache/a/map"), "kept").unwrap();
+    rig.synced();
+    let lock = fs::File::open(rig.env.path("cache/a/lock")).unwrap();
+    lock.lock().unwrap();
+    rig.reload(&A.replace("mirrors.a = {", "mirrors.z = { was = \"a\","));
+    assert_eq!(rig.synced(), [""; 0], "no run makes the cache again");
+    let failure = rig.mirror("z").summary.failure.unwrap();
+    assert_eq!((failure.fault, failure.side), (Fault::Unavailable, Side::Here));
+    assert!(failure.message.contains("in use"), "{}", failure.message);
+    drop(lock);
+    rig.pass(Duration::from_mins(1));
+    assert_eq!(rig.synced(), ["z"]);
+    assert_eq!(fs::read_to_string(rig.env.path("cache/z/map")).unwrap(), "kept");
+}
+
+#[test]
+fn what_a_program_asks_for_again_is_done_once() {
+    let rig = Rig::new(&format!("{A}{B}"));
+    rig.synced();
+    let key = |id: &str| RequestKey { id: id.to_owned(), from: [192, 0, 2, 1].into() };
+    let first = rig.actions().sync_once("a", &key("x")).unwrap();
+    rig.settle();
+    for _ in 0..3 {
+        assert_eq!(rig.actions().sync_once("a", &key("x")).unwrap().run, first.run);
+    }
+    rig.settle();
+    assert_eq!(rig.synced(), ["a"]);
+    let other = rig.actions().sync_once("a", &key("y")).unwrap();
+    assert_ne!(other.run, first.run);
+    rig.settle();
+    assert_eq!(rig.synced(), ["a"]);
+    rig.pass(Duration::from_hours(23));
+    rig.service.tidy().unwrap();
+    rig.synced();
+    assert_eq!(rig.actions().sync_once("a", &key("x")).unwrap().run, first.run);
+    let deliveries = rig.actions().deliveries(None, 10).unwrap();
+    assert_eq!((&*deliveries[0].endpoint, &*deliveries[0].from), ("api", "192.0.2.1"));
+    assert!(rig.actions().sync_once("none", &key("x")).is_err());
 }
 
 #[test]

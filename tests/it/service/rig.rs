@@ -75,10 +75,14 @@ impl Substitute {
             let name = &mirror.name;
             this.synced.lock().unwrap().push(name.clone());
             let is_first = !mirror.cache.path().exists();
-            std::fs::create_dir_all(mirror.cache.path()).unwrap();
+            let cache = mirror.cache.path();
+            std::fs::create_dir_all(cache).unwrap();
+            let lock = File::create(cache.join("lock")).unwrap();
+            lock.try_lock().unwrap();
             let held = this.held.lock().unwrap().remove(name);
             if let Some(held) = held {
                 let _ = held.recv_timeout(LONG);
+                std::fs::write(cache.join("late"), "written at the end of the run").unwrap();
             }
             if let Some((fault, side)) = this.failing.lock().unwrap().get(name) {
                 return Err(Box::new(Forbidden(*fault, *side)) as _);

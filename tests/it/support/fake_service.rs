@@ -9,8 +9,8 @@ use synchroniser::queue::StoreError;
 use synchroniser::queue::model::{Cause, Receipt, RunId, RunState, Verdict};
 use synchroniser::service::view::{
     Actions, Asked, DeliveryView, FailureView, LogLine, MirrorDetail, MirrorFilter, MirrorList,
-    MirrorState, MirrorSummary, Overview, PhaseView, QueueEntry, RefView, RunDetail, RunSummary,
-    ServiceError, Setting, StageProgress, StateCount, Views,
+    MirrorState, MirrorSummary, Overview, PhaseView, QueueEntry, RefView, RequestKey, RunDetail,
+    RunSummary, ServiceError, Setting, StageProgress, StateCount, Views,
 };
 
 /// 2026-11-30 12:00 UTC: now, until the clock is moved.
@@ -184,6 +184,12 @@ impl Actions for FakeService {
 
     fn resume(&self, mirror: &str) -> Result<(), ServiceError> {
         self.ask("resume", mirror)
+    }
+
+    fn sync_once(&self, mirror: &str, request: &RequestKey) -> Result<Receipt, ServiceError> {
+        let id = &request.id;
+        self.ask(&format!("sync once ({} digits)", id.len()), mirror)?;
+        Ok(Receipt { run: RunId(0x51), folded: false })
     }
 
     fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError> {

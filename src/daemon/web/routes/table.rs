@@ -11,6 +11,7 @@ const PAGE: Route = Route {
     need: Need::Read,
     kind: Kind::Page,
     query: &[],
+    headers: &[],
     status: 200,
     content: Content::Html,
     handler: Handler::Stream,
@@ -67,6 +68,13 @@ const LAST: Parameter = Parameter {
 };
 const NEXT: Parameter =
     Parameter { name: "next", schema: "Text", about: "The page to go on with after logging in." };
+
+const KEY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    schema: "Text",
+    about: "Any text of up to 255 characters. A request with the same token, path and key, within a day at the \
+            least, asks for nothing again, and names the same run.",
+};
 
 /// All that is served.
 pub(in crate::daemon::web) static ROUTES: &[Route] = &[
@@ -234,6 +242,7 @@ pub(in crate::daemon::web) static ROUTES: &[Route] = &[
     Route {
         path: "/api/v1/mirrors/{name}/sync",
         summary: "Asks for a sync, now. The answer names the run that does it.",
+        headers: &[KEY],
         status: 202,
         content: Content::Json("Receipt"),
         handler: Handler::Now(api::sync),
@@ -242,6 +251,7 @@ pub(in crate::daemon::web) static ROUTES: &[Route] = &[
     Route {
         path: "/api/v1/mirrors/{name}/retry",
         summary: "Tries a parked mirror again, now. The answer names the run that does it.",
+        headers: &[KEY],
         status: 202,
         content: Content::Json("Receipt"),
         handler: Handler::Now(api::retry),
