@@ -1,6 +1,8 @@
 //! Whose fault an error is, and on which side: the two questions that retries, HTTP status, exit
 //! code, logs and metrics ask.
 
+use std::time::Duration;
+
 /// The class of an error. Everything that reacts to a failure reacts to this and to nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -164,11 +166,13 @@ pub struct Diagnosis {
     pub side: Option<Side>,
     /// What the person who reads the error can do about it, if there is something.
     pub hint: Option<String>,
+    /// How long a server wants to be left alone, if it says so (`Retry-After`).
+    pub retry_after: Option<Duration>,
 }
 
 impl From<Fault> for Diagnosis {
     fn from(fault: Fault) -> Self {
-        Self { fault, side: None, hint: None }
+        Self { fault, side: None, hint: None, retry_after: None }
     }
 }
 
@@ -184,6 +188,13 @@ impl Diagnosis {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same, of a server that wants to be left alone for `pause`.
+    #[must_use]
+    pub fn after(mut self, pause: Duration) -> Self {
+        self.retry_after = Some(pause);
         self
     }
 }

@@ -209,6 +209,7 @@ faults!(ForgeError {
         Unavailable.at(Target).hint(format!(
             "it answers again after {until}; with a token (`target.token_file`) it answers more"
         ))
+        .after(until.since(Timestamp::now()))
     },
     Self::Limited { until: None, .. } => Unavailable.at(Target),
     Self::Refused { .. } => Refused.at(Target),

@@ -220,7 +220,7 @@ faults!(NetError {
     Self::Interrupted(error) => of(error),
     Self::Secret(error) => of(error),
     Self::Setting { hint, .. } => {
-        Diagnosis { fault: Config, side: None, hint: hint.clone() }
+        Diagnosis { hint: hint.clone(), ..Config.into() }
     },
     Self::File { source, .. } | Self::Program { source, .. } => io(source).at(Here),
     Self::TimedOut { .. } => Unavailable.hint(
@@ -229,7 +229,8 @@ faults!(NetError {
     ),
     Self::Unreachable { .. } | Self::Cut { .. } => Unavailable,
     Self::Busy { retry_after: Some(after), .. } => Unavailable
-        .hint(format!("it asks to be left alone for {} seconds", after.as_secs())),
+        .hint(format!("it asks to be left alone for {} seconds", after.as_secs()))
+        .after(*after),
     Self::Busy { .. } => Unavailable,
     Self::Denied { url, .. } if url.starts_with("ssh:") => Auth.hint(
         "check the address; a private key that may read it is named by `source.key_file` in the \

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::Fault;
+use crate::base::time::Timestamp;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -49,7 +50,7 @@ pub enum Next {
 /// | `Internal` | 1 min, 10 min, 1 h | some of our mistakes depend on the moment |
 /// | `Refused`, `Unsupported` | never | the answer stays the same until somebody does something |
 ///
-/// Whatever its fault, a run whose server said when to come back is not tried before.
+/// Whatever its fault, a run whose server said when to come back is not tried before; see [`not_before`].
 pub fn backoff(fault: Fault, failures: u32, retry_after: Option<Duration>, random: f64) -> Next {
     let pauses: &[Duration] = match fault {
         Fault::Interrupted => return Next::At(Duration::ZERO),
@@ -64,6 +65,19 @@ pub fn backoff(fault: Fault, failures: u32, retry_after: Option<Duration>, rando
         Some(pause) => Next::At(spread(*pause, retry_after, random)),
         None => Next::Park,
     }
+}
+
+/// Until when a server that asked us to wait for `retry_after` is left alone, whoever asks but a person.
+pub fn not_before(retry_after: Option<Duration>, now: Timestamp) -> Option<Timestamp> {
+    retry_after.map(|after| now.after(after.min(LONGEST_RETRY_AFTER)))
+}
+
+/// When a mirror whose runs have ended their process is tried again, after this many that nobody may
+/// doubt: a minute later, then four times as long each time, at most a day. What ends a process need not
+/// be the mirror: memory runs out, and people kill.
+pub(super) fn after_deaths(more: u32) -> Duration {
+    let pause = MINUTE.saturating_mul(4_u32.saturating_pow(more.min(8)));
+    pause.min(Duration::from_hours(24))
 }
 
 fn unavailable(failures: u32, retry_after: Option<Duration>, random: f64) -> Duration {
@@ -119,6 +133,12 @@ mod tests {
         }
         let early = backoff(Fault::Unavailable, 3, None, 0.0);
         assert_ne!(early, backoff(Fault::Unavailable, 3, None, 0.5));
+    }
+
+    #[test]
+    fn what_ends_its_process_is_tried_less_and_less() {
+        let minutes = [0, 1, 2, 3, 4, 5, 6, u32::MAX].map(|more| after_deaths(more).as_secs() / 60);
+        assert_eq!(minutes, [1, 4, 16, 64, 256, 1024, 1440, 1440]);
     }
 
     #[test]

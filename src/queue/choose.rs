@@ -2,8 +2,8 @@
 //!
 //! In this order:
 //! 1. The limits: so many runs that read from one host, that publish to one host, and that begin in a
-//!    minute for one target; and hosts that are not to be asked now, but for a person. What is held up so
-//!    holds up nobody else.
+//!    minute for one target; and hosts that are not to be asked now, but for a person. Of mirrors that may
+//!    be what ends the process, one at a time. What is held up so holds up nobody else.
 //! 2. The class: the more urgent goes first, but a class and those above it get at most four fifths of
 //!    the workers while something less urgent waits, so that everything moves. What has waited for longer
 //!    than the bound of its class counts as one class higher, and takes turns with what is really urgent.
@@ -47,6 +47,8 @@ pub(super) struct Candidate {
     pub(super) weight: Weight,
     /// Since when it is due.
     pub(super) due: Timestamp,
+    /// How often in a row a run of it did not come to an end; one that is under way not counted.
+    pub(super) deaths: u32,
 }
 
 impl Candidate {
@@ -58,7 +60,8 @@ impl Candidate {
             None => (row.class(), row.weight),
         };
         let due = row.due().unwrap_or_default();
-        Self { owner, source_host, target_host, target, class, weight, due }
+        let deaths = row.attempts.saturating_sub(u32::from(row.running.is_some()));
+        Self { owner, source_host, target_host, target, class, weight, due, deaths }
     }
 }
 
@@ -179,6 +182,8 @@ struct Counts<'a> {
     classes: HashMap<(Weight, Class), usize>,
     source_hosts: HashMap<&'a str, usize>,
     target_hosts: HashMap<&'a str, usize>,
+    /// Runs of mirrors that are parked if they do not end.
+    suspects: usize,
     /// For each target when its runs of the last minute began.
     begun: HashMap<&'a str, Vec<Timestamp>>,
 }
@@ -190,6 +195,7 @@ impl<'a> Counts<'a> {
             classes: HashMap::new(),
             source_hosts: HashMap::new(),
             target_hosts: HashMap::new(),
+            suspects: 0,
             begun: HashMap::new(),
         };
         for running in situation.running {
@@ -205,6 +211,11 @@ impl<'a> Counts<'a> {
         *self.classes.entry((candidate.weight, candidate.class)).or_default() += 1;
         *self.source_hosts.entry(&candidate.source_host).or_default() += 1;
         *self.target_hosts.entry(&candidate.target_host).or_default() += 1;
+        self.suspects += usize::from(self.is_suspect(candidate));
+    }
+
+    fn is_suspect(&self, candidate: &Candidate) -> bool {
+        candidate.deaths.saturating_add(1) >= self.limits.attempts
     }
 
     fn begin(&mut self, candidate: &'a Candidate, now: Timestamp) {
@@ -252,6 +263,7 @@ impl<'a> Counts<'a> {
         let is_closed = candidate.class != Class::Interactive
             && self.limits.closed_hosts.contains(&candidate.source_host);
         !is_closed
+            && (self.suspects == 0 || !self.is_suspect(candidate))
             && is_below(&self.source_hosts, &candidate.source_host, self.limits.per_source_host)
             && is_below(&self.target_hosts, &candidate.target_host, self.limits.per_target_host)
             && self.held_up_until(candidate).is_none()

@@ -20,7 +20,7 @@ pub struct Failure {
 
 faults!(Failure {
     Self { fault, side, hint, .. } => {
-        Diagnosis { fault: *fault, side: Some(*side), hint: hint.clone() }
+        Diagnosis { hint: hint.clone(), ..fault.at(*side) }
     },
 });
 

@@ -28,7 +28,8 @@ pub struct ClaimLimits {
     pub closed_hosts: Vec<String>,
     /// How long a claim holds.
     pub lease: Duration,
-    /// How often in a row a mirror is claimed whose run never ends, before it is parked.
+    /// How often in a row a mirror is claimed whose run never ends, before it is parked. Mirrors that may be at the
+    /// next such end run one at a time.
     pub attempts: u32,
 }
 
@@ -47,9 +48,9 @@ pub trait JobStore: Send + Sync {
     /// Asks for a run of each mirror that is named, all or none, and notes the delivery that asks, if one
     /// does. Answers with a receipt for each request.
     ///
-    /// What is parked is tried again if `Cause` is `Hook` or `Person`; only a person helps if it was
-    /// parked since it ended the process that it ran in, and what a hook asks for then waits for one. A
-    /// person does not have to wait for [`Finish::not_before`].
+    /// What is parked is tried again if `Cause` is `Hook` or `Person`. If it was parked since it ended the
+    /// process that it ran in, only a person helps at once; what a hook asks for then waits until it is tried again
+    /// anyway. A person does not have to wait for [`Finish::not_before`].
     ///
     /// A delivery that was accepted before, of the same endpoint and with the same sender's id, asks for
     /// nothing: it is noted as `Repeated`, and the receipts are those of the first one. A key that is not
@@ -67,7 +68,9 @@ pub trait JobStore: Send + Sync {
     /// Claims what is due, the most urgent first, fairly among owners and hosts.
     ///
     /// A claim that has run out is over: its run is recorded as `Interrupted`, and its mirror is due, or
-    /// parked if this was its last attempt.
+    /// parked if this was its last attempt: for a minute, and for longer each time that it happens again. Of mirrors
+    /// whose next such end would park them, one runs at a time, so that they are told from those that only ran
+    /// beside one.
     fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Holds `claim` until `until`. Returns whether it is still ours.

@@ -32,7 +32,7 @@ mod rules;
 mod sqlite;
 mod store_error;
 
-pub use backoff::{Next, backoff, random};
+pub use backoff::{Next, backoff, not_before, random};
 pub use failure::Failure;
 pub use job_store::{ClaimLimits, JobStore};
 pub use memory::MemoryStore;

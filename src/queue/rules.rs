@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::backoff::after_deaths;
 use super::failure::Failure;
 use super::model::{
     Cause, Claim, Class, Failing, Finish, Member, Receipt, Request, Row, Run, RunId, RunState,
@@ -44,8 +45,7 @@ impl Row {
     pub(super) fn attention(&self) -> Option<Timestamp> {
         match self.running {
             Some(running) => Some(running.until),
-            None if self.removed.or(self.paused).is_some() || self.parked.is_some() => None,
-            None => self.due(),
+            None => self.next_run(),
         }
     }
 
@@ -79,14 +79,13 @@ impl Row {
 
     /// Takes a request, and says which run answers it.
     pub(super) fn request(&mut self, request: &Request, now: Timestamp) -> Receipt {
-        let ends_process = self.running.is_none() && self.attempts > 0;
         match request.cause {
             Cause::Person => {
                 self.parked = None;
                 self.not_before = None;
                 self.attempts = u32::from(self.running.is_some());
             }
-            Cause::Hook if !ends_process => self.parked = None,
+            Cause::Hook if !self.ends_process() => self.parked = None,
             _ => {}
         }
         self.ask(request.class, request.cause, request.delay, request.longest_delay, now)
@@ -138,7 +137,10 @@ impl Row {
     /// Parks the mirror, or makes a parked one due.
     pub(super) fn park(&mut self, parked: Option<&Failure>, now: Timestamp) {
         match parked {
-            Some(failure) => self.parked = Some((failure.clone(), now)),
+            Some(failure) => {
+                self.parked = Some((failure.clone(), now));
+                self.attempts = u32::from(self.running.is_some());
+            }
             None if self.parked.is_some() => {
                 self.parked = None;
                 self.not_before = None;
@@ -179,6 +181,7 @@ impl Row {
         self.taken = self.wanted;
         self.scheduled = None;
         self.not_before = None;
+        self.parked = None;
         self.token = token;
         self.attempts = self.attempts.saturating_add(1);
         let claim = Claim {
@@ -236,7 +239,7 @@ impl Row {
         }
     }
 
-    /// The claim has run out: whoever had it is gone. Parks the mirror if that was its last attempt.
+    /// The claim has run out: whoever had it is gone. Parks the mirror for a while if that was its last attempt.
     pub(super) fn expire(&mut self, run: &mut Run, attempts: u32, now: Timestamp) {
         let failure = Failure {
             fault: Fault::Interrupted,
@@ -250,13 +253,17 @@ impl Row {
             let message = format!("none of the last {times} runs came to an end");
             let failure = Failure {
                 hint: Some(
-                    "each time, the process that ran it ended or stood still; look into its log and \
-                     at its memory limit before you try it again"
+                    "each time, the process that ran it ended or stood still: look into its log and at its \
+                     memory limit; the mirror is tried again now and then, less often each time"
                         .to_owned(),
                 ),
                 ..Failure::internal(message)
             };
             self.parked = Some((failure, now));
+            self.not_before = Some(now.after(after_deaths(self.attempts.saturating_sub(attempts))));
+        } else if self.parked.is_some() {
+            // Somebody has parked it meanwhile, and it stays so.
+            self.attempts = 0;
         }
     }
 

@@ -13,7 +13,7 @@ use crate::base::{Fault, HasFault, Interrupt, Severity, Side};
 use crate::config::MirrorConfig;
 use crate::mirror::{Mirror, Observer, RefChange, Seen, SyncReport};
 use crate::queue::model::{Cause, Claim, Finish, RunState, Weight};
-use crate::queue::{Failure, Next, Runner, backoff, random};
+use crate::queue::{Failure, Next, Runner, backoff, not_before, random};
 
 /// An error of a sync, whatever type it is of.
 pub type SyncFailure = Box<dyn HasFault + Send + Sync>;
@@ -189,14 +189,17 @@ impl SyncRunner {
                     shared.adjust();
                 }
                 let failures = claim.failures(failure.fault);
-                let next = backoff(failure.fault, failures, None, random());
+                let retry_after = error.diagnosis().retry_after;
+                let next = backoff(failure.fault, failures, retry_after, random());
                 let (due, park) = match next {
                     Next::At(delay) => (Some(now.after(delay)), false),
                     Next::Park => (None, true),
                 };
                 // A first conversion that failed is still one.
                 let weight = if recorder.record().changesets == 0 { claim.weight } else { weight };
-                Finish { state: RunState::Failed, failure: Some(failure), due, park, weight, ..new }
+                let not_before = not_before(retry_after, now);
+                let (state, failure) = (RunState::Failed, Some(failure));
+                Finish { state, failure, due, not_before, park, weight, ..new }
             }
         };
         if let Some(failure) = &finish.failure {

@@ -100,7 +100,7 @@ impl Shared {
             lag: (state == MirrorState::Good).then_some(0),
             running,
             progress,
-            due: row.due(),
+            due: row.next_run(),
         }
     }
 
@@ -157,11 +157,10 @@ impl Views for Shared {
         let states: Vec<_> = rows.iter().map(|(row, _)| state(row, now, stale)).collect();
         let count = |state| states.iter().filter(|other| **other == state).count();
         let counts = MirrorState::ALL.iter().map(|state| (*state, count(*state)));
-        let is_due = |row: &Row| row.due().is_some_and(|due| due <= now);
-        let waits = |row: &Row| is_due(row) && row.parked.is_none() && row.paused.is_none();
-        let due = rows.iter().map(|(row, _)| row).filter(|row| waits(row));
+        let waits = |row: &&Row| row.next_run().is_some_and(|due| due <= now);
+        let due = rows.iter().map(|(row, _)| row).filter(waits);
         let held_up = due.clone().filter(|row| row.running.is_none());
-        let oldest = held_up.filter_map(Row::due).min();
+        let oldest = held_up.filter_map(Row::next_run).min();
         let millis = |time: Timestamp| u64::try_from(now.since(time).as_millis()).unwrap_or(0);
         Ok(Overview {
             states: counts
@@ -244,12 +243,12 @@ impl Views for Shared {
     fn queue(&self) -> Result<Vec<QueueEntry>, ServiceError> {
         let mut rows = self.store.rows()?;
         rows.retain(|row| row.running.is_some() || row.waiting.is_some());
-        rows.sort_by_key(|row| (row.running.is_none(), row.due()));
+        rows.sort_by_key(|row| (row.running.is_none(), row.next_run().is_none(), row.next_run()));
         let entry = |row: Row| QueueEntry {
             run: row.running.map(|it| it.run).or(row.waiting.map(|it| it.run)),
             running: row.running.is_some(),
             requests: row.requests(),
-            due: row.due(),
+            due: row.next_run(),
             mirror: row.member.key,
         };
         Ok(rows.into_iter().map(entry).collect())

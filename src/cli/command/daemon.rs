@@ -37,7 +37,7 @@ struct FollowedError {
 
 faults!(FollowedError {
     Self { failure, .. } => {
-        Diagnosis { fault: failure.fault, side: Some(failure.side), hint: failure.hint.clone() }
+        Diagnosis { hint: failure.hint.clone(), ..failure.fault.at(failure.side) }
     },
 });
 

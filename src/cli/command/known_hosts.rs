@@ -64,7 +64,7 @@ faults!(KnownHostsError {
         "if its operator publishes this fingerprint, add --fingerprint SHA256:{fingerprint}"
     )),
     Self::Keep { source, .. } => {
-        Diagnosis { fault: UNTRUSTED, side: Some(Here), hint: source.hint() }
+        Diagnosis { hint: source.hint(), ..UNTRUSTED.at(Here) }
     },
     Self::List(_) => Config.at(Here),
 });

@@ -183,13 +183,11 @@ impl App {
                 NetError::Denied { url, said },
             ),
             ForgeError::Limited { until, .. } => {
-                let wait = until.map(|until| until.seconds().saturating_sub(Timestamp::now().seconds()));
-                let wait = wait.and_then(|wait| u64::try_from(wait).ok());
                 let error = NetError::Busy {
                     url,
                     command: "a token of the app".to_owned(),
                     said: crate::net::Said::new(b"it answers no more questions for now"),
-                    retry_after: wait.map(Duration::from_secs),
+                    retry_after: until.map(|until| until.since(Timestamp::now())),
                 };
                 self.failed(None, error)
             }

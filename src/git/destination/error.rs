@@ -284,7 +284,7 @@ faults!(PublishError {
         "check that the file is an unencrypted key, or that its passphrase is right"
     ),
     Self::HostKey { source, .. } => {
-        Diagnosis { fault: UNTRUSTED, side: Some(Target), hint: source.hint() }
+        Diagnosis { hint: source.hint(), ..UNTRUSTED.at(Target) }
     },
     Self::Certificate { .. } => UNTRUSTED.at(Target).hint(
         "if the server has a certificate authority of its own, name its certificate as \

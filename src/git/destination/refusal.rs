@@ -231,7 +231,7 @@ pub fn diagnose(refused: &[Refusal]) -> Diagnosis {
     let fault = fault.into_iter().find(|&fault| has(fault)).unwrap_or(Fault::Refused);
     let hints: Vec<_> = kinds.iter().map(|kind| kind.hint()).collect();
     let hint = (!hints.is_empty()).then(|| hints.join("\n"));
-    Diagnosis { fault, side: Some(Side::Target), hint }
+    Diagnosis { hint, ..fault.at(Side::Target) }
 }
 
 impl RefusalKind {

@@ -162,7 +162,8 @@ pub struct Row {
     pub token: u64,
     /// The run that is under way.
     pub running: Option<Running>,
-    /// How often in a row it was claimed without a run that came to an end.
+    /// How often in a row it was claimed without a run that came to an end. If it is parked and this is not 0, it
+    /// was parked for that.
     pub attempts: u32,
     /// The runs that have failed in a row.
     pub failing: Option<Failing>,
@@ -181,6 +182,20 @@ pub struct Row {
 }
 
 impl Row {
+    /// When the next run begins if there is a worker for it; `None` if there is no reason for one, or one
+    /// against it: the mirror is removed, paused or parked.
+    pub fn next_run(&self) -> Option<Timestamp> {
+        let is_held = self.removed.or(self.paused).is_some();
+        // What is parked since it ended its process is tried again by itself.
+        let is_parked = self.parked.is_some() && !self.ends_process();
+        if is_held || is_parked { None } else { self.due() }
+    }
+
+    /// Whether nothing runs, and the last run ended with the process that it was in.
+    pub(in crate::queue) fn ends_process(&self) -> bool {
+        self.running.is_none() && self.attempts > 0
+    }
+
     /// When the next run may begin, if nothing else holds it up; `None` if there is no reason for one.
     pub fn due(&self) -> Option<Timestamp> {
         let asked = self.waiting.map(|waiting| waiting.begin);

@@ -305,6 +305,7 @@ fn candidate(columns: &Columns<'_>) -> Result<(i64, Candidate)> {
         class: next.next()?,
         weight: next.next()?,
         due: next.next()?,
+        deaths: next.count()?,
     };
     Ok((next.next()?, candidate))
 }
@@ -316,7 +317,7 @@ pub(super) fn due(
     now: Timestamp,
 ) -> Result<Vec<(i64, Candidate)>> {
     let select = format!(
-        "SELECT {CANDIDATE}, coalesce(waiting_class, 2), weight, attention, id FROM mirror \
+        "SELECT {CANDIDATE}, coalesce(waiting_class, 2), weight, attention, attempts, id FROM mirror \
          WHERE attention <= ?1 AND running_run IS NULL AND weight = ?2 ORDER BY id"
     );
     let params = params![now, Value::from(weight)];
@@ -326,7 +327,8 @@ pub(super) fn due(
 /// The mirrors whose runs are under way.
 pub(super) fn all_running(connection: &Connection) -> Result<Vec<Candidate>> {
     let select = format!(
-        "SELECT {CANDIDATE}, running_class, running_weight, running_until, id FROM mirror \
+        "SELECT {CANDIDATE}, running_class, running_weight, running_until, \
+         attempts - 1, id FROM mirror \
          WHERE running_run IS NOT NULL"
     );
     let mut statement = connection.prepare_cached(&select)?;

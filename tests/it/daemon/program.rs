@@ -148,13 +148,22 @@ impl Program {
 
     /// Waits until a mirror is in a state.
     pub(super) fn until_state(&self, mirror: &str, state: &str) -> serde_json::Value {
+        self.until_state_within(mirror, state, LONG)
+    }
+
+    pub(super) fn until_state_within(
+        &self,
+        mirror: &str,
+        state: &str,
+        time: Duration,
+    ) -> serde_json::Value {
         let begin = Instant::now();
         loop {
             let found = self.json(&format!("/api/v1/mirrors/{mirror}"));
             if found["state"] == state {
                 return found;
             }
-            assert!(begin.elapsed() < LONG, "{mirror} is never {state}: {found:#}\n{}", self.log());
+            assert!(begin.elapsed() < time, "{mirror} is never {state}: {found:#}\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }

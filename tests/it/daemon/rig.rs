@@ -43,7 +43,7 @@ struct SubstituteError {
 impl HasFault for SubstituteError {
     fn diagnosis(&self) -> Diagnosis {
         let hint = (self.fault == Fault::Refused).then(|| "pull\tthe strings".to_owned());
-        Diagnosis { fault: self.fault, side: Some(self.side), hint }
+        Diagnosis { hint, ..self.fault.at(self.side) }
     }
 }
 

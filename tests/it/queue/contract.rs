@@ -253,18 +253,45 @@ fn what_ends_its_process_is_parked(store: &dyn JobStore) {
         let seconds = i64::from(attempt) * 100;
         assert_eq!(claim(store, seconds).attempt, attempt + 1);
     }
-    assert_eq!(idle(store, 300), None);
+    assert_eq!(idle(store, 300), Some(360));
     let parked = row(store, "a").parked.unwrap().0;
     assert_eq!(parked.fault, Fault::Internal);
     assert_eq!(parked.message, "none of the last 3 runs came to an end");
     assert_eq!(store.runs(Some("a"), None, 9).unwrap().len(), 4);
-    // A hook would end the process again: what it asks for is kept for a person.
-    let hook = ask(store, hook("a"), 310);
-    assert!(hook.folded && hook.run != asked.run);
-    assert_eq!(idle(store, 320), None);
-    ask(store, request("a", Cause::Person), 330);
-    let claim = claim(store, 330);
-    assert_eq!((claim.attempt, claim.requests), (1, 3));
+    // A hook would end the process again: what it asks for waits until it is tried again anyway.
+    let hooked = ask(store, hook("a"), 310);
+    assert!(hooked.folded && hooked.run != asked.run);
+    assert_eq!(idle(store, 320), Some(360));
+    let fourth = claim(store, 360);
+    assert_eq!((fourth.attempt, fourth.requests), (4, 2));
+    assert_eq!(row(store, "a").parked, None);
+    assert_eq!(idle(store, 460), Some(460 + 4 * 60), "less and less often");
+    assert_eq!(row(store, "a").parked.unwrap().0.message, "none of the last 4 runs came to an end");
+    ask(store, request("a", Cause::Person), 470);
+    let fifth = claim(store, 470);
+    assert_eq!((fifth.attempt, fifth.requests), (1, 3));
+    // One that ends is as good as any other.
+    assert!(store.finish(&fifth, &done(), at(480)).unwrap());
+    ask(store, hook("a"), 490);
+    assert_eq!(claim(store, 490).attempt, 1);
+}
+
+fn what_may_end_the_process_runs_one_at_a_time(store: &dyn JobStore) {
+    settle(store, &members(&["a", "b", "c"]));
+    for key in ["a", "b"] {
+        ask(store, hook(key), 0);
+    }
+    assert_eq!(claims(store, 0).len(), 2);
+    assert_eq!(claims(store, 100).len(), 2, "once is no reason");
+    ask(store, hook("c"), 150);
+    let third = claims(store, 200);
+    let suspects: Vec<_> = third.iter().filter(|claim| claim.attempt == 3).collect();
+    assert_eq!((third.len(), suspects.len()), (2, 1), "one of two, and who is no suspect");
+    // It ends, so it was not that one.
+    assert!(store.finish(suspects[0], &done(), at(210)).unwrap());
+    let other = claim(store, 210);
+    assert_eq!(other.attempt, 3);
+    assert!(!third.iter().any(|claim| claim.key == other.key));
 }
 
 fn an_interrupted_run_keeps_its_requests(store: &dyn JobStore) {
@@ -660,6 +687,7 @@ contract!(
     what_is_paused_keeps_its_requests,
     a_claim_holds_as_long_as_it_is_renewed,
     what_ends_its_process_is_parked,
+    what_may_end_the_process_runs_one_at_a_time,
     an_interrupted_run_keeps_its_requests,
     a_claim_that_is_given_back_was_not_made,
     tokens_only_grow,

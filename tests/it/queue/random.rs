@@ -315,7 +315,8 @@ impl Model {
             prop_assert!(claim.token > known.last_token, "{} is no larger", claim.token);
             prop_assert_eq!(claim.requests, known.waiting);
             let row = &before[&claim.key];
-            prop_assert!(row.paused.is_none() && row.parked.is_none());
+            prop_assert!(row.paused.is_none());
+            prop_assert!(row.parked.is_none() || row.attempts >= limits.attempts);
             let due = row.running.map_or(row.due(), |running| Some(running.until));
             prop_assert!(due.is_some_and(|due| due <= self.now), "{} is not due", claim.key);
             known.taken = std::mem::take(&mut known.waiting);

@@ -90,3 +90,21 @@ fn a_paused_mirror_keeps_what_is_asked_for() {
     assert_eq!(run.summary.state, RunState::Done);
     assert!(rig.actions().pause("nobody").is_err());
 }
+
+#[test]
+fn a_server_that_says_when_to_come_back_is_left_alone_until_then() {
+    let rig = Rig::new(A);
+    rig.synced();
+    let limited = Fault::Unavailable.at(Side::Target).after(Duration::from_hours(1));
+    rig.substitute.fails_with("a", limited);
+    rig.hook("a");
+    rig.settle();
+    assert_eq!(rig.synced(), ["a"]);
+    rig.substitute.fails("a", None);
+    rig.pass(Duration::from_mins(59));
+    rig.hook("a");
+    rig.settle();
+    assert_eq!(rig.synced(), [""; 0], "not for a hook either");
+    rig.pass(Duration::from_mins(3));
+    is_good_again(&rig);
+}

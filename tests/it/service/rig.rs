@@ -47,11 +47,11 @@ impl Clock for TestClock {
 
 #[derive(Debug, thiserror::Error)]
 #[error("do what the test forbids")]
-struct Forbidden(Fault, Side);
+struct Forbidden(Diagnosis);
 
 impl HasFault for Forbidden {
     fn diagnosis(&self) -> Diagnosis {
-        Diagnosis { fault: self.0, side: Some(self.1), hint: None }
+        self.0.clone()
     }
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Substitute {
     /// Every mirror that it was asked to sync, in the order in which that began.
     synced: Mutex<Vec<String>>,
     /// The mirrors whose syncs fail, and how.
-    failing: Mutex<BTreeMap<String, (Fault, Side)>>,
+    failing: Mutex<BTreeMap<String, Diagnosis>>,
     /// The mirrors whose next sync ends only once the test says so.
     held: Mutex<BTreeMap<String, Receiver<()>>>,
     /// The mirrors whose next syncs find something new.
@@ -84,8 +84,8 @@ impl Substitute {
                 let _ = held.recv_timeout(LONG);
                 std::fs::write(cache.join("late"), "written at the end of the run").unwrap();
             }
-            if let Some((fault, side)) = this.failing.lock().unwrap().get(name) {
-                return Err(Box::new(Forbidden(*fault, *side)) as _);
+            if let Some(diagnosis) = this.failing.lock().unwrap().get(name) {
+                return Err(Box::new(Forbidden(diagnosis.clone())) as _);
             }
             let mut news = this.news.lock().unwrap();
             let place = news.iter().position(|new| new == name);
@@ -97,11 +97,15 @@ impl Substitute {
 
     /// From now on syncs of `mirror` fail so; `None` lets them go well again.
     pub(super) fn fails(&self, mirror: &str, how: Option<(Fault, Side)>) {
-        let mut failing = self.failing.lock().unwrap();
         match how {
-            Some(how) => drop(failing.insert(mirror.to_owned(), how)),
-            None => drop(failing.remove(mirror)),
+            Some((fault, side)) => self.fails_with(mirror, fault.at(side)),
+            None => drop(self.failing.lock().unwrap().remove(mirror)),
         }
+    }
+
+    /// From now on syncs of `mirror` fail with an error that says this of itself.
+    pub(super) fn fails_with(&self, mirror: &str, diagnosis: Diagnosis) {
+        self.failing.lock().unwrap().insert(mirror.to_owned(), diagnosis);
     }
 
     /// The next sync of `mirror` ends once the test sends something.
