@@ -114,7 +114,7 @@ pub(super) async fn hook(app: &Arc<App>, path: &str, request: Request) -> Respon
         }
         Received::Accepted(asked) => {
             let runs = asked.iter().map(|asked| TakenRun {
-                mirror: &asked.mirror,
+                mirror: &asked.receipt.key,
                 run: asked.receipt.run,
                 state: state::path_of(asked.receipt.run),
             });

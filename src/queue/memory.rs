@@ -129,8 +129,12 @@ impl JobStore for MemoryStore {
             };
             if let Some(first) = state.deliveries.iter().find(is_first) {
                 let asked = first.asked.clone();
-                let receipts = asked.iter().map(|(_, run)| Receipt { run: *run, folded: true });
-                let receipts = receipts.collect();
+                let receipt = |(key, run): &(String, RunId)| Receipt {
+                    key: key.clone(),
+                    run: *run,
+                    folded: true,
+                };
+                let receipts = asked.iter().map(receipt).collect();
                 let repeated = DeliveryRecord { verdict: Verdict::Repeated, ..delivery.clone() };
                 state.note(&repeated, asked);
                 return Ok(receipts);

@@ -121,7 +121,7 @@ impl Row {
                 waiting.run
             }
         };
-        Receipt { run, folded }
+        Receipt { key: self.member.key.clone(), run, folded }
     }
 
     /// Makes the row due at `due` at the latest.

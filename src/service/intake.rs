@@ -25,8 +25,6 @@ const NOTED_A_MINUTE: u64 = 60;
 /// A mirror that a hook asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedFor {
-    /// The mirror.
-    pub mirror: String,
     /// The user by which hooks select it; empty if none does.
     pub user: String,
     /// The project by which hooks select it; its name if none does.
@@ -141,11 +139,7 @@ impl Service {
         match self.ask_for(&keys, &record) {
             Ok(receipts) => {
                 let directory = shared.directory();
-                let asked = receipts.into_iter().zip(keys).map(|(receipt, key)| {
-                    // A delivery that was sent again has the receipts of the first one.
-                    let run = shared.store.run(receipt.run).ok().flatten();
-                    asked_for(&directory, run.map_or(key, |run| run.key), receipt)
-                });
+                let asked = receipts.into_iter().map(|receipt| asked_for(&directory, receipt));
                 Received::Accepted(asked.collect())
             }
             Err(error) => Received::Unavailable(error),
@@ -179,13 +173,14 @@ impl Service {
     }
 }
 
-fn asked_for(directory: &Directory, mirror: String, receipt: Receipt) -> AskedFor {
-    let selector = directory.mirror(&mirror).and_then(|configured| configured.selector.clone());
+fn asked_for(directory: &Directory, receipt: Receipt) -> AskedFor {
+    let mirror = &receipt.key;
+    let selector = directory.mirror(mirror).and_then(|configured| configured.selector.clone());
     let (user, project) = match selector {
         Some(Selector { user, project }) => (user, project),
         None => (String::new(), mirror.clone()),
     };
-    AskedFor { mirror, user, project, receipt }
+    AskedFor { user, project, receipt }
 }
 
 /// The nonce of a delivery that is proven; otherwise why it is not, for our log alone.

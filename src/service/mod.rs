@@ -142,8 +142,8 @@ impl Shared {
         }
         let receipts = self.store.enqueue(requests, delivery, self.clock.now())?;
         self.wake();
-        for (request, receipt) in requests.iter().zip(&receipts) {
-            let mirror = request.key.clone();
+        for receipt in &receipts {
+            let mirror = receipt.key.clone();
             self.live.tell(&ServiceEvent::Asked { mirror, run: receipt.run });
         }
         Ok(receipts)
@@ -169,7 +169,7 @@ impl Shared {
             about: format!("sync of {mirror}"),
         });
         let receipts = self.request(&[request], delivery.as_ref())?;
-        receipts.first().copied().ok_or_else(none)
+        receipts.into_iter().next().ok_or_else(none)
     }
 
     fn change(

@@ -85,8 +85,11 @@ pub struct Request {
 }
 
 /// What a request got. It is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// The mirror that is asked for.
+    #[serde(rename = "mirror")]
+    pub key: String,
     /// The run that does what was asked for.
     pub run: RunId,
     /// Whether an earlier request had asked for the same run.

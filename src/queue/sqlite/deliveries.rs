@@ -42,11 +42,14 @@ pub(super) fn accepted(
     statement.query_row([endpoint, sender_id], |columns| columns.get(0)).optional()
 }
 
-/// The numbers of the mirrors that a delivery asked for, each with the run that answers it.
-pub(super) fn asked(connection: &Connection, delivery: i64) -> Result<Vec<(i64, RunId)>> {
-    let select = "SELECT mirror, run FROM delivery_asked WHERE delivery = ?1 ORDER BY position";
+/// The numbers and keys of the mirrors that a delivery asked for, each with the run that answers it.
+pub(super) fn asked(connection: &Connection, delivery: i64) -> Result<Vec<(i64, String, RunId)>> {
+    let select = "SELECT mirror, mirror.name, run FROM delivery_asked \
+         JOIN mirror ON mirror.id = delivery_asked.mirror WHERE delivery = ?1 ORDER BY position";
     let mut statement = connection.prepare_cached(select)?;
-    statement.query_map([delivery], |columns| Ok((columns.get(0)?, columns.get(1)?)))?.collect()
+    let asked = statement
+        .query_map([delivery], |columns| Ok((columns.get(0)?, columns.get(1)?, columns.get(2)?)))?;
+    asked.collect()
 }
 
 /// The last deliveries before the number `before`, the newest first.

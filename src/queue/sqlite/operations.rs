@@ -105,9 +105,10 @@ fn repeated(
     let repeated = DeliveryRecord { verdict: Verdict::Repeated, ..delivery.clone() };
     let noted = work.check(deliveries::insert(connection, &repeated))?;
     let mut receipts = Vec::new();
-    for (position, (mirror, run)) in (0..).zip(work.check(deliveries::asked(connection, first))?) {
+    let asked = work.check(deliveries::asked(connection, first))?;
+    for (position, (mirror, key, run)) in (0..).zip(asked) {
         work.check(deliveries::ask(connection, noted, position, mirror, run))?;
-        receipts.push(Receipt { run, folded: true });
+        receipts.push(Receipt { key, run, folded: true });
     }
     Ok(Some(receipts))
 }

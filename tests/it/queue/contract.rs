@@ -382,7 +382,7 @@ fn what_is_removed_is_not_run_and_comes_back(store: &dyn JobStore) {
 fn a_mirror_that_is_renamed_keeps_what_it_has(store: &dyn JobStore) {
     settle(store, &members(&["a", "b"]));
     let noted = delivery("e", Some("1"));
-    let asked = store.enqueue(&[hook("a")], Some(&noted), at(0)).unwrap()[0];
+    let asked = store.enqueue(&[hook("a")], Some(&noted), at(0)).unwrap()[0].clone();
     let claim_a = claim(store, 0);
     let renamed = Member { was: Some("a".to_owned()), ..member("c") };
     store.configure(&[renamed.clone(), member("b")], at(1)).unwrap();

@@ -135,7 +135,7 @@ fn rig(keys: &[&str], limits: ClaimLimits) -> Rig {
 
 impl Rig {
     fn ask(&self, request: Request) -> RunId {
-        let receipt = self.store.enqueue(&[request], None, Timestamp::now()).unwrap()[0];
+        let receipt = self.store.enqueue(&[request], None, Timestamp::now()).unwrap()[0].clone();
         self.pool.wake();
         receipt.run
     }
@@ -213,7 +213,7 @@ fn no_two_runs_of_one_mirror_at_once_whatever_is_asked_for() {
     let asked: Vec<RunId> = thread::scope(|scope| {
         let (store, pool) = (&rig.store, &rig.pool);
         let ask = |key: &str| {
-            let receipt = store.enqueue(&[hook(key)], None, Timestamp::now()).unwrap()[0];
+            let receipt = store.enqueue(&[hook(key)], None, Timestamp::now()).unwrap()[0].clone();
             pool.wake();
             receipt.run
         };

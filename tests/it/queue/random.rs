@@ -290,7 +290,7 @@ impl Model {
         self.receipts.push(receipts[0].run);
         let run = self.run(receipts[0].run)?;
         prop_assert_eq!((run.state, run.requests), (RunState::Queued, waiting));
-        Ok(Seen::Receipt(receipts[0]))
+        Ok(Seen::Receipt(receipts[0].clone()))
     }
 
     fn run(&self, id: RunId) -> Checked<Run> {

@@ -34,7 +34,7 @@ fn what_was_answered_is_there_after_a_start() {
     settle(&store, &members(&["a", "b"]));
     store.pause("b", true, at(0)).unwrap();
     let noted = delivery("e", Some("1"));
-    let receipt = store.enqueue(&[hook("a"), hook("b")], Some(&noted), at(1)).unwrap()[0];
+    let receipt = store.enqueue(&[hook("a"), hook("b")], Some(&noted), at(1)).unwrap()[0].clone();
     let claimed = claim(&store, 2);
     let (rows, runs) = (store.rows().unwrap(), store.runs(None, None, 9).unwrap());
     let deliveries = store.deliveries(None, 9).unwrap();

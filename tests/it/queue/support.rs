@@ -116,7 +116,7 @@ pub(super) fn settle(store: &dyn JobStore, members: &[Member]) {
 }
 
 pub(super) fn ask(store: &dyn JobStore, request: Request, seconds: i64) -> Receipt {
-    store.enqueue(&[request], None, at(seconds)).unwrap()[0]
+    store.enqueue(&[request], None, at(seconds)).unwrap().remove(0)
 }
 
 pub(super) fn claims(store: &dyn JobStore, seconds: i64) -> Vec<Claim> {

@@ -192,7 +192,7 @@ fn a_pattern_makes_mirrors_that_are_there_after_a_restart() {
     let Received::Accepted(asked) = rig.hook("https://hg.example.org/acme/engine") else {
         panic!("not accepted")
     };
-    assert_eq!(asked[0].mirror, name);
+    assert_eq!(asked[0].receipt.key, name);
     rig.settle();
     assert_eq!(rig.synced(), [name]);
     assert_eq!(rig.mirror(name).summary.owner, "acme");

@@ -175,7 +175,7 @@ impl Views for FakeService {
 impl Actions for FakeService {
     fn sync(&self, mirror: &str) -> Result<Receipt, ServiceError> {
         self.ask("sync", mirror)?;
-        Ok(Receipt { run: RunId(0x51), folded: false })
+        Ok(Receipt { key: mirror.to_owned(), run: RunId(0x51), folded: false })
     }
 
     fn pause(&self, mirror: &str) -> Result<(), ServiceError> {
@@ -189,12 +189,12 @@ impl Actions for FakeService {
     fn sync_once(&self, mirror: &str, request: &RequestKey) -> Result<Receipt, ServiceError> {
         let id = &request.id;
         self.ask(&format!("sync once ({} digits)", id.len()), mirror)?;
-        Ok(Receipt { run: RunId(0x51), folded: false })
+        Ok(Receipt { key: mirror.to_owned(), run: RunId(0x51), folded: false })
     }
 
     fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError> {
         self.ask("retry", mirror)?;
-        Ok(Receipt { run: RunId(0x52), folded: true })
+        Ok(Receipt { key: mirror.to_owned(), run: RunId(0x52), folded: true })
     }
 }
 

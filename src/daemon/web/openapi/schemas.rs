@@ -280,6 +280,7 @@ fn runs() -> Vec<(&'static str, Value)> {
         (
             "Receipt",
             object(vec![
+                ("mirror", of("Name"), "The mirror that is asked for."),
                 ("run", of("RunId"), "The run that does what was asked for."),
                 ("folded", of("Flag"), "Whether an earlier request had asked for the same run."),
             ]),
