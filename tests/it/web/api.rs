@@ -107,7 +107,7 @@ fn what_is_asked_for_is_done() {
     let answer = web.with("token-to-trigger", "POST", "/api/v1/mirrors/good/sync");
     assert_eq!(answer.status, 202);
     let id = RunId(0x51);
-    assert_eq!(answer.json(), serde_json::json!({ "run": id, "folded": false }));
+    assert_eq!(answer.json(), serde_json::json!({ "mirror": "good", "run": id, "folded": false }));
     assert_eq!(answer.header("location"), format!("/api/v1/runs/{id}"));
     for (what, status) in [("retry", 202), ("pause", 204), ("resume", 204)] {
         let answer = web.with("token-of-admin", "POST", &format!("/api/v1/mirrors/good/{what}"));
