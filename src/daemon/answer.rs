@@ -82,6 +82,16 @@ impl Answer {
             .header(header::RETRY_AFTER, seconds.to_string())
     }
 
+    /// To whoever sends too many tokens that are not known.
+    pub(super) fn too_many_guesses(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
+        let text = format!(
+            "Too many tokens that are not known came from this address; the next one is looked at in {seconds} s."
+        );
+        Self::new(StatusCode::TOO_MANY_REQUESTS, text)
+            .header(header::RETRY_AFTER, seconds.to_string())
+    }
+
     /// To whoever comes while the queue cannot be used, or the daemon is stopping.
     pub(super) fn unavailable(error: &ServiceError) -> Self {
         let (text, wait) = match error.fault() {

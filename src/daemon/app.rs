@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::fixed::Fixed;
 use super::metrics::Metrics;
-use super::web::{WebOptions, WebState};
+use super::web::{WebOptions, WebSettings, WebState};
 use super::{Reload, systemd};
 use crate::base::clean::with_causes;
 use crate::base::time::Timestamp;
@@ -39,9 +39,10 @@ impl App {
         let metrics = Arc::new(Metrics::of(Arc::clone(&actions)));
         let (events, _) = broadcast::channel(EVENTS);
         let config = service.config();
-        let WebConfig { access, public_url, .. } = config.web.clone();
+        let WebConfig { access, public_url, trusted_proxies, .. } = config.web.clone();
         let body_timeout = config.daemon.request_timeout;
-        let options = WebOptions { access, public_url, body_timeout, ..WebOptions::default() };
+        let settings = WebSettings { public_url, body_timeout, trusted_proxies };
+        let options = WebOptions { access, settings, ..WebOptions::default() };
         let web = WebState::new(service.actions(), service.clock(), options);
         let web = Arc::new(web);
         let (counted, told, shown) = (Arc::clone(&metrics), events.clone(), Arc::clone(&web));
@@ -91,9 +92,10 @@ impl App {
         match self.service.reload(config) {
             Ok(()) => {
                 let config = self.service.config();
-                let WebConfig { access, public_url, .. } = config.web.clone();
+                let WebConfig { access, public_url, trusted_proxies, .. } = config.web.clone();
+                let body_timeout = config.daemon.request_timeout;
                 self.web.set_access(access);
-                self.web.configure(public_url, config.daemon.request_timeout);
+                self.web.configure(WebSettings { public_url, body_timeout, trusted_proxies });
                 tracing::info!(mirrors, "the configuration was read again");
                 Some(mirrors)
             }

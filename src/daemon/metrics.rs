@@ -15,6 +15,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::base::time::Timestamp;
+use crate::base::{Fault, HasFault as _, Side};
 use crate::service::view::{Actions, MirrorFilter, MirrorSummary, RunSummary, ServiceEvent};
 
 /// What the text is, as `OpenMetrics` has it.
@@ -119,10 +120,15 @@ impl fmt::Debug for Now {
 impl Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         // A queue that cannot be read is told by the absence of these, and in the log.
-        let Ok(overview) = self.0.overview() else { return Ok(()) };
+        let encoder = &mut encoder;
+        let overview = match self.0.overview() {
+            Ok(overview) => overview,
+            Err(error) => return failing(encoder, Some((error.fault(), Side::Here))),
+        };
+        let trouble = overview.trouble.as_ref().map(|trouble| (trouble.fault, trouble.side));
+        failing(encoder, trouble)?;
         let all = MirrorFilter { count: usize::MAX, ..MirrorFilter::default() };
         let Ok(list) = self.0.mirrors(&all) else { return Ok(()) };
-        let encoder = &mut encoder;
 
         let mut mirrors = gauge(encoder, "mirrors", "Mirrors by their state")?;
         for count in &overview.states {
@@ -163,6 +169,15 @@ impl Collector for Now {
         let mut build = gauge(encoder, "build_info", "The version of the program")?;
         set(&mut build, ("version", &overview.version), 1)
     }
+}
+
+/// Whether the queue can be used, and of what class what is wrong is.
+fn failing(encoder: &mut DescriptorEncoder<'_>, trouble: Option<(Fault, Side)>) -> fmt::Result {
+    let help = "1 while the queue cannot be used, so that hooks are refused and nothing begins";
+    let mut failing = gauge(encoder, "queue_failing", help)?;
+    let (fault, side) = trouble.map_or(("", ""), |(fault, side)| (fault.name(), side.name()));
+    let labels = [("fault", fault), ("side", side)];
+    ConstGauge::new(i64::from(trouble.is_some())).encode(failing.encode_family(&labels)?)
 }
 
 /// What follows is one number, or one for each label.

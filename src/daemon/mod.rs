@@ -9,11 +9,13 @@ mod answer;
 mod app;
 mod backup;
 mod body;
+mod crowd;
 mod fixed;
 mod intake;
 mod metrics;
 mod notify;
 mod routes;
+mod sender;
 mod server;
 pub mod signals;
 mod socket;
@@ -323,7 +325,8 @@ async fn upkeep(app: Arc<App>) {
         let done = app.blocking(move |app| {
             app.service.tick();
             if tick % TICKS_PER_BEAT == 0 {
-                systemd::beat(&app.actions.overview()?, LONGEST_BEAT);
+                let moves = app.now().since(app.service.beat()) < LONGEST_BEAT;
+                systemd::beat(app.actions.overview().ok().as_ref(), moves);
             }
             match tick % TICKS_PER_TIDY {
                 0 => app.service.tidy(),

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -21,10 +21,11 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use warp::filters::BoxedFilter;
-use warp::hyper::Request;
 use warp::hyper::service::Service;
+use warp::hyper::{Request, Response as HttpResponse};
 use warp::reply::Response;
 
+use super::crowd::Crowd;
 use crate::config::DaemonOptions;
 use crate::service;
 
@@ -101,18 +102,23 @@ impl Serving {
     /// Serves `routes` on `listener` until it is dropped.
     pub(super) async fn serve(&self, listener: impl Accept, routes: BoxedFilter<(Response,)>) {
         let permits = Arc::new(Semaphore::new(self.most.get()));
+        let crowd = Arc::new(Crowd::new(self.most.get()));
         // The semaphore is never closed, so this goes on until it is dropped.
         while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
             let (stream, peer) = accept(&listener).await;
             // As is configured now: each connection carries one request.
             let config = self.service.config();
             let options = &config.daemon;
+            let Some(place) = crowd.enter(peer, &config.web.trusted_proxies) else {
+                tracing::debug!(?peer, "a connection too many of one sender was closed");
+                continue;
+            };
             let lifetime = options.request_timeout * 2 + options.wait.max(WAITING) + SENDING;
-            let is_stream = Arc::new(AtomicBool::new(false));
+            let is_long = Arc::new(AtomicBool::new(false));
             let service = Addressed {
                 service: TowerToHyperService::new(warp::service(routes.clone())),
                 peer,
-                is_stream: Arc::clone(&is_stream),
+                is_long: Arc::clone(&is_long),
             };
             let connection =
                 builder(options).serve_connection(TokioIo::new(stream), service).into_owned();
@@ -120,7 +126,7 @@ impl Serving {
             let serving = async move {
                 let mut connection = pin!(connection);
                 let ended = match tokio::time::timeout(lifetime, &mut connection).await {
-                    Err(_) if is_stream.load(Ordering::Relaxed) => {
+                    Err(_) if is_long.load(Ordering::Relaxed) => {
                         tokio::time::timeout(STREAM, connection).await
                     }
                     ended => ended,
@@ -130,37 +136,52 @@ impl Serving {
                     Ok(Err(error)) => tracing::debug!("a connection broke: {error}"),
                     Err(_) => tracing::debug!("a connection took too long"),
                 }
-                drop(permit);
+                drop((place, permit));
             };
             tokio::spawn(serving.instrument(tracing::info_span!("connection", ?peer)));
         }
     }
 }
 
+/// An extension of answers whose end cannot be told in advance, such as streams of events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Long;
+
 /// Tells the routes where a request comes from.
 struct Addressed<S> {
     service: S,
     peer: Peer,
-    /// Set once a stream of events is asked for, or a backup, whose end cannot be told.
-    is_stream: Arc<AtomicBool>,
+    /// Set once an answer is [`Long`], or will be.
+    is_long: Arc<AtomicBool>,
 }
 
-impl<B, S: Service<Request<B>>> Service<Request<B>> for Addressed<S> {
+impl<B, C, S> Service<Request<B>> for Addressed<S>
+where
+    S: Service<Request<B>, Response = HttpResponse<C>>,
+    S::Future: Send + 'static,
+{
     type Response = S::Response;
     type Error = S::Error;
-    type Future = S::Future;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
-        let path = request.uri().path();
-        let is_backup = path == "/api/v1/backup" && matches!(self.peer, Peer::Admin { .. });
-        if is_backup || path.ends_with("/events") {
-            self.is_stream.store(true, Ordering::Relaxed);
-        }
         request.extensions_mut().insert(self.peer);
         if let Peer::Network(address) = self.peer {
             request.extensions_mut().insert(address);
         }
-        self.service.call(request)
+        // To make one takes its time, too.
+        let is_backup = request.uri().path() == "/api/v1/backup";
+        if is_backup && matches!(self.peer, Peer::Admin { .. }) {
+            self.is_long.store(true, Ordering::Relaxed);
+        }
+        let (answering, is_long) = (self.service.call(request), Arc::clone(&self.is_long));
+        Box::pin(async move {
+            let answer = answering.await?;
+            if answer.extensions().get::<Long>().is_some() {
+                is_long.store(true, Ordering::Relaxed);
+            }
+            Ok(answer)
+        })
     }
 }
 

@@ -1,7 +1,5 @@
 //! What systemd is told, if it has started us: that we are ready, how we are, and that we move.
 
-use std::time::Duration;
-
 use sd_notify::NotifyState;
 
 use crate::service::view::Overview;
@@ -31,13 +29,21 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// How we are. The watchdog is fed only while the queue moves.
-pub(super) fn beat(overview: &Overview, longest: Duration) {
-    let mirrors: usize = overview.states.iter().map(|count| count.mirrors).sum();
-    let status =
-        format!("{mirrors} mirrors, {} running, {} waiting", overview.running, overview.waiting);
+/// How we are, as far as that can be known. The watchdog is fed only while our threads move; to begin anew helps
+/// nothing if the queue cannot be read.
+pub(super) fn beat(overview: Option<&Overview>, moves: bool) {
+    let status = match overview {
+        Some(Overview { states, running, waiting, trouble: None, .. }) => {
+            let mirrors: usize = states.iter().map(|count| count.mirrors).sum();
+            format!("{mirrors} mirrors, {running} running, {waiting} waiting")
+        }
+        Some(Overview { trouble: Some(trouble), .. }) => {
+            format!("hooks are refused: failed to {}", trouble.message)
+        }
+        None => "the queue cannot be read; the log says why".to_owned(),
+    };
     let mut told = vec![NotifyState::Status(&status)];
-    if overview.now.since(overview.beat) < longest {
+    if moves {
         told.push(NotifyState::Watchdog);
     }
     tell(&told);

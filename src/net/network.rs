@@ -49,6 +49,15 @@ impl Network {
     }
 }
 
+/// Who counts as one sender: an IPv4 address; and of IPv6 the network of 64 bits, since whoever has one address
+/// of it usually has them all.
+pub fn one_sender(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
 impl FromStr for Network {
     type Err = NetworkError;
 
@@ -85,6 +94,19 @@ impl fmt::Display for Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_one_sender() {
+        for (address, sender) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("::1", "::"),
+        ] {
+            let found = one_sender(address.parse().unwrap());
+            assert_eq!(found.to_string(), sender, "{address}");
+        }
+    }
 
     #[test]
     fn what_is_in_a_network() {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Fault, Side, faults};
+use crate::base::clean::{clean, with_causes};
+use crate::base::{Fault, HasFault, Side, faults};
 
 /// Why a run did not end well: what is left of its error for history, pages and whoever asks later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -25,6 +26,12 @@ faults!(Failure {
 });
 
 impl Failure {
+    /// What is left of an error.
+    pub fn of(error: &(dyn HasFault + 'static)) -> Self {
+        let hint = error.hint().map(|hint| hint.lines().map(clean).collect::<Vec<_>>().join("; "));
+        Self { fault: error.fault(), side: error.side(), message: with_causes(error), hint }
+    }
+
     /// One that is our own mistake.
     pub(super) fn internal(message: String) -> Self {
         Self {

@@ -12,6 +12,7 @@ use crate::base::HasFault as _;
 use crate::base::clean::clean_short;
 use crate::config::{HookEndpoint, Selector};
 use crate::hook::{Delivery, Event, PayloadError, Proof, Unproven, verify};
+use crate::net::network::one_sender;
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict};
 
 /// How many characters of what a delivery is about are kept.
@@ -67,7 +68,8 @@ impl Service {
         let shared = &self.0;
         let directory = shared.directory();
         let options = &directory.config().daemon;
-        if let Err(wait) = shared.senders.take(&from, options.hooks_a_minute, shared.clock.now()) {
+        let (sender, now) = (one_sender(from), shared.clock.now());
+        if let Err(wait) = shared.senders.take(&sender, options.hooks_a_minute, now) {
             return Received::TooMany(wait);
         }
         let Some(endpoint) = directory.config().endpoint(path) else {

@@ -18,6 +18,7 @@ mod runner;
 mod schedule;
 mod settings;
 mod shown;
+mod trouble;
 pub mod view;
 
 use std::net::IpAddr;
@@ -29,17 +30,18 @@ use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
 use crate::config::Config;
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict, Weight};
-use crate::queue::{ClaimLimits, JobStore, Pool, StartPoolError, StoreError};
+use crate::queue::{ClaimLimits, Failure, JobStore, Pool, StartPoolError, StoreError};
 use directory::Directory;
 use hosts::Hosts;
 use live::Live;
-use rates::Rates;
 use runner::SyncRunner;
+use trouble::Trouble;
 use view::{Actions, RequestKey, ServiceEvent};
 
 pub use backup::BackupError;
 pub use intake::{AskedFor, Received};
 pub use live::Listener;
+pub use rates::Rates;
 pub use runner::{SyncFailure, Syncer};
 pub use view::ServiceError;
 
@@ -73,6 +75,7 @@ struct Shared {
     senders: Rates<IpAddr>,
     /// How many deliveries that ask for nothing are noted, for each endpoint.
     notes: Rates<String>,
+    trouble: Trouble,
     /// Set once, before anything can be asked for.
     pool: OnceLock<Pool>,
     stopping: AtomicBool,
@@ -90,6 +93,11 @@ impl Shared {
     /// When the threads last moved.
     fn beat(&self) -> Timestamp {
         self.pool.get().map_or_else(Timestamp::default, Pool::beat)
+    }
+
+    /// Why the queue cannot be used now, if it cannot.
+    fn trouble(&self) -> Option<Failure> {
+        self.trouble.now().or_else(|| self.pool.get().and_then(Pool::failing))
     }
 
     fn wake(&self) {
@@ -140,7 +148,8 @@ impl Shared {
         if self.is_stopping() {
             return Err(ServiceError::Stopping);
         }
-        let receipts = self.store.enqueue(requests, delivery, self.clock.now())?;
+        let receipts = self.store.enqueue(requests, delivery, self.clock.now());
+        let receipts = self.trouble.noted(receipts)?;
         self.wake();
         for receipt in &receipts {
             let mirror = receipt.key.clone();
@@ -179,7 +188,7 @@ impl Shared {
     ) -> Result<(), ServiceError> {
         let none = || ServiceError::NoMirror { name: mirror.to_owned() };
         self.directory().mirror(mirror).ok_or_else(none)?;
-        change(&*self.store, self.clock.now())?;
+        self.trouble.noted(change(&*self.store, self.clock.now()))?;
         self.wake();
         self.live.tell(&ServiceEvent::Changed { mirror: mirror.to_owned() });
         Ok(())
@@ -226,6 +235,7 @@ impl Service {
             hosts: Hosts::default(),
             senders: Rates::default(),
             notes: Rates::default(),
+            trouble: Trouble::default(),
             pool: OnceLock::new(),
             stopping: AtomicBool::new(false),
         });
@@ -283,10 +293,20 @@ impl Service {
         self.0.pool.get().map_or(0, |pool| pool.wait_idle(timeout))
     }
 
-    /// What is to be done every few seconds: hosts that were left alone are asked again when it is time, and
-    /// runs that wait for a server give their workers to others.
+    /// What is to be done every few seconds: hosts that were left alone are asked again when it is time, runs
+    /// that wait for a server give their workers to others, and a queue that could not be written is tried again.
     pub fn tick(&self) {
-        self.0.adjust();
+        let shared = &self.0;
+        shared.adjust();
+        if shared.trouble.now().is_some() {
+            // What came of it is noted.
+            let _ = shared.trouble.noted(shared.store.probe(shared.clock.now()));
+        }
+    }
+
+    /// When the threads that run mirrors last moved.
+    pub fn beat(&self) -> Timestamp {
+        self.0.beat()
     }
 
     /// What is to be done every minute: secrets that have changed are noticed, and old history is forgotten.

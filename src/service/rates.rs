@@ -13,7 +13,7 @@ const SENDERS: usize = 10_000;
 
 /// Buckets for senders that are told apart by `K`.
 #[derive(Debug)]
-pub(super) struct Rates<K> {
+pub struct Rates<K> {
     buckets: Mutex<HashMap<K, Bucket>>,
 }
 
@@ -36,12 +36,20 @@ impl Bucket {
         let more = millis.saturating_mul(a_minute) / 60;
         Self { left: self.left.saturating_add(more).min(a_minute.saturating_mul(1000)), at: now }
     }
+
+    /// What is left after one request more; otherwise after how long there is enough for one.
+    fn without_one(self, a_minute: u64) -> Result<u64, Duration> {
+        let missing = 1000_u64.saturating_sub(self.left);
+        self.left
+            .checked_sub(1000)
+            .ok_or(Duration::from_millis((missing * 60).div_ceil(a_minute.max(1))))
+    }
 }
 
 impl<K: Eq + Hash + Clone> Rates<K> {
     /// Takes one request of `sender`, who may send `a_minute`, as many at once if there were none for a
     /// minute. Otherwise says after how long the next one is taken.
-    pub(super) fn take(&self, sender: &K, a_minute: u64, now: Timestamp) -> Result<(), Duration> {
+    pub fn take(&self, sender: &K, a_minute: u64, now: Timestamp) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= SENDERS && !buckets.contains_key(sender) {
             let full = a_minute.saturating_mul(1000);
@@ -53,12 +61,15 @@ impl<K: Eq + Hash + Clone> Rates<K> {
         let full = Bucket { left: a_minute.saturating_mul(1000), at: now };
         let bucket = buckets.entry(sender.clone()).or_insert(full);
         *bucket = bucket.filled(a_minute, now);
-        let Some(left) = bucket.left.checked_sub(1000) else {
-            let missing = 1000 - bucket.left;
-            return Err(Duration::from_millis((missing * 60).div_ceil(a_minute.max(1))));
-        };
-        bucket.left = left;
+        bucket.left = bucket.without_one(a_minute)?;
         Ok(())
+    }
+
+    /// Whether [`take`](Self::take) would take one, without taking it.
+    pub fn look(&self, sender: &K, a_minute: u64, now: Timestamp) -> Result<(), Duration> {
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(bucket) = buckets.get(sender) else { return Ok(()) };
+        bucket.filled(a_minute, now).without_one(a_minute).map(drop)
     }
 }
 
@@ -77,6 +88,8 @@ mod tests {
             assert_eq!(rates.take(&"a", 60, at(0)), Ok(()));
         }
         assert_eq!(rates.take(&"a", 60, at(0)), Err(Duration::from_secs(1)));
+        assert_eq!(rates.look(&"a", 60, at(0)), Err(Duration::from_secs(1)));
+        assert_eq!((rates.look(&"b", 60, at(0)), rates.look(&"a", 60, at(1000))), (Ok(()), Ok(())));
         assert_eq!(rates.take(&"a", 60, at(600)), Err(Duration::from_millis(400)));
         assert_eq!(rates.take(&"b", 60, at(600)), Ok(()), "nobody pays for others");
         assert_eq!(rates.take(&"a", 60, at(1000)), Ok(()));

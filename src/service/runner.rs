@@ -8,7 +8,6 @@ use super::live::Watch;
 use super::recorder::Recorder;
 use super::schedule;
 use super::view::ServiceEvent;
-use crate::base::clean::{clean, with_causes};
 use crate::base::{Fault, HasFault, Interrupt, Severity, Side};
 use crate::config::MirrorConfig;
 use crate::mirror::{Mirror, Observer, RefChange, Seen, SyncReport};
@@ -176,14 +175,14 @@ impl SyncRunner {
                 let changed = report.converted > 0 || moved;
                 let refused = report.failure();
                 let state = if refused.is_some() { RunState::Partial } else { RunState::Done };
-                let failure = refused.map(|error| failure_of(&error));
+                let failure = refused.map(|error| Failure::of(&error));
                 Finish { state, failure, changed, due: Some(self.next_look(claim, changed)), ..new }
             }
             Ended::Failed(error) if error.fault() == Fault::Interrupted => {
                 Finish { state: RunState::Interrupted, due: Some(now), ..new }
             }
             Ended::Failed(error) => {
-                let failure = failure_of(&*error as &dyn HasFault);
+                let failure = Failure::of(&*error as &dyn HasFault);
                 if failure.side == Side::Source && failure.fault == Fault::Unavailable {
                     shared.hosts.failed(host, now);
                     shared.adjust();
@@ -227,12 +226,6 @@ enum Look {
     Changed(Seen),
     /// The source cannot be looked at.
     Failed(SyncFailure),
-}
-
-/// What is kept of an error.
-fn failure_of(error: &(dyn HasFault + 'static)) -> Failure {
-    let hint = error.hint().map(|hint| hint.lines().map(clean).collect::<Vec<_>>().join("; "));
-    Failure { fault: error.fault(), side: error.side(), message: with_causes(error), hint }
 }
 
 /// The one place that logs how a run ended.

@@ -173,6 +173,7 @@ impl Views for Shared {
             beat: self.beat(),
             now,
             stopping: self.is_stopping(),
+            trouble: self.trouble().as_ref().map(FailureView::from),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }

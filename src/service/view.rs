@@ -253,6 +253,8 @@ pub struct Overview {
     pub now: Timestamp,
     /// Whether it is stopping.
     pub stopping: bool,
+    /// Why the queue cannot be used, if it cannot: hooks are refused, and nothing begins.
+    pub trouble: Option<FailureView>,
     /// The version of the program.
     pub version: String,
 }

@@ -15,6 +15,7 @@ mod operate;
 mod program;
 mod rig;
 mod stop;
+mod trouble;
 
 use std::path::Path;
 use std::sync::Arc;

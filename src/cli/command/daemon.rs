@@ -91,6 +91,10 @@ pub(super) fn status(args: &StatusArgs, ui: &Ui) -> Outcome {
     for line in table.lines() {
         ui.result(&line);
     }
+    if let Some(trouble) = &overview.trouble {
+        let message = clean(&trouble.message);
+        ui.result(&format!("hooks are refused, and nothing begins: failed to {message}"));
+    }
     ui.say(&format!("{} running, {} waiting", overview.running, overview.waiting));
     Ok(exit::OK)
 }

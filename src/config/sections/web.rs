@@ -22,7 +22,7 @@ keys! {
         /// The proxies whose word is taken for where a request comes from (`X-Forwarded-For`).
         ///
         /// Without it, that is the other end of the connection. The number of hooks that an address may
-        /// send and the networks of an endpoint count by it.
+        /// send, the networks of an endpoint, wrong tokens and streams of events count by it.
         trusted_proxies: Vec<String> =
             Key::new(Shape::List("NETWORK")).example("[\"127.0.0.1\", \"::1\"]"),
     }

@@ -6,6 +6,7 @@
 //! other pages cannot read.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use subtle::ConstantTimeEq as _;
 use warp::http::{HeaderMap, header};
 
 use super::answer::Answer;
+use super::guesses::{Given, Guesses};
 use super::problem::Problem;
 use super::request::Request;
 use super::routes::{Kind, Need, Route};
@@ -71,11 +73,21 @@ struct Session {
 pub(super) struct Access {
     rules: RwLock<WebAccess>,
     sessions: Mutex<Vec<Session>>,
+    guesses: Guesses,
+}
+
+/// Why a token opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// There is none, or none that is known, or it is for something else.
+    NoToken,
+    /// It was not looked at: too many that are not known came from there. After this time one is.
+    Later(Duration),
 }
 
 impl Access {
     pub(super) fn new(rules: WebAccess) -> Self {
-        Self { rules: RwLock::new(rules), sessions: Mutex::default() }
+        Self { rules: RwLock::new(rules), sessions: Mutex::default(), guesses: Guesses::default() }
     }
 
     pub(super) fn set(&self, rules: WebAccess) {
@@ -84,6 +96,23 @@ impl Access {
 
     fn sessions(&self) -> MutexGuard<'_, Vec<Session>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a token is for that `from` has given.
+    fn tried(
+        &self,
+        token: &str,
+        from: IpAddr,
+        given: Given,
+        now: Timestamp,
+    ) -> Result<([u8; 32], Scope), Denied> {
+        self.guesses.may_try(from, given, now).map_err(Denied::Later)?;
+        let token = hash(token);
+        let Some(scope) = self.scope(&token) else {
+            self.guesses.failed(from, given, now);
+            return Err(Denied::NoToken);
+        };
+        Ok((token, scope))
     }
 
     /// What the token with this hash is for.
@@ -126,12 +155,22 @@ impl Access {
         Ok(visitor)
     }
 
-    /// Whether whoever sends these headers may look.
-    pub(super) fn may_read(&self, headers: &HeaderMap) -> bool {
-        let open = self.rules.read().unwrap_or_else(PoisonError::into_inner).read == Read::Open;
-        let token = headers.get(header::AUTHORIZATION).and_then(|sent| sent.to_str().ok());
-        let scope = token.and_then(bearer).and_then(|token| self.scope(&hash(token)));
-        open || matches!(scope, Some(Scope::Read | Scope::Admin))
+    /// Whether whoever sends these headers from there may look.
+    pub(super) fn may_read(
+        &self,
+        headers: &HeaderMap,
+        from: IpAddr,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        if self.rules.read().unwrap_or_else(PoisonError::into_inner).read == Read::Open {
+            return Ok(());
+        }
+        let sent = headers.get(header::AUTHORIZATION).and_then(|sent| sent.to_str().ok());
+        let token = sent.and_then(bearer).ok_or(Denied::NoToken)?;
+        match self.tried(token, from, Given::Header, now)? {
+            (_, Scope::Read | Scope::Admin) => Ok(()),
+            (_, Scope::Trigger) => Err(Denied::NoToken),
+        }
     }
 
     /// Who sends this.
@@ -148,10 +187,13 @@ impl Access {
         let open = rules.read == Read::Open;
         drop(rules);
         if let Some(sent) = request.headers.get(header::AUTHORIZATION) {
-            let token = sent.to_str().ok().and_then(bearer);
-            let scope = token.and_then(|token| self.scope(&hash(token)));
-            let unknown = || Problem::unauthorised("The token that was sent is not known.");
-            return Ok(Visitor { scope: Some(scope.ok_or_else(unknown)?), form: None, open });
+            let token = sent.to_str().ok().and_then(bearer).ok_or(Denied::NoToken);
+            let tried = token.and_then(|it| self.tried(it, request.from, Given::Header, now));
+            let (_, scope) = tried.map_err(|denied| match denied {
+                Denied::NoToken => Problem::unauthorised("The token that was sent is not known."),
+                Denied::Later(wait) => Problem::too_many_guesses(wait),
+            })?;
+            return Ok(Visitor { scope: Some(scope), form: None, open });
         }
         // A cookie is sent by the browser whoever made the request, so it changes nothing by itself.
         let session = match route.kind == Kind::Api && route.is_change() {
@@ -177,9 +219,13 @@ impl Access {
     }
 
     /// Opens a session for who knows `token`: the header that sets its cookie.
-    pub(super) fn log_in(&self, request: &Request, token: &str, now: Timestamp) -> Option<String> {
-        let token = hash(token);
-        self.scope(&token)?;
+    pub(super) fn log_in(
+        &self,
+        request: &Request,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<String, Denied> {
+        let (token, _) = self.tried(token, request.from, Given::Form, now)?;
         let session = Session { id: random(), form: random(), token, until: now.after(SESSION) };
         let cookie = cookie(request, &session.id, SESSION);
         let mut sessions = self.sessions();
@@ -188,7 +234,7 @@ impl Access {
             sessions.remove(0);
         }
         sessions.push(session);
-        Some(cookie)
+        Ok(cookie)
     }
 
     /// Ends the session that a request belongs to: the header that removes its cookie.

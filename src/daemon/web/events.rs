@@ -23,6 +23,8 @@ use super::problem::Problem;
 use super::request::Request;
 use super::{WebOptions, WebState};
 use crate::base::time::Timestamp;
+use crate::daemon::server::Long;
+use crate::net::network::one_sender;
 use crate::queue::model::RunId;
 use crate::service::view::ServiceEvent;
 
@@ -141,7 +143,7 @@ struct Counted {
 
 impl Counted {
     fn new(state: &Arc<WebState>, from: IpAddr) -> Option<Self> {
-        let events = &state.events;
+        let (events, from) = (&state.events, one_sender(from));
         let mut streams = lock(&events.streams);
         let of_address = streams.of.get(&from).copied().unwrap_or_default();
         if streams.in_all >= events.in_all || of_address >= events.per_address {
@@ -193,6 +195,7 @@ pub(super) fn stream(state: &Arc<WebState>, request: &Request) -> Response {
     let feed = Feed { counted, sender, mirror: request.parameter("mirror") };
     tokio::spawn(feed.run(seen));
     let mut response = warp::sse::reply(Body(receiver)).into_response();
+    response.extensions_mut().insert(Long);
     // Some proxies keep what they are sent until there is more of it.
     response
         .headers_mut()

@@ -13,6 +13,7 @@ mod assets;
 mod badge;
 mod events;
 mod feed;
+mod guesses;
 mod icon;
 mod openapi;
 mod pages;
@@ -21,7 +22,7 @@ mod problem;
 mod request;
 mod routes;
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -36,9 +37,12 @@ pub use request::Request;
 pub use crate::config::{Read, Scope, StoredToken, WebAccess};
 
 use super::body::{self, BodyError};
+use super::sender::sender;
 use super::server::Peer;
 use crate::base::time::{Clock, Timestamp};
+use crate::net::Network;
 use crate::service::view::{Actions, ServiceEvent};
+pub use access::Denied;
 use access::{Access, Visitor};
 use events::Events;
 use problem::Problem;
@@ -47,14 +51,25 @@ use routes::{Find, Handler, Route};
 /// The largest body of a request, in bytes: forms have two short fields.
 const MAX_BODY: usize = 16 << 10;
 
+/// What can be another one from one request to the next.
+#[derive(Clone, Debug)]
+pub struct WebSettings {
+    /// The address under which others reach the pages, such as `https://mirrors.example.org`. Without one,
+    /// feeds and badges use what the browser has asked for.
+    pub public_url: Option<String>,
+    /// How long a request may take to send its body.
+    pub body_timeout: Duration,
+    /// The proxies whose word is taken for where a request comes from.
+    pub trusted_proxies: Vec<Network>,
+}
+
 /// What can be chosen.
 #[derive(Clone, Debug)]
 pub struct WebOptions {
     /// Who may look and ask.
     pub access: WebAccess,
-    /// The address under which others reach the pages, such as `https://mirrors.example.org`. Without one,
-    /// feeds and badges use what the browser has asked for.
-    pub public_url: Option<String>,
+    /// What can be another one later.
+    pub settings: WebSettings,
     /// How many streams of events one address may have at the same time.
     pub streams_per_address: usize,
     /// How many streams of events there may be at the same time.
@@ -63,20 +78,27 @@ pub struct WebOptions {
     pub longest_stream: Duration,
     /// How long a request may wait for a run to end.
     pub longest_wait: Duration,
-    /// How long a request may take to send its body.
-    pub body_timeout: Duration,
+}
+
+impl Default for WebSettings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            body_timeout: Duration::from_secs(10),
+            trusted_proxies: Vec::new(),
+        }
+    }
 }
 
 impl Default for WebOptions {
     fn default() -> Self {
         Self {
             access: WebAccess::default(),
-            public_url: None,
+            settings: WebSettings::default(),
             streams_per_address: 6,
             streams: 200,
             longest_stream: Duration::from_hours(1),
             longest_wait: Duration::from_mins(1),
-            body_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -87,15 +109,8 @@ pub struct WebState {
     clock: Arc<dyn Clock>,
     access: Access,
     events: Events,
-    settings: RwLock<Settings>,
+    settings: RwLock<WebSettings>,
     longest_wait: Duration,
-}
-
-/// What can be another one from one request to the next.
-#[derive(Clone, Debug)]
-struct Settings {
-    public_url: Option<String>,
-    body_timeout: Duration,
 }
 
 impl std::fmt::Debug for WebState {
@@ -108,9 +123,8 @@ impl WebState {
     /// Shows and asks `service`.
     pub fn new(service: Arc<dyn Actions>, clock: Arc<dyn Clock>, options: WebOptions) -> Self {
         let events = Events::new(clock.now(), &options);
-        let WebOptions { access, public_url, longest_wait, body_timeout, .. } = options;
-        let settings = RwLock::new(Settings { public_url, body_timeout });
-        let access = Access::new(access);
+        let WebOptions { access, settings, longest_wait, .. } = options;
+        let (access, settings) = (Access::new(access), RwLock::new(settings));
         Self { service, clock, access, events, settings, longest_wait }
     }
 
@@ -125,19 +139,28 @@ impl WebState {
         self.access.set(access);
     }
 
-    /// From now on, others reach the pages at this address, and requests may take this long to send a body.
-    pub fn configure(&self, public_url: Option<String>, body_timeout: Duration) {
-        let settings = Settings { public_url, body_timeout };
+    /// From now on, this holds.
+    pub fn configure(&self, settings: WebSettings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
-    fn settings(&self) -> Settings {
+    fn settings(&self) -> WebSettings {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether whoever sends these headers may look.
-    pub fn may_read(&self, headers: &HeaderMap) -> bool {
-        self.access.may_read(headers)
+    pub(super) fn may_read(&self, headers: &HeaderMap, peer: Option<Peer>) -> Result<(), Denied> {
+        self.access.may_read(headers, self.sender(headers, peer), self.clock.now())
+    }
+
+    /// Where a request with these headers comes from.
+    fn sender(&self, headers: &HeaderMap, peer: Option<Peer>) -> IpAddr {
+        let peer = match peer {
+            Some(Peer::Network(address)) => address.ip(),
+            Some(Peer::Admin { .. }) | None => Ipv4Addr::LOCALHOST.into(),
+        };
+        let settings = self.settings.read().unwrap_or_else(PoisonError::into_inner);
+        sender(peer, headers, &settings.trusted_proxies)
     }
 
     /// Ends all streams, and all waiting for runs.
@@ -194,10 +217,7 @@ pub fn routes(state: Arc<WebState>) -> BoxedFilter<(Response,)> {
                   peer: Option<Peer>,
                   body| {
                 let state = Arc::clone(&state);
-                let from = match peer {
-                    Some(Peer::Network(address)) => address.ip(),
-                    Some(Peer::Admin { .. }) | None => Ipv4Addr::LOCALHOST.into(),
-                };
+                let from = state.sender(&headers, peer);
                 let is_admin = matches!(peer, Some(Peer::Admin { .. }));
                 let path = path.as_str().to_owned();
                 async move {

@@ -32,6 +32,7 @@ pub fn document() -> String {
         "paths": paths,
         "components": {
             "schemas": schemas::all(),
+            "responses": problems(),
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -66,7 +67,11 @@ fn operation(route: &Route) -> Value {
             json!({ "description": "The client has it already, as its If-None-Match says." });
         answers.insert("304".to_owned(), known);
     }
-    answers.insert("default".to_owned(), problem(route));
+    for status in statuses(route) {
+        let name = problem_name(route.is_page(), status);
+        let problem = json!({ "$ref": format!("#/components/responses/{name}") });
+        answers.insert(status.to_string(), problem);
+    }
     let security = match route.need {
         Need::Nothing => json!([]),
         // Nobody needs a token if looking is open.
@@ -120,12 +125,59 @@ fn answer(route: &Route) -> Value {
     json!({ "description": "What was asked for.", "content": { content_type: content } })
 }
 
-fn problem(route: &Route) -> Value {
-    let content = match route.kind {
-        Kind::Api => json!({ "application/problem+json": { "schema": of("Problem") } }),
-        Kind::Page | Kind::File => json!({ "text/html": { "schema": { "type": "string" } } }),
+/// Why a request may not be answered as it was meant, each with the header that says more.
+const PROBLEMS: [(u16, &str, Option<&str>); 10] = [
+    (400, "The request is not valid.", None),
+    (401, "A token is needed, or the one that was sent is not known.", Some("WWW-Authenticate")),
+    (403, "The token is for something else.", None),
+    (404, "There is nothing with this name or id, or not any more.", None),
+    (405, "The address does not take this method.", Some("Allow")),
+    (408, "The request did not arrive in time.", None),
+    (413, "The body of the request is too large.", None),
+    (429, "There were too many requests of this kind.", Some("Retry-After")),
+    (500, "It failed; the log says why.", None),
+    (
+        503,
+        "It cannot be answered now, since the queue cannot be used or the service is stopping.",
+        Some("Retry-After"),
+    ),
+];
+
+/// The statuses of problems that a request to this line of the table can meet.
+fn statuses(route: &Route) -> impl Iterator<Item = u16> {
+    let has_name = route.path.contains('{');
+    // Any token will do to see a run.
+    let has_scope = !matches!(route.need, Need::Nothing | Need::AnyToken);
+    let can_be = move |status: &u16| match status {
+        403 => has_scope,
+        404 => has_name,
+        _ => true,
     };
-    json!({ "description": "Why it cannot be answered.", "content": content })
+    PROBLEMS.iter().map(|(status, ..)| *status).filter(can_be)
+}
+
+fn problem_name(is_page: bool, status: u16) -> String {
+    format!("{}{status}", if is_page { "Page" } else { "Problem" })
+}
+
+/// The problems, as JSON and as pages.
+fn problems() -> Map<String, Value> {
+    let mut problems = Map::new();
+    for (is_page, (status, about, header)) in
+        [false, true].into_iter().flat_map(|is_page| PROBLEMS.map(|problem| (is_page, problem)))
+    {
+        let content = match is_page {
+            false => json!({ "application/problem+json": { "schema": of("Problem") } }),
+            true => json!({ "text/html": { "schema": { "type": "string" } } }),
+        };
+        let mut problem = json!({ "description": about, "content": content });
+        if let (Some(header), Some(problem)) = (header, problem.as_object_mut()) {
+            let text = json!({ "required": true, "schema": { "type": "string" } });
+            problem.insert("headers".to_owned(), json!({ header: text }));
+        }
+        problems.insert(problem_name(is_page, status), problem);
+    }
+    problems
 }
 
 #[cfg(test)]
@@ -148,8 +200,8 @@ mod tests {
         match value {
             Value::Object(fields) => fields.iter().for_each(|(key, value)| {
                 if key == "$ref" {
-                    let name = value.as_str().unwrap().rsplit('/').next().unwrap();
-                    named.insert(name.to_owned());
+                    let path = value.as_str().unwrap().strip_prefix("#/components/").unwrap();
+                    named.insert(path.to_owned());
                 }
                 collect(value, named);
             }),
@@ -159,11 +211,14 @@ mod tests {
     }
 
     #[test]
-    fn every_schema_that_is_named_is_there_and_each_is_named() {
+    fn all_that_is_named_is_there_and_each_is_named() {
         let document: Value = serde_json::from_str(&document()).unwrap();
         let mut named = BTreeSet::new();
         collect(&document, &mut named);
-        let schemas = document["components"]["schemas"].as_object().unwrap();
-        assert_eq!(schemas.keys().cloned().collect::<BTreeSet<_>>(), named);
+        let there = ["schemas", "responses"].into_iter().flat_map(|kind| {
+            let components = document["components"][kind].as_object().unwrap();
+            components.keys().map(move |name| format!("{kind}/{name}")).collect::<Vec<_>>()
+        });
+        assert_eq!(there.collect::<BTreeSet<_>>(), named);
     }
 }

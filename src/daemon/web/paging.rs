@@ -44,7 +44,7 @@ pub(super) fn number<T: std::str::FromStr>(
     request: &Request,
     name: &str,
 ) -> Result<Option<T>, Problem> {
-    let Some(text) = request.parameter(name) else { return Ok(None) };
+    let Some(text) = request.given(name) else { return Ok(None) };
     let wrong = |_| Problem::bad_request(format!("The parameter \"{name}\" is not valid."));
     text.parse().map(Some).map_err(wrong)
 }

@@ -1,5 +1,7 @@
 //! What is said if something cannot be shown or done: as JSON (RFC 9457) to programs, as a page to people.
 
+use std::time::Duration;
+
 use serde_json::json;
 use warp::http::StatusCode;
 use warp::http::header::{self, HeaderName};
@@ -49,6 +51,15 @@ impl Problem {
     /// Later, perhaps.
     pub(super) fn later(status: StatusCode, detail: impl Into<String>, seconds: u32) -> Self {
         Self::new(status, detail).header(header::RETRY_AFTER, seconds.to_string())
+    }
+
+    /// To who sends too many tokens that are not known.
+    pub(super) fn too_many_guesses(wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        let detail = format!(
+            "Too many tokens that are not known came from this address. The next one is looked at in {seconds} s."
+        );
+        Self::later(StatusCode::TOO_MANY_REQUESTS, detail, seconds)
     }
 
     fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {

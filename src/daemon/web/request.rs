@@ -32,7 +32,12 @@ impl Request {
 
     /// A parameter of the query; `None` if it is not there or empty.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
-        field(&self.query, name).filter(|value| !value.is_empty())
+        self.given(name).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter of the query, even an empty one.
+    pub(super) fn given(&self, name: &str) -> Option<String> {
+        field(&self.query, name)
     }
 
     /// A field of the form that was sent.

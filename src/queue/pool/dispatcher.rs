@@ -71,7 +71,7 @@ impl Shared {
             }
         };
         let mut state = self.lock();
-        state.is_failing = false;
+        state.failing = None;
         if state.is_closed {
             // Closed meanwhile: there may be no worker any more.
             drop(state);
@@ -110,7 +110,9 @@ impl Shared {
                 self.failed("renew a claim", error);
             }
             let mut state = self.lock();
-            state.is_failing &= renewed.is_err();
+            if renewed.is_ok() {
+                state.failing = None;
+            }
             let Some(held) = state.held.get_mut(&claim.run) else { continue };
             match renewed {
                 Ok(true) => {

@@ -26,6 +26,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::failure::Failure;
 use super::job_store::{ClaimLimits, JobStore};
 use super::model::{Claim, Finish, RunId};
 use super::store_error::StoreError;
@@ -88,8 +89,8 @@ struct State {
     is_woken: bool,
     is_closed: bool,
     beat: Timestamp,
-    /// The store has failed, and nothing has worked since.
-    is_failing: bool,
+    /// How the store has failed, if nothing has worked since.
+    failing: Option<Failure>,
 }
 
 struct Held {
@@ -134,7 +135,7 @@ impl Pool {
             is_woken: true,
             is_closed: false,
             beat: clock.now(),
-            is_failing: false,
+            failing: None,
         };
         let pool = Self(Arc::new(Shared {
             store,
@@ -188,6 +189,11 @@ impl Pool {
         self.0.lock().beat
     }
 
+    /// Why the store can do nothing for us, if the last thing that it was to do failed.
+    pub fn failing(&self) -> Option<Failure> {
+        self.0.lock().failing.clone()
+    }
+
     /// Claims nothing more. Runs that are under way go on to their end.
     pub fn drain(&self) {
         self.0.lock().is_closed = true;
@@ -224,8 +230,14 @@ impl Shared {
 
     /// Logs an error of the store, once until it works again.
     fn failed(&self, what: &str, error: &StoreError) {
-        if !std::mem::replace(&mut self.lock().is_failing, true) {
-            tracing::error!(%error, "failed to {what}; it is tried again until it works");
+        let failure = Failure::of(error);
+        let (fault, side) = (failure.fault.name(), failure.side.name());
+        if self.lock().failing.replace(failure).is_none() {
+            tracing::error!(
+                fault,
+                side,
+                "failed to {what}: {error}; it is tried again until it works"
+            );
         }
     }
 }

@@ -79,7 +79,7 @@ impl Shared {
             }
             thread::sleep(PAUSE);
         }
-        self.lock().is_failing = false;
+        self.lock().failing = None;
     }
 }
 

@@ -210,6 +210,13 @@ impl JobStore for SqliteStore {
         Ok(())
     }
 
+    fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.write(move |work| {
+            // No claim will have it.
+            work.check(mirrors::next_token(work.connection, now)).map(drop)
+        })
+    }
+
     fn log_size(&self) -> Option<u64> {
         let mut path = self.path.as_os_str().to_owned();
         path.push("-wal");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
-use synchroniser::config::{Scope, StoredToken};
+use synchroniser::config::{Read as MayRead, Scope, StoredToken};
 
 use super::rig::{
     End, LONG, SHORT, answer_of, connect, get, post, report, request, rig, rig_with, rocket, send,
@@ -279,5 +279,82 @@ fn a_request_with_a_key_is_answered_with_the_same_run() {
     }
     for wrong in ["", &"x".repeat(256)] {
         assert_eq!(ask("m-rocket", wrong).status, 400);
+    }
+}
+
+/// Proxies that are trusted say who guesses and who follows events; others say nothing.
+#[test]
+fn proxies_that_are_trusted_say_who_it_is() {
+    let rig = rig_with(|config| {
+        config.web.access.read = MayRead::Open;
+        config.web.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    });
+    let log_in = |from: &str| {
+        let head = format!(
+            "POST /login HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n\
+             X-Forwarded-For: 10.0.0.1, {from}\r\nContent-Length: 7\r\n\r\ntoken=x"
+        );
+        send(rig.address(), head.as_bytes()).status
+    };
+    for _ in 0..10 {
+        assert_eq!(log_in("192.0.2.1"), 422);
+    }
+    assert_eq!((log_in("192.0.2.1"), log_in("192.0.2.2")), (429, 422));
+
+    let follow = |from: &str| {
+        let mut stream = connect(rig.address());
+        let head =
+            format!("GET /api/v1/events HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {from}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut begin = [0; 12];
+        stream.read_exact(&mut begin).unwrap();
+        (String::from_utf8_lossy(&begin[9..]).into_owned(), stream)
+    };
+    let open: Vec<_> = (0..7).map(|_| follow("2001:db8::1")).collect();
+    let statuses: Vec<_> = open.iter().map(|(status, _)| status.as_str()).collect();
+    assert_eq!(statuses, ["200", "200", "200", "200", "200", "200", "429"]);
+    assert_eq!(follow("2001:db8::2").0, "429", "the same network");
+    assert_eq!(follow("2001:db8:0:1::1").0, "200");
+}
+
+/// Thousands of streams of events take the places of others, but not all of them.
+#[test]
+fn streams_of_many_leave_places_to_others() {
+    let rig = rig_with(|config| {
+        config.web.access.read = MayRead::Open;
+        config.web.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+        config.daemon.connections = 1000.try_into().unwrap();
+    });
+    let mut open = Vec::new();
+    let mut taken = 0;
+    for number in 0..250 {
+        let mut stream = connect(rig.address());
+        let head = format!(
+            "GET /api/v1/events HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.{number}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut begin = [0; 12];
+        stream.read_exact(&mut begin).unwrap();
+        taken += usize::from(begin.ends_with(b"200"));
+        open.push(stream);
+    }
+    assert_eq!(taken, 200);
+    assert_eq!(get(rig.address(), "/healthz").status, 200);
+}
+
+/// A path that only looks like that of a stream does not make its connection last longer.
+#[test]
+fn what_is_no_stream_does_not_last() {
+    let rig = rig_with(|config| {
+        config.daemon.request_timeout = SHORT;
+        config.daemon.connections = 1.try_into().unwrap();
+    });
+    for path in ["/api/v1/events", "/hook/events", "/events"] {
+        let mut slow = connect(rig.address());
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n");
+        slow.write_all(head.as_bytes()).unwrap();
+        let begin = Instant::now();
+        assert_eq!(get(rig.address(), "/healthz").status, 200);
+        assert!(begin.elapsed() < LONG / 2);
     }
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -61,6 +61,11 @@ impl Program {
     pub(super) fn start_with(env: &TestEnv, variables: &[(&str, &str)]) -> Self {
         let mut command = env.synchroniser();
         command.args(["serve", "--config", CONFIG]).envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
+    /// Starts what becomes the program.
+    pub(super) fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Mutex::new(String::new()));
         let (lines, kept) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&log));
@@ -77,6 +82,14 @@ impl Program {
         let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap();
         program.address = address.parse().unwrap();
         program
+    }
+
+    /// How much memory it has, in MiB.
+    pub(super) fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let digits: String = line.chars().filter(char::is_ascii_digit).collect();
+        digits.parse::<usize>().unwrap() / 1024
     }
 
     pub(super) fn log(&self) -> String {

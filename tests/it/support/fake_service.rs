@@ -110,6 +110,7 @@ impl Views for FakeService {
             beat: shown.beat,
             now: Timestamp::from_seconds(NOW),
             stopping: shown.stopping,
+            trouble: None,
             version: "0.1.0".to_owned(),
         })
     }

@@ -227,3 +227,62 @@ fn cookies_are_for_browsers_alone_and_encrypted_away_from_here() {
         log_in("localhost", "http://localhost", "token=token-to-read&next=//example.org");
     assert_eq!(elsewhere.header("location"), "/");
 }
+
+/// The form and the header are guessed at their own rates, by each sender for itself.
+#[test]
+fn guessing_tokens_takes_its_time() {
+    let web = Web::new(world(), options(Read::Token));
+    let from = |address: &str, mut request: synchroniser::daemon::web::Request| {
+        request.from = address.parse().unwrap();
+        web.ask(request)
+    };
+    let form = |address: &str, token: &str| {
+        from(address, request("POST", "/login", &[SAME_ORIGIN], &format!("token={token}")))
+    };
+    let header = |address: &str, token: &str| {
+        let sent = [("authorization", format!("Bearer {token}"))];
+        let sent = sent.each_ref().map(|(name, value)| (*name, value.as_str()));
+        from(address, request("GET", "/api/v1/mirrors", &sent, ""))
+    };
+    let eve = "192.0.2.66";
+    let session = web.log_in("token-to-read");
+    for number in 0..10 {
+        assert_eq!(form(eve, &format!("guess-{number}")).status, 422);
+    }
+    for token in ["guess-10", "token-of-admin"] {
+        let answer = form(eve, token);
+        assert_eq!((answer.status, answer.header("retry-after")), (429, "7"), "{token}");
+        assert_eq!(answer.header("set-cookie"), "");
+        assert!(answer.body.contains("Too many tokens"), "{}", answer.body);
+    }
+    assert_eq!(header(eve, "token-to-read").status, 200, "a program at the same address");
+    assert_eq!(form("192.0.2.67", "token-to-read").status, 303, "somebody else");
+    for number in 0..60 {
+        assert_eq!(header(eve, &format!("guess-{number}")).status, 401);
+    }
+    let answer = header(eve, "token-of-admin");
+    assert_eq!((answer.status, answer.header("retry-after")), (429, "2"));
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(header("192.0.2.67", "token-to-read").status, 200);
+    // Who is in stays in, wherever he is.
+    let kept = from(eve, request("GET", "/", &[("cookie", &session)], ""));
+    assert_eq!(kept.status, 200);
+    web.clock.pass(7);
+    assert_eq!(form(eve, "token-to-read").status, 303);
+    assert_eq!(header(eve, "token-to-read").status, 200);
+}
+
+#[test]
+fn many_who_guess_together_are_slow_too() {
+    let web = Web::new(world(), options(Read::Token));
+    let form = |number: u32, token: &str| {
+        let mut request = request("POST", "/login", &[SAME_ORIGIN], &format!("token={token}"));
+        request.from = std::net::Ipv4Addr::from(0xc000_0200 + number).into();
+        web.ask(request).status
+    };
+    let refused = (0..400).filter(|number| form(*number, "guess") == 429).count();
+    assert_eq!(refused, 100);
+    assert_eq!(form(1000, "token-to-read"), 429);
+    web.clock.pass(1);
+    assert_eq!(form(1000, "token-to-read"), 303);
+}

@@ -17,8 +17,12 @@ fn described(document: &Value, method: &str, path: &str, answer: &Answer) {
     let operation = &document["paths"][path][method.to_lowercase()];
     let answers = operation["responses"].as_object().unwrap_or_else(|| panic!("{method} {path}"));
     let described = answers.get(&answer.status.to_string());
-    assert!(described.is_some() || answer.status >= 400, "{method} {path}: {}", answer.status);
-    let described = described.unwrap_or(&answers["default"]);
+    let described = described.unwrap_or_else(|| panic!("{method} {path}: {}", answer.status));
+    let named = described["$ref"].as_str().map(|name| name.strip_prefix('#').unwrap());
+    let described = named.map_or(described, |name| document.pointer(name).unwrap());
+    for (name, _) in described["headers"].as_object().into_iter().flatten() {
+        assert_ne!(answer.header(name), "", "{method} {path}: {} without {name}", answer.status);
+    }
     let Some(contents) = described["content"].as_object() else {
         assert_eq!(answer.body, "", "{method} {path}");
         return;
@@ -51,8 +55,11 @@ fn every_answer_is_described() {
                 described(&document, route.method, route.path, &answer);
                 assert!(answer.status < 500);
             }
-            let answer =
-                web.ask(request(route.method, &address, &[("authorization", "Bearer x")], ""));
+            // From elsewhere, since nobody may guess often.
+            let mut unknown = request(route.method, &address, &[("authorization", "Bearer x")], "");
+            unknown.from = [192, 0, 2, 1].into();
+            let answer = web.ask(unknown);
+            assert!([401, 429].contains(&answer.status));
             described(&document, route.method, route.path, &answer);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use synchroniser::daemon::web::{Read, served};
+use synchroniser::daemon::web::{Read, WebOptions, WebSettings, served};
 
 use super::client::{Web, options, request};
 use super::html::{elements, judge};
@@ -246,8 +246,11 @@ fn badges_tell_the_state_and_how_far_behind() {
 fn the_feed_has_failures_and_recoveries_once() {
     let web = Web::new(
         world(),
-        synchroniser::daemon::web::WebOptions {
-            public_url: Some("https://mirrors.example.org/".to_owned()),
+        WebOptions {
+            settings: WebSettings {
+                public_url: Some("https://mirrors.example.org/".to_owned()),
+                ..WebSettings::default()
+            },
             ..options(Read::Open)
         },
     );

@@ -304,6 +304,11 @@ fn others() -> Vec<(&'static str, Value)> {
                 ("beat", of("Time"), "When the schedule last moved."),
                 ("now", of("Time"), "Now, by the clock of the service."),
                 ("stopping", of("Flag"), "Whether it is stopping."),
+                (
+                    "trouble",
+                    or_null("Failure"),
+                    "Why the queue cannot be used, if it cannot: hooks are refused, and nothing begins.",
+                ),
                 ("version", of("Text"), "The version of the program."),
             ]),
         ),

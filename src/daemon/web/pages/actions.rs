@@ -7,7 +7,7 @@ use warp::http::header;
 
 use super::layout::{Page, plain};
 use crate::daemon::web::Visit;
-use crate::daemon::web::access::is_unencrypted;
+use crate::daemon::web::access::{Denied, is_unencrypted};
 use crate::daemon::web::answer::Answer;
 use crate::daemon::web::paging::{mirror_path, run_path};
 use crate::daemon::web::problem::Problem;
@@ -53,7 +53,7 @@ pub(in crate::daemon::web) fn log_in(visit: &Visit<'_>) -> Answered {
     let request = visit.request;
     let next = next(request.field("next"));
     let token = request.field("token").unwrap_or_default();
-    let refused = |why| {
+    let refused = |why: &str| {
         Ok(Answer::html(login_form(&next, Some(why))).status(StatusCode::UNPROCESSABLE_ENTITY))
     };
     if is_unencrypted(request) {
@@ -62,11 +62,11 @@ pub(in crate::daemon::web) fn log_in(visit: &Visit<'_>) -> Answered {
              Use the address that begins with https.",
         );
     }
-    let Some(cookie) = visit.state.access.log_in(request, token.trim(), visit.now) else {
-        tracing::warn!(from = %request.from, "a token that is not known was given to log in");
-        return refused("This token is not known.");
-    };
-    Ok(Answer::see_other(next).header(header::SET_COOKIE, cookie))
+    match visit.state.access.log_in(request, token.trim(), visit.now) {
+        Ok(cookie) => Ok(Answer::see_other(next).header(header::SET_COOKIE, cookie)),
+        Err(Denied::NoToken) => refused("This token is not known."),
+        Err(Denied::Later(wait)) => Err(Problem::too_many_guesses(wait)),
+    }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all lines of the table have functions of one kind")]

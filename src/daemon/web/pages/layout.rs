@@ -74,6 +74,13 @@ pub(super) fn page(visit: &Visit<'_>, overview: &Overview, page: &Page<'_>) -> A
                  The log of the service says more."
             }
         }
+        @if let Some(trouble) = &overview.trouble {
+            p class="banner bad" {
+                strong { "Hooks are refused, and nothing begins. " }
+                "Failed to " (trouble.message) "."
+                @if let Some(hint) = &trouble.hint { " What to do: " (hint) "." }
+            }
+        }
         @if overview.stopping {
             p class="banner warn" {
                 strong { "Stopping. " }
