@@ -11,6 +11,7 @@ pub mod hex;
 pub mod interrupt;
 pub mod limits;
 pub mod locked_file;
+pub mod memory;
 pub mod pipeline;
 pub mod progress;
 pub mod read_at;

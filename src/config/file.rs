@@ -179,11 +179,14 @@ impl SectionReader<'_> {
         one: impl Fn(&mut Self, &str, &WrittenKey, Value) -> Option<T>,
     ) -> BTreeMap<String, T> {
         let Some(table) = self.table(name, key, value) else { return BTreeMap::new() };
-        let tables = table.into_iter().filter_map(|(key, value)| {
-            let table = one(self, &joined(name, key.as_ref()), &key, value)?;
-            Some((key.into_inner().into_owned(), table))
-        });
-        tables.collect()
+        // One by one, since a map that is collected holds all of them twice meanwhile.
+        let mut tables = BTreeMap::new();
+        for (key, value) in table {
+            if let Some(table) = one(self, &joined(name, key.as_ref()), &key, value) {
+                tables.insert(key.into_inner().into_owned(), table);
+            }
+        }
+        tables
     }
 
     /// The table with a source and a target that `value` is; `None` if it is no table.

@@ -35,7 +35,7 @@ const CACHE: &str = "/var/cache/synchroniser";
 const HOUR: u64 = 3600;
 
 /// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
-pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
+pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
     let surroundings = Surroundings {
         cache: folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into())),
         limits: limits(&file.limits.value),
@@ -44,17 +44,18 @@ pub(super) fn config(file: File, folders: Folders<'_>, problems: &mut Problems) 
     };
     let mut selected = HashMap::new();
     let mut pending = Vec::new();
-    let mut mirrors = Vec::new();
+    let mut mirrors = Vec::with_capacity(file.mirrors.len());
     let mut targets = Targets::default();
-    for (name, table) in &file.mirrors {
-        if !is_plain_name(name) {
+    // There may be thousands, and each table is done with once it is resolved.
+    for (name, table) in std::mem::take(&mut file.mirrors) {
+        if !is_plain_name(&name) {
             table.keys.wrong("", ProblemKind::BadMirrorName, problems);
         }
         let resolver = Resolver { folders, problems, pending: &mut pending };
-        let Some(mirror) = mirror(name, table, &surroundings, resolver) else { continue };
+        let Some(mirror) = mirror(&name, &table, &surroundings, resolver) else { continue };
         if let Some(Selector { user, project }) = mirror.selector.clone() {
             let lower = (user.to_lowercase(), project.to_lowercase());
-            if let Some(other) = selected.insert(lower, name.clone()) {
+            if let Some(other) = selected.insert(lower, name) {
                 table.keys.wrong("", ProblemKind::SameSelector { user, project, other }, problems);
             }
         }

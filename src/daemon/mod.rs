@@ -33,8 +33,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use crate::base::faults;
 use crate::base::time::SystemClock;
+use crate::base::{faults, memory};
 use crate::config::{Config, ConfigError};
 use crate::queue::JobStore;
 use crate::service::{Service, StartServiceError, Syncer};
@@ -328,10 +328,14 @@ async fn upkeep(app: Arc<App>) {
                 let moves = app.now().since(app.service.beat()) < LONGEST_BEAT;
                 systemd::beat(app.actions.overview().ok().as_ref(), moves);
             }
-            match tick % TICKS_PER_TIDY {
-                0 => app.service.tidy(),
-                _ => Ok(()),
+            if tick == 0 {
+                // What was read and is resolved now.
+                memory::give_back();
+            } else if tick % TICKS_PER_TIDY == 0 {
+                app.service.tidy()?;
+                memory::give_back();
             }
+            Ok(())
         });
         if let Err(error) = done.await {
             tracing::warn!("the queue was not tidied: {error}");

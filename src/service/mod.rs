@@ -21,8 +21,9 @@ mod shown;
 mod trouble;
 pub mod view;
 
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ struct Shared {
     /// Set once, before anything can be asked for.
     pool: OnceLock<Pool>,
     stopping: AtomicBool,
+    /// The hash of the mirrors that the queue was last told of by `tidy`.
+    tidied: AtomicU64,
 }
 
 impl Shared {
@@ -238,6 +241,7 @@ impl Service {
             trouble: Trouble::default(),
             pool: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            tidied: AtomicU64::new(0),
         });
         let runner = Arc::new(SyncRunner(Arc::clone(&shared)));
         let pool = Pool::start(Arc::clone(&shared.store), runner, clock, shared.limits())?;
@@ -313,7 +317,13 @@ impl Service {
     pub fn tidy(&self) -> Result<(), ServiceError> {
         let shared = &self.0;
         let (directory, now) = (shared.directory(), shared.clock.now());
-        shared.store.configure(&directory.members(), now)?;
+        let members = directory.members();
+        let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(&members);
+        // To go through thousands of rows would hold up the hooks that come meanwhile.
+        if shared.tidied.load(Ordering::Relaxed) != hash {
+            shared.store.configure(&members, now)?;
+            shared.tidied.store(hash, Ordering::Relaxed);
+        }
         shared.store.trim(now.before(directory.config().daemon.history), RUNS_KEPT)?;
         shared.wake();
         Ok(())

@@ -50,7 +50,7 @@ pub enum Cause {
 }
 
 /// A mirror as the queue knows it: what its configuration says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Member {
     /// Its name, which is the key of its row.
     pub key: String,
