@@ -14,3 +14,12 @@ pub fn bytes_below(folder: &Path) -> u64 {
     });
     bytes.sum()
 }
+
+/// How many bytes whoever is not root may still write to the file system that has `path`, or will have it;
+/// `None` if the system does not say.
+pub fn bytes_free(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.exists())?;
+    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    let found = rustix::fs::statvfs(there).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}

@@ -15,7 +15,7 @@ use super::source::SourceArgs;
 use super::target::TargetArgs;
 
 pub(super) use daemon::{
-    BackupArgs, DaemonArgs, ListArgs, NamedArgs, RetryArgs, RunsArgs, StatusArgs,
+    BackupArgs, DaemonArgs, ListArgs, NamedArgs, NotifyTestArgs, RetryArgs, RunsArgs, StatusArgs,
 };
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
@@ -67,8 +67,10 @@ pub(super) enum CommandArgs {
     Retry(RetryArgs),
     /// Copy the queue of the daemon, and what was published, into a file
     Backup(BackupArgs),
-    /// List the caches, and remove those of mirrors that are not configured any more
+    /// List the caches, and empty those of mirrors that are not configured any more
     Caches(CachesArgs),
+    /// Have the daemon send a test to those who are told of mirrors in trouble
+    NotifyTest(NotifyTestArgs),
     /// Show what a sync would change, and change nothing
     Plan(PlanArgs),
     /// Convert a Mercurial repository into a bare Git repository, or update that
@@ -157,9 +159,12 @@ pub(super) struct PlanArgs {
 /// `caches`
 #[derive(Debug, clap::Args)]
 pub(super) struct CachesArgs {
-    /// Remove the caches that no mirror is configured for, and that nobody uses
+    /// Empty the caches that no mirror is configured for, and that nobody uses: what was published stays known
     #[arg(long)]
     pub(super) remove_unused: bool,
+    /// With --remove-unused: remove also what they know of what was published
+    #[arg(long, requires = "remove_unused")]
+    pub(super) ledgers: bool,
     /// With --remove-unused: really do it
     #[arg(long, requires = "remove_unused")]
     pub(super) yes: bool,
@@ -299,7 +304,7 @@ pub(super) struct DemoArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Read a configuration and print what is wrong with it, or which mirrors it has
-    Check(ConfigArgs),
+    Check(ConfigCheckArgs),
     /// Print a configuration to start from: every key with its default and its meaning
     Default,
     /// Print the documentation of every key, in Markdown
@@ -308,6 +313,22 @@ pub(super) enum ConfigCommand {
     Token,
     /// Print the description of the daemon's API for programs
     Openapi,
+}
+
+/// `config check`
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfigCheckArgs {
+    /// Try every source and target too, with one request each and without writing anywhere
+    #[arg(long)]
+    pub(super) online: bool,
+    /// With --online: try these mirrors alone
+    #[arg(value_name = "MIRROR", requires = "online")]
+    pub(super) mirrors: Vec<String>,
+    /// With --online: print what was found as JSON
+    #[arg(long, requires = "online")]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
 }
 
 #[cfg(test)]

@@ -102,6 +102,11 @@ impl Client {
         self.request("POST", path, PATIENCE)
     }
 
+    /// The same, where the daemon may need `wait` for it.
+    pub(super) fn post_and_wait(&self, path: &str, wait: Duration) -> Result<String, ClientError> {
+        self.request("POST", path, PATIENCE + wait)
+    }
+
     /// Writes what `path` of the API makes into `file`; how many bytes.
     pub(super) fn download(&self, path: &str, file: &mut File) -> Result<u64, ClientError> {
         let stream = self.ask("POST", path, DOWNLOAD_PATIENCE)?;
@@ -179,7 +184,8 @@ fn body_of(text: &str) -> Result<String, ClientError> {
     Err(ClientError::Refused { title, fault })
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, ClientError> {
+/// What an answer means.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, ClientError> {
     serde_json::from_str(text).map_err(|error| ClientError::Answer { problem: error.to_string() })
 }
 

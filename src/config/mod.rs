@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 pub use hooks::{HookEndpoint, SYNCHRONISE};
 pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
-pub use options::{DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
+pub use options::{CacheOptions, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 pub use patterns::DeriveError;
 pub use pending::Finding;
 pub use problem::{Problem, ProblemKind};
@@ -58,6 +58,8 @@ use pending::Pending;
 pub struct Config {
     /// The folder of all caches; that of one mirror is in its options.
     pub cache: PathBuf,
+    /// What the caches may take.
+    pub caches: CacheOptions,
     /// What `serve` needs.
     pub daemon: DaemonOptions,
     /// When mirrors are synced.
@@ -146,11 +148,10 @@ impl Config {
     /// Whether the folder called `name`, in that of all caches, is that of a mirror: one of the file, one that a
     /// pattern stands for, or one that was renamed and has not been synced since.
     pub fn uses_cache(&self, name: &str) -> bool {
-        let is_of = |mirror: &MirrorConfig| {
-            mirror.mirror.cache.path() == self.cache.join(name)
-                || mirror.was.as_deref() == Some(name)
-        };
-        self.mirrors.iter().any(is_of) || self.derive(&patterns::key_of_folder(name)).is_ok()
+        let key = patterns::key_of_folder(name);
+        self.mirror(&key).is_some()
+            || self.derive(&key).is_ok()
+            || self.mirrors.iter().any(|mirror| mirror.was.as_deref() == Some(name))
     }
 
     /// The folder of the cache of the mirror called `name`, whether it is configured or not.

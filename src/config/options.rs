@@ -58,6 +58,23 @@ impl Default for DaemonOptions {
     }
 }
 
+/// What the caches may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheOptions {
+    /// How many bytes all of them may take; `None` sets no limit.
+    pub quota: Option<u64>,
+    /// How long the cache of a mirror is kept that is configured no more; `None` is for ever.
+    pub unused: Option<Duration>,
+    /// How many bytes of their disk stay free.
+    pub reserve: u64,
+}
+
+impl Default for CacheOptions {
+    fn default() -> Self {
+        Self { quota: None, unused: Some(Duration::from_hours(30 * 24)), reserve: 100_000_000 }
+    }
+}
+
 /// When mirrors are synced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScheduleOptions {

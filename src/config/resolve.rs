@@ -17,10 +17,10 @@ use super::pending::{Pending, What};
 use super::problem::ProblemKind;
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
-    ScheduleKeys, ServiceKeys, is_plain_name,
+    ScheduleKeys, ServiceKeys, TopKeys, is_plain_name,
 };
 use super::web;
-use super::{Config, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
+use super::{CacheOptions, Config, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 use crate::base::Limits;
 use crate::convert::Verify;
 use crate::convert::adoption::AdoptionPolicy;
@@ -36,6 +36,7 @@ const HOUR: u64 = 3600;
 
 /// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
 pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
+    let caches = caches(&file.top.value);
     let surroundings = Surroundings {
         cache: folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into())),
         limits: limits(&file.limits.value),
@@ -78,6 +79,7 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     let cache = surroundings.cache;
     let mut config = Config {
         cache,
+        caches,
         daemon,
         schedule,
         web,
@@ -91,6 +93,17 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     hooks::resolve(&mut config, &file.hooks, folders, problems);
     config.pending.sort_by(|one, other| one.key.cmp(&other.key));
     config
+}
+
+fn caches(keys: &TopKeys) -> CacheOptions {
+    let default = CacheOptions::default();
+    let quota = keys.cache_quota.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000));
+    let unused = keys.cache_unused.map(days_of).or(default.unused);
+    CacheOptions {
+        quota: quota.filter(|quota| *quota > 0).or(default.quota),
+        unused: unused.filter(|unused| !unused.is_zero()),
+        reserve: keys.cache_reserve.map_or(default.reserve, |mega| mega.saturating_mul(1_000_000)),
+    }
 }
 
 fn daemon(keys: &DaemonKeys, folder: &Path) -> DaemonOptions {
@@ -155,7 +168,11 @@ fn seconds(written: Option<u64>, default: Duration) -> Duration {
 }
 
 fn days(written: Option<u64>, default: Duration) -> Duration {
-    seconds(written.map(|days| days.saturating_mul(24 * HOUR)), default)
+    written.map_or(default, days_of)
+}
+
+fn days_of(days: u64) -> Duration {
+    Duration::from_secs(days.saturating_mul(24 * HOUR))
 }
 
 /// One mirror; `None` if its table cannot be used.
@@ -272,6 +289,8 @@ mod tests {
         let config = Config::parse(&template(), Path::new("/etc/x.toml"), None).unwrap();
         assert_eq!(config.daemon, DaemonOptions::default());
         assert_eq!(config.cache, Path::new(CACHE));
+        assert_eq!(config.caches, CacheOptions::default());
+        assert_eq!(caches(&TopKeys::default()), CacheOptions::default());
         assert!(config.mirrors.is_empty());
         let mut problems = Problems::default();
         let file = file::read(&template(), &mut problems);

@@ -45,7 +45,8 @@ pub(super) fn route(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     .boxed()
 }
 
-fn problem(status: StatusCode, detail: &str) -> Response {
+/// An answer that says why there is none.
+pub(super) fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
     let body = json!({
         "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail,

@@ -166,6 +166,8 @@ impl Collector for Now {
         for mirror in &list.mirrors {
             set(&mut failing, ("mirror", &mirror.name), i64::from(mirror.failures))?;
         }
+        self.of_caches(encoder)?;
+        self.of_credentials(encoder)?;
         let mut build = gauge(encoder, "build_info", "The version of the program")?;
         set(&mut build, ("version", &overview.version), 1)
     }
@@ -178,6 +180,46 @@ fn failing(encoder: &mut DescriptorEncoder<'_>, trouble: Option<(Fault, Side)>) 
     let (fault, side) = trouble.map_or(("", ""), |(fault, side)| (fault.name(), side.name()));
     let labels = [("fault", fault), ("side", side)];
     ConstGauge::new(i64::from(trouble.is_some())).encode(failing.encode_family(&labels)?)
+}
+
+impl Now {
+    fn of_caches(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Ok(caches) = self.0.caches() else { return Ok(()) };
+        let help = "What the cache of the mirror takes, in bytes";
+        let mut sizes = gauge(encoder, "cache_bytes", help)?;
+        for cache in &caches.mirrors {
+            set(&mut sizes, ("mirror", &cache.mirror), long(cache.bytes))?;
+        }
+        let of_all = [
+            (
+                "caches_unused_bytes",
+                "What caches take whose mirrors are configured no more, in bytes",
+                caches.measured.map(|_| caches.unused),
+            ),
+            ("caches_quota_bytes", "What all caches may take, in bytes", caches.quota),
+            (
+                "caches_disk_free_bytes",
+                "What is free on the disk of the caches, in bytes",
+                caches.free,
+            ),
+        ];
+        for (name, help, value) in of_all {
+            if let Some(value) = value {
+                ConstGauge::new(long(value)).encode(gauge(encoder, name, help)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn of_credentials(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Ok(credentials) = self.0.credentials() else { return Ok(()) };
+        let help = "When the credential or certificate ends, in seconds since 1970";
+        let mut ends = gauge(encoder, "credential_expiry_timestamp_seconds", help)?;
+        for credential in &credentials {
+            set(&mut ends, ("name", &credential.name), credential.ends.seconds())?;
+        }
+        Ok(())
+    }
 }
 
 /// What follows is one number, or one for each label.
@@ -206,6 +248,10 @@ fn times(
         }
     }
     Ok(())
+}
+
+fn long(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn whole(count: usize) -> i64 {

@@ -33,6 +33,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use crate::base::clean::with_causes;
 use crate::base::time::SystemClock;
 use crate::base::{faults, memory};
 use crate::config::{Config, ConfigError};
@@ -238,6 +239,7 @@ async fn serve(
     bound(address);
     systemd::ready(mirrors);
     let upkeep = tokio::spawn(upkeep(Arc::clone(&app)));
+    let caches = tokio::spawn(tend_caches(service.clone()));
     let serving = Serving::of(&service, connections);
     tokio::select! {
         () = listen(sockets, &app, &serving) => {}
@@ -249,6 +251,7 @@ async fn serve(
     // A task of its own: connections that wait for a request must close now, whatever we wait for.
     let connections = tokio::spawn(serving.shutdown());
     upkeep.abort();
+    caches.abort();
     app.web.close();
     drop(notifier);
     service.close();
@@ -339,6 +342,21 @@ async fn upkeep(app: Arc<App>) {
         });
         if let Err(error) = done.await {
             tracing::warn!("the queue was not tidied: {error}");
+        }
+    }
+}
+
+/// Looks at the caches now and then: apart from all else, since it can take long.
+async fn tend_caches(service: Service) {
+    // Not amid the start, when there is enough to do.
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let service = service.clone();
+        let tended = tokio::task::spawn_blocking(move || service.tend_caches_if_due()).await;
+        if let Ok(Err(error)) = tended {
+            tracing::warn!("the caches were not looked at: {}", with_causes(&error));
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `/readyz` | GET | whether hooks are taken and synced |
 //! | `/metrics` | GET | what is counted and measured |
 //! | `/api/v1/backup` | POST | a backup, over the admin socket alone |
+//! | `/api/v1/notify-test` | POST | a test of receivers, over the admin socket alone |
 //! | all others | | pages and API: `web` |
 //!
 //! Methods are told apart by the handlers and not by warp's filters: those turn a wrong method into
@@ -29,7 +30,7 @@ use super::intake::{self, Request};
 use super::sender::sender;
 use super::server::Peer;
 use super::web::Denied;
-use super::{LONGEST_BEAT, backup, body, metrics, state, web};
+use super::{LONGEST_BEAT, backup, body, metrics, notify, state, web};
 use crate::config::SYNCHRONISE;
 use crate::queue::model::RunId;
 
@@ -43,6 +44,7 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
         },
     );
     let shown = state.boxed().or(hooks(app)).unify().or(backup::route(app)).unify().boxed();
+    let shown = shown.or(notify::trial::route(app)).unify().boxed();
     let shown = shown.or(web::routes(Arc::clone(&app.web))).unify();
     watched(app, Need::ToRead).or(shown.boxed()).unify().boxed()
 }

@@ -169,9 +169,9 @@ where
         if let Peer::Network(address) = self.peer {
             request.extensions_mut().insert(address);
         }
-        // To make one takes its time, too.
-        let is_backup = request.uri().path() == "/api/v1/backup";
-        if is_backup && matches!(self.peer, Peer::Admin { .. }) {
+        // To make a backup takes its time, too, and so does a receiver.
+        let takes_long = matches!(request.uri().path(), "/api/v1/backup" | "/api/v1/notify-test");
+        if takes_long && matches!(self.peer, Peer::Admin { .. }) {
             self.is_long.store(true, Ordering::Relaxed);
         }
         let (answering, is_long) = (self.service.call(request), Arc::clone(&self.is_long));

@@ -52,12 +52,14 @@ impl TargetCheck<'_> {
         }
         let (now, file) = (Timestamp::now(), self.file());
         let kept = file.read(&self.target.to_string());
-        if let Some(record) = kept.as_ref().filter(|record| record.is_fresh(now)) {
+        // Another token may do other things, and ends at another time.
+        let same_token = kept.as_ref().filter(|record| record.stamp == self.stamp());
+        if let Some(record) = same_token.filter(|record| record.is_fresh(now)) {
             self.check_visibility(&record.repository)?;
             return Ok(self.checked(record, now));
         }
         let (mut findings, mut checked) = (Vec::new(), Checked::default());
-        match self.ask(kept.as_ref(), is_anonymous, &mut findings) {
+        match self.ask(same_token, is_anonymous, &mut findings) {
             Ok(Some(record)) => {
                 file.write(&record);
                 checked = self.checked(&record, now);
@@ -133,6 +135,10 @@ impl TargetCheck<'_> {
         }
     }
 
+    fn stamp(&self) -> Option<String> {
+        self.access.token.as_ref()?.source.stamp()
+    }
+
     fn file(&self) -> RecordFile {
         RecordFile(self.record.clone())
     }
@@ -181,6 +187,7 @@ impl TargetCheck<'_> {
             credential_ends: forge.credential_ends().or(ends_before),
             // Answers that say no more than that nothing has changed tell it, too.
             may_change_workflows: forge.may_change_workflows(),
+            stamp: self.stamp(),
         }))
     }
 

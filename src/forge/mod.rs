@@ -9,12 +9,15 @@ mod finding;
 pub mod github;
 mod record;
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::base::Interrupt;
 use crate::base::text::named;
 use crate::base::time::Timestamp;
-use crate::net::{Access, NetError, SourceUrl, TargetUrl};
+use crate::net::{Access, NetError, SourceUrl, TargetUrl, TokenSource};
+use record::RecordFile;
 
 pub use check::{Checked, TargetCheck};
 pub use error::ForgeError;
@@ -132,6 +135,18 @@ impl std::fmt::Display for Project {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
     }
+}
+
+/// When it was last asked about `target`, and when it said then that `token` ends, by the answer that is kept in the
+/// file at `record`; `None` if it did not say, or if another token has taken its place since.
+pub fn token_ends(
+    record: &Path,
+    target: &TargetUrl,
+    token: &TokenSource,
+) -> Option<(Timestamp, Timestamp)> {
+    let record = RecordFile(record.to_owned()).read(&target.to_string())?;
+    let ends = record.credential_ends.filter(|_| record.stamp == token.stamp())?;
+    Some((record.asked, ends))
 }
 
 /// The forge of the repository at `url`, reached as `access` says, without a credential if

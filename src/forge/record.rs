@@ -32,6 +32,9 @@ pub(super) struct Record {
     /// Whether it may change workflow files.
     #[serde(default)]
     pub(super) may_change_workflows: Option<bool>,
+    /// [`stamp`](crate::net::TokenSource::stamp) of the token that it was asked with.
+    #[serde(default)]
+    pub(super) stamp: Option<String>,
 }
 
 impl Record {
@@ -95,6 +98,7 @@ mod tests {
             },
             credential_ends: None,
             may_change_workflows: None,
+            stamp: None,
         };
         file.write(&record);
         assert_eq!(file.read("https://h/o/r"), Some(record.clone()));

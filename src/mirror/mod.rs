@@ -4,12 +4,14 @@ mod adopt;
 mod cache;
 mod caches;
 mod check;
+mod credentials;
 mod error;
 mod event;
 mod keep;
 mod ledger;
 mod look;
 mod plan;
+mod probe;
 mod publish;
 mod rebuild;
 mod repair;
@@ -28,6 +30,7 @@ pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, adopt};
 pub use cache::{CacheLocation, OwnerError};
 pub use caches::{CacheError, FoundCache, caches, clear_removed, rename_cache};
+pub use credentials::CredentialEnd;
 pub use error::SyncError;
 pub use event::{HeardNotes, NoObserver, Observer, SyncEvent};
 pub use look::Seen;
@@ -35,6 +38,7 @@ pub use plan::{
     KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,
     SyncPlan, plan,
 };
+pub use probe::TargetSeen;
 pub use report::{Kept, Note, RefChange, SyncReport, SyncStatus};
 pub use sync::{commits, sync};
 pub use verify::verify;

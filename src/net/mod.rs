@@ -5,6 +5,7 @@
 //! or Git say over a connection.
 
 pub mod access;
+pub mod certificate;
 pub mod error;
 pub mod host;
 pub mod http;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use secrecy::SecretString;
 
@@ -37,6 +38,28 @@ impl TokenSource {
             Self::Variable(name) => variable(name),
             Self::Made(maker) => maker.token(interrupt),
         }
+    }
+}
+
+impl TokenSource {
+    /// Where it is kept, for people; `None` if it is made anew.
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Stored(SecretSource::File(path)) => Some(format!("in {}", path.display())),
+            Self::Stored(SecretSource::Credential { name, .. }) => {
+                Some(format!("in the credential {name}"))
+            }
+            Self::Variable(name) => Some(format!("in the variable {name}")),
+            Self::Made(_) => None,
+        }
+    }
+
+    /// Changes when another token takes its place in its file, as far as can be told without reading it.
+    pub fn stamp(&self) -> Option<String> {
+        let Self::Stored(source) = self else { return None };
+        let metadata = std::fs::metadata(source.path().ok()?).ok()?;
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(format!("{} {}", metadata.len(), changed.as_nanos()))
     }
 }
 

@@ -103,6 +103,11 @@ pub trait JobStore: Send + Sync {
     /// The keys of all rows, also of those that are no members now.
     fn keys(&self) -> Result<Vec<String>, StoreError>;
 
+    /// The names of mirrors that are configured no more, each with the time since when.
+    fn removed(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// The row of one mirror.
     fn row(&self, key: &str) -> Result<Option<Row>, StoreError>;
 

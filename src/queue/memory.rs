@@ -248,6 +248,12 @@ impl JobStore for MemoryStore {
         Ok(self.lock().rows.keys().cloned().collect())
     }
 
+    fn removed(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let state = self.lock();
+        let removed = state.rows.iter().filter_map(|(key, row)| Some((key.clone(), row.removed?)));
+        Ok(removed.collect())
+    }
+
     fn row(&self, key: &str) -> Result<Option<Row>, StoreError> {
         Ok(self.lock().rows.get(key).filter(|row| row.is_member()).cloned())
     }

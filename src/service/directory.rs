@@ -100,10 +100,14 @@ impl Directory {
         Ok(())
     }
 
+    /// All mirrors.
+    pub(super) fn mirrors(&self) -> impl Iterator<Item = &MirrorConfig> {
+        self.config.mirrors.iter().chain(self.derived.values())
+    }
+
     /// What the queue has to know of each mirror.
     pub(super) fn members(&self) -> Vec<Member> {
-        let all = self.config.mirrors.iter().chain(self.derived.values());
-        all.map(|mirror| member(&self.config, mirror)).collect()
+        self.mirrors().map(|mirror| member(&self.config, mirror)).collect()
     }
 }
 

@@ -7,10 +7,13 @@
 //! record; `shown` reads these for whoever looks.
 
 mod backup;
+mod caches;
+mod credentials;
 mod directory;
 mod hosts;
 mod intake;
 mod live;
+mod online;
 mod rates;
 mod recorder;
 mod resolve;
@@ -32,6 +35,8 @@ use crate::base::time::{Clock, Timestamp};
 use crate::config::Config;
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict, Weight};
 use crate::queue::{ClaimLimits, Failure, JobStore, Pool, StartPoolError, StoreError};
+use caches::Caches;
+use credentials::Credentials;
 use directory::Directory;
 use hosts::Hosts;
 use live::Live;
@@ -40,8 +45,10 @@ use trouble::Trouble;
 use view::{Actions, RequestKey, ServiceEvent};
 
 pub use backup::BackupError;
+pub use caches::{NoRoomError, TendCachesError, check_room};
 pub use intake::{AskedFor, Received};
 pub use live::Listener;
+pub use online::{EndCheck, check_online};
 pub use rates::Rates;
 pub use runner::{SyncFailure, Syncer};
 pub use view::ServiceError;
@@ -72,6 +79,8 @@ struct Shared {
     directory: RwLock<Arc<Directory>>,
     live: Live,
     hosts: Hosts,
+    caches: Caches,
+    credentials: Credentials,
     /// How many hooks each address may send.
     senders: Rates<IpAddr>,
     /// How many deliveries that ask for nothing are noted, for each endpoint.
@@ -236,6 +245,8 @@ impl Service {
             directory: RwLock::new(Arc::new(directory)),
             live: Live::default(),
             hosts: Hosts::default(),
+            caches: Caches::default(),
+            credentials: Credentials::default(),
             senders: Rates::default(),
             notes: Rates::default(),
             trouble: Trouble::default(),
@@ -256,6 +267,8 @@ impl Service {
         let shared = &self.0;
         shared.install(ready(config, &*shared.store, shared.clock.now())?);
         shared.adjust();
+        shared.caches.outdate();
+        shared.credentials.want();
         Ok(())
     }
 
@@ -317,6 +330,7 @@ impl Service {
     pub fn tidy(&self) -> Result<(), ServiceError> {
         let shared = &self.0;
         let (directory, now) = (shared.directory(), shared.clock.now());
+        shared.credentials.look(&directory, now);
         let members = directory.members();
         let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(&members);
         // To go through thousands of rows would hold up the hooks that come meanwhile.

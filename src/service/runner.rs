@@ -63,6 +63,9 @@ impl Runner for SyncRunner {
             Ok(()) => self.sync(configured, claim, &recorder, interrupt),
             Err(error) => Ended::Failed(Box::new(error)),
         };
+        if configured.mirror.forge.is_some() {
+            shared.credentials.note(&claim.key, configured.mirror.credential_ends());
+        }
         let took = shared.clock.now().since(began);
         let finish = self.finish(claim, ended, &recorder, took, configured);
         log(&finish, &recorder, took);
@@ -102,6 +105,9 @@ impl SyncRunner {
             Look::NotNeeded => None,
             Look::Failed(error) => return Ended::Failed(error),
         };
+        if let Err(error) = shared.room() {
+            return Ended::Failed(Box::new(error));
+        }
         let watch = Watch::of(&shared.live, &claim.key, claim.run, recorder);
         match (shared.syncer)(&mirror, &watch, interrupt) {
             Ok(report) => {

@@ -4,8 +4,9 @@ use super::Shared;
 use super::directory::Directory;
 use super::recorder::RunRecord;
 use super::view::{
-    Asked, DeliveryView, FailureView, MirrorDetail, MirrorFilter, MirrorList, MirrorState,
-    MirrorSummary, Overview, QueueEntry, RunDetail, RunSummary, ServiceError, StateCount, Views,
+    Asked, CachesView, CredentialView, DeliveryView, FailureView, MirrorDetail, MirrorFilter,
+    MirrorList, MirrorState, MirrorSummary, Overview, QueueEntry, RunDetail, RunSummary,
+    ServiceError, StateCount, Views,
 };
 use crate::base::time::Timestamp;
 use crate::config::{Config, MirrorConfig};
@@ -210,6 +211,8 @@ impl Views for Shared {
             refs: refs.unwrap_or_default(),
             runs: self.summaries(&runs),
             configuration: super::settings::settings(configured),
+            cache_bytes: self.caches.of_mirror(name),
+            credentials: self.credentials.of_mirror(name),
         }))
     }
 
@@ -239,6 +242,14 @@ impl Views for Shared {
         let directory = self.directory();
         let entries = self.store.deliveries(before, count)?;
         Ok(entries.into_iter().map(|entry| delivery(directory.config(), entry)).collect())
+    }
+
+    fn caches(&self) -> Result<CachesView, ServiceError> {
+        Ok(self.caches.view(self.directory().config()))
+    }
+
+    fn credentials(&self) -> Result<Vec<CredentialView>, ServiceError> {
+        Ok(self.credentials.all())
     }
 
     fn queue(&self) -> Result<Vec<QueueEntry>, ServiceError> {

@@ -180,6 +180,10 @@ pub struct MirrorDetail {
     pub runs: Vec<RunSummary>,
     /// Its configuration, key by key, without secrets.
     pub configuration: Vec<Setting>,
+    /// What its cache took when it was last looked at, in bytes.
+    pub cache_bytes: Option<u64>,
+    /// Those of its credentials and certificates whose end is known, the next to end first.
+    pub credentials: Vec<CredentialView>,
 }
 
 /// One key of a configuration.
@@ -259,6 +263,45 @@ pub struct Overview {
     pub version: String,
 }
 
+/// What the caches take.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachesView {
+    /// When they were last looked at; `None` if they were not since the start.
+    pub measured: Option<Timestamp>,
+    /// What all of them take, in bytes.
+    pub bytes: u64,
+    /// What those take whose mirrors are configured no more, in bytes.
+    pub unused: u64,
+    /// What all of them may take, in bytes; `None` if there is no limit.
+    pub quota: Option<u64>,
+    /// What is free on their disk, in bytes; `None` if the system does not say.
+    pub free: Option<u64>,
+    /// What has to stay free there, in bytes.
+    pub reserve: u64,
+    /// What the cache of each mirror takes that is configured.
+    pub mirrors: Vec<CacheView>,
+}
+
+/// What the cache of a mirror takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheView {
+    /// The mirror.
+    pub mirror: String,
+    /// What it takes, in bytes.
+    pub bytes: u64,
+}
+
+/// A credential, or a certificate, that ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialView {
+    /// What it is, and where: never what it holds.
+    pub name: String,
+    /// When it ends.
+    pub ends: Timestamp,
+    /// The mirrors that use it.
+    pub mirrors: Vec<String>,
+}
+
 /// Why something could not be shown or done.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -313,6 +356,16 @@ pub trait Views: Send + Sync {
 
     /// What runs and what waits, in the order in which it is due.
     fn queue(&self) -> Result<Vec<QueueEntry>, ServiceError>;
+
+    /// What the caches took when they were last looked at.
+    fn caches(&self) -> Result<CachesView, ServiceError> {
+        Ok(CachesView::default())
+    }
+
+    /// The credentials and certificates whose end is known, the next to end first.
+    fn credentials(&self) -> Result<Vec<CredentialView>, ServiceError> {
+        Ok(Vec::new())
+    }
 }
 
 /// What tells a request that is sent again from another one.

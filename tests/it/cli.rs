@@ -29,7 +29,8 @@ fn help_lists_the_commands_and_the_exit_codes() {
       resume       Let the daemon go on with paused mirrors
       retry        Let the daemon try mirrors again that it has given up
       backup       Copy the queue of the daemon, and what was published, into a file
-      caches       List the caches, and remove those of mirrors that are not configured any more
+      caches       List the caches, and empty those of mirrors that are not configured any more
+      notify-test  Have the daemon send a test to those who are told of mirrors in trouble
       plan         Show what a sync would change, and change nothing
       convert      Convert a Mercurial repository into a bare Git repository, or update that
       mirror       Sync one source to one target, without a configuration

@@ -16,6 +16,7 @@ mod program;
 mod rig;
 mod stop;
 mod trouble;
+mod upkeep;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -47,7 +47,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     (
         "tar -xf synchroniser.tar -C /var/lib",
-        "the daemon of the session is not stopped; `daemon::notify` puts a backup back",
+        "the daemon of the session is not stopped; `daemon::upkeep` puts a backup back",
     ),
     ("POST /hook/hg HTTP/1.1\n", "a request; `oracle_hg_hook` looks at one"),
 ];

@@ -26,6 +26,7 @@ mod identities;
 mod inspect;
 mod layers;
 mod mirror_command;
+mod online;
 mod options;
 mod oracle_adoption;
 mod oracle_authors;

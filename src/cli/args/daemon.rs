@@ -85,3 +85,16 @@ pub(in crate::cli) struct RetryArgs {
     #[command(flatten)]
     pub(in crate::cli) daemon: DaemonArgs,
 }
+
+/// `notify-test`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct NotifyTestArgs {
+    /// The receivers, as `[notify.NAME]` names them; without one, all
+    #[arg(value_name = "RECEIVER")]
+    pub(in crate::cli) receivers: Vec<String>,
+    /// Print the answer of the daemon as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) daemon: DaemonArgs,
+}

@@ -2,22 +2,27 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::Outcome;
 use super::report::count;
-use crate::base::hex;
-use crate::cli::args::ConfigCommand;
+use super::{Outcome, interrupted_by_signals, sync};
+use crate::base::{Side, faults, hex};
+use crate::cli::args::{ConfigCheckArgs, ConfigCommand};
+use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::table::Table;
 use crate::cli::ui::Ui;
 use crate::config::{self, Config, ConfigError};
 use crate::daemon;
 use crate::mirror::Mirror;
 use crate::queue::model::RunId;
+use crate::service::view::FailureView;
+use crate::service::{EndCheck, check_online};
 
 pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     match command {
-        ConfigCommand::Check(args) => check(&args.config, ui),
+        ConfigCommand::Check(args) => check(&args, ui),
         ConfigCommand::Default => {
             ui.result(config::template().trim_end());
             Ok(exit::OK)
@@ -47,8 +52,12 @@ fn token(ui: &Ui) {
     ui.say(&format!("[tokens.NAME]\nscope = \"read\"\nsha256 = \"{}\"", hex::encode(&hash)));
 }
 
-fn check(path: &Path, ui: &Ui) -> Outcome {
+fn check(args: &ConfigCheckArgs, ui: &Ui) -> Outcome {
+    let path = &*args.config.config;
     let config = load(path)?;
+    if args.json {
+        return online(args, &config, ui);
+    }
     let mirrors = count(config.mirrors.len() as u64, "mirror", "mirrors");
     ui.say(&format!("{}: {mirrors}", path.display()));
     for mirror in &config.mirrors {
@@ -65,11 +74,68 @@ fn check(path: &Path, ui: &Ui) -> Outcome {
     for finding in unchecked {
         ui.say(&format!("not checked: {}:{}", path.display(), finding.problem));
     }
+    let outcome = if args.online { online(args, &config, ui)? } else { exit::OK };
     if wrong.is_empty() {
-        return Ok(exit::OK);
+        return Ok(outcome);
     }
     let problems = wrong.into_iter().map(|finding| finding.problem).collect();
     Err(ConfigError::Unusable { path: path.to_owned(), problems }.into())
+}
+
+/// One end of a mirror cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("use the {} of the mirror {mirror}: {}", side.name(), failure.message)]
+struct EndError {
+    mirror: String,
+    side: Side,
+    failure: FailureView,
+}
+
+faults!(EndError {
+    Self { failure, .. } => {
+        Diagnosis { fault: failure.fault, side: Some(failure.side), hint: failure.hint.clone() }
+    },
+});
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Checks {
+    checks: Vec<EndCheck>,
+}
+
+/// Tries the sources and targets. The code is that of the first one that failed.
+fn online(args: &ConfigCheckArgs, config: &Config, ui: &Ui) -> Outcome {
+    let interrupt = interrupted_by_signals(ui)?;
+    let has_none = config.mirrors.is_empty() && args.mirrors.is_empty();
+    let mirrors = if has_none { Vec::new() } else { sync::select(config, &args.mirrors)? };
+    let checks = check_online(&mirrors, &config.schedule, &interrupt);
+    let failed = checks.iter().find_map(|check| Some(check.failure.as_ref()?.fault));
+    if args.json {
+        // Strings and numbers only: nothing that JSON has no form for.
+        ui.result(&serde_json::to_string_pretty(&Checks { checks }).unwrap_or_default());
+        return Ok(failed.map_or(exit::OK, exit::code));
+    }
+    let mut table = Table::new(["MIRROR", "END", "RESULT", "ADDRESS"]);
+    for check in &checks {
+        let result = match (&check.failure, check.refs) {
+            (Some(failure), _) => format!("failed: {}", failure.fault.name()),
+            (None, Some(refs)) => format!("ok, {}", count(refs as u64, "ref", "refs")),
+            (None, None) if check.to_be_made => "not there yet: the first sync makes it".to_owned(),
+            (None, None) => "ok".to_owned(),
+        };
+        let end = check.side.name().to_owned();
+        table.row([check.mirror.clone(), end, result, check.address.clone()]);
+    }
+    for line in table.lines() {
+        ui.result(&line);
+    }
+    for check in checks {
+        if let Some(failure) = check.failure {
+            let error = EndError { mirror: check.mirror, side: check.side, failure };
+            ui.error(&Failure::from(error).text());
+        }
+    }
+    Ok(failed.map_or(exit::OK, exit::code))
 }
 
 /// The configuration at `path`, with the credentials that systemd passes.

@@ -12,6 +12,7 @@ mod fetch;
 mod inspect;
 mod known_hosts;
 mod mirror;
+mod notify_test;
 mod plan;
 mod report;
 mod serve;
@@ -48,6 +49,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Retry(args) => daemon::retry(&args, ui),
         CommandArgs::Backup(args) => backup::run(&args, ui),
         CommandArgs::Caches(args) => caches::run(&args, ui),
+        CommandArgs::NotifyTest(args) => notify_test::run(&args, ui),
         CommandArgs::Plan(args) => plan::run(&args, ui),
         CommandArgs::Convert(args) => convert::run(&args, ui),
         CommandArgs::Mirror(args) => mirror::run(&args, ui),

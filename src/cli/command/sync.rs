@@ -10,6 +10,7 @@ use crate::cli::ui::Ui;
 use crate::config::{Config, MirrorConfig};
 use crate::convert::AuthorMapError;
 use crate::mirror::{Mirror, SyncError};
+use crate::service::check_room;
 
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
@@ -55,8 +56,9 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;
     for mirror in mirrors {
-        if let Err(error) = sync(mirror, args, ui, &interrupt) {
-            let failure = Failure::from(error);
+        let synced = check_room(&config).map_err(Failure::from);
+        let synced = synced.and_then(|()| Ok(sync(mirror, args, ui, &interrupt)?));
+        if let Err(failure) = synced {
             ui.error(&failure.text());
             if outcome == exit::OK {
                 outcome = exit::code(failure.fault());

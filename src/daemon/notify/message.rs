@@ -9,7 +9,7 @@ use super::streaks::Change;
 use crate::base::Side;
 use crate::base::clean::{clean, clean_short};
 use crate::base::time::Timestamp;
-use crate::service::view::{FailureView, MirrorState, MirrorSummary};
+use crate::service::view::{CredentialView, FailureView, MirrorState, MirrorSummary};
 
 /// What may stand in a segment of a path as it is.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -24,6 +24,10 @@ pub(super) enum Event {
     Trouble,
     /// It is well again.
     Recovered,
+    /// A credential or a certificate of it ends soon, or has ended.
+    Expires,
+    /// Nothing: a person wants to see whether the receiver is told.
+    Test,
 }
 
 impl Event {
@@ -31,8 +35,23 @@ impl Event {
         match self {
             Self::Trouble => "trouble",
             Self::Recovered => "recovered",
+            Self::Expires => "expires",
+            Self::Test => "test",
         }
     }
+}
+
+/// A credential that ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Credential {
+    /// What it is, and where it is kept.
+    name: String,
+    /// When it ends.
+    ends: String,
+    /// Whether it has ended already.
+    is_over: bool,
+    /// The mirrors that use it.
+    mirrors: Vec<String>,
 }
 
 /// One message.
@@ -52,6 +71,9 @@ pub(super) struct Message {
     failures: u32,
     /// Why; not there where nothing has failed.
     pub(super) failure: Option<FailureView>,
+    /// What ends; not there where nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<Credential>,
     source: String,
     target: Option<String>,
     /// The page of the mirror.
@@ -66,9 +88,54 @@ impl Message {
         now: Timestamp,
     ) -> Self {
         let (event, since) = match change {
-            Change::Trouble { since } => (Event::Trouble, since),
-            Change::Recovered { since } => (Event::Recovered, since),
+            Change::Trouble { since } => (Event::Trouble, *since),
+            Change::Recovered { since } => (Event::Recovered, *since),
         };
+        Self::about(event, since, mirror, public_url, now)
+    }
+
+    /// That a credential ends, for the mirrors that use it; `mirror` is the first of them.
+    pub(super) fn expires(
+        credential: &CredentialView,
+        mirror: &MirrorSummary,
+        public_url: Option<&str>,
+        now: Timestamp,
+    ) -> Self {
+        let CredentialView { name, ends, mirrors } = credential;
+        let credential = Some(Credential {
+            name: clean(name),
+            ends: ends.rfc3339(),
+            is_over: *ends <= now,
+            mirrors: mirrors.iter().map(|mirror| clean(mirror)).collect(),
+        });
+        Self { credential, ..Self::about(Event::Expires, None, mirror, public_url, now) }
+    }
+
+    /// A message that tells nothing.
+    pub(super) fn test(public_url: Option<&str>, now: Timestamp) -> Self {
+        Self {
+            event: Event::Test,
+            mirror: "example".to_owned(),
+            state: MirrorState::Good,
+            at: now.rfc3339(),
+            since: None,
+            last_good: Some(now.rfc3339()),
+            failures: 0,
+            failure: None,
+            credential: None,
+            source: "https://hg.example.org/example".to_owned(),
+            target: None,
+            link: public_url.map(str::to_owned),
+        }
+    }
+
+    fn about(
+        event: Event,
+        since: Option<Timestamp>,
+        mirror: &MirrorSummary,
+        public_url: Option<&str>,
+        now: Timestamp,
+    ) -> Self {
         // Whatever servers say is made fit for wherever this is shown.
         let failure = mirror.failure.as_ref().filter(|_| event == Event::Trouble);
         let failure = failure.map(|failure| FailureView {
@@ -86,6 +153,7 @@ impl Message {
             last_good: mirror.last_good.map(Timestamp::rfc3339),
             failures: mirror.failures,
             failure,
+            credential: None,
             source: clean(&mirror.source),
             target: mirror.target.as_deref().map(clean),
             link: public_url.map(|url| format!("{url}/mirrors/{path}")),
@@ -102,6 +170,12 @@ impl Message {
     pub(super) fn subject(&self) -> String {
         let mirror = &self.mirror;
         match (self.event, &self.failure) {
+            (Event::Test, _) => "a test of notifications".to_owned(),
+            (Event::Expires, _) => match &self.credential {
+                Some(it) if it.is_over => format!("the {} has ended", it.name),
+                Some(it) => format!("the {} ends at {}", it.name, it.ends),
+                None => format!("a credential of {mirror} ends"),
+            },
             (Event::Recovered, _) => format!("{mirror} is well again"),
             (Event::Trouble, Some(failure)) => {
                 format!("{mirror} is {}{}", self.state.name(), at(failure.side))
@@ -113,6 +187,14 @@ impl Message {
     /// For people, as lines.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{}\n\n", self.sentence());
+        if let Some(credential) = &self.credential {
+            let _ = writeln!(text, "Ends:      {}", credential.ends);
+            let _ = writeln!(text, "Mirrors:   {}", credential.mirrors.join(", "));
+            return text;
+        }
+        if self.event == Event::Test {
+            return text;
+        }
         let mut line = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
                 let _ = writeln!(text, "{:<11}{value}", format!("{name}:"));
@@ -122,8 +204,8 @@ impl Message {
         line("Problem", failure.map(|failure| failure.message.as_str()));
         line("To do", failure.and_then(|failure| failure.hint.as_deref()));
         let since = match self.event {
-            Event::Trouble => "Since",
             Event::Recovered => "Was since",
+            _ => "Since",
         };
         line(since, self.since.as_deref());
         line("Last good", self.last_good.as_deref().or(Some("never")));
@@ -135,8 +217,21 @@ impl Message {
 
     fn sentence(&self) -> String {
         let mirror = &self.mirror;
-        if self.event == Event::Recovered {
-            return format!("The mirror {mirror} is well again: a sync has gone well.");
+        match (self.event, &self.credential) {
+            (Event::Recovered, _) => {
+                return format!("The mirror {mirror} is well again: a sync has gone well.");
+            }
+            (Event::Test, _) => {
+                return "This is a test: somebody wanted to see whether notifications arrive."
+                    .to_owned();
+            }
+            (Event::Expires, Some(it)) if it.is_over => {
+                return format!("The {} has ended: put another one in its place.", it.name);
+            }
+            (Event::Expires, Some(it)) => {
+                return format!("The {} ends soon: put another one in its place before.", it.name);
+            }
+            _ => {}
         }
         let side = self.failure.as_ref().map_or("", |failure| at(failure.side));
         match self.state {

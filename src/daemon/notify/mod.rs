@@ -9,10 +9,12 @@
 
 mod command;
 mod error;
+mod expiries;
 mod mail;
 mod message;
 mod receiver;
 mod streaks;
+pub(super) mod trial;
 mod webhook;
 
 #[cfg(test)]
@@ -141,12 +143,18 @@ impl Watch {
         if configured.iter().eq(self.receivers.iter().map(Receiver::config)) {
             return Ok(());
         }
-        let mirrors = self.all()?;
+        let (mirrors, now) = (self.all()?, self.service.now());
+        let credentials = self.service.actions().credentials()?;
         let mut before = std::mem::take(&mut self.receivers);
         for config in configured {
             let place = before.iter().position(|other| other.config().name == config.name);
             let known = place.map(|place| before.swap_remove(place));
-            self.receivers.extend(Receiver::start(config.clone(), known, &mirrors, interrupt));
+            self.receivers.extend(Receiver::start(
+                config.clone(),
+                known,
+                (&mirrors, &credentials, now),
+                interrupt,
+            ));
         }
         Ok(())
     }
@@ -167,6 +175,23 @@ impl Watch {
         for receiver in &mut self.receivers {
             receiver.forget_others(&mirrors);
         }
+        self.look_at_credentials()
+    }
+
+    fn look_at_credentials(&mut self) -> Result<(), ServiceError> {
+        let (now, actions) = (self.service.now(), self.service.actions());
+        for credential in actions.credentials()? {
+            let mut untold: Vec<_> = self.receivers.iter_mut().collect();
+            untold.retain_mut(|receiver| receiver.look_at_credential(&credential, now));
+            let first = credential.mirrors.first().filter(|_| !untold.is_empty());
+            let Some(first) = first else { continue };
+            let Some(mirror) = actions.mirror(first)? else { continue };
+            let config = self.service.config();
+            let url = config.web.public_url.as_deref();
+            for receiver in untold {
+                receiver.tell(Message::expires(&credential, &mirror.summary, url, now));
+            }
+        }
         Ok(())
     }
 
@@ -185,7 +210,7 @@ impl Watch {
                 self.tell(&mirror.summary);
             }
         }
-        Ok(())
+        self.look_at_credentials()
     }
 
     fn tell(&mut self, mirror: &MirrorSummary) {

@@ -4,6 +4,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use super::error::NotifyError;
+use super::expiries::Expiries;
 use super::message::Message;
 use super::streaks::{Change, Streaks};
 use super::{command, mail, webhook};
@@ -12,7 +13,7 @@ use crate::base::time::Timestamp;
 use crate::base::{Fault, HasFault as _, Interrupt};
 use crate::config::{NotifyConfig, NotifyWay};
 use crate::queue::model::RunId;
-use crate::service::view::MirrorSummary;
+use crate::service::view::{CredentialView, MirrorSummary};
 
 /// So many messages wait for a receiver; further ones are dropped, and the log says so.
 const QUEUE: usize = 256;
@@ -26,27 +27,28 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 pub(super) struct Receiver {
     config: NotifyConfig,
     streaks: Streaks,
+    expiries: Expiries,
     queue: SyncSender<Message>,
 }
 
 impl Receiver {
-    /// Starts the thread of one. What is in trouble among `mirrors` is known to it, or what `before`, which
-    /// had its name, was told. `None` if there is no thread to be had.
+    /// Starts the thread of one. What is in trouble among `mirrors`, and which `credentials` end soon, is known to it,
+    /// or what `before`, which had its name, was told. `None` if there is no thread to be had.
     pub(super) fn start(
         config: NotifyConfig,
         before: Option<Self>,
-        mirrors: &[MirrorSummary],
+        (mirrors, credentials, now): (&[MirrorSummary], &[CredentialView], Timestamp),
         interrupt: &Interrupt,
     ) -> Option<Self> {
         let before = match before {
             Some(before) if before.config == config => return Some(before),
-            Some(before) => Some(before.streaks),
+            Some(before) => Some((before.streaks, before.expiries)),
             None => None,
         };
-        let streaks = before.unwrap_or_else(|| {
+        let (streaks, expiries) = before.unwrap_or_else(|| {
             let ours: Vec<_> =
                 mirrors.iter().filter(|it| config.is_about(&it.name)).cloned().collect();
-            Streaks::known(&ours, config.failures)
+            (Streaks::known(&ours, config.failures), Expiries::known(credentials, now))
         });
         let (queue, waiting) = sync_channel(QUEUE);
         let (told, interrupt) = (config.clone(), interrupt.clone());
@@ -57,7 +59,7 @@ impl Receiver {
             }
         });
         match started {
-            Ok(_) => Some(Self { config, streaks, queue }),
+            Ok(_) => Some(Self { config, streaks, expiries, queue }),
             Err(error) => {
                 tracing::error!(receiver = config.name, "nothing is told to it: {error}");
                 None
@@ -83,6 +85,16 @@ impl Receiver {
             true => self.streaks.look(mirror, self.config.failures),
             false => None,
         }
+    }
+
+    /// Whether it is to be told that a credential ends.
+    pub(super) fn look_at_credential(
+        &mut self,
+        credential: &CredentialView,
+        now: Timestamp,
+    ) -> bool {
+        let is_about = credential.mirrors.iter().any(|mirror| self.config.is_about(mirror));
+        is_about && self.expiries.look(credential, now)
     }
 
     /// Has it told, as soon as what it was told before is done.
@@ -141,7 +153,8 @@ pub(super) fn deliver(
     }
 }
 
-fn attempt(
+/// Tells a receiver, once.
+pub(super) fn attempt(
     config: &NotifyConfig,
     message: &Message,
     id: &str,

@@ -6,7 +6,7 @@ use super::message::Message;
 use super::streaks::{Change, Streaks};
 use crate::base::time::Timestamp;
 use crate::base::{Fault, Side};
-use crate::service::view::{FailureView, MirrorState, MirrorSummary};
+use crate::service::view::{CredentialView, FailureView, MirrorState, MirrorSummary};
 
 fn time(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(seconds)
@@ -145,4 +145,33 @@ fn a_message_reads_well() {
     assert_eq!(message.subject(), "forge/a b is well again");
     assert!(message.text().contains("Was since: 1970-01-01T00:00:50.000Z\n"), "{}", message.text());
     assert!(!message.text().contains("Page:"));
+}
+
+#[test]
+fn a_credential_that_ends_reads_well() {
+    let credential = |ends| CredentialView {
+        name: "token in /etc/synchroniser/token".to_owned(),
+        ends: time(ends),
+        mirrors: vec!["a".to_owned(), "b".to_owned()],
+    };
+    let mirror = mirror(MirrorState::Parked, 3, 10);
+    let message = |ends| Message::expires(&credential(ends), &mirror, None, time(100));
+    assert_eq!(
+        message(90_000).subject(),
+        "the token in /etc/synchroniser/token ends at 1970-01-02T01:00:00Z"
+    );
+    assert_eq!(message(90).subject(), "the token in /etc/synchroniser/token has ended");
+    insta::assert_snapshot!(message(90_000).text(), @r"
+    The token in /etc/synchroniser/token ends soon: put another one in its place before.
+
+    Ends:      1970-01-02T01:00:00Z
+    Mirrors:   a, b
+    ");
+    let json: serde_json::Value = serde_json::from_str(&message(90).json()).unwrap();
+    assert_eq!(json["event"], "expires");
+    assert_eq!(json["credential"]["is_over"], true);
+    assert!(json["failure"].is_null(), "that the mirror is in trouble is another message");
+    let test = Message::test(None, time(100));
+    assert_eq!(test.subject(), "a test of notifications");
+    assert!(test.text().starts_with("This is a test"));
 }

@@ -10,7 +10,8 @@ use super::paging::{count, number, with_query};
 use super::problem::Problem;
 use crate::queue::model::{Receipt, RunId};
 use crate::service::view::{
-    DeliveryView, MirrorFilter, MirrorState, QueueEntry, RequestKey, RunSummary, ServiceError,
+    CredentialView, DeliveryView, MirrorFilter, MirrorState, QueueEntry, RequestKey, RunSummary,
+    ServiceError,
 };
 
 /// The header by which a request is known that is sent again.
@@ -40,6 +41,12 @@ struct DeliveryList {
 #[derive(Serialize)]
 struct Queue {
     queue: Vec<QueueEntry>,
+}
+
+/// The credentials whose end is known.
+#[derive(Serialize)]
+struct CredentialList {
+    credentials: Vec<CredentialView>,
 }
 
 /// Which mirrors the query asks for.
@@ -160,6 +167,14 @@ pub(super) fn deliveries(visit: &Visit<'_>) -> Answered {
 
 pub(super) fn queue(visit: &Visit<'_>) -> Answered {
     Ok(Answer::json(&Queue { queue: visit.service().queue()? }))
+}
+
+pub(super) fn caches(visit: &Visit<'_>) -> Answered {
+    Ok(Answer::json(&visit.service().caches()?))
+}
+
+pub(super) fn credentials(visit: &Visit<'_>) -> Answered {
+    Ok(Answer::json(&CredentialList { credentials: visit.service().credentials()? }))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all lines of the table have functions of one kind")]

@@ -287,6 +287,13 @@ pub(super) fn names(connection: &Connection) -> Result<Vec<String>> {
     statement.query_map([], |columns| columns.get(0))?.collect()
 }
 
+/// The names of all mirrors that are configured no more, and since when.
+pub(super) fn removed(connection: &Connection) -> Result<Vec<(String, Timestamp)>> {
+    let select = "SELECT name, removed FROM mirror WHERE removed IS NOT NULL ORDER BY name";
+    let mut statement = connection.prepare_cached(select)?;
+    statement.query_map([], |columns| Ok((columns.get(0)?, columns.get(1)?)))?.collect()
+}
+
 /// The numbers of all mirrors that are or were configured.
 pub(super) fn numbers(connection: &Connection) -> Result<Vec<i64>> {
     let mut statement = connection.prepare_cached("SELECT id FROM mirror")?;

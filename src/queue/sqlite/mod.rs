@@ -147,6 +147,10 @@ impl JobStore for SqliteStore {
         self.readers.read(mirrors::names)
     }
 
+    fn removed(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.readers.read(mirrors::removed)
+    }
+
     fn row(&self, key: &str) -> Result<Option<Row>, StoreError> {
         let stored = self.readers.read(|connection| mirrors::named(connection, key))?;
         Ok(stored.map(|stored| stored.row).filter(Row::is_member))

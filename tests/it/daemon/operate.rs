@@ -11,12 +11,12 @@ use crate::support::TestEnv;
 use crate::support::generator::{Generated, Shape};
 
 /// A source with a few changesets, and an empty target.
-fn repositories(env: &TestEnv, name: &str) {
+pub(super) fn repositories(env: &TestEnv, name: &str) {
     Generated::new(Shape { seed: 5, changesets: 3, files: 3, heads: 1 }).write(&env.path(name));
     git2::Repository::init_bare(env.path(format!("{name}.git"))).unwrap();
 }
 
-fn mirror(name: &str) -> String {
+pub(super) fn mirror(name: &str) -> String {
     format!("mirrors.{name} = {{ source = {name:?}, target = \"{name}.git\" }}\n")
 }
 
@@ -175,11 +175,11 @@ fn with_two(env: &TestEnv) -> Program {
 }
 
 /// What a command prints that succeeds.
-fn said(env: &TestEnv, words: &[&str]) -> String {
+pub(super) fn said(env: &TestEnv, words: &[&str]) -> String {
     ask(env, words).ok().unwrap()
 }
 
-fn json(env: &TestEnv, words: &[&str]) -> serde_json::Value {
+pub(super) fn json(env: &TestEnv, words: &[&str]) -> serde_json::Value {
     serde_json::from_str(&said(env, words)).unwrap()
 }
 

@@ -74,7 +74,7 @@ impl Session {
         let config = session.config();
         let program = format!(
             "program={}\ncase $1 in\n\
-             sync|plan|serve|verify|adopt|status|queue|runs|deliveries|pause|resume|retry|backup|caches) exec $program \"$@\" --config {config} ;;\nesac\n\
+             sync|plan|serve|verify|adopt|status|queue|runs|deliveries|pause|resume|retry|backup|caches|notify-test) exec $program \"$@\" --config {config} ;;\nesac\n\
              case \"$*\" in\n*--config*) ;;\n\"config check\") exec $program \"$@\" --config {config} ;;\n\
              esac\nexec $program \"$@\"",
             env!("CARGO_BIN_EXE_synchroniser"),

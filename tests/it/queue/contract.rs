@@ -657,6 +657,16 @@ fn long_runs_have_workers_of_their_own(store: &dyn JobStore) {
 }
 
 /// Tests of every store.
+fn mirrors_that_are_gone_are_known_with_their_time(store: &dyn JobStore) {
+    store.configure(&members(&["a", "b"]), at(1)).unwrap();
+    assert_eq!(store.removed().unwrap(), []);
+    store.configure(&members(&["b"]), at(5)).unwrap();
+    store.configure(&members(&["b"]), at(9)).unwrap();
+    assert_eq!(store.removed().unwrap(), [("a".to_owned(), at(5))]);
+    store.configure(&members(&["a", "b"]), at(12)).unwrap();
+    assert_eq!(store.removed().unwrap(), []);
+}
+
 macro_rules! contract {
     ($($rule:ident),+ $(,)?) => {
         mod memory {
@@ -676,6 +686,7 @@ macro_rules! contract {
 contract!(
     a_new_mirror_is_due_and_its_first_run_is_long,
     requests_fold_into_one_run,
+    mirrors_that_are_gone_are_known_with_their_time,
     a_burst_is_waited_for_but_not_for_ever,
     what_is_due_already_is_not_put_off,
     the_schedule_makes_due_at_the_latest,

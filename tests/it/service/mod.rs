@@ -4,6 +4,7 @@
 // For clippy: helpers outside of `#[test]` functions are tests too.
 #![cfg(test)]
 
+mod caches;
 mod claimed;
 mod day;
 mod hosts;

@@ -8,9 +8,9 @@ use synchroniser::base::{Fault, Severity, Side, Stage};
 use synchroniser::queue::StoreError;
 use synchroniser::queue::model::{Cause, Receipt, RunId, RunState, Verdict};
 use synchroniser::service::view::{
-    Actions, Asked, DeliveryView, FailureView, LogLine, MirrorDetail, MirrorFilter, MirrorList,
-    MirrorState, MirrorSummary, Overview, PhaseView, QueueEntry, RefView, RequestKey, RunDetail,
-    RunSummary, ServiceError, Setting, StageProgress, StateCount, Views,
+    Actions, Asked, CredentialView, DeliveryView, FailureView, LogLine, MirrorDetail, MirrorFilter,
+    MirrorList, MirrorState, MirrorSummary, Overview, PhaseView, QueueEntry, RefView, RequestKey,
+    RunDetail, RunSummary, ServiceError, Setting, StageProgress, StateCount, Views,
 };
 
 /// 2026-11-30 12:00 UTC: now, until the clock is moved.
@@ -225,7 +225,13 @@ pub(crate) fn good(name: &str) -> MirrorDetail {
         setting("target.url", summary.target.as_deref().unwrap_or_default()),
         setting("identity", "hg-git"),
     ];
-    MirrorDetail { summary, refs: refs(), runs: Vec::new(), configuration }
+    let credentials = vec![CredentialView {
+        name: "token in /etc/synchroniser/token".to_owned(),
+        ends: Timestamp::from_seconds(NOW + 5 * 86_400),
+        mirrors: vec![name.to_owned()],
+    }];
+    let (runs, cache_bytes) = (Vec::new(), Some(52_428_800));
+    MirrorDetail { summary, refs: refs(), runs, configuration, cache_bytes, credentials }
 }
 
 fn refs() -> Vec<RefView> {

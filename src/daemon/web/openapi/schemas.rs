@@ -20,6 +20,7 @@ pub(super) fn all() -> Map<String, Value> {
         .chain(mirrors())
         .chain(runs())
         .chain(others())
+        .chain(kept())
         .chain(more())
     {
         schemas.insert(name.to_owned(), schema);
@@ -169,6 +170,12 @@ fn mirrors() -> Vec<(&'static str, Value)> {
         ),
         ("runs", list("RunSummary"), "Its last runs, the newest first."),
         ("configuration", list("Setting"), "Its configuration, without secrets."),
+        ("cache_bytes", or_null("Unsigned"), "What its cache takes, in bytes, if that is known."),
+        (
+            "credentials",
+            list("Credential"),
+            "Those of its credentials and certificates whose end is known, the next to end first.",
+        ),
     ]);
     vec![
         ("MirrorSummary", object(mirror_fields())),
@@ -348,6 +355,46 @@ fn others() -> Vec<(&'static str, Value)> {
             object(vec![
                 ("mirror", of("Text"), "The mirror."),
                 ("run", of("RunId"), "The run that answers."),
+            ]),
+        ),
+    ]
+}
+
+fn kept() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "Caches",
+            object(vec![
+                ("measured", or_null("Time"), "When they were last looked at, since the start."),
+                ("bytes", of("Unsigned"), "What all of them take, in bytes."),
+                (
+                    "unused",
+                    of("Unsigned"),
+                    "What those take whose mirrors are configured no more, in bytes.",
+                ),
+                ("quota", or_null("Unsigned"), "What all may take, in bytes; null for no limit."),
+                ("free", or_null("Unsigned"), "What is free on their disk, in bytes."),
+                ("reserve", of("Unsigned"), "What has to stay free there, in bytes."),
+                ("mirrors", list("Cache"), "The cache of each mirror that is configured."),
+            ]),
+        ),
+        (
+            "Cache",
+            object(vec![
+                ("mirror", of("Text"), "The mirror."),
+                ("bytes", of("Unsigned"), "What its cache takes, in bytes."),
+            ]),
+        ),
+        (
+            "CredentialList",
+            object(vec![("credentials", list("Credential"), "The next to end first.")]),
+        ),
+        (
+            "Credential",
+            object(vec![
+                ("name", of("Text"), "What it is, and where it is kept."),
+                ("ends", of("Time"), "When it ends."),
+                ("mirrors", list("Text"), "The mirrors that use it."),
             ]),
         ),
     ]

@@ -9,6 +9,7 @@ use super::parts::{
     time_or,
 };
 use super::words::{cause, count, duration, number, ref_result, short};
+use crate::base::text::megabytes;
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
 use crate::daemon::web::feed::{feed_path, public_url};
@@ -20,6 +21,8 @@ use crate::service::view::{
     MirrorDetail, MirrorState, MirrorSummary, RefView, RunSummary, ServiceError, Setting,
 };
 
+/// A credential that ends within so many days is to be replaced.
+const SOON: i64 = 14;
 /// How many refs a page shows.
 const REFS: usize = 200;
 
@@ -33,7 +36,7 @@ pub(in crate::daemon::web) fn mirror(visit: &Visit<'_>) -> Result<Answer, Proble
         h1 { (text(&summary.name)) }
         (how_it_is(visit, summary))
         (buttons(visit, summary))
-        (facts(visit, summary))
+        (facts(visit, &mirror))
         h2 { "Refs at the target" }
         (refs(&mirror.refs))
         h2 { "Runs" }
@@ -104,8 +107,8 @@ fn buttons(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
     }
 }
 
-fn facts(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
-    let now = visit.now;
+fn facts(visit: &Visit<'_>, detail: &MirrorDetail) -> Markup {
+    let (now, mirror) = (visit.now, &detail.summary);
     html! {
         dl {
             div { dt { "Source" } dd { (text(&mirror.source)) } }
@@ -127,6 +130,18 @@ fn facts(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
             }
             div { dt { "The target is behind by" } dd { (lag(mirror.lag)) } }
             div { dt { "Due next" } dd { (time_or(now, mirror.due, "not planned")) } }
+            @if let Some(bytes) = detail.cache_bytes {
+                div { dt { "The cache takes" } dd { (megabytes(bytes)) } }
+            }
+            @for credential in &detail.credentials {
+                div {
+                    dt { "Ends" }
+                    dd {
+                        (time(now, credential.ends)) ": " (text(&credential.name))
+                        @if credential.ends.days_from(now) < SOON { ". Replace it before." }
+                    }
+                }
+            }
         }
     }
 }

@@ -308,6 +308,20 @@ pub(in crate::daemon::web) static ROUTES: &[Route] = &[
         ..GET
     },
     Route {
+        path: "/api/v1/caches",
+        summary: "What the caches take, and what is free on their disk.",
+        content: Content::Json("Caches"),
+        handler: Handler::Now(api::caches),
+        ..GET
+    },
+    Route {
+        path: "/api/v1/credentials",
+        summary: "The credentials and certificates whose end is known, the next to end first.",
+        content: Content::Json("CredentialList"),
+        handler: Handler::Now(api::credentials),
+        ..GET
+    },
+    Route {
         path: "/api/v1/events",
         summary: "What happens, as a stream of server-sent events. The event \"resync\" says that some \
                   were missed, and that everything is to be looked at anew.",
