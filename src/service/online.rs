@@ -125,15 +125,12 @@ fn next<'m>(
 impl Task<'_> {
     fn run(&self, interrupt: &Interrupt) -> EndCheck {
         let mirror = &self.configured.mirror;
-        let (address, found) = match self.side {
-            Side::Source => {
-                let probed = mirror.probe_source(interrupt).map(|()| None);
-                (mirror.source.to_string(), probed)
-            }
-            _ => {
-                let target = mirror.target.as_ref().map(|target| target.url.to_string());
-                (target.unwrap_or_default(), mirror.probe_target(interrupt))
-            }
+        let (address, found) = if self.side == Side::Source {
+            let probed = mirror.probe_source(interrupt).map(|()| None);
+            (mirror.source.to_string(), probed)
+        } else {
+            let target = mirror.target.as_ref().map(|target| target.url.to_string());
+            (target.unwrap_or_default(), mirror.probe_target(interrupt))
         };
         let (seen, failure) = match found {
             Ok(seen) => (seen, None),

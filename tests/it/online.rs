@@ -104,6 +104,7 @@ fn one_host_is_asked_no_more_often_than_it_may() {
     }
     fs::write(env.path("x.toml"), text).unwrap();
     let ran = check(&env, &[]);
-    assert_eq!(ran.stdout.lines().count(), 1 + 16, "{}", ran.stdout);
+    let is_row = |line: &&str| line.contains(" source ") || line.contains(" target ");
+    assert_eq!(ran.stdout.lines().filter(is_row).count(), 16, "{}", ran.stdout);
     assert_eq!(most.load(Ordering::SeqCst), 2);
 }

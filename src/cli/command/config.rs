@@ -93,7 +93,7 @@ struct EndError {
 
 faults!(EndError {
     Self { failure, .. } => {
-        Diagnosis { fault: failure.fault, side: Some(failure.side), hint: failure.hint.clone() }
+        Diagnosis { hint: failure.hint.clone(), ..failure.fault.at(failure.side) }
     },
 });
 

@@ -41,7 +41,7 @@ struct NotToldError {
 
 faults!(NotToldError {
     Self { failure, .. } => {
-        Diagnosis { fault: failure.fault, side: None, hint: failure.hint.clone() }
+        Diagnosis { hint: failure.hint.clone(), ..failure.fault.into() }
     },
 });
 

@@ -1,6 +1,8 @@
 //! Which ends of credentials were told.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 use crate::service::view::CredentialView;
@@ -10,8 +12,8 @@ use crate::service::view::CredentialView;
 const TOLD_WITHIN: [i64; 5] = [0, 1, 3, 7, 14];
 
 /// What was told of credentials, by their names: their end, and within how many days of it.
-#[derive(Debug, Default)]
-pub(super) struct Expiries(HashMap<String, (Timestamp, i64)>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Expiries(BTreeMap<String, (Timestamp, i64)>);
 
 impl Expiries {
     /// Those that end soon, as if that had been told.

@@ -5,12 +5,13 @@
 //! `message` says it as JSON and as text; each receiver has a queue and a thread of its own (`receiver`),
 //! which sends it by `webhook`, `mail` or `command`. So a receiver that is slow holds up nothing but itself.
 //!
-//! What is in trouble when the daemon starts is known already: a restart repeats nothing.
+//! What was told is kept over a restart (`memory`). A receiver that is new knows what is in trouble already.
 
 mod command;
 mod error;
 mod expiries;
 mod mail;
+mod memory;
 mod message;
 mod receiver;
 mod streaks;
@@ -20,7 +21,7 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +31,7 @@ use crate::base::clean::with_causes;
 use crate::queue::model::RunState;
 use crate::service::view::{MirrorFilter, MirrorSummary, ServiceEvent};
 use crate::service::{Service, ServiceError};
+use memory::{Memory, Told};
 use message::Message;
 use receiver::Receiver;
 
@@ -90,7 +92,9 @@ impl Notifier {
     pub(super) fn start(service: &Service) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let hearing = Arc::clone(&shared);
-        let mut watch = Watch { service: service.clone(), receivers: Vec::new() };
+        let (memory, remembered) = Memory::read(&service.config().daemon.state);
+        let (service_now, receivers) = (service.clone(), Vec::new());
+        let mut watch = Watch { service: service_now, receivers, memory, remembered };
         // Before anything is heard: what is in trouble now is known.
         if let Err(error) = watch.refresh(&shared.interrupt) {
             tracing::warn!("notifications begin late: {}", with_causes(&error));
@@ -116,6 +120,9 @@ impl Drop for Notifier {
 struct Watch {
     service: Service,
     receivers: Vec<Receiver>,
+    memory: Memory,
+    /// What the receivers of the last daemon were told, until each has its own.
+    remembered: BTreeMap<String, Told>,
 }
 
 impl Watch {
@@ -130,10 +137,17 @@ impl Watch {
                 }
                 false => self.look_at(&changed),
             });
+            self.keep();
             if let Err(error) = done {
                 tracing::warn!("mirrors in trouble were not looked for: {}", with_causes(&error));
             }
         }
+    }
+
+    /// Keeps what was told for the next daemon.
+    fn keep(&mut self) {
+        let told = self.receivers.iter().map(|it| (it.config().name.as_str(), it.told()));
+        self.memory.keep(&told.collect());
     }
 
     /// Takes the receivers that are configured now. One that is new knows what is in trouble already.
@@ -149,12 +163,10 @@ impl Watch {
         for config in configured {
             let place = before.iter().position(|other| other.config().name == config.name);
             let known = place.map(|place| before.swap_remove(place));
-            self.receivers.extend(Receiver::start(
-                config.clone(),
-                known,
-                (&mirrors, &credentials, now),
-                interrupt,
-            ));
+            let remembered = self.remembered.remove(&config.name);
+            let in_trouble = (mirrors.as_slice(), credentials.as_slice(), now);
+            let before = (known, remembered);
+            self.receivers.extend(Receiver::start(config.clone(), before, in_trouble, interrupt));
         }
         Ok(())
     }

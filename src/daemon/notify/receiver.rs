@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::NotifyError;
 use super::expiries::Expiries;
+use super::memory::Told;
 use super::message::Message;
 use super::streaks::{Change, Streaks};
 use super::{command, mail, webhook};
@@ -26,40 +27,41 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// One receiver.
 pub(super) struct Receiver {
     config: NotifyConfig,
-    streaks: Streaks,
-    expiries: Expiries,
+    told: Told,
     queue: SyncSender<Message>,
 }
 
 impl Receiver {
-    /// Starts the thread of one. What is in trouble among `mirrors`, and which `credentials` end soon, is known to it,
-    /// or what `before`, which had its name, was told. `None` if there is no thread to be had.
+    /// Starts the thread of one. It knows what `before`, which had its name, was told, or what is `remembered` of that;
+    /// or else, as if it had been told, what is in trouble among `mirrors`, and which `credentials` end soon. `None` if
+    /// there is no thread to be had.
     pub(super) fn start(
         config: NotifyConfig,
-        before: Option<Self>,
+        (before, remembered): (Option<Self>, Option<Told>),
         (mirrors, credentials, now): (&[MirrorSummary], &[CredentialView], Timestamp),
         interrupt: &Interrupt,
     ) -> Option<Self> {
         let before = match before {
             Some(before) if before.config == config => return Some(before),
-            Some(before) => Some((before.streaks, before.expiries)),
-            None => None,
+            Some(before) => Some(before.told),
+            None => remembered,
         };
-        let (streaks, expiries) = before.unwrap_or_else(|| {
+        let told = before.unwrap_or_else(|| {
             let ours: Vec<_> =
                 mirrors.iter().filter(|it| config.is_about(&it.name)).cloned().collect();
-            (Streaks::known(&ours, config.failures), Expiries::known(credentials, now))
+            let streaks = Streaks::known(&ours, config.failures);
+            Told { streaks, expiries: Expiries::known(credentials, now) }
         });
         let (queue, waiting) = sync_channel(QUEUE);
-        let (told, interrupt) = (config.clone(), interrupt.clone());
+        let (receiver, interrupt) = (config.clone(), interrupt.clone());
         let thread = std::thread::Builder::new().name("notify-one".to_owned());
         let started = thread.spawn(move || {
             while let Ok(message) = waiting.recv() {
-                deliver(&told, &message, &PAUSES, &interrupt);
+                deliver(&receiver, &message, &PAUSES, &interrupt);
             }
         });
         match started {
-            Ok(_) => Some(Self { config, streaks, expiries, queue }),
+            Ok(_) => Some(Self { config, told, queue }),
             Err(error) => {
                 tracing::error!(receiver = config.name, "nothing is told to it: {error}");
                 None
@@ -71,18 +73,23 @@ impl Receiver {
         &self.config
     }
 
+    /// What it was told.
+    pub(super) fn told(&self) -> &Told {
+        &self.told
+    }
+
     pub(super) fn has_told_of(&self, mirror: &str) -> bool {
-        self.streaks.has(mirror)
+        self.told.streaks.has(mirror)
     }
 
     pub(super) fn forget_others(&mut self, mirrors: &[MirrorSummary]) {
-        self.streaks.forget_others(mirrors);
+        self.told.streaks.forget_others(mirrors);
     }
 
     /// What it is to be told of a mirror as it is now.
     pub(super) fn look(&mut self, mirror: &MirrorSummary) -> Option<Change> {
         match self.config.is_about(&mirror.name) {
-            true => self.streaks.look(mirror, self.config.failures),
+            true => self.told.streaks.look(mirror, self.config.failures),
             false => None,
         }
     }
@@ -94,7 +101,7 @@ impl Receiver {
         now: Timestamp,
     ) -> bool {
         let is_about = credential.mirrors.iter().any(|mirror| self.config.is_about(mirror));
-        is_about && self.expiries.look(credential, now)
+        is_about && self.told.expiries.look(credential, now)
     }
 
     /// Has it told, as soon as what it was told before is done.

@@ -1,16 +1,18 @@
 //! What is told of a mirror: the first of a row of troubles, and that it is well again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 use crate::service::view::{MirrorState, MirrorSummary};
 
 /// The mirrors that were told to be in trouble, and are not known to be well again.
-#[derive(Debug, Default)]
-pub(super) struct Streaks(HashMap<String, Streak>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Streaks(BTreeMap<String, Streak>);
 
 /// A row of troubles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Streak {
     since: Option<Timestamp>,
     /// The last success before it was told: what is later ends it.

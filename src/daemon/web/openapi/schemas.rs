@@ -1,5 +1,7 @@
 //! The types of the API as JSON Schema, each field with what it says.
 
+mod kept;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -20,7 +22,7 @@ pub(super) fn all() -> Map<String, Value> {
         .chain(mirrors())
         .chain(runs())
         .chain(others())
-        .chain(kept())
+        .chain(kept::kept())
         .chain(more())
     {
         schemas.insert(name.to_owned(), schema);
@@ -160,7 +162,7 @@ fn mirror_fields() -> Vec<Field> {
     ]
 }
 
-fn mirrors() -> Vec<(&'static str, Value)> {
+fn detail_fields() -> Vec<Field> {
     let mut detail = mirror_fields();
     detail.extend([
         (
@@ -177,9 +179,13 @@ fn mirrors() -> Vec<(&'static str, Value)> {
             "Those of its credentials and certificates whose end is known, the next to end first.",
         ),
     ]);
+    detail
+}
+
+fn mirrors() -> Vec<(&'static str, Value)> {
     vec![
         ("MirrorSummary", object(mirror_fields())),
-        ("MirrorDetail", object(detail)),
+        ("MirrorDetail", object(detail_fields())),
         (
             "MirrorList",
             object(vec![
@@ -355,46 +361,6 @@ fn others() -> Vec<(&'static str, Value)> {
             object(vec![
                 ("mirror", of("Text"), "The mirror."),
                 ("run", of("RunId"), "The run that answers."),
-            ]),
-        ),
-    ]
-}
-
-fn kept() -> Vec<(&'static str, Value)> {
-    vec![
-        (
-            "Caches",
-            object(vec![
-                ("measured", or_null("Time"), "When they were last looked at, since the start."),
-                ("bytes", of("Unsigned"), "What all of them take, in bytes."),
-                (
-                    "unused",
-                    of("Unsigned"),
-                    "What those take whose mirrors are configured no more, in bytes.",
-                ),
-                ("quota", or_null("Unsigned"), "What all may take, in bytes; null for no limit."),
-                ("free", or_null("Unsigned"), "What is free on their disk, in bytes."),
-                ("reserve", of("Unsigned"), "What has to stay free there, in bytes."),
-                ("mirrors", list("Cache"), "The cache of each mirror that is configured."),
-            ]),
-        ),
-        (
-            "Cache",
-            object(vec![
-                ("mirror", of("Text"), "The mirror."),
-                ("bytes", of("Unsigned"), "What its cache takes, in bytes."),
-            ]),
-        ),
-        (
-            "CredentialList",
-            object(vec![("credentials", list("Credential"), "The next to end first.")]),
-        ),
-        (
-            "Credential",
-            object(vec![
-                ("name", of("Text"), "What it is, and where it is kept."),
-                ("ends", of("Time"), "When it ends."),
-                ("mirrors", list("Text"), "The mirrors that use it."),
             ]),
         ),
     ]

@@ -135,10 +135,15 @@ fn facts(visit: &Visit<'_>, detail: &MirrorDetail) -> Markup {
             }
             @for credential in &detail.credentials {
                 div {
-                    dt { "Ends" }
+                    dt { "Credential" }
                     dd {
-                        (time(now, credential.ends)) ": " (text(&credential.name))
-                        @if credential.ends.days_from(now) < SOON { ". Replace it before." }
+                        (text(&credential.name))
+                        @if credential.ends <= now {
+                            " ended " (time(now, credential.ends)) ". Replace it."
+                        } @else {
+                            " ends " (time(now, credential.ends))
+                            @if credential.ends.days_from(now) < SOON { ". Replace it before." }
+                        }
                     }
                 }
             }
