@@ -9,7 +9,7 @@ use crate::net::network::one_sender;
 use crate::service::Rates;
 
 /// So many tokens that are not known may all senders together give to `/login` in a minute. For headers there is no
-/// such limit: programs shall not suffer from strangers.
+/// such limit: programs shall not suffer from what others do.
 const AT_LOGIN: u64 = 300;
 
 /// The guesses of late.

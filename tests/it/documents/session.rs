@@ -104,7 +104,8 @@ impl Session {
             _ => return,
         };
         let config = "cache = \"/var/cache/synchroniser\"\n[hooks.synchronise]\n\
-                      format = \"bitbucket_post\"\nallow_unauthenticated = true\n[mirrors.rocket]\n\
+                      format = \"bitbucket_post\"\nallow_unauthenticated = true\n[hooks.hg]\n\
+                      format = \"synchroniser\"\nsecret_file = \"secrets/hook\"\n[mirrors.rocket]\n\
                       source = \"/srv/hg/rocket\"\ntarget = \"/srv/git/rocket.git\"\n";
         self.configure(config);
         self.shell(before).with_code(0).unwrap();
