@@ -17,12 +17,16 @@ mod event;
 pub mod form;
 mod format;
 mod json;
+mod sample;
 mod scheme;
+mod setup;
 
 pub use delivery::{Delivery, LONGEST_ID};
 pub use event::{Event, PayloadError, PushEvent};
 pub use format::{FORMATS, Format, SchemeOffer, bitbucket_post, synchroniser};
+pub use sample::{SampleDelivery, SampleRepository};
 pub use scheme::{
-    DEFAULT_TOLERANCE, Proof, PublicKey, PublicKeyError, SOURCEHUT_KEY, Scheme, SchemeKind,
-    Unproven, sign_standard_webhook, verify,
+    DEFAULT_TOLERANCE, Proof, PublicKey, PublicKeyError, SOURCEHUT_KEY, Scheme, SchemeKind, Signed,
+    Unproven, Unsigned, sign, sign_standard_webhook, verify,
 };
+pub use setup::{Query, Setup};

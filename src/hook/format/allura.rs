@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup};
 use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
@@ -14,6 +14,22 @@ pub(super) static FORMAT: Format = Format {
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha1, "x-allura-signature")],
     id_headers: &[],
     parse,
+    setup: Setup {
+        page: "in the project: Admin, the repository, Webhooks, repo-push",
+        secret: "Secret",
+        content: "",
+        events: &["repo-push"],
+        query: Query::OfMirror,
+        notes: &[
+            "The secret is the one that the forge shows if the field is left empty: put it into the file of the endpoint.",
+            "A push within 30 seconds of the last one sends no hook: the schedule finds what it brought.",
+        ],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/allura/push.headers"),
+        body: include_str!("../../../fixtures/hooks/allura/push.json"),
+        names: &[("/repository/full_name", Part::AbsolutePath), ("/repository/url", Part::Address)],
+    },
 };
 
 #[derive(Deserialize)]

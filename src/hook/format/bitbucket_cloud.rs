@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer, event_header};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup, event_header};
 use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
@@ -14,6 +14,22 @@ pub(super) static FORMAT: Format = Format {
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256, "x-hub-signature")],
     id_headers: &["x-request-uuid"],
     parse,
+    setup: Setup {
+        page: "in the repository: Repository settings, Webhooks, Add webhook",
+        secret: "Secret",
+        content: "",
+        events: &["Repository push"],
+        query: Query::None,
+        notes: &["Bitbucket tries a hook twice more, and only after a 5xx or no answer."],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/bitbucket_cloud/push.headers"),
+        body: include_str!("../../../fixtures/hooks/bitbucket_cloud/push.json"),
+        names: &[
+            ("/repository/full_name", Part::Path),
+            ("/repository/links/html/href", Part::Address),
+        ],
+    },
 };
 
 #[derive(Deserialize)]

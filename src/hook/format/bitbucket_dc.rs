@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer, event_header};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup, event_header};
 use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
@@ -14,6 +14,19 @@ pub(super) static FORMAT: Format = Format {
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256, "x-hub-signature")],
     id_headers: &["x-request-id"],
     parse,
+    setup: Setup {
+        page: "in the repository: Repository settings, Webhooks, Create webhook",
+        secret: "Secret",
+        content: "",
+        events: &["Repository: Push"],
+        query: Query::None,
+        notes: &[],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/bitbucket_dc/push.headers"),
+        body: include_str!("../../../fixtures/hooks/bitbucket_dc/push.json"),
+        names: &[("/repository/project/key", Part::Owner), ("/repository/slug", Part::Slug)],
+    },
 };
 
 #[derive(Deserialize)]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup};
 use crate::hook::event::present;
 use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind, form};
@@ -24,6 +24,26 @@ pub static FORMAT: Format = Format {
     ],
     id_headers: &[],
     parse: |delivery| parse(delivery).map(Event::Push),
+    setup: Setup {
+        page: "in the settings of the repository: Services, POST",
+        secret: "",
+        content: "",
+        events: &["every push"],
+        query: Query::None,
+        notes: &[
+            "Whatever sends this hook has an address to type and nothing else: the secret stands in it.",
+        ],
+    },
+    sample: Sample {
+        headers: "",
+        body: include_str!("../../../fixtures/hooks/bitbucket_post/push.form"),
+        names: &[
+            ("/canon_url", Part::Server),
+            ("/repository/absolute_url", Part::AbsolutePath),
+            ("/repository/owner", Part::Owner),
+            ("/repository/slug", Part::Slug),
+        ],
+    },
 };
 
 /// What senders are told who send what is no payload: a contract of old, whole sentences and all.

@@ -2,9 +2,18 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer, event_header};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup, event_header};
 use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
+
+/// Where the payload names its repository.
+pub(super) const NAMES: &[(&str, Part)] = &[
+    ("/repository/full_name", Part::Path),
+    ("/repository/name", Part::Slug),
+    ("/repository/clone_url", Part::Address),
+    ("/repository/ssh_url", Part::Address),
+    ("/repository/html_url", Part::Address),
+];
 
 /// The format.
 pub(super) static FORMAT: Format = Format {
@@ -13,6 +22,19 @@ pub(super) static FORMAT: Format = Format {
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256, "x-hub-signature-256")],
     id_headers: &["x-github-delivery"],
     parse: |delivery| parse(delivery, event_header(delivery, "x-github-event")?),
+    setup: Setup {
+        page: "in the repository: Settings, Webhooks, Add webhook",
+        secret: "Secret",
+        content: "application/json",
+        events: &["Just the push event"],
+        query: Query::None,
+        notes: &[],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/github/push.headers"),
+        body: include_str!("../../../fixtures/hooks/github/push.json"),
+        names: NAMES,
+    },
 };
 
 #[derive(Deserialize)]

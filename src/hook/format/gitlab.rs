@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup};
 use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
@@ -19,6 +19,29 @@ pub(super) static FORMAT: Format = Format {
     ],
     id_headers: &["idempotency-key", "x-gitlab-event-uuid"],
     parse,
+    setup: Setup {
+        page: "in the project: Settings, Webhooks, Add new webhook",
+        secret: "Secret token",
+        content: "",
+        events: &["Push events", "Tag push events"],
+        query: Query::None,
+        notes: &[
+            "A push that changes more than three branches or tags sends no hook: the schedule finds what it brought.",
+            "A hook for all projects is one of Admin, System Hooks, with the event \"Repository update events\".",
+        ],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/gitlab/push.headers"),
+        body: include_str!("../../../fixtures/hooks/gitlab/push.json"),
+        names: &[
+            ("/project/path_with_namespace", Part::Path),
+            ("/project/git_http_url", Part::Address),
+            ("/project/git_ssh_url", Part::Address),
+            ("/project/http_url", Part::Address),
+            ("/project/ssh_url", Part::Address),
+            ("/project/web_url", Part::Address),
+        ],
+    },
 };
 
 /// The event stands in the payload, and in a header, which no signature covers.

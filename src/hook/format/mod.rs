@@ -14,6 +14,8 @@ mod sourcehut;
 pub mod synchroniser;
 
 use super::delivery::is_id;
+use super::sample::{Part, Sample, SampleDelivery, SampleRepository};
+use super::setup::{Query, Setup};
 use super::{Delivery, Event, PayloadError, SchemeKind};
 
 /// Every format that is understood.
@@ -49,6 +51,10 @@ pub struct Format {
     id_headers: &'static [&'static str],
     /// Reads a delivery.
     pub parse: fn(&Delivery<'_>) -> Result<Event, PayloadError>,
+    /// What is typed into the forge.
+    pub setup: Setup,
+    /// What it sends after a push.
+    sample: Sample,
 }
 
 /// A scheme that the senders of a format can use.
@@ -80,6 +86,12 @@ impl Format {
     pub fn offers(&self) -> impl Iterator<Item = SchemeOffer> + '_ {
         let more = FOR_ALL.into_iter().filter(|offer| !self.schemes.contains(offer));
         self.schemes.iter().copied().chain(more)
+    }
+
+    /// What it sends after a push to `repository`, without a proof; `id` is what it calls the delivery, if it
+    /// calls deliveries something.
+    pub fn sample(&self, repository: &SampleRepository<'_>, id: &str) -> SampleDelivery {
+        self.sample.of(repository, self.id_headers, id)
     }
 
     /// What the sender calls this delivery, and calls it again if it sends it once more; `None` if it

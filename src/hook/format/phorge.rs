@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer};
+use super::{Format, Query, Sample, SchemeOffer, Setup};
 use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
@@ -14,6 +14,21 @@ pub(super) static FORMAT: Format = Format {
     schemes: &[SchemeOffer::new(SchemeKind::HmacSha256Hex, "x-phabricator-webhook-signature")],
     id_headers: &[],
     parse,
+    setup: Setup {
+        page: "Herald, Webhooks, Create Webhook; then a Herald rule for commits that calls it",
+        secret: "",
+        content: "",
+        events: &["Commits"],
+        query: Query::OfMirror,
+        notes: &[
+            "The secret is the HMAC key that the webhook shows: put it into the file of the endpoint.",
+        ],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/phorge/commit.headers"),
+        body: include_str!("../../../fixtures/hooks/phorge/commit.json"),
+        names: &[],
+    },
 };
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup};
 use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
@@ -13,6 +13,21 @@ pub(super) static FORMAT: Format = Format {
     schemes: &[SchemeOffer::new(SchemeKind::TokenInBody, "")],
     id_headers: &[],
     parse,
+    setup: Setup {
+        page: "in the repository: Settings, Integrations, Webhook",
+        secret: "Secret Token",
+        content: "",
+        events: &["repo-push"],
+        query: Query::None,
+        notes: &[
+            "Choose POST, and put neither ${branch} nor ${commit_id} into the address: with them it sends a hook for each.",
+        ],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/rhodecode/push.headers"),
+        body: include_str!("../../../fixtures/hooks/rhodecode/push.json"),
+        names: &[("/event/repo/repo_name", Part::Path), ("/event/repo/url", Part::Address)],
+    },
 };
 
 #[derive(Deserialize)]

@@ -4,13 +4,31 @@
 
 use serde::Deserialize;
 
-use super::Format;
+use super::{Format, Query, Sample, Setup};
 use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent};
 
 /// The format.
-pub(super) static FORMAT: Format =
-    Format { name: "scm_manager", title: "SCM-Manager", schemes: &[], id_headers: &[], parse };
+pub(super) static FORMAT: Format = Format {
+    name: "scm_manager",
+    title: "SCM-Manager",
+    schemes: &[],
+    id_headers: &[],
+    parse,
+    setup: Setup {
+        page: "in the repository: Settings, Webhooks, Add Webhook",
+        secret: "",
+        content: "",
+        events: &["every push"],
+        query: Query::Filled { user: "${repository.namespace}", project: "${repository.name}" },
+        notes: &["Choose POST."],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/scm_manager/push.headers"),
+        body: include_str!("../../../fixtures/hooks/scm_manager/push.json"),
+        names: &[],
+    },
+};
 
 #[derive(Default, Deserialize)]
 struct Hints {

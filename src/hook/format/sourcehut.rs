@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup};
 use crate::hook::json::{self, First};
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
 
@@ -18,6 +18,25 @@ pub(super) static FORMAT: Format = Format {
     schemes: &[SchemeOffer::new(SchemeKind::SourceHut, "")],
     id_headers: &["x-webhook-delivery"],
     parse,
+    setup: Setup {
+        page: "of hg.sr.ht or git.sr.ht: the GraphQL webhook of your account",
+        secret: "",
+        content: "",
+        events: &["REPO_UPDATE", "REPO_CREATED", "GIT_POST_RECEIVE"],
+        query: Query::None,
+        notes: &[
+            "The query must ask for `event`, and for the `repository` with its `name` and `owner { canonicalName }`.",
+            "hg.sr.ht has no hook for a push alone: the schedule finds what was pushed.",
+        ],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/sourcehut/graphql.headers"),
+        body: include_str!("../../../fixtures/hooks/sourcehut/graphql.json"),
+        names: &[
+            ("/data/webhook/repository/owner/canonicalName", Part::Owner),
+            ("/data/webhook/repository/name", Part::Slug),
+        ],
+    },
 };
 
 #[derive(Deserialize)]

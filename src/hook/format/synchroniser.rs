@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Format, SchemeOffer};
+use super::{Format, Part, Query, Sample, SchemeOffer, Setup};
 use crate::hook::event::present;
 use crate::hook::json;
 use crate::hook::{Delivery, Event, PayloadError, PushEvent, SchemeKind};
@@ -24,6 +24,19 @@ pub static FORMAT: Format = Format {
     ],
     id_headers: &["idempotency-key"],
     parse,
+    setup: Setup {
+        page: "for a Mercurial server of your own, or a script",
+        secret: "Secret",
+        content: "",
+        events: &["txnclose"],
+        query: Query::None,
+        notes: &[],
+    },
+    sample: Sample {
+        headers: include_str!("../../../fixtures/hooks/synchroniser/mirror.headers"),
+        body: include_str!("../../../fixtures/hooks/synchroniser/mirror.json"),
+        names: &[("/mapping", Part::Mirror)],
+    },
 };
 
 #[derive(Deserialize)]

@@ -10,6 +10,7 @@ mod hmac_sha1;
 mod hmac_sha256;
 mod public_key;
 mod query_token;
+mod sign;
 mod sourcehut;
 mod standard_webhooks;
 mod token;
@@ -24,6 +25,7 @@ use crate::base::text::named;
 use crate::base::time::Timestamp;
 
 pub use public_key::{PublicKey, PublicKeyError, SOURCEHUT_KEY};
+pub use sign::{Signed, Unsigned, sign};
 pub use standard_webhooks::sign as sign_standard_webhook;
 
 /// How far the time that a sender signs may be from ours, unless it is configured: what the text of
