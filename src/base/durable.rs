@@ -164,6 +164,12 @@ pub fn remove_folder(path: &Path) -> io::Result<()> {
     fs::remove_dir(path)
 }
 
+/// Removes the folder at `path` with everything in it, which must be of no use in part.
+pub fn remove_all(path: &Path) -> io::Result<()> {
+    step(Step::Remove(path))?;
+    fs::remove_dir_all(path)
+}
+
 /// Makes the folder at `path`, and those above it, where they are missing.
 pub fn create_folders(path: &Path) -> io::Result<()> {
     if path.is_dir() {

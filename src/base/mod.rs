@@ -25,6 +25,7 @@ pub mod sizes;
 pub(crate) mod testing;
 pub mod text;
 pub mod time;
+pub mod users;
 
 pub(crate) use fault::faults;
 pub use fault::{Carried, Cause, Diagnosis, Fault, HasFault, Severity, Side};

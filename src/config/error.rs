@@ -38,7 +38,7 @@ pub enum ConfigError {
 
 faults!(ConfigError {
     Self::Read { .. } => {
-        Config.hint("`synchroniser config default` prints a file to start from")
+        Config.hint("`synchroniser init` writes a first one; if it is elsewhere, name it with --config")
     },
     Self::Invalid { problems, .. } if problems.iter().any(Problem::is_of_keys) => {
         Config.hint("`synchroniser config default` prints every key with its meaning")

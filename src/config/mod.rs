@@ -34,7 +34,7 @@ pub use hooks::{HookEndpoint, SYNCHRONISE};
 pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
 pub use options::{CacheOptions, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
 pub use patterns::DeriveError;
-pub use pending::Finding;
+pub use pending::{Finding, NamedFile};
 pub use problem::{Problem, ProblemKind};
 pub use reference::{reference, template};
 pub use web::{Read, Scope, StoredToken, WebAccess, WebConfig};
@@ -114,6 +114,11 @@ impl Config {
         findings
     }
 
+    /// The files that the configuration names, in the order of the keys.
+    pub fn named_files(&self) -> Vec<NamedFile> {
+        self.pending.iter().filter_map(Pending::file).collect()
+    }
+
     /// The files that a sync of the mirror called `name` reads when it uses them: secrets, host keys,
     /// certificates, its author map.
     pub fn files_of(&self, name: &str) -> Vec<PathBuf> {
@@ -162,6 +167,13 @@ impl Config {
     /// The mirror whose cache is in the folder called `folder`, in that of all caches.
     pub fn mirror_of_cache(folder: &str) -> String {
         patterns::key_of_folder(folder)
+    }
+
+    /// Whether it has neither mirrors nor patterns, endpoints, tokens or receivers: all that is configured is how
+    /// the daemon works.
+    pub fn is_bare(&self) -> bool {
+        let is_empty = self.mirrors.is_empty() && self.patterns.is_empty() && self.hooks.is_empty();
+        is_empty && self.notify.is_empty() && self.web.access.tokens.is_empty()
     }
 
     /// The endpoint at `/hook/<path>`.

@@ -2,6 +2,7 @@
 //! author maps. They are read when they are used; `config check` tries them before.
 
 use std::fs;
+use std::path::PathBuf;
 
 use super::problem::{Problem, ProblemKind};
 use crate::convert::AuthorMap;
@@ -30,6 +31,17 @@ pub(super) enum What {
     Readable,
 }
 
+/// A file that a configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile {
+    /// The full key that names it.
+    pub key: String,
+    /// The file.
+    pub path: PathBuf,
+    /// Whether it holds a secret.
+    pub is_secret: bool,
+}
+
 /// What a check of something that a configuration names has found.
 #[derive(Debug)]
 pub struct Finding {
@@ -40,6 +52,12 @@ pub struct Finding {
 }
 
 impl Pending {
+    /// The file that it is in; `None` if that is known where it is used alone.
+    pub(super) fn file(&self) -> Option<NamedFile> {
+        let is_secret = matches!(self.what, What::Token | What::PrivateKey);
+        Some(NamedFile { key: self.key.clone(), path: self.source.path().ok()?, is_secret })
+    }
+
     /// Tries it.
     pub(super) fn check(&self) -> Option<Finding> {
         let (kind, is_unchecked) = match self.read() {

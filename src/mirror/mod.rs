@@ -40,7 +40,7 @@ pub use plan::{
 };
 pub use probe::TargetSeen;
 pub use report::{Kept, Note, RefChange, SyncReport, SyncStatus};
-pub use sync::{commits, sync};
+pub use sync::{commits, rebuild, sync};
 pub use verify::verify;
 
 pub use crate::forge::ForgeOptions;

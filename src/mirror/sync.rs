@@ -37,6 +37,35 @@ pub fn sync(
     }
     // The lock first: what the source has after it was taken is what this run must see.
     let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
+    sync_locked(mirror, &cache, start, events, interrupt)
+}
+
+/// Makes the cache of a mirror again, from its source alone, and syncs it. What was published, the ledger knows as
+/// before; with `fetch` the copy of a source that is not on this machine is fetched again, too.
+///
+/// Whenever it ends early, what is left is a cache that the next sync goes on with.
+pub fn rebuild(
+    mirror: &Mirror,
+    fetch: bool,
+    observer: &dyn Observer,
+    interrupt: &Interrupt,
+) -> Result<SyncReport, SyncError> {
+    let start = Instant::now();
+    let events = &Events::to(observer);
+    let cache = LockedCache::lock(&mirror.cache, &mirror.options.naming.main_name())?;
+    cache.discard(fetch)?;
+    sync_locked(mirror, &cache, start, events, interrupt)
+}
+
+/// The whole of a sync, in a cache that is locked.
+fn sync_locked(
+    mirror: &Mirror,
+    cache: &LockedCache,
+    start: Instant,
+    events: &Events<'_>,
+    interrupt: &Interrupt,
+) -> Result<SyncReport, SyncError> {
+    let options = &mirror.options;
     let (copy, limits) = (&cache.copy(), &options.limits);
     let (source, fetched) = LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
     let mut notes = events.notes(fetched);
@@ -44,8 +73,8 @@ pub fn sync(
     if found == Found::Damaged {
         notes.extend(events.notes(vec![Note::LedgerDamaged { ledger: ledger.file() }]));
     }
-    let checked = CheckedTarget::check(mirror, &cache, interrupt)?;
-    let run = Run { mirror, cache: &cache, source: &source, events, interrupt };
+    let checked = CheckedTarget::check(mirror, cache, interrupt)?;
+    let run = Run { mirror, cache, source: &source, events, interrupt };
     let mut updated = run.update(&mut ledger).map_err(|error| checked.explained(error))?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));

@@ -147,6 +147,26 @@ impl LockedCache {
         Ok(())
     }
 
+    /// Removes all that can be made again: with `copy` the copy of the source, too. What was published stays
+    /// known. A repository that people use stays as it is.
+    pub(in crate::mirror) fn discard(&self, copy: bool) -> Result<(), SyncError> {
+        // The map first: what it does not name is not there.
+        self.forget_conversion()?;
+        for path in [self.layout.branches(), self.layout.seen(), self.layout.rebuilding()] {
+            durable::remove_if_there(&path).map_err(|source| SyncError::Folder { path, source })?;
+        }
+        let git = Some(self.layout.git.clone()).filter(|git| git.starts_with(&self.layout.folder));
+        for folder in git.into_iter().chain(copy.then(|| self.copy())) {
+            match durable::remove_all(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => {
+                    removed.map_err(|source| SyncError::Folder { path: folder, source })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The branches of the changesets that earlier runs have read.
     pub(in crate::mirror) fn branch_table(&self, changelog: &Changelog) -> BranchTable {
         // Whatever keeps us from reading it, the changesets tell the same.

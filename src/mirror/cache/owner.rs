@@ -6,10 +6,9 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::base::users::{shown_user, user_name};
 use crate::base::{durable, faults};
 
-/// Where the names of users are.
-const USERS: &str = "/etc/passwd";
 /// A folder in which everybody may make what is theirs, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 /// A cache holds what a source shows to us alone.
@@ -30,7 +29,7 @@ pub enum OwnerError {
     /// It belongs to another user.
     #[error(
         "use the cache {}: it belongs to the user {}, and we run as {}",
-        path.display(), shown(*owner), shown(*user)
+        path.display(), shown_user(*owner), shown_user(*user)
     )]
     AnotherUser {
         /// The folder.
@@ -44,7 +43,7 @@ pub enum OwnerError {
 
 faults!(OwnerError {
     Self::Folder { source, .. } => io(source).at(Here),
-    Self::AnotherUser { owner, .. } => Config.at(Here).hint(match name_of(*owner) {
+    Self::AnotherUser { owner, .. } => Config.at(Here).hint(match user_name(*owner) {
         Some(name) => format!(
             "run it as that user: `sudo -u {name} synchroniser …`, or as root `runuser -u {name} \
              -- synchroniser …`"
@@ -87,22 +86,6 @@ fn check(folder: &Path, user: u32) -> Result<(), OwnerError> {
     Ok(())
 }
 
-/// The name of a user, or the number of one that has none here.
-fn shown(user: u32) -> String {
-    name_of(user).unwrap_or_else(|| user.to_string())
-}
-
-/// The name of a user of this machine.
-fn name_of(user: u32) -> Option<String> {
-    let users = fs::read_to_string(USERS).ok()?;
-    let number = user.to_string();
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == number).then(|| name.to_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +106,6 @@ mod tests {
             assert!(error.hint().unwrap().contains("sudo -u "), "{error}");
         }
         assert!(check(Path::new("/tmp/nowhere-at-all"), owner + 1).is_ok(), "/tmp is everybody's");
-        assert_eq!(name_of(0).as_deref(), Some("root"));
     }
 
     #[test]
