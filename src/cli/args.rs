@@ -1,6 +1,9 @@
 //! What can be typed. Parsing makes plain values and does nothing else.
 
 mod daemon;
+mod doctor;
+mod hooks;
+mod init;
 mod inspect;
 mod known_hosts;
 
@@ -15,8 +18,12 @@ use super::source::SourceArgs;
 use super::target::TargetArgs;
 
 pub(super) use daemon::{
-    BackupArgs, DaemonArgs, ListArgs, NamedArgs, NotifyTestArgs, RetryArgs, RunsArgs, StatusArgs,
+    BackupArgs, DaemonArgs, ListArgs, NamedArgs, NotifyTestArgs, RebuildArgs, RestoreArgs,
+    RetryArgs, RunsArgs, StatusArgs,
 };
+pub(super) use doctor::DoctorArgs;
+pub(super) use hooks::{HookConfigArgs, NotifyArgs, TestHookArgs};
+pub(super) use init::InitArgs;
 pub(super) use inspect::{
     InspectBundleArgs, InspectChainArgs, InspectChangesetArgs, InspectCommand, InspectFileArgs,
     InspectRepositoryArgs, ShowArgs,
@@ -47,6 +54,8 @@ pub(super) struct OutputArgs {
 /// The commands. One file for each in `cli/command/`.
 #[derive(Debug, Subcommand)]
 pub(super) enum CommandArgs {
+    /// Write a first configuration with one mirror, and say what to do next
+    Init(InitArgs),
     /// Listen for push hooks and sync the mirrors that they ask for
     Serve(ServeArgs),
     /// Sync mirrors now: all that are configured, or those named
@@ -59,6 +68,12 @@ pub(super) enum CommandArgs {
     Runs(RunsArgs),
     /// Show the last hooks that came to the daemon, and what became of them
     Deliveries(ListArgs),
+    /// Print what to type into a forge so that it sends the hooks of a mirror here
+    HookConfig(HookConfigArgs),
+    /// Send the daemon a hook as a forge does, signed, and show what becomes of it
+    TestHook(TestHookArgs),
+    /// Tell a daemon elsewhere of a push: a hook of Mercurial, which keeps nobody waiting
+    Notify(NotifyArgs),
     /// Let the daemon leave mirrors alone; what is asked for meanwhile is kept
     Pause(NamedArgs),
     /// Let the daemon go on with paused mirrors
@@ -67,6 +82,12 @@ pub(super) enum CommandArgs {
     Retry(RetryArgs),
     /// Copy the queue of the daemon, and what was published, into a file
     Backup(BackupArgs),
+    /// Put a backup back, before the daemon is started
+    Restore(RestoreArgs),
+    /// Make the cache of a mirror again from its source
+    Rebuild(RebuildArgs),
+    /// Check everything that a mirror needs, here and at its servers, and say what to do
+    Doctor(DoctorArgs),
     /// List the caches, and empty those of mirrors that are not configured any more
     Caches(CachesArgs),
     /// Have the daemon send a test to those who are told of mirrors in trouble

@@ -8,10 +8,13 @@ mod args;
 mod client;
 mod command;
 mod conversion;
+mod endpoint;
 mod error;
 pub mod exit;
 mod flags;
 mod log;
+mod post;
+mod probe;
 mod source;
 mod table;
 mod target;
@@ -32,11 +35,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run_to_code(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let args = match args::Args::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let args = match args::Args::try_parse_from(&args) {
         Ok(args) => args,
         Err(error) => {
             ui::usage(&error);
-            return if error.use_stderr() { exit::USAGE } else { exit::OK };
+            let is_mistake = error.use_stderr() && !is_hook(&args);
+            return if is_mistake { exit::USAGE } else { exit::OK };
         }
     };
     let ui = Ui::new(args.output.quiet);
@@ -51,6 +56,11 @@ fn run_to_code(args: impl IntoIterator<Item = OsString>) -> u8 {
             exit::code(failure.fault())
         }
     }
+}
+
+/// Whether Mercurial runs us as a hook, of which no mistake may fail a push.
+fn is_hook(args: &[OsString]) -> bool {
+    args.get(1).is_some_and(|word| word == "notify") && std::env::var_os("HG_HOOKTYPE").is_some()
 }
 
 /// Standard output did not take the result.

@@ -73,6 +73,29 @@ pub(in crate::cli) struct BackupArgs {
     pub(in crate::cli) daemon: DaemonArgs,
 }
 
+/// `restore`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RestoreArgs {
+    /// The backup, as `synchroniser backup` has written it
+    #[arg(value_name = "FILE")]
+    pub(in crate::cli) file: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) daemon: DaemonArgs,
+}
+
+/// `rebuild`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct RebuildArgs {
+    /// The mirror
+    #[arg(value_name = "MIRROR")]
+    pub(in crate::cli) mirror: String,
+    /// Fetch a source that is not on this machine again, too
+    #[arg(long)]
+    pub(in crate::cli) fetch: bool,
+    #[command(flatten)]
+    pub(in crate::cli) daemon: DaemonArgs,
+}
+
 /// `retry`
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct RetryArgs {

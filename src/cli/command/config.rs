@@ -20,6 +20,9 @@ use crate::queue::model::RunId;
 use crate::service::view::FailureView;
 use crate::service::{EndCheck, check_online};
 
+/// Where a package has the configuration.
+pub(super) const USUAL: &str = "/etc/synchroniser/synchroniser.toml";
+
 pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     match command {
         ConfigCommand::Check(args) => check(&args, ui),
@@ -136,6 +139,14 @@ fn online(args: &ConfigCheckArgs, config: &Config, ui: &Ui) -> Outcome {
         }
     }
     Ok(failed.map_or(exit::OK, exit::code))
+}
+
+/// What has to be added to a command so that it uses the configuration at `path`; empty for the usual one.
+pub(super) fn option(path: &Path) -> String {
+    match path == Path::new(USUAL) {
+        true => String::new(),
+        false => format!(" --config {}", path.display()),
+    }
 }
 
 /// The configuration at `path`, with the credentials that systemd passes.

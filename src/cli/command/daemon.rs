@@ -16,7 +16,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::table::Table;
 use crate::cli::ui::Ui;
-use crate::queue::model::{Receipt, RunState};
+use crate::queue::model::{Receipt, RunId, RunState};
 use crate::service::view::{
     DeliveryView, FailureView, MirrorDetail, MirrorList, MirrorState, MirrorSummary, Overview,
     QueueEntry, RunDetail, RunSummary,
@@ -56,7 +56,7 @@ struct NoSocket;
 
 faults!(NoSocket => Config.hint("set `socket` in [daemon]"));
 
-fn path_of(mirror: &str) -> String {
+pub(super) fn path_of(mirror: &str) -> String {
     format!("/api/v1/mirrors/{}", utf8_percent_encode(mirror, &PLAIN))
 }
 
@@ -256,17 +256,12 @@ pub(super) fn runs(args: &RunsArgs, ui: &Ui) -> Outcome {
 }
 
 pub(super) fn deliveries(args: &ListArgs, ui: &Ui) -> Outcome {
-    #[derive(Deserialize)]
-    struct Deliveries {
-        deliveries: Vec<DeliveryView>,
-    }
     let client = client(&args.daemon)?;
-    let path = "/api/v1/deliveries?count=50";
     if args.json {
-        ui.result(client.text(path)?.trim_end());
+        ui.result(client.text(&path_of_deliveries(50))?.trim_end());
         return Ok(exit::OK);
     }
-    let Deliveries { deliveries } = client.get(path)?;
+    let deliveries = last_deliveries(&client, 50)?;
     let mut table = Table::new(["WHEN", "ENDPOINT", "FROM", "VERDICT", "ABOUT", "MIRRORS"]);
     for delivery in deliveries {
         let mirrors: Vec<_> = delivery.asked.iter().map(|it| clean(&it.mirror)).collect();
@@ -283,6 +278,23 @@ pub(super) fn deliveries(args: &ListArgs, ui: &Ui) -> Outcome {
         ui.result(&line);
     }
     Ok(exit::OK)
+}
+
+/// The last hooks that came to the daemon, the newest first.
+pub(super) fn last_deliveries(
+    client: &Client,
+    count: usize,
+) -> Result<Vec<DeliveryView>, ClientError> {
+    #[derive(Deserialize)]
+    struct Deliveries {
+        deliveries: Vec<DeliveryView>,
+    }
+    let found: Deliveries = client.get(&path_of_deliveries(count))?;
+    Ok(found.deliveries)
+}
+
+fn path_of_deliveries(count: usize) -> String {
+    format!("/api/v1/deliveries?count={count}")
 }
 
 pub(super) fn pause(args: &NamedArgs, ui: &Ui) -> Outcome {
@@ -326,34 +338,41 @@ fn ask(daemon: &DaemonArgs, mirrors: &[String], action: &str, follow: bool, ui: 
     }
     let mut outcome = exit::OK;
     for receipt in asked {
-        let run = over(&client, receipt)?;
-        let RunDetail { summary, log, .. } = &run;
-        for line in log {
-            ui.say(&format!("{}: {}", line.severity.name(), clean(&line.text)));
-        }
-        match &summary.failure {
-            None => ui.say(&format!(
-                "{}: {}, {} of {} changesets converted, {} refs changed",
-                clean(&summary.mirror),
-                summary.state.name(),
-                summary.converted,
-                summary.changesets,
-                summary.changed
-            )),
-            Some(failure) => {
-                let mirror = clean(&summary.mirror);
-                let failed = Failure::from(FollowedError { mirror, failure: failure.clone() });
-                ui.error(&failed.text());
-                outcome = exit::code(failed.fault());
-            }
+        let code = follow_run(&client, receipt.run, ui)?;
+        if outcome == exit::OK {
+            outcome = code;
         }
     }
     Ok(outcome)
 }
 
+/// Waits until a run is over, and says what came of it.
+pub(super) fn follow_run(client: &Client, id: RunId, ui: &Ui) -> Result<u8, Failure> {
+    let run = over(client, id)?;
+    let RunDetail { summary, log, .. } = &run;
+    for line in log {
+        ui.say(&format!("{}: {}", line.severity.name(), clean(&line.text)));
+    }
+    let Some(failure) = &summary.failure else {
+        ui.say(&format!(
+            "{}: {}, {} of {} changesets converted, {} refs changed",
+            clean(&summary.mirror),
+            summary.state.name(),
+            summary.converted,
+            summary.changesets,
+            summary.changed
+        ));
+        return Ok(exit::OK);
+    };
+    let mirror = clean(&summary.mirror);
+    let failed = Failure::from(FollowedError { mirror, failure: failure.clone() });
+    ui.error(&failed.text());
+    Ok(exit::code(failed.fault()))
+}
+
 /// The run that answers, once it is over.
-fn over(client: &Client, receipt: Receipt) -> Result<RunDetail, ClientError> {
-    let path = format!("/api/v1/runs/{}?wait={}", receipt.run, WAIT.as_secs());
+fn over(client: &Client, id: RunId) -> Result<RunDetail, ClientError> {
+    let path = format!("/api/v1/runs/{id}?wait={}", WAIT.as_secs());
     loop {
         let run: RunDetail = client.wait(&path, WAIT)?;
         if run.summary.state.is_over() {

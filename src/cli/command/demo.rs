@@ -1,7 +1,5 @@
 //! `demo`: the whole way before your eyes, in a temporary folder and on loopback only.
 
-mod hook;
-
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +15,12 @@ use crate::base::{Interrupt, faults};
 use crate::cli::args::DemoArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::post::{Post, post};
 use crate::cli::ui::Ui;
 use crate::convert::{ConvertOptions, VerifySelection};
 use crate::daemon::{Daemon, Setup};
 use crate::git::BareRepository;
+use crate::hook::{SampleRepository, bitbucket_post};
 use crate::queue::MemoryStore;
 
 /// The Mercurial repository of the demo; `fixtures/demo/make.sh` makes it.
@@ -173,7 +173,12 @@ fn configuration(places: &Places) -> String {
 fn push(daemon: &Daemon, what: &str, ui: &Ui, interrupt: &Interrupt) -> Result<(), Failure> {
     let began = Instant::now();
     ui.say(&format!("sending {what}: POST /synchronise/?user={USER}&project={PROJECT}"));
-    let answer = hook::deliver(daemon.address(), USER, PROJECT, interrupt)?;
+    let path = format!("{USER}/{PROJECT}");
+    let repository = SampleRepository { mirror: PROJECT, path: &path, server: None };
+    let sample = bitbucket_post::FORMAT.sample(&repository, "");
+    let target = format!("/synchronise/?user={USER}&project={PROJECT}");
+    let request = Post { target, headers: sample.headers, body: &sample.body };
+    let answer = post(daemon.address(), &request, None, interrupt)?;
     let seconds = began.elapsed().as_secs_f64();
     ui.say(&format!("answer after {seconds:.2} s: {}", answer.status));
     for line in answer.body.lines() {

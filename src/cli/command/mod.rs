@@ -8,15 +8,22 @@ mod config;
 mod convert;
 mod daemon;
 mod demo;
+mod doctor;
 mod fetch;
+mod hook_config;
+mod init;
 mod inspect;
 mod known_hosts;
 mod mirror;
+mod notify;
 mod notify_test;
 mod plan;
+mod rebuild;
 mod report;
+mod restore;
 mod serve;
 mod sync;
+mod test_hook;
 mod verify;
 
 use std::sync::Arc;
@@ -27,7 +34,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::daemon::signals;
-use crate::git::init;
+use crate::git;
 use crate::mirror::Observer;
 use crate::service::{SyncFailure, Syncer};
 
@@ -36,18 +43,25 @@ type Outcome = Result<u8, Failure>;
 
 /// Does what was typed.
 pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
-    init::ensure()?;
+    git::init::ensure()?;
     match command {
+        CommandArgs::Init(args) => init::run(&args, ui),
         CommandArgs::Serve(args) => serve::run(&args),
         CommandArgs::Sync(args) => sync::run(&args, ui),
         CommandArgs::Status(args) => daemon::status(&args, ui),
         CommandArgs::Queue(args) => daemon::queue(&args, ui),
         CommandArgs::Runs(args) => daemon::runs(&args, ui),
         CommandArgs::Deliveries(args) => daemon::deliveries(&args, ui),
+        CommandArgs::HookConfig(args) => hook_config::run(&args, ui),
+        CommandArgs::TestHook(args) => test_hook::run(&args, ui),
+        CommandArgs::Notify(args) => notify::run(&args, ui),
         CommandArgs::Pause(args) => daemon::pause(&args, ui),
         CommandArgs::Resume(args) => daemon::resume(&args, ui),
         CommandArgs::Retry(args) => daemon::retry(&args, ui),
         CommandArgs::Backup(args) => backup::run(&args, ui),
+        CommandArgs::Restore(args) => restore::run(&args, ui),
+        CommandArgs::Rebuild(args) => rebuild::run(&args, ui),
+        CommandArgs::Doctor(args) => doctor::run(&args, ui),
         CommandArgs::Caches(args) => caches::run(&args, ui),
         CommandArgs::NotifyTest(args) => notify_test::run(&args, ui),
         CommandArgs::Plan(args) => plan::run(&args, ui),

@@ -6,7 +6,7 @@ use crate::base::{Fault, Interrupt, Severity, Side};
 use crate::cli::ui::Ui;
 use crate::convert::Difference;
 use crate::git::ObjectId;
-use crate::mirror::{self, HeardNotes, Mirror, Note, RefChange, SyncError, SyncReport};
+use crate::mirror::{self, HeardNotes, Mirror, Note, Observer, RefChange, SyncError, SyncReport};
 
 /// Syncs a mirror, and says what came of it. If some refs are refused that is an error, and what was
 /// done is said as well.
@@ -15,13 +15,22 @@ pub(super) fn sync_and_say(
     mirror: &Mirror,
     interrupt: &Interrupt,
 ) -> Result<(), SyncError> {
+    said(ui, &mirror.name, |observer| mirror::sync(mirror, observer, interrupt))
+}
+
+/// Does what `sync` does, and says what came of it for the mirror called `name`.
+pub(super) fn said(
+    ui: &Ui,
+    name: &str,
+    sync: impl FnOnce(&dyn Observer) -> Result<SyncReport, SyncError>,
+) -> Result<(), SyncError> {
     let heard = HeardNotes::default();
-    let report = mirror::sync(mirror, &(ui, &heard), interrupt).inspect_err(|_| {
+    let report = sync(&(ui, &heard)).inspect_err(|_| {
         for note in heard.take() {
             ui.say(&note_line(&note));
         }
     })?;
-    say(ui, &mirror.name, &report);
+    say(ui, name, &report);
     report.failure().map_or(Ok(()), Err)
 }
 

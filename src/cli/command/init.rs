@@ -1,0 +1,428 @@
+//! `init`: a first configuration with one mirror, and what to do next.
+
+mod ask;
+mod files;
+mod text;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Outcome, config, interrupted_by_signals};
+use crate::base::{faults, hex};
+use crate::cli::args::InitArgs;
+use crate::cli::endpoint::format_called;
+use crate::cli::error::Failure;
+use crate::cli::exit;
+use crate::cli::probe;
+use crate::cli::ui::Ui;
+use crate::config::{Config, ConfigError};
+use crate::hook::{FORMATS, Format, synchroniser};
+use crate::mirror::Mirror;
+use crate::net::url::{Location, PlainHttp, SourceUrl};
+use crate::net::{SecretError, SecretSource, TargetUrl};
+use ask::Question;
+pub(in crate::cli) use files::SERVICE_USER;
+use files::{Owner, extend_config, make_secrets_folder, write_config, write_secret};
+use text::FirstConfig;
+
+/// The folder of the secrets, beside the configuration.
+const SECRETS: &str = "secrets";
+/// What says that no hook is wanted.
+const NO_HOOK: &str = "none";
+
+/// Why no configuration is written.
+#[derive(Debug, thiserror::Error)]
+enum InitError {
+    /// Nobody is there to be asked.
+    #[error("ask for the {what}: nobody is at a terminal")]
+    NoTerminal { what: &'static str, flag: &'static str },
+    /// There is a configuration.
+    #[error("write {}: it configures something already", path.display())]
+    Configured { path: PathBuf },
+    /// What is there cannot be read.
+    #[error("read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    /// A token or key cannot be used.
+    #[error("use the secret for the {side}")]
+    Secret { side: &'static str, source: SecretError },
+    /// No forge is called so.
+    #[error("find the forge {name}: no format is called so")]
+    UnknownForge { name: String },
+    /// What was typed makes no sound configuration.
+    #[error("make a configuration of what was asked for: {problem}")]
+    Unsound { problem: String },
+}
+
+faults!(InitError {
+    Self::NoTerminal { flag, .. } => Config.at(Here).hint(format!("name it with {flag}")),
+    Self::Configured { .. } => Config.at(Here).hint(
+        "nothing was changed; add a table [mirrors.NAME] to it, or write another file with --config FILE"
+    ),
+    Self::Read { source, .. } => io(source).at(Here),
+    Self::Secret { source, .. } => of(source),
+    Self::UnknownForge { .. } => {
+        let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+        Config.at(Here).hint(format!("forges are {}; or `none`", names.join(", ")))
+    },
+    Self::Unsound { .. } => Config.at(Here),
+});
+
+/// A secret that is put beside the configuration.
+struct NewSecret {
+    /// Below the folder of the configuration.
+    file: String,
+    contents: Vec<u8>,
+}
+
+/// What was asked for, typed or told.
+struct Wanted {
+    source: String,
+    target: String,
+    name: String,
+    format: Option<&'static Format>,
+}
+
+pub(super) fn run(args: &InitArgs, ui: &Ui) -> Outcome {
+    let path = std::path::absolute(&args.config.config).unwrap_or(args.config.config.clone());
+    let before = existing(&path)?;
+    let interrupt = interrupted_by_signals(ui)?;
+    let wanted = wanted(args, ui)?;
+    let is_system = path == Path::new(config::USUAL);
+    let (mut secrets, mut keys) = (Vec::new(), [None, None]);
+    let given = [
+        ("source", "token_file", &args.source_token_file),
+        ("source", "key_file", &args.source_key_file),
+        ("target", "token_file", &args.target_token_file),
+        ("target", "key_file", &args.target_key_file),
+    ];
+    for (side, key, file) in given {
+        let Some(file) = file else { continue };
+        let secret = read_secret(side, key, file)?;
+        let name = format!("{SECRETS}/{}-{side}-{}", wanted.name, key.trim_end_matches("_file"));
+        let place = usize::from(side == "target");
+        if let Some(slot) = keys.get_mut(place) {
+            *slot = Some((key, name.clone()));
+        }
+        secrets.push(NewSecret { file: name, contents: secret });
+    }
+    let hook = wanted.format.map(|format| {
+        let has_secret = !format.offers().next().is_some_and(|it| it.kind.has_public_keys());
+        let file = format!("{SECRETS}/hook-{}", format.name);
+        if has_secret {
+            let secret = format!("{}\n", fresh());
+            secrets.push(NewSecret { file: file.clone(), contents: secret.into_bytes() });
+        }
+        (format.name, has_secret.then_some(file))
+    });
+    let token = format!("syn_{}", fresh());
+    let [source_secret, target_secret] = keys;
+    let first = FirstConfig {
+        name: &wanted.name,
+        source: &wanted.source,
+        target: &wanted.target,
+        source_secret,
+        target_secret,
+        hook,
+        token_sha256: hex::encode(&Sha256::digest(token.as_bytes())),
+        public_url: args.public_url.as_deref(),
+        listen: args.listen,
+        is_local: !is_system,
+    };
+    let text = match &before {
+        Some(before) => first.added_to(before),
+        None => first.text(),
+    };
+    let config = sound(&text, &path)?;
+    if !args.offline {
+        look(&config, &first, args, ui, &interrupt)?;
+    }
+    let owner = Owner::of_service().filter(|_| is_system);
+    write(&path, before.is_some(), &text, &secrets, owner, ui)?;
+    say_next(&path, &config, &wanted, &token, ui);
+    Ok(exit::OK)
+}
+
+/// The file at `path`, if there is one, which configures nothing.
+fn existing(path: &Path) -> Result<Option<String>, Failure> {
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(InitError::Read { path: path.to_owned(), source }.into()),
+        Ok(text) => text,
+    };
+    let config = config::load(path)?;
+    match config.is_bare() {
+        true => Ok(Some(text)),
+        false => Err(InitError::Configured { path: path.to_owned() }.into()),
+    }
+}
+
+/// What is wanted: from the flags, or from whoever is at the terminal.
+fn wanted(args: &InitArgs, ui: &Ui) -> Result<Wanted, InitError> {
+    let ask = |typed: &Option<String>, question: &Question<'_>| match typed {
+        Some(typed) => Ok(typed.clone()),
+        None => question
+            .ask(ui)
+            .ok_or(InitError::NoTerminal { what: question.what, flag: question.flag }),
+    };
+    let source = ask(
+        &args.source,
+        &Question::new(
+            "source",
+            "--source",
+            "The Mercurial repository, as a path or an address (https://, ssh://)",
+        ),
+    )?;
+    let target = ask(
+        &args.target,
+        &Question::new(
+            "target",
+            "--target",
+            "The Git repository to publish to, which must be there and may be empty",
+        ),
+    )?;
+    let (source, target) = (absolute_source(&source), absolute_target(&target));
+    let called = name_of(&target);
+    let name = match (&args.name, args.target.is_some()) {
+        (Some(name), _) => name.clone(),
+        // Whoever types flags is asked nothing that has a good answer.
+        (None, true) => called,
+        (None, false) => {
+            let question = Question::new("name", "--name", "The name of the mirror");
+            question.or(&called).ask(ui).unwrap_or(called)
+        }
+    };
+    let guess = guess(&source);
+    let hook = match (&args.hook, args.source.is_some()) {
+        (Some(hook), _) => hook.clone(),
+        (None, true) => guess.to_owned(),
+        (None, false) => {
+            let text = "The forge that tells of pushes there, or none";
+            Question::new("forge", "--hook", text).or(guess).ask(ui).unwrap_or(guess.to_owned())
+        }
+    };
+    let format = match hook.as_str() {
+        NO_HOOK => None,
+        name => Some(
+            format_called(name).ok_or_else(|| InitError::UnknownForge { name: name.to_owned() })?,
+        ),
+    };
+    Ok(Wanted { source, target, name, format })
+}
+
+/// A path that does not depend on where a command is typed.
+fn absolute_source(written: &str) -> String {
+    match written.contains("://") || SourceUrl::refuse_short_form(written).is_err() {
+        true => written.to_owned(),
+        false => absolute(written),
+    }
+}
+
+fn absolute_target(written: &str) -> String {
+    match TargetUrl::parse(written, PlainHttp::Allow) {
+        Ok(url) if matches!(url.location(), Location::Path(_)) => absolute(written),
+        _ => written.to_owned(),
+    }
+}
+
+fn absolute(path: &str) -> String {
+    let absolute = std::path::absolute(path).ok();
+    absolute.and_then(|path| path.to_str().map(str::to_owned)).unwrap_or(path.to_owned())
+}
+
+/// What a mirror with this target is called.
+fn name_of(target: &str) -> String {
+    let url = TargetUrl::parse(target, PlainHttp::Allow).ok();
+    let project = url.as_ref().and_then(|url| url.project()).unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let name: String = project.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    let name = name.trim_start_matches(['.', '-']);
+    if name.is_empty() { "mirror".to_owned() } else { name.to_owned() }
+}
+
+/// The forge that a source seems to be at.
+fn guess(source: &str) -> &'static str {
+    let host = SourceUrl::parse(source).map(|url| url.host).unwrap_or_default();
+    let known = [
+        ("heptapod", "gitlab"),
+        ("gitlab", "gitlab"),
+        ("sr.ht", "sourcehut"),
+        ("sourceforge", "allura"),
+        ("code.sf.net", "allura"),
+        ("rhodecode", "rhodecode"),
+    ];
+    let found = known.iter().find(|(part, _)| host.contains(part));
+    found.map_or("synchroniser", |(_, format)| format)
+}
+
+/// 256 random bits, in hex.
+fn fresh() -> String {
+    let mut bits = [0; 32];
+    // Without them the system cannot encrypt either.
+    getrandom::fill(&mut bits).expect("a system that can encrypt has random bits");
+    hex::encode(&bits)
+}
+
+fn read_secret(side: &'static str, key: &str, file: &Path) -> Result<Vec<u8>, InitError> {
+    use secrecy::ExposeSecret as _;
+    let source = SecretSource::File(file.to_owned());
+    let secret = match key {
+        "key_file" => source.private_key(),
+        _ => source.line(),
+    };
+    let secret = secret.map_err(|source| InitError::Secret { side, source })?;
+    let end = if secret.expose_secret().ends_with('\n') { "" } else { "\n" };
+    Ok(format!("{}{end}", secret.expose_secret()).into_bytes())
+}
+
+/// What `text` configures.
+fn sound(text: &str, path: &Path) -> Result<Config, InitError> {
+    Config::parse(text, path, None).map_err(|error| {
+        let problem = match error {
+            ConfigError::Invalid { problems, .. } | ConfigError::Unusable { problems, .. } => {
+                let kinds =
+                    problems.iter().map(|problem| format!("{}: {}", problem.key, problem.kind));
+                kinds.collect::<Vec<_>>().join("; ")
+            }
+            other @ ConfigError::Read { .. } => other.to_string(),
+        };
+        InitError::Unsound { problem }
+    })
+}
+
+/// Looks at both ends, with the secrets where they are now.
+fn look(
+    config: &Config,
+    first: &FirstConfig<'_>,
+    args: &InitArgs,
+    ui: &Ui,
+    interrupt: &crate::base::Interrupt,
+) -> Result<(), Failure> {
+    let here = FirstConfig {
+        source_secret: typed(args.source_token_file.as_ref(), args.source_key_file.as_ref()),
+        target_secret: typed(args.target_token_file.as_ref(), args.target_key_file.as_ref()),
+        ..first.clone()
+    };
+    let config_here = sound(&here.text(), &args.config.config).unwrap_or_else(|_| config.clone());
+    let Some(mirror) = config_here.mirrors.first() else { return Ok(()) };
+    let Mirror { source, target, .. } = &mirror.mirror;
+    let found = probe::source(&mirror.mirror, interrupt)?;
+    ui.say(&format!("source: {source}: {found}"));
+    if let Some(target) = target {
+        let found = probe::target(target, interrupt)?;
+        ui.say(&format!("target: {}: {found}", target.url));
+    }
+    Ok(())
+}
+
+/// The key and the file of what was typed.
+fn typed(token: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<(&'static str, String)> {
+    let token = token.map(|file| ("token_file", file));
+    let (name, file) = token.or(key.map(|file| ("key_file", file)))?;
+    Some((name, absolute(file.to_str()?)))
+}
+
+fn write(
+    path: &Path,
+    is_there: bool,
+    text: &str,
+    secrets: &[NewSecret],
+    owner: Option<Owner>,
+    ui: &Ui,
+) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    if !secrets.is_empty() {
+        make_secrets_folder(&folder.join(SECRETS), owner)?;
+    }
+    // The configuration last: without it nothing looks at the secrets.
+    for secret in secrets {
+        let file = folder.join(&secret.file);
+        write_secret(&file, &secret.contents, owner)?;
+        ui.say(&format!("wrote {}", file.display()));
+    }
+    match is_there {
+        true => extend_config(path, text.as_bytes())?,
+        false => write_config(path, text.as_bytes(), owner)?,
+    }
+    ui.say(&format!("wrote {}", path.display()));
+    Ok(())
+}
+
+/// What to do now.
+fn say_next(path: &Path, config: &Config, wanted: &Wanted, token: &str, ui: &Ui) {
+    let is_system = path == Path::new(config::USUAL);
+    let (name, option) = (&wanted.name, config::option(path));
+    let command = match is_system {
+        true => format!("sudo -u {SERVICE_USER} synchroniser"),
+        false => "synchroniser".to_owned(),
+    };
+    let start = match is_system {
+        true => "sudo systemctl enable --now synchroniser".to_owned(),
+        false => format!("synchroniser serve{option}"),
+    };
+    let address = config.web.public_url.clone();
+    let address = address.unwrap_or_else(|| format!("http://{}", config.daemon.listen));
+    ui.say("");
+    ui.say("A token for the pages and the API, which is not shown again:");
+    ui.say("");
+    ui.result(&format!("  {token}"));
+    let step = |what: &str, command: &str| {
+        ui.say("");
+        ui.say(what);
+        ui.say("");
+        ui.say(&format!("  {command}"));
+    };
+    step("To see what the first sync would do:", &format!("{command} plan {name}{option}"));
+    step(&format!("To start the daemon, whose pages are at {address}/:"), &start);
+    step("To see how the mirror is:", &format!("{command} status {name}{option}"));
+    if let Some(format) = wanted.format {
+        let what = match format.name == synchroniser::FORMAT.name {
+            true => {
+                "To have pushes told of at once, by a hook of Mercurial or a script:".to_owned()
+            }
+            false => format!("To have pushes told of at once, what to type into {}:", format.title),
+        };
+        step(&what, &format!("{command} hook-config {} {name}{option}", format.name));
+    }
+    step("If something does not work:", &format!("{command} doctor{option}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_forges_are_guessed() {
+        for (target, name) in [
+            ("https://github.com/acme/rocket.git", "rocket"),
+            ("git@github.com:acme/Rocket.Core.git", "Rocket.Core"),
+            ("/srv/git/a b.git", "a-b"),
+            ("/", "mirror"),
+        ] {
+            assert_eq!(name_of(target), name);
+        }
+        for (source, format) in [
+            ("https://foss.heptapod.net/acme/rocket", "gitlab"),
+            ("https://hg.sr.ht/~ada/rocket", "sourcehut"),
+            ("ssh://hg@hg.code.sf.net/p/rocket/code", "allura"),
+            ("https://hg.example.org/rocket", "synchroniser"),
+            ("/srv/hg/rocket", "synchroniser"),
+        ] {
+            assert_eq!(guess(source), format, "{source}");
+            assert!(Format::named(format).is_some());
+        }
+    }
+
+    #[test]
+    fn paths_do_not_depend_on_where_one_is() {
+        assert_eq!(
+            absolute_target("git@github.com:acme/rocket.git"),
+            "git@github.com:acme/rocket.git"
+        );
+        assert!(Path::new(&absolute_target("rocket.git")).is_absolute());
+        assert!(Path::new(&absolute_source("rocket")).is_absolute());
+        assert_eq!(absolute_source("https://hg.example.org/x"), "https://hg.example.org/x");
+    }
+}
