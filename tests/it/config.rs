@@ -238,7 +238,7 @@ fn a_file_that_is_not_there_is_named() {
     insta::assert_snapshot!(error, @"read the configuration /nowhere/synchroniser.toml");
     insta::assert_snapshot!(
         error.hint().unwrap(),
-        @"`synchroniser config default` prints a file to start from"
+        @"`synchroniser init` writes a first one; if it is elsewhere, name it with --config"
     );
 }
 

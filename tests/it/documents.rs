@@ -46,8 +46,12 @@ const NOT_RUN: &[(&str, &str)] = &[
         "it needs a daemon with a token; `web::api` asks for the same",
     ),
     (
-        "tar -xf synchroniser.tar -C /var/lib",
-        "the daemon of the session is not stopped; `daemon::upkeep` puts a backup back",
+        "sudo systemctl stop synchroniser\nsudo synchroniser restore",
+        "it needs systemd; `first_steps` puts a backup back",
+    ),
+    (
+        "install -m 600 /dev/null github-token\ncat >",
+        "somebody has to type; the session has the file",
     ),
     ("POST /hook/hg HTTP/1.1\n", "a request; `oracle_hg_hook` looks at one"),
 ];
@@ -136,6 +140,7 @@ documents! {
     commands_run: "docs/commands.md",
     configuration_keys_run: "docs/configuration-keys.md",
     configuration_runs: "docs/configuration.md",
+    errors_run: "docs/errors.md",
     exit_codes_run: "docs/exit-codes.md",
     github_runs: "docs/github.md",
     hooks_run: "docs/hooks.md",
@@ -146,6 +151,7 @@ documents! {
     performance_runs: "docs/performance.md",
     service_runs: "docs/service.md",
     sources_run: "docs/sources.md",
+    start_runs: "docs/start.md",
     targets_run: "docs/targets.md",
     threats_run: "docs/threats.md",
     verification_runs: "docs/verification.md",

@@ -94,7 +94,7 @@ fn configurations() {
     assert_snapshot!(scene.says(&["sync", "--config", "none.toml"]), @r"
     error: failed to read the configuration none.toml
       1: No such file or directory (os error 2)
-    hint: `synchroniser config default` prints a file to start from
+    hint: `synchroniser init` writes a first one; if it is elsewhere, name it with --config
     exit 10
     ");
     fs::write(scene.path("empty.toml"), "").unwrap();

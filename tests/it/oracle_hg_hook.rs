@@ -1,4 +1,4 @@
-//! `packaging/hg-hook`: what Mercurial runs, and what arrives of it.
+//! `packaging/hg-hook`, `packaging/hg-hook.py` and `synchroniser notify`: what Mercurial runs, and what arrives of it.
 
 // For clippy: helpers outside of `#[test]` functions are tests too.
 #![cfg(test)]
@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use std::time::{Duration, Instant};
 use synchroniser::base::time::Timestamp;
 use synchroniser::hook::{Delivery, Event, Format, PushEvent, Scheme, verify};
 
-use crate::support::{Hg, TestEnv, env, skip};
+use crate::support::hg_server::HgServe;
+use crate::support::{Hg, Ran, TestEnv, env, skip};
 
 const SECRET: &str = "geheim 'It\"s' %d \\n \\045 $x";
 /// How long a hook that runs in the background may take.
@@ -21,6 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/hg-hook")
+}
+
+/// The words before the arguments of all that sends the same.
+fn senders() -> Vec<Vec<String>> {
+    let program = env!("CARGO_BIN_EXE_synchroniser").to_owned();
+    let mut senders =
+        vec![vec![script().display().to_string()], vec![program, "notify".to_owned()]];
+    match env::has("python3") {
+        true => senders.push(vec![format!("{}.py", script().display())]),
+        false => skip("there is no python3"),
+    }
+    senders
 }
 
 /// One request.
@@ -101,6 +115,7 @@ fn listener() -> (SocketAddr, Receiver<Request>) {
 fn secret_file(env: &TestEnv, secret: &str) -> PathBuf {
     let path = env.path("secret");
     fs::write(&path, format!("{secret}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     path
 }
 
@@ -146,6 +161,98 @@ fn what_it_sends_is_proven() {
     assert_eq!(push.addresses, [env.path("").to_str().unwrap().trim_end_matches('/')]);
 }
 
+/// All three send the same, byte for byte, so that one page describes them.
+#[test]
+fn all_senders_send_the_same() {
+    let env = TestEnv::new();
+    let (address, requests) = listener();
+    let url = format!("http://{address}/hook/hg?x=y");
+    let file = secret_file(&env, SECRET);
+    let mut bodies = Vec::new();
+    for sender in senders() {
+        let mut command = env.command(&sender[0]);
+        command.args(&sender[1..]).arg(&url).arg(&file).arg("größe \"b\\c\"");
+        command.env("HG_NODE", "3f9c1d20ab7755e0c1a4b2d9e8f7061524334251");
+        command.env("HG_NODE_LAST", "9a8b7c6d5e4f30211203f4e5d6c7b8a990817263");
+        command.env("HG_BOOKMARK_MOVED", "1").env("HG_TXNID", "TXN:5b1e").env("HG_SOURCE", "serve");
+        assert!(command.status().unwrap().success());
+        let request = requests.recv_timeout(PATIENCE).unwrap();
+        assert!(request.target.starts_with("POST /hook/hg?x=y HTTP/1.1"), "{}", request.target);
+        request.push(SECRET);
+        let id = request.headers.iter().find(|(name, _)| name == "idempotency-key").unwrap();
+        bodies.push((request.text(), String::from_utf8(id.1.clone()).unwrap()));
+    }
+    assert!(bodies.len() > 1 && bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+}
+
+/// Without a mapping it is the path of the repository; by hand, the answer is told.
+#[test]
+fn notify_tells_whoever_tries_it_by_hand() {
+    let env = TestEnv::new();
+    let (address, requests) = listener();
+    let url = format!("http://{address}/hook/hg");
+    let file = secret_file(&env, SECRET);
+    let file = file.to_str().unwrap();
+    let told = env.synchronise(["notify", "--wait", &url, file]).ok().unwrap();
+    assert!(told.contains("the endpoint answers 202"), "{told}");
+    let push = requests.recv_timeout(PATIENCE).unwrap().push(SECRET);
+    assert_eq!(push.addresses, [env.path("").to_str().unwrap().trim_end_matches('/')]);
+    for (args, code, says) in [
+        (["nonsense", file], 10, "read the address of the endpoint"),
+        (["http://127.0.0.1:1/", "/nowhere/secret"], 10, "read the secret of the endpoint"),
+    ] {
+        let ran = env.synchronise([&["notify", "--wait"], &args[..]].concat());
+        assert!(ran.with_code(code).unwrap().stderr.contains(says), "{says}");
+    }
+    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+    let ran = env.synchronise(["notify", "--wait", &url, file]).with_code(10).unwrap();
+    assert!(ran.stderr.contains("chmod 600 "), "{ran:?}");
+}
+
+/// A push to a server over HTTP, to an endpoint that never answers: nobody waits for it.
+#[test]
+fn a_push_to_a_server_waits_for_nobody() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let env = TestEnv::new();
+    let (address, requests) = listener();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let secret = secret_file(&env, SECRET);
+    let (server, client) = (env.path("server"), env.path("client"));
+    let hg = Hg { env: &env, program: program.clone() };
+    for folder in [&server, &client] {
+        env.run(&program, [Path::new("init"), folder]).ok().unwrap();
+    }
+    let mut hooks = String::from("[web]\nallow_push = *\npush_ssl = False\n[hooks]\n");
+    for (number, sender) in senders().iter().enumerate() {
+        let (sender, secret) = (sender.join(" "), secret.display());
+        hooks += &format!(
+            "txnclose.told{number} = {sender} http://{address}/hook/hg {secret} m{number}\n"
+        );
+        let silent = silent.local_addr().unwrap();
+        hooks += &format!("txnclose.silent{number} = {sender} http://{silent}/ {secret}\n");
+        hooks += &format!("txnclose.wrong{number} = {sender}\n");
+    }
+    fs::write(server.join(".hg/hgrc"), hooks).unwrap();
+    let serving = HgServe::start(&env, &program, &server, &[]);
+    fs::write(client.join("f"), "1\n").unwrap();
+    let user = ["--config", "ui.username=ada"];
+    hg.run(&client, &[&["commit", "-A", "-m", "one"], &user[..]].concat()).ok().unwrap();
+    let start = Instant::now();
+    hg.run(&client, &["push", &serving.url]).ok().unwrap();
+    // A try alone would take ten seconds; a machine that is busy starts nine programs in less.
+    assert!(start.elapsed() < Duration::from_secs(9), "{:?}", start.elapsed());
+    let told = senders().into_iter().map(|_| requests.recv_timeout(PATIENCE).unwrap());
+    let mut told: Vec<_> = told
+        .map(|request| {
+            assert!(request.text().contains(r#""source":"serve""#), "{}", request.text());
+            request.push(SECRET).mirror.unwrap()
+        })
+        .collect();
+    told.sort();
+    let expected: Vec<_> = (0..senders().len()).map(|number| format!("m{number}")).collect();
+    assert_eq!(told, expected);
+}
+
 /// Whatever is wrong, no push fails by it.
 #[test]
 fn it_always_ends_well() {
@@ -154,7 +261,7 @@ fn it_always_ends_well() {
     let secret = secret.to_str().unwrap();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let hangs = format!("http://{}/hook/hg", silent.local_addr().unwrap());
-    for args in [
+    for (args, sender) in [
         &[][..],
         &["http://127.0.0.1:1/"],
         &["http://127.0.0.1:1/", "/nonexistent/secret"],
@@ -162,11 +269,21 @@ fn it_always_ends_well() {
         &["--output=x", secret],
         &["nonsense", secret],
         &[&hangs, secret],
-    ] {
+    ]
+    .iter()
+    .flat_map(|args| senders().into_iter().map(move |sender| (args, sender)))
+    {
         let start = Instant::now();
-        let ran = env.run(script(), args).with_code(0).unwrap();
+        let mut command = env.command(&sender[0]);
+        command.args(&sender[1..]).args(*args).env("HG_HOOKTYPE", "txnclose");
+        let ran = Ran::from(&command.output().unwrap()).with_code(0).unwrap();
         assert!(start.elapsed() < Duration::from_secs(5), "{args:?}");
-        assert_eq!(ran.stderr.contains("usage: hg-hook"), args.len() < 2, "{ran:?}");
+        let usage = ran.stderr.to_lowercase().contains("usage: ");
+        assert_eq!(
+            usage,
+            args.len() < 2 || args[0].starts_with("--") && sender.len() > 1,
+            "{ran:?}"
+        );
     }
     assert!(!env.path("x").exists());
 }

@@ -73,11 +73,18 @@ impl Session {
         // The program looks for its configuration where a package puts it.
         let config = session.config();
         let program = format!(
-            "program={}\ncase $1 in\n\
-             sync|plan|serve|verify|adopt|status|queue|runs|deliveries|pause|resume|retry|backup|caches|notify-test) exec $program \"$@\" --config {config} ;;\nesac\n\
+            "program={}\n\
+             case \"$*\" in\n*--config*) exec $program \"$@\" ;;\nesac\n\
+             case $1 in\n\
+             init) exec $program init --source {source} --target {target} --listen 127.0.0.1:{port} --config {config} ;;\n\
+             sync|plan|serve|verify|adopt|status|queue|runs|deliveries|pause|resume|retry|backup|restore|rebuild|\
+             doctor|hook-config|test-hook|caches|notify-test) exec $program \"$@\" --config {config} ;;\nesac\n\
              case \"$*\" in\n*--config*) ;;\n\"config check\") exec $program \"$@\" --config {config} ;;\n\
              esac\nexec $program \"$@\"",
             env!("CARGO_BIN_EXE_synchroniser"),
+            source = session.env.path("srv/hg/rocket").display(),
+            target = target.display(),
+            port = session.port,
             config = config.display()
         );
         script(&session.env, "bin/synchroniser", &program);
@@ -92,7 +99,7 @@ impl Session {
     /// What a document needs before its first block.
     pub(super) fn prepare(&mut self, document: &str) {
         let before = match document {
-            "docs/hooks.md" | "docs/service.md" | "docs/targets.md" => "",
+            "docs/commands.md" | "docs/hooks.md" | "docs/service.md" | "docs/targets.md" => "",
             "docs/verification.md" => {
                 "synchroniser convert /srv/hg/rocket rocket.git && synchroniser sync rocket"
             }
@@ -104,8 +111,9 @@ impl Session {
             _ => return,
         };
         let config = "cache = \"/var/cache/synchroniser\"\n[hooks.synchronise]\n\
-                      format = \"bitbucket_post\"\nallow_unauthenticated = true\n[hooks.hg]\n\
-                      format = \"synchroniser\"\nsecret_file = \"secrets/hook\"\n[mirrors.rocket]\n\
+                      format = \"bitbucket_post\"\nallow_unauthenticated = true\n\
+                      [hooks.gitlab]\nformat = \"gitlab\"\nsecret_file = \"secrets/hook\"\n\
+                      [hooks.hg]\nformat = \"synchroniser\"\nsecret_file = \"secrets/hook\"\n[mirrors.rocket]\n\
                       source = \"/srv/hg/rocket\"\ntarget = \"/srv/git/rocket.git\"\n";
         self.configure(config);
         self.shell(before).with_code(0).unwrap();
@@ -178,7 +186,13 @@ impl Session {
                     skip("curl is not installed");
                     return Ok(String::new());
                 }
-                if block.text.contains("curl ") || block.text.contains("synchroniser status") {
+                let asks = [
+                    "curl ",
+                    "synchroniser status",
+                    "synchroniser test-hook",
+                    "synchroniser notify",
+                ];
+                if asks.iter().any(|asks| block.text.contains(asks)) {
                     self.serve();
                 }
                 self.shell(&block.text).ok()
