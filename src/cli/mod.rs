@@ -14,7 +14,6 @@ pub mod exit;
 mod flags;
 mod log;
 mod post;
-mod probe;
 mod source;
 mod table;
 mod target;

@@ -122,7 +122,7 @@ pub(super) fn run(args: &DoctorArgs, ui: &Ui) -> Outcome {
             add(files::check(path, &config), false);
             add(daemon::check(args, &config), false);
             add(unit::check(path, &config, &mirrors), false);
-            add(ends::check(&mirrors, args.offline, &tell, &interrupt), true);
+            add(ends::check(&config, &mirrors, args.offline, &tell, &interrupt), true);
             let clock = match args.offline {
                 true => Check::skipped("clock", "not compared with that of a server: --offline"),
                 false => clock::check(&mirrors, &interrupt),

@@ -16,11 +16,10 @@ use crate::cli::args::InitArgs;
 use crate::cli::endpoint::format_called;
 use crate::cli::error::Failure;
 use crate::cli::exit;
-use crate::cli::probe;
 use crate::cli::ui::Ui;
 use crate::config::{Config, ConfigError};
 use crate::hook::{FORMATS, Format, synchroniser};
-use crate::mirror::Mirror;
+use crate::mirror::{SyncError, TargetSeen};
 use crate::net::url::{Location, PlainHttp, SourceUrl};
 use crate::net::{SecretError, SecretSource, TargetUrl};
 use ask::Question;
@@ -51,6 +50,9 @@ enum InitError {
     /// No forge is called so.
     #[error("find the forge {name}: no format is called so")]
     UnknownForge { name: String },
+    /// An end does not answer as it should.
+    #[error("look at the {end} {address}")]
+    Look { end: &'static str, address: String, source: SyncError },
     /// What was typed makes no sound configuration.
     #[error("make a configuration of what was asked for: {problem}")]
     Unsound { problem: String },
@@ -63,6 +65,14 @@ faults!(InitError {
     ),
     Self::Read { source, .. } => io(source).at(Here),
     Self::Secret { source, .. } => of(source),
+    // Without looking it is written, too: a token may come later.
+    Self::Look { source, .. } => {
+        let diagnosis = of(source);
+        let more = "to write the configuration without looking, add --offline";
+        let hint = diagnosis.hint.as_ref();
+        let hint = hint.map_or_else(|| more.to_owned(), |hint| format!("{hint}\n{more}"));
+        diagnosis.hint(hint)
+    },
     Self::UnknownForge { .. } => {
         let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         Config.at(Here).hint(format!("forges are {}; or `none`", names.join(", ")))
@@ -307,13 +317,23 @@ fn look(
     };
     let config_here = sound(&here.text(), &args.config.config).unwrap_or_else(|_| config.clone());
     let Some(mirror) = config_here.mirrors.first() else { return Ok(()) };
-    let Mirror { source, target, .. } = &mirror.mirror;
-    let found = probe::source(&mirror.mirror, interrupt)?;
-    ui.say(&format!("source: {source}: {found}"));
-    if let Some(target) = target {
-        let found = probe::target(target, interrupt)?;
-        ui.say(&format!("target: {}: {found}", target.url));
-    }
+    let mirror = &mirror.mirror;
+    let of =
+        |end: &'static str, address: String| move |source| InitError::Look { end, address, source };
+    let address = mirror.source.to_string();
+    mirror.probe_source(interrupt).map_err(of("source", address.clone()))?;
+    ui.say(&format!("source: {address}: it answers"));
+    let Some(address) = mirror.target.as_ref().map(|target| target.url.to_string()) else {
+        return Ok(());
+    };
+    let seen = mirror.probe_target(interrupt).map_err(of("target", address.clone()))?;
+    let found = match seen {
+        Some(TargetSeen::Refs(0)) => "an empty repository".to_owned(),
+        Some(TargetSeen::Refs(refs)) => super::report::count(refs as u64, "ref", "refs"),
+        Some(TargetSeen::ToBeMade) => "the first sync makes it".to_owned(),
+        None => "nothing to publish to".to_owned(),
+    };
+    ui.say(&format!("target: {address}: {found}"));
     Ok(())
 }
 

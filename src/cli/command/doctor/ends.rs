@@ -1,56 +1,75 @@
 //! Both ends of each mirror, with their credentials, and what they need of this machine.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-
-use super::Check;
-use crate::base::{HasFault, Interrupt};
-use crate::cli::command::sync;
-use crate::cli::probe;
-use crate::config::MirrorConfig;
+use super::{Check, State};
+use crate::base::{Interrupt, Side};
+use crate::config::{Config, MirrorConfig};
 use crate::hg::pull::Source;
-use crate::mirror::Mirror;
 use crate::net::url::{Location, Scheme};
+use crate::service::{EndCheck, check_online};
 
-/// So many mirrors are looked at beside each other: most of the time is spent on waiting for servers.
-const TOGETHER: usize = 8;
+/// So many mirrors are looked at before they are told of.
+const TOGETHER: usize = 32;
 
-/// Looks at all of them, several at the same time; `tell` hears of each check in the order of the mirrors, as soon
-/// as it is known.
+/// Looks at all of them, several at the same time; `tell` hears of what was found in the order of the mirrors.
 pub(super) fn check(
+    config: &Config,
     mirrors: &[&MirrorConfig],
     is_offline: bool,
-    tell: &(dyn Fn(&Check) + Sync),
+    tell: &dyn Fn(&Check),
     interrupt: &Interrupt,
 ) -> Vec<Check> {
-    let mut first: Vec<_> = ssh(mirrors).into_iter().collect();
-    first.iter().for_each(tell);
-    let next = AtomicUsize::new(0);
-    let found = Mutex::new((Vec::new(), BTreeMap::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..TOGETHER.min(mirrors.len()) {
-            scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(mirror) = mirrors.get(place).filter(|_| !interrupt.is_raised()) else {
-                        return;
-                    };
-                    let of_mirror = of_mirror(mirror, is_offline, interrupt);
-                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                    let (told, waiting) = &mut *found;
-                    waiting.insert(place, of_mirror);
-                    while let Some(checks) = waiting.remove(&told.len()) {
-                        checks.iter().for_each(tell);
-                        told.push(checks);
-                    }
-                }
-            });
+    let mut found: Vec<_> = ssh(mirrors).into_iter().collect();
+    found.extend(mirrors.iter().filter_map(|mirror| authors(mirror)));
+    found.iter().for_each(tell);
+    let (here, away): (Vec<&MirrorConfig>, Vec<_>) =
+        mirrors.iter().copied().partition(|mirror| !is_offline || is_here(mirror));
+    for some in here.chunks(TOGETHER) {
+        if interrupt.is_raised() {
+            break;
         }
-    });
-    let (told, _) = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    first.extend(told.into_iter().flatten());
-    first
+        for end in check_online(some, &config.schedule, interrupt) {
+            let check = shown(end);
+            tell(&check);
+            found.push(check);
+        }
+    }
+    for mirror in away {
+        let name = format!("mirror {}", mirror.mirror.name);
+        let check = Check::skipped(name, "it is not on this machine: --offline");
+        tell(&check);
+        found.push(check);
+    }
+    found
+}
+
+/// Whether both ends are on this machine.
+fn is_here(mirror: &MirrorConfig) -> bool {
+    let target = mirror.mirror.target.as_ref().map(|target| target.url.location());
+    matches!(mirror.mirror.source, Source::Path(_))
+        && matches!(target, None | Some(Location::Path(_)))
+}
+
+/// An author map that cannot be used keeps every sync from its mirror.
+fn authors(mirror: &MirrorConfig) -> Option<Check> {
+    let name = &mirror.mirror.name;
+    mirror.ready().err().map(|error| Check::failed(format!("author map of {name}"), &error))
+}
+
+fn shown(end: EndCheck) -> Check {
+    let EndCheck { mirror, side, address, refs, to_be_made, failure } = end;
+    let name = format!("{} of {mirror}", side.name());
+    let Some(failure) = failure else {
+        let found = match (side, refs) {
+            (Side::Target, Some(0)) => "it is empty".to_owned(),
+            (Side::Target, Some(1)) => "it has one ref".to_owned(),
+            (Side::Target, Some(refs)) => format!("it has {refs} refs"),
+            (Side::Target, None) if to_be_made => "the first sync makes it".to_owned(),
+            _ => "it answers".to_owned(),
+        };
+        return Check::ok(name, format!("{address}: {found}"));
+    };
+    let message = format!("{address}: {}", failure.message);
+    Check { hint: failure.hint, fault: failure.fault, ..Check::new(name, State::Wrong, message) }
 }
 
 /// The program that sources over SSH are reached with.
@@ -68,32 +87,4 @@ fn ssh(mirrors: &[&MirrorConfig]) -> Option<Check> {
             "install OpenSSH's client: `apt install openssh-client`, or `dnf install openssh-clients`",
         ),
     })
-}
-
-fn of_mirror(mirror: &MirrorConfig, is_offline: bool, interrupt: &Interrupt) -> Vec<Check> {
-    let name = &mirror.mirror.name;
-    let mirror = match sync::ready(mirror) {
-        Ok(mirror) => mirror,
-        Err(error) => return vec![Check::failed(format!("mirror {name}"), &error)],
-    };
-    let (source, target) = (format!("source of {name}"), format!("target of {name}"));
-    let mut checks = Vec::new();
-    checks.push(match is_offline && matches!(mirror.source, Source::Server { .. }) {
-        true => Check::skipped(source, format!("{}: --offline", mirror.source)),
-        false => found(source, &mirror.source.to_string(), probe::source(&mirror, interrupt)),
-    });
-    let Mirror { target: Some(to), .. } = &mirror else { return checks };
-    let is_here = matches!(to.url.location(), Location::Path(_));
-    checks.push(match is_offline && !is_here {
-        true => Check::skipped(target, format!("{}: --offline", to.url)),
-        false => found(target, &to.url.to_string(), probe::target(to, interrupt)),
-    });
-    checks
-}
-
-fn found<E: HasFault>(check: String, place: &str, probed: Result<String, E>) -> Check {
-    match probed {
-        Ok(found) => Check::ok(check, format!("{place}: {found}")),
-        Err(error) => Check::failed(check, &error),
-    }
 }
