@@ -13,6 +13,7 @@ use crate::config::{Config, HookEndpoint, MirrorConfig};
 use crate::hook::PushEvent;
 use crate::mirror::{self, CacheError};
 use crate::queue::model::Member;
+use crate::queue::{JobStore, StoreError};
 
 /// A configuration and its mirrors, by their names. It does not change; another takes its place.
 #[derive(Debug)]
@@ -21,26 +22,28 @@ pub(super) struct Directory {
     /// The mirrors of the configuration, by what a hook can say of them.
     index: Arc<MirrorIndex>,
     /// Those that a pattern gives.
-    derived: BTreeMap<String, MirrorConfig>,
+    derived: BTreeMap<String, Arc<MirrorConfig>>,
 }
 
 impl Directory {
-    /// The mirrors of `config`, and of `keys` those that its patterns give.
-    pub(super) fn new(config: Arc<Config>, keys: &[String]) -> Self {
+    /// The mirrors of `config`, and those that its patterns give for what `store` knows. Caches of mirrors that
+    /// were renamed get their new names.
+    pub(super) fn of(config: Config, store: &dyn JobStore) -> Result<Self, StoreError> {
         let index = Arc::new(MirrorIndex::of(&config));
-        Self::indexed(config, index, keys)
-    }
-
-    fn indexed(config: Arc<Config>, index: Arc<MirrorIndex>, keys: &[String]) -> Self {
-        let of_patterns = keys.iter().filter(|key| config.mirror(key).is_none());
-        let derived = of_patterns.filter_map(|key| Some((key.clone(), config.derive(key).ok()?)));
-        Self { derived: derived.collect(), config, index }
+        let derived = BTreeMap::new();
+        let directory = Self { config: Arc::new(config), index, derived }.with(&store.keys()?);
+        directory.rename_caches();
+        Ok(directory)
     }
 
     /// The same, with the mirrors that its patterns give for `keys` too.
     pub(super) fn with(&self, keys: &[String]) -> Self {
-        let known = self.derived.keys().chain(keys).cloned().collect::<Vec<_>>();
-        Self::indexed(Arc::clone(&self.config), Arc::clone(&self.index), &known)
+        let new = keys.iter().filter(|key| self.mirror(key).is_none());
+        let new =
+            new.filter_map(|key| Some((key.clone(), Arc::new(self.config.derive(key).ok()?))));
+        let mut derived = self.derived.clone();
+        derived.extend(new);
+        Self { config: Arc::clone(&self.config), index: Arc::clone(&self.index), derived }
     }
 
     /// Which mirrors a push asks for at `endpoint`, with this query behind its address.
@@ -65,7 +68,7 @@ impl Directory {
 
     /// The mirror called `name`.
     pub(super) fn mirror(&self, name: &str) -> Option<&MirrorConfig> {
-        self.config.mirror(name).or_else(|| self.derived.get(name))
+        self.config.mirror(name).or_else(|| self.derived.get(name).map(|derived| &**derived))
     }
 
     /// Gives the caches of mirrors that were renamed their new names. One that is in use is renamed before
@@ -102,7 +105,7 @@ impl Directory {
 
     /// All mirrors.
     pub(super) fn mirrors(&self) -> impl Iterator<Item = &MirrorConfig> {
-        self.config.mirrors.iter().chain(self.derived.values())
+        self.config.mirrors.iter().chain(self.derived.values().map(|derived| &**derived))
     }
 
     /// What the queue has to know of each mirror.

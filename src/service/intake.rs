@@ -155,13 +155,9 @@ impl Service {
         record: &DeliveryRecord,
     ) -> Result<Vec<Receipt>, ServiceError> {
         let shared = &self.0;
-        let directory = shared.directory();
         // A mirror that a pattern gives is known from its first hook on.
-        if keys.iter().any(|key| directory.mirror(key).is_none()) {
-            let directory = directory.with(keys);
-            shared.store.configure(&directory.members(), shared.clock.now())?;
-            shared.install(directory);
-        }
+        shared.make_known(keys)?;
+        let directory = shared.directory();
         let schedule = &directory.config().schedule;
         let request = |key: &String| Request {
             key: key.clone(),
@@ -224,7 +220,7 @@ impl Shared {
 
     /// Those of `keys` that are known, or that there is room for: whoever knows the secret of an endpoint can
     /// name repositories that do not exist.
-    fn with_room(&self, mut keys: Vec<String>) -> Vec<String> {
+    pub(super) fn with_room(&self, mut keys: Vec<String>) -> Vec<String> {
         let directory = self.directory();
         if directory.derived() >= MOST_DERIVED {
             keys.retain(|key| {

@@ -27,7 +27,7 @@ pub mod view;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::base::faults;
@@ -77,6 +77,8 @@ struct Shared {
     clock: Arc<dyn Clock>,
     syncer: Syncer,
     directory: RwLock<Arc<Directory>>,
+    /// Held while another directory takes its place, and while the queue is told of its mirrors.
+    changing: Mutex<()>,
     live: Live,
     hosts: Hosts,
     caches: Caches,
@@ -118,9 +120,28 @@ impl Shared {
         }
     }
 
-    /// Makes `directory`, which the queue knows already, the one that there is.
-    fn install(&self, directory: Directory) {
-        *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+    /// Puts what `new` makes of the directory in its place, if it makes something, and tells the queue.
+    fn replace(
+        &self,
+        new: impl FnOnce(&Directory) -> Result<Option<Directory>, StoreError>,
+    ) -> Result<(), StoreError> {
+        // Two that changed the same one would undo what the other has done.
+        let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(directory) = new(&self.directory())? {
+            self.store.configure(&directory.members(), self.clock.now())?;
+            *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
+        }
+        drop(changing);
+        Ok(())
+    }
+
+    /// Makes those of `keys` mirrors that are none yet, and that a pattern gives.
+    fn make_known(&self, keys: &[String]) -> Result<(), StoreError> {
+        let is_new = |directory: &Directory| keys.iter().any(|key| directory.mirror(key).is_none());
+        if !is_new(&self.directory()) {
+            return Ok(());
+        }
+        self.replace(|directory| Ok(is_new(directory).then(|| directory.with(keys))))
     }
 
     /// How runs are handed out now.
@@ -173,6 +194,8 @@ impl Shared {
     /// Asks for a run now, for a person; if there is a key, once.
     fn ask(&self, mirror: &str, key: Option<&RequestKey>) -> Result<Receipt, ServiceError> {
         let none = || ServiceError::NoMirror { name: mirror.to_owned() };
+        // One that a pattern gives need not have been told of by a hook.
+        self.make_known(&self.with_room(vec![mirror.to_owned()]))?;
         self.directory().mirror(mirror).ok_or_else(none)?;
         let request = Request {
             key: mirror.to_owned(),
@@ -237,12 +260,14 @@ impl Service {
         clock: Arc<dyn Clock>,
         syncer: Syncer,
     ) -> Result<Self, StartServiceError> {
-        let directory = ready(config, &*store, clock.now())?;
+        let directory = Directory::of(config, &*store)?;
+        store.configure(&directory.members(), clock.now())?;
         let shared = Arc::new(Shared {
             store,
             clock: Arc::clone(&clock),
             syncer,
             directory: RwLock::new(Arc::new(directory)),
+            changing: Mutex::new(()),
             live: Live::default(),
             hosts: Hosts::default(),
             caches: Caches::default(),
@@ -265,7 +290,7 @@ impl Service {
     /// again, and those that are gone are left alone. Runs that are under way go on as they began.
     pub fn reload(&self, config: Config) -> Result<(), ServiceError> {
         let shared = &self.0;
-        shared.install(ready(config, &*shared.store, shared.clock.now())?);
+        shared.replace(|_| Directory::of(config, &*shared.store).map(Some))?;
         shared.adjust();
         shared.caches.outdate();
         shared.credentials.want();
@@ -331,25 +356,19 @@ impl Service {
         let shared = &self.0;
         let (directory, now) = (shared.directory(), shared.clock.now());
         shared.credentials.look(&directory, now);
-        let members = directory.members();
+        let changing = shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let members = shared.directory().members();
         let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(&members);
         // To go through thousands of rows would hold up the hooks that come meanwhile.
         if shared.tidied.load(Ordering::Relaxed) != hash {
             shared.store.configure(&members, now)?;
             shared.tidied.store(hash, Ordering::Relaxed);
         }
+        drop(changing);
         shared.store.trim(now.before(directory.config().daemon.history), RUNS_KEPT)?;
         shared.wake();
         Ok(())
     }
-}
-
-/// The directory of `config`, which `store` knows from now on.
-fn ready(config: Config, store: &dyn JobStore, now: Timestamp) -> Result<Directory, StoreError> {
-    let directory = Directory::new(Arc::new(config), &store.keys()?);
-    directory.rename_caches();
-    store.configure(&directory.members(), now)?;
-    Ok(directory)
 }
 
 /// A service that cannot be started.

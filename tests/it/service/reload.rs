@@ -211,3 +211,40 @@ fn a_pattern_makes_mirrors_that_are_there_after_a_restart() {
     rig.reload(PATTERN);
     assert_eq!(rig.synced(), [name]);
 }
+
+#[test]
+fn a_person_can_ask_for_a_mirror_of_a_pattern_that_no_hook_told_of() {
+    let rig = Rig::new(PATTERN);
+    let name = "forge/acme/engine";
+    rig.actions().sync(name).unwrap();
+    rig.settle();
+    assert_eq!(rig.synced(), [name]);
+    for refused in ["forge/eve/engine", "forge/acme", "other/acme/engine", "forge/acme/../x"] {
+        assert!(rig.actions().sync(refused).is_err(), "{refused}");
+    }
+    assert_eq!(rig.synced(), [""; 0]);
+}
+
+#[test]
+fn mirrors_that_patterns_give_at_the_same_time_are_all_there() {
+    const MIRRORS: usize = 40;
+    let rig = Rig::new(PATTERN);
+    std::thread::scope(|scope| {
+        for number in 0..MIRRORS {
+            let rig = &rig;
+            scope.spawn(move || {
+                let repository = format!("https://hg.example.org/acme/r{number}");
+                assert!(matches!(rig.hook(&repository), Received::Accepted(_)), "{repository}");
+                rig.service.tidy().unwrap();
+            });
+        }
+    });
+    rig.settle();
+    let mut synced = rig.synced();
+    synced.sort();
+    synced.dedup();
+    assert_eq!(synced.len(), MIRRORS);
+    for number in 0..MIRRORS {
+        assert_eq!(rig.state(&format!("forge/acme/r{number}")), MirrorState::Good);
+    }
+}
