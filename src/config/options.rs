@@ -71,7 +71,7 @@ pub struct CacheOptions {
 
 impl Default for CacheOptions {
     fn default() -> Self {
-        Self { quota: None, unused: Some(Duration::from_hours(30 * 24)), reserve: 100_000_000 }
+        Self { quota: None, unused: Some(Duration::from_hours(30 * 24)), reserve: 100 << 20 }
     }
 }
 

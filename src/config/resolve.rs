@@ -97,12 +97,14 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
 
 fn caches(keys: &TopKeys) -> CacheOptions {
     let default = CacheOptions::default();
-    let quota = keys.cache_quota.map(|gigabytes| gigabytes.saturating_mul(1_000_000_000));
+    let quota = keys.cache_quota.map(|gibibytes| gibibytes.saturating_mul(1 << 30));
     let unused = keys.cache_unused.map(days_of).or(default.unused);
     CacheOptions {
         quota: quota.filter(|quota| *quota > 0).or(default.quota),
         unused: unused.filter(|unused| !unused.is_zero()),
-        reserve: keys.cache_reserve.map_or(default.reserve, |mega| mega.saturating_mul(1_000_000)),
+        reserve: keys
+            .cache_reserve
+            .map_or(default.reserve, |mebibytes| mebibytes.saturating_mul(1 << 20)),
     }
 }
 

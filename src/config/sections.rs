@@ -35,17 +35,17 @@ keys! {
         /// The folders belong to the user that syncs, and no other user can read them. A sync by
         /// another user is refused.
         cache: PathBuf = Key::new(Shape::Path("FOLDER")).default("\"/var/cache/synchroniser\""),
-        /// Gigabytes that all caches together may take; 0 sets no limit.
+        /// Gibibytes (GiB) that all caches together may take; 0 sets no limit.
         ///
         /// Above it the daemon empties caches: first those of mirrors that are configured no more, then those
         /// that are made again in the shortest time. One that is in use stays, and so does what a cache says
         /// of what was published. What was emptied is made again by the next sync of its mirror, so a limit
         /// below what the mirrors need costs time.
-        cache_quota: u64 = Key::number("gigabytes", 0, 1 << 20).default("0"),
+        cache_quota: u64 = Key::number("GiB", 0, 1 << 20).default("0"),
         /// Days after which the daemon empties the cache of a mirror that is configured no more; 0 keeps it.
         cache_unused: u64 = Key::number("days", 0, 3650).default("30"),
-        /// Megabytes of the disk of the caches that stay free: with less, no sync begins.
-        cache_reserve: u64 = Key::number("megabytes", 0, 1 << 30).default("100"),
+        /// Mebibytes (MiB) of the disk of the caches that stay free: with less, no sync begins.
+        cache_reserve: u64 = Key::number("MiB", 0, 1 << 30).default("100"),
     }
 
     /// `[daemon]`

@@ -204,8 +204,9 @@ impl Now {
             ),
         ];
         for (name, help, value) in of_all {
+            let of_name = gauge(encoder, name, help)?;
             if let Some(value) = value {
-                ConstGauge::new(long(value)).encode(gauge(encoder, name, help)?)?;
+                ConstGauge::new(long(value)).encode(of_name)?;
             }
         }
         Ok(())

@@ -9,9 +9,9 @@ use crate::service::view::CredentialView;
 
 /// Within how many days of its end a credential is told of: again each time that it is nearer, and when it
 /// has ended.
-const TOLD_WITHIN: [i64; 5] = [0, 1, 3, 7, 14];
+const TOLD_WITHIN: [i64; 4] = [1, 3, 7, 14];
 
-/// What was told of credentials, by their names: their end, and within how many days of it.
+/// What was told of credentials, by their names: their end, and within how many days of it; 0 once it is over.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Expiries(BTreeMap<String, (Timestamp, i64)>);
 
@@ -28,7 +28,9 @@ impl Expiries {
     /// Whether a credential is to be told of now.
     pub(super) fn look(&mut self, credential: &CredentialView, now: Timestamp) -> bool {
         let days = credential.ends.days_from(now);
-        let Some(within) = TOLD_WITHIN.into_iter().find(|within| days < *within) else {
+        let is_over = credential.ends <= now;
+        let within = if is_over { Some(0) } else { TOLD_WITHIN.into_iter().find(|it| days < *it) };
+        let Some(within) = within else {
             self.0.remove(&credential.name);
             return false;
         };
@@ -59,7 +61,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(told, [37, 44, 48, 50, 51]);
+        assert_eq!(told, [37, 44, 48, 50]);
         assert!(!expiries.look(&credential(400), day(60)), "it was replaced");
         assert!(expiries.look(&credential(400), day(390)));
         let mut known = Expiries::known(&[credential(50)], day(45));

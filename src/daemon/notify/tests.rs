@@ -158,13 +158,13 @@ fn a_credential_that_ends_reads_well() {
     let message = |ends| Message::expires(&credential(ends), &mirror, None, time(100));
     assert_eq!(
         message(90_000).subject(),
-        "the token in /etc/synchroniser/token ends at 1970-01-02T01:00:00Z"
+        "the token in /etc/synchroniser/token ends at 1970-01-02T01:00:00.000Z"
     );
     assert_eq!(message(90).subject(), "the token in /etc/synchroniser/token has ended");
     insta::assert_snapshot!(message(90_000).text(), @r"
     The token in /etc/synchroniser/token ends soon: put another one in its place before.
 
-    Ends:      1970-01-02T01:00:00Z
+    Ends:      1970-01-02T01:00:00.000Z
     Mirrors:   a, b
     ");
     let json: serde_json::Value = serde_json::from_str(&message(90).json()).unwrap();

@@ -321,7 +321,9 @@ fn a_queue_on_a_full_disk_refuses_hooks_says_so_and_goes_on() {
 fn caches_on_a_full_disk_fail_say_so_and_go_on() {
     let env = TestEnv::new();
     let (mut grows, mut rests) = (Healthy::new(&env, "grows"), Healthy::new(&env, "rests"));
-    configure(&env, HEAD, &(grows.text() + &rests.text()));
+    // A sync begins, and meets the full disk.
+    let text = format!("cache_reserve = 0\n{}{}", grows.text(), rests.text());
+    configure(&env, HEAD, &text);
     let Some(program) = with_small_disk(&env, "cache") else { return };
     grows.until_there(&program);
     rests.until_there(&program);

@@ -120,13 +120,13 @@ fn what_the_caches_take_is_seen() {
     program.signal(Signal::HUP);
     until("a measured cache", || program.json("/api/v1/mirrors/rocket")["cache_bytes"].is_u64());
     let caches = program.json("/api/v1/caches");
-    assert_eq!(caches["quota"], 3_000_000_000_u64);
+    assert_eq!(caches["quota"], 3_u64 << 30);
     assert_eq!(caches["mirrors"][0]["mirror"], "rocket");
     let metrics = program.get("/metrics").body;
     for name in [
         "synchroniser_cache_bytes{mirror=\"rocket\"} ",
         "synchroniser_caches_unused_bytes 0",
-        "synchroniser_caches_quota_bytes 3000000000",
+        "synchroniser_caches_quota_bytes 3221225472",
         "synchroniser_caches_disk_free_bytes ",
     ] {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");

@@ -1,6 +1,6 @@
 //! The types of the API as JSON Schema, each field with what it says.
 
-mod kept;
+mod more;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -22,8 +22,8 @@ pub(super) fn all() -> Map<String, Value> {
         .chain(mirrors())
         .chain(runs())
         .chain(others())
-        .chain(kept::kept())
-        .chain(more())
+        .chain(more::kept())
+        .chain(more::more())
     {
         schemas.insert(name.to_owned(), schema);
     }
@@ -361,41 +361,6 @@ fn others() -> Vec<(&'static str, Value)> {
             object(vec![
                 ("mirror", of("Text"), "The mirror."),
                 ("run", of("RunId"), "The run that answers."),
-            ]),
-        ),
-    ]
-}
-
-fn more() -> Vec<(&'static str, Value)> {
-    vec![
-        ("Queue", object(vec![("queue", list("QueueEntry"), "In the order in which it is due.")])),
-        (
-            "QueueEntry",
-            object(vec![
-                ("mirror", of("Text"), "The mirror."),
-                ("run", or_null("RunId"), "The run, if its id was given to somebody."),
-                ("running", of("Flag"), "Whether it is under way."),
-                ("requests", of("Unsigned"), "How many requests wait."),
-                ("due", or_null("Time"), "When it may begin."),
-            ]),
-        ),
-        (
-            "Badge",
-            object(vec![
-                ("schemaVersion", of("Unsigned"), "1."),
-                ("label", of("Text"), "The left side."),
-                ("message", of("Text"), "The right side."),
-                ("color", of("Text"), "The colour of the right side."),
-                ("isError", of("Flag"), "Whether somebody has to look."),
-            ]),
-        ),
-        (
-            "Problem",
-            object(vec![
-                ("type", of("Text"), "about:blank: the status says it all."),
-                ("title", of("Text"), "What the status means."),
-                ("status", of("Unsigned"), "The status."),
-                ("detail", of("Text"), "What is wrong, in whole sentences."),
             ]),
         ),
     ]

@@ -1,10 +1,10 @@
-//! The types of what is kept over the years: caches and credentials.
+//! Further types: caches and credentials, the queue, badges, problems.
 
 use serde_json::Value;
 
 use super::{list, object, of, or_null};
 
-/// All of them, by their names.
+/// Those of caches and credentials.
 pub(super) fn kept() -> Vec<(&'static str, Value)> {
     vec![
         (
@@ -40,6 +40,42 @@ pub(super) fn kept() -> Vec<(&'static str, Value)> {
                 ("name", of("Text"), "What it is, and where it is kept."),
                 ("ends", of("Time"), "When it ends."),
                 ("mirrors", list("Text"), "The mirrors that use it."),
+            ]),
+        ),
+    ]
+}
+
+/// All others.
+pub(super) fn more() -> Vec<(&'static str, Value)> {
+    vec![
+        ("Queue", object(vec![("queue", list("QueueEntry"), "In the order in which it is due.")])),
+        (
+            "QueueEntry",
+            object(vec![
+                ("mirror", of("Text"), "The mirror."),
+                ("run", or_null("RunId"), "The run, if its id was given to somebody."),
+                ("running", of("Flag"), "Whether it is under way."),
+                ("requests", of("Unsigned"), "How many requests wait."),
+                ("due", or_null("Time"), "When it may begin."),
+            ]),
+        ),
+        (
+            "Badge",
+            object(vec![
+                ("schemaVersion", of("Unsigned"), "1."),
+                ("label", of("Text"), "The left side."),
+                ("message", of("Text"), "The right side."),
+                ("color", of("Text"), "The colour of the right side."),
+                ("isError", of("Flag"), "Whether somebody has to look."),
+            ]),
+        ),
+        (
+            "Problem",
+            object(vec![
+                ("type", of("Text"), "about:blank: the status says it all."),
+                ("title", of("Text"), "What the status means."),
+                ("status", of("Unsigned"), "The status."),
+                ("detail", of("Text"), "What is wrong, in whole sentences."),
             ]),
         ),
     ]
