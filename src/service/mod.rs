@@ -12,6 +12,7 @@ mod credentials;
 mod directory;
 mod hosts;
 mod intake;
+mod lags;
 mod live;
 mod online;
 mod rates;
@@ -39,6 +40,7 @@ use caches::Caches;
 use credentials::Credentials;
 use directory::Directory;
 use hosts::Hosts;
+use lags::Lags;
 use live::Live;
 use runner::SyncRunner;
 use trouble::Trouble;
@@ -80,6 +82,7 @@ struct Shared {
     /// Held while another directory takes its place, and while the queue is told of its mirrors.
     changing: Mutex<()>,
     live: Live,
+    lags: Lags,
     hosts: Hosts,
     caches: Caches,
     credentials: Credentials,
@@ -269,6 +272,7 @@ impl Service {
             directory: RwLock::new(Arc::new(directory)),
             changing: Mutex::new(()),
             live: Live::default(),
+            lags: Lags::default(),
             hosts: Hosts::default(),
             caches: Caches::default(),
             credentials: Credentials::default(),

@@ -39,6 +39,11 @@ pub(super) struct RunRecord {
     pub log: Vec<LogLine>,
     /// How many lines were left out of `log`.
     pub more_lines: u64,
+    /// Changesets that this run and those before it have converted since one came to its end: the target lacks
+    /// them, as far as is known.
+    pub unpublished: u64,
+    /// The same with those that were still to be converted.
+    pub behind: u64,
 }
 
 impl RunRecord {
@@ -66,11 +71,15 @@ struct State {
     moved: Timestamp,
     /// The stage that runs, and since when.
     stage: Option<(StageProgress, Timestamp)>,
+    /// Changesets that runs before this one have converted and not published.
+    before: u64,
 }
 
 impl Recorder {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        let state = State { record: RunRecord::default(), moved: clock.now(), stage: None };
+    /// Of a run after others that have converted `before` changesets and not published them.
+    pub(super) fn new(clock: Arc<dyn Clock>, before: u64) -> Self {
+        let record = RunRecord { unpublished: before, behind: before, ..RunRecord::default() };
+        let state = State { record, moved: clock.now(), stage: None, before };
         Self { clock, state: Mutex::new(state) }
     }
 
@@ -86,6 +95,11 @@ impl Recorder {
     /// How far the run is.
     pub(super) fn progress(&self) -> Option<StageProgress> {
         self.lock().stage.map(|(progress, _)| progress)
+    }
+
+    /// How many changesets the target lacks, as far as the run knows.
+    pub(super) fn behind(&self) -> u64 {
+        self.lock().record.behind
     }
 
     /// What is known of it so far.
@@ -106,6 +120,7 @@ impl Recorder {
         let record = &mut state.record;
         (record.changesets, record.converted) = (report.changesets, report.converted);
         (record.changed, record.refused, record.more_refs) = (0, 0, 0);
+        (record.unpublished, record.behind) = (0, 0);
         record.refs.clear();
         for refusal in &report.refused {
             state.refused(refusal);
@@ -201,7 +216,12 @@ impl Observer for Recorder {
                 }
                 state.end_stage(now);
             }
-            SyncEvent::SliceDone { converted, .. } => state.record.converted = *converted,
+            SyncEvent::SliceDone { converted, total } => {
+                let before = state.before;
+                state.record.converted = *converted;
+                state.record.unpublished = before + converted;
+                state.record.behind = before + total;
+            }
             SyncEvent::RefPublished { change } => state.published(change),
             SyncEvent::RefRefused { refusal } => state.refused(refusal),
             SyncEvent::Finished { changesets, converted } => {
@@ -223,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_run_is_kept_as_it_was() {
-        let recorder = Recorder::new(Arc::new(SystemClock));
+        let recorder = Recorder::new(Arc::new(SystemClock), 0);
         let stage = Stage::WritingCommits;
         let refusal = Refusal {
             name: "refs/heads/b\u{1b}".to_owned(),
@@ -265,8 +285,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_target_lacks_is_known_until_a_run_comes_to_its_end() {
+        let clock = || Arc::new(SystemClock);
+        let recorder = Recorder::new(clock(), 0);
+        assert_eq!(recorder.behind(), 0);
+        recorder.event(&SyncEvent::SliceDone { converted: 10, total: 25 });
+        let RunRecord { unpublished, behind, .. } = recorder.record();
+        assert_eq!((unpublished, behind), (10, 25));
+        let next = Recorder::new(clock(), unpublished);
+        assert_eq!(next.behind(), 10, "it has not read the source yet");
+        next.event(&SyncEvent::SliceDone { converted: 15, total: 17 });
+        let RunRecord { unpublished, behind, .. } = next.record();
+        assert_eq!((unpublished, behind), (25, 27));
+        next.finished(&SyncReport::default());
+        let RunRecord { unpublished, behind, .. } = next.record();
+        assert_eq!((unpublished, behind), (0, 0));
+    }
+
+    #[test]
     fn logs_and_refs_are_bounded() {
-        let recorder = Recorder::new(Arc::new(SystemClock));
+        let recorder = Recorder::new(Arc::new(SystemClock), 0);
         for _ in 0..LINES + 3 {
             recorder.line(Severity::Note, &"x".repeat(LINE * 2));
         }

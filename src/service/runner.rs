@@ -53,7 +53,8 @@ impl Runner for SyncRunner {
             tracing::info!("the mirror is not there any more, and the run is given back");
             return None;
         };
-        let recorder = Arc::new(Recorder::new(Arc::clone(&shared.clock)));
+        let before = shared.unpublished(&claim.key);
+        let recorder = Arc::new(Recorder::new(Arc::clone(&shared.clock), before));
         shared.live.begin(claim.run, claim.weight, Arc::clone(&recorder));
         let mirror = claim.key.clone();
         shared.live.tell(&ServiceEvent::Begun { mirror, run: claim.run });

@@ -97,8 +97,7 @@ impl Shared {
             last_tried: row.last_tried,
             last_good: row.last_good,
             last_change: row.last_change,
-            // What a failed run has found is not known to the row.
-            lag: (state == MirrorState::Good).then_some(0),
+            lag: if state == MirrorState::Good { Some(0) } else { self.lag(row) },
             running,
             progress,
             due: row.next_run(),
@@ -187,8 +186,13 @@ impl Views for Shared {
             is_left(filter, configured)
                 && filter.state.is_none_or(|wanted| state(row, now, stale) == wanted)
         });
+        if filter.trouble {
+            rows.retain(|(row, _)| state(row, now, stale).is_trouble());
+            rows.sort_by_key(|(row, _)| state(row, now, stale));
+        }
         let found = rows.len();
-        let after = |name: &str| filter.after.as_deref().is_none_or(|after| name > after);
+        let from = filter.after.as_deref().filter(|_| !filter.trouble);
+        let after = |name: &str| from.is_none_or(|after| name > after);
         let mut rest = rows.iter().filter(|(row, _)| after(&row.member.key));
         let page: Vec<_> = rest.by_ref().take(filter.count).collect();
         let next = rest.next().and(page.last()).map(|(row, _)| row.member.key.clone());

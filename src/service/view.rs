@@ -54,6 +54,11 @@ impl MirrorState {
         Self::Good,
     ];
 
+    /// Whether somebody should look at it.
+    pub fn is_trouble(self) -> bool {
+        self <= Self::Stale
+    }
+
     /// The lower-case name used in addresses, JSON and metric labels.
     pub fn name(self) -> &'static str {
         match self {
@@ -158,6 +163,8 @@ pub struct MirrorList {
 pub struct MirrorFilter {
     /// Only those in this state.
     pub state: Option<MirrorState>,
+    /// Only those in trouble, the worst first, whatever `after` says.
+    pub trouble: bool,
     /// Only those of this owner.
     pub owner: Option<String>,
     /// Only those in whose name or addresses this text is, without regard to case.
