@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use warp::Reply as _;
 use warp::http::StatusCode;
@@ -70,7 +70,8 @@ struct Entry {
 #[derive(Default)]
 struct Streams {
     in_all: usize,
-    of: HashMap<IpAddr, usize>,
+    /// Those of each address, the oldest first.
+    of: HashMap<IpAddr, VecDeque<Arc<Notify>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,19 +140,29 @@ impl Events {
 struct Counted {
     state: Arc<WebState>,
     from: IpAddr,
+    /// Told when it has to make room.
+    end: Arc<Notify>,
 }
 
 impl Counted {
     fn new(state: &Arc<WebState>, from: IpAddr) -> Option<Self> {
         let (events, from) = (&state.events, one_sender(from));
         let mut streams = lock(&events.streams);
-        let of_address = streams.of.get(&from).copied().unwrap_or_default();
-        if streams.in_all >= events.in_all || of_address >= events.per_address {
+        let of_address = streams.of.get(&from).map_or(0, VecDeque::len);
+        if streams.in_all >= events.in_all && of_address == 0 {
             return None;
         }
         streams.in_all += 1;
-        streams.of.insert(from, of_address + 1);
-        Some(Self { state: Arc::clone(state), from })
+        let (end, of_address) = (Arc::new(Notify::new()), streams.of.entry(from).or_default());
+        of_address.push_back(Arc::clone(&end));
+        // Whoever goes from page to page leaves streams behind, and it takes half a minute until that shows. One
+        // that is still followed is asked for again, and goes on where it was.
+        if of_address.len() > events.per_address
+            && let Some(oldest) = of_address.pop_front()
+        {
+            oldest.notify_one();
+        }
+        Some(Self { state: Arc::clone(state), from, end })
     }
 }
 
@@ -159,11 +170,12 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let mut streams = lock(&self.state.events.streams);
         streams.in_all -= 1;
-        let left = streams.of.get(&self.from).copied().unwrap_or_default().saturating_sub(1);
-        match left {
-            0 => streams.of.remove(&self.from),
-            left => streams.of.insert(self.from, left),
-        };
+        if let Some(of_address) = streams.of.get_mut(&self.from) {
+            of_address.retain(|end| !Arc::ptr_eq(end, &self.end));
+            if of_address.is_empty() {
+                streams.of.remove(&self.from);
+            }
+        }
     }
 }
 
@@ -230,6 +242,7 @@ impl Feed {
                 () = tokio::time::sleep(ALIVE) => self.send(Event::default().comment("")).await,
                 () = tokio::time::sleep_until(end) => Err(()),
                 () = self.sender.closed() => Err(()),
+                () = self.counted.end.notified() => Err(()),
             };
             if sent.is_err() {
                 return;

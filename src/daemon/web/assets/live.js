@@ -121,6 +121,12 @@
     if (stream || !window.EventSource) return;
     stream = new EventSource(main.dataset.events);
     for (const name of EVENTS) stream.addEventListener(name, () => plan(0));
+    // A stream that was refused is not asked for again by itself.
+    stream.addEventListener("error", () => {
+      if (!stream || stream.readyState !== EventSource.CLOSED) return;
+      stream = null;
+      setTimeout(start, LONGEST);
+    });
   }
 
   function stop() {
