@@ -62,6 +62,7 @@ pub(super) fn filter(visit: &Visit<'_>, count: usize) -> Result<MirrorFilter, Pr
     };
     Ok(MirrorFilter {
         state,
+        trouble: false,
         owner: request.parameter("owner"),
         text: request.parameter("q"),
         after: request.parameter("after"),

@@ -121,6 +121,7 @@ impl Views for FakeService {
         let has = |field: &str, text: &String| field.to_lowercase().contains(text);
         let fits = |it: &&MirrorSummary| {
             filter.state.is_none_or(|state| it.state == state)
+                && (!filter.trouble || it.state.is_trouble())
                 && filter.owner.as_ref().is_none_or(|owner| it.owner == *owner)
                 && text.as_ref().is_none_or(|text| {
                     has(&it.name, text)
@@ -128,7 +129,10 @@ impl Views for FakeService {
                         || it.target.as_ref().is_some_and(|target| has(target, text))
                 })
         };
-        let fitting: Vec<_> = shown.mirrors.iter().map(|it| &it.summary).filter(fits).collect();
+        let mut fitting: Vec<_> = shown.mirrors.iter().map(|it| &it.summary).filter(fits).collect();
+        if filter.trouble {
+            fitting.sort_by_key(|it| it.state);
+        }
         let after = |it: &&&MirrorSummary| filter.after.as_ref().is_none_or(|name| it.name > *name);
         let rest: Vec<_> = fitting.iter().filter(after).collect();
         let mirrors: Vec<MirrorSummary> =

@@ -69,7 +69,7 @@ fn each_token_opens_what_it_is_for() {
 fn nobody_learns_which_mirrors_there_are() {
     let web = Web::new(world(), options(Read::Token));
     for path in ["/mirrors/NAME", "/badge/NAME.svg", "/feed/NAME.atom", "/api/v1/mirrors/NAME"] {
-        let [one, other] = ["good", "none"].map(|name| {
+        let [one, other] = ["good", "absent"].map(|name| {
             let answer = web.get(&path.replace("NAME", name));
             let location = answer.header("location").replace(name, "NAME");
             (answer.status, location, answer.body.replace(name, "NAME"))
@@ -77,7 +77,7 @@ fn nobody_learns_which_mirrors_there_are() {
         assert_eq!(one, other, "{path}");
     }
     for path in ["/api/v1/mirrors/NAME/sync", "/api/v1/mirrors/NAME/pause", "/mirrors/NAME/sync"] {
-        let [one, other] = ["good", "none"].map(|name| {
+        let [one, other] = ["good", "absent"].map(|name| {
             let answer = web.ask(request("POST", &path.replace("NAME", name), &[], ""));
             (answer.status, answer.body)
         });

@@ -78,7 +78,7 @@ impl Part {
 }
 
 /// The stage with this name; `None` for one of another version.
-fn stage(name: &str) -> Option<Stage> {
+pub(super) fn stage(name: &str) -> Option<Stage> {
     let name: StrDeserializer<'_, Error> = name.into_deserializer();
     serde::Deserialize::deserialize(name).ok()
 }
@@ -117,6 +117,7 @@ pub(super) fn durations(runs: &[RunSummary]) -> Markup {
                 @for (at, (run, took)) in over.iter().enumerate() {
                     (bar(at * STEP, run, *took, longest))
                 }
+                path class="base" d={ "M0 " (HEIGHT + 2) "H" (width) } {}
             }
             figcaption {
                 "The last runs, the oldest on the left; the highest took " (duration(longest)) ". "

@@ -143,7 +143,7 @@ fn document(
             body {
                 a class="skip" href="#main" { "Skip to the content" }
                 header {
-                    p class="brand" { "synchroniser" }
+                    p class="brand" { (mark()) " synchroniser" }
                     nav aria-label="Pages" {
                         ul {
                             @for (path, name) in NAVIGATION {
@@ -169,6 +169,16 @@ fn document(
     }
 }
 
+/// The sign of the program: one thing follows another.
+fn mark() -> Markup {
+    html! {
+        svg class="mark" width="20" height="20" viewBox="0 0 16 16" aria-hidden="true" focusable="false" {
+            path fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round"
+                stroke-linejoin="round" d="M2 6a6 6 0 0 1 11-2M13 1v3h-3M14 10a6 6 0 0 1-11 2M3 15v-3h3" {}
+        }
+    }
+}
+
 /// How the service is, in a few words: what is in trouble, and what runs.
 pub(super) fn headline(overview: &Overview) -> String {
     let troubles = [
@@ -190,7 +200,6 @@ pub(super) fn headline(overview: &Overview) -> String {
 
 /// The state that most needs a look.
 pub(super) fn worst(overview: &Overview) -> MirrorState {
-    let is_trouble = |state: &MirrorState| *state <= MirrorState::Stale;
     let states = overview.states.iter().filter(|it| it.mirrors > 0).map(|it| it.state);
-    states.filter(is_trouble).min().unwrap_or(MirrorState::Good)
+    states.filter(|state| state.is_trouble()).min().unwrap_or(MirrorState::Good)
 }

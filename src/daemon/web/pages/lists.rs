@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::layout::{Page, page};
-use super::parts::{mirror_link, next_page, run_link, state, table, text, time, time_or};
+use super::parts::{
+    cell, head, list, mirror_link, next_page, run_link, state, text, time, time_or,
+};
 use super::words::{count, number, verdict};
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
@@ -12,6 +14,10 @@ use crate::daemon::web::paging::{self, PAGE, with_query};
 use crate::daemon::web::problem::Problem;
 use crate::queue::model::Verdict;
 use crate::service::view::{DeliveryView, MirrorState, QueueEntry};
+
+const DELIVERY: [&str; 6] =
+    ["Arrived", "Endpoint", "From", "What became of it", "About", "Asked for"];
+const QUEUE: [&str; 5] = ["Mirror", "State", "Requests", "May begin", "Run"];
 
 pub(in crate::daemon::web) fn deliveries(visit: &Visit<'_>) -> Result<Answer, Problem> {
     let before: Option<i64> = paging::number(visit.request, "before")?;
@@ -24,16 +30,15 @@ pub(in crate::daemon::web) fn deliveries(visit: &Visit<'_>) -> Result<Answer, Pr
         .filter(|_| has_more)
         .map(|last| with_query("/deliveries", &[("before", Some(&last.number.to_string()))]));
     let rows = html! { @for delivery in &deliveries { (delivery_row(visit, delivery)) } };
-    let columns = ["Arrived", "Endpoint", "From", "What became of it", "About", "Asked for"];
     let main = html! {
         h1 { "Deliveries" }
         p { "The hooks that arrived, the newest first. Each is only a hint to look at a source." }
         @if deliveries.is_empty() {
             p { "None." }
         } @else {
-            (table("deliveries", &count(deliveries.len() as u64, "delivery", "deliveries"), &columns, &rows))
+            (list("deliveries", &count(deliveries.len() as u64, "delivery", "deliveries"), &DELIVERY, &rows))
         }
-        (next_page(next, before.map(|_| "/deliveries")))
+        (next_page("Pages of this list", next.as_deref(), before.map(|_| "/deliveries")))
     };
     let page_of_deliveries = Page {
         title: "Deliveries".to_owned(),
@@ -55,25 +60,27 @@ fn delivery_row(visit: &Visit<'_>, delivery: &DeliveryView) -> Markup {
         Verdict::Unmatched => MirrorState::Partial,
     };
     let shown = sign(shown);
+    let endpoint = html! {
+        (text(&delivery.endpoint))
+        @if !delivery.format.is_empty() { span class="detail" { (text(&delivery.format)) } }
+    };
+    let became = html! {
+        span class={ "state " (shown.tone.class()) } { (shown.icon()) " " (verdict(delivery.verdict)) }
+    };
+    let asked = html! {
+        @for asked in &delivery.asked {
+            span class="detail" { (mirror_link(&asked.mirror)) ", " (run_link(asked.run)) }
+        }
+    };
+    let [_, endpoint_column, from, _, about, asked_for] = DELIVERY;
     html! {
-        tr id={ "delivery-" (delivery.number) } {
-            th scope="row" { (time(visit.now, delivery.at)) }
-            td {
-                (text(&delivery.endpoint))
-                @if !delivery.format.is_empty() { span class="detail" { (text(&delivery.format)) } }
-            }
-            td { (text(&delivery.from)) }
-            td {
-                span class={ "state " (shown.tone.class()) } {
-                    (shown.icon()) " " (verdict(delivery.verdict))
-                }
-            }
-            td { (text(&delivery.about)) }
-            td {
-                @for asked in &delivery.asked {
-                    span class="detail" { (mirror_link(&asked.mirror)) ", " (run_link(asked.run)) }
-                }
-            }
+        tr role="row" id={ "delivery-" (delivery.number) } {
+            (head(&time(visit.now, delivery.at)))
+            (cell(endpoint_column, &endpoint))
+            (cell(from, &text(&delivery.from)))
+            (cell("", &became))
+            (cell(about, &text(&delivery.about)))
+            (cell(asked_for, &asked))
         }
     }
 }
@@ -85,7 +92,6 @@ pub(in crate::daemon::web) fn queue(visit: &Visit<'_>) -> Result<Answer, Problem
     let headline = format!("{} running, {} waiting", running.len(), waiting.len());
     let lines: Vec<_> = running.into_iter().chain(waiting).collect();
     let rows = html! { @for entry in lines.iter().take(PAGE) { (queue_row(visit, entry)) } };
-    let columns = ["Mirror", "State", "Requests", "May begin", "Run"];
     let main = html! {
         h1 { "Queue" }
         p {
@@ -95,7 +101,7 @@ pub(in crate::daemon::web) fn queue(visit: &Visit<'_>) -> Result<Answer, Problem
         @if lines.is_empty() {
             p { "Nothing runs, and nothing waits." }
         } @else {
-            (table("queue", &headline, &columns, &rows))
+            (list("queue", &headline, &QUEUE, &rows))
             @if lines.len() > PAGE {
                 p { (number((lines.len() - PAGE) as u64)) " more are not shown." }
             }
@@ -114,13 +120,18 @@ pub(in crate::daemon::web) fn queue(visit: &Visit<'_>) -> Result<Answer, Problem
 
 fn queue_row(visit: &Visit<'_>, entry: &QueueEntry) -> Markup {
     let shown = if entry.running { MirrorState::Running } else { MirrorState::Queued };
+    let due = html! {
+        @if !entry.running { (time_or(visit.now, entry.due, "when it is asked for")) }
+    };
+    let run = html! { @if let Some(run) = entry.run { (run_link(run)) } };
+    let [_, _, requests, begin, run_column] = QUEUE;
     html! {
-        tr {
-            th scope="row" { (mirror_link(&entry.mirror)) }
-            td { (state(shown)) }
-            td { (number(entry.requests)) }
-            td { @if !entry.running { (time_or(visit.now, entry.due, "when it is asked for")) } }
-            td { @if let Some(run) = entry.run { (run_link(run)) } }
+        tr role="row" {
+            (head(&mirror_link(&entry.mirror)))
+            (cell("", &state(shown)))
+            (cell(requests, &html! { (number(entry.requests)) }))
+            (cell(begin, &due))
+            (cell(run_column, &run))
         }
     }
 }

@@ -6,9 +6,9 @@ use super::chart::{self, Part};
 use super::layout::{Page, page};
 use super::parts::{
     failure, form, lag, name, progress, run as run_state, run_link, state, table, text, time,
-    time_or,
+    time_or, took,
 };
-use super::words::{cause, count, duration, number, ref_result, short};
+use super::words::{cause, count, number, ref_result, short};
 use crate::base::text::megabytes;
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
@@ -37,11 +37,11 @@ pub(in crate::daemon::web) fn mirror(visit: &Visit<'_>) -> Result<Answer, Proble
         (how_it_is(visit, summary))
         (buttons(visit, summary))
         (facts(visit, &mirror))
-        h2 { "Refs at the target" }
-        (refs(&mirror.refs))
         h2 { "Runs" }
         (chart::durations(&mirror.runs))
         (runs(visit, &mirror.runs))
+        h2 { "Refs at the target" }
+        (refs(&mirror.refs))
         h2 { "Configuration" }
         (configuration(&mirror.configuration))
         h2 { "Badge and feed" }
@@ -110,9 +110,9 @@ fn buttons(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
 fn facts(visit: &Visit<'_>, detail: &MirrorDetail) -> Markup {
     let (now, mirror) = (visit.now, &detail.summary);
     html! {
-        dl {
-            div { dt { "Source" } dd { (text(&mirror.source)) } }
-            div {
+        dl class="facts" {
+            div class="whole" { dt { "Source" } dd { (text(&mirror.source)) } }
+            div class="whole" {
                 dt { "Target" }
                 dd {
                     @match &mirror.target {
@@ -164,6 +164,7 @@ pub(super) fn refs(refs: &[RefView]) -> Markup {
         let none = html! { "none" };
         id.map_or(none, |id| html! { code title=(id) { (short(id)) } })
     };
+    let is_same = |entry: &RefView| entry.refused.is_none() && entry.old == entry.new;
     let rows = html! {
         @for entry in refs.iter().take(REFS) {
             tr {
@@ -176,10 +177,11 @@ pub(super) fn refs(refs: &[RefView]) -> Markup {
                             }
                             ": " (text(reason))
                         }
+                        None if is_same(entry) => span class="quiet" { (ref_result(entry)) },
                         None => (ref_result(entry)),
                     }
                 }
-                td { (commit(entry.old.as_ref())) }
+                td { @if !is_same(entry) { (commit(entry.old.as_ref())) } }
                 td { (commit(entry.new.as_ref())) }
             }
         }
@@ -198,15 +200,15 @@ fn runs(visit: &Visit<'_>, runs: &[RunSummary]) -> Markup {
                 td {
                     (run_state(run.state))
                     @if let Some(why) = &run.failure {
-                        span class="detail" { (text(&why.message)) }
+                        span class="detail short" { (text(&why.message)) }
                     }
                 }
                 td { (cause(run.cause)) }
                 td { (time_or(visit.now, run.started, "not yet")) }
-                td { @if let Some(took) = chart::took(run) { (duration(took)) } }
+                td { @if let Some(millis) = chart::took(run) { (took(millis)) } }
                 @for part in Part::ALL {
                     @let millis = chart::millis(&run.phases, part);
-                    td { @if millis > 0 { (duration(millis)) } }
+                    td { @if millis > 0 { (took(millis)) } }
                 }
                 td { (number(run.converted)) }
                 td { (number(run.changed)) }
@@ -229,7 +231,11 @@ fn runs(visit: &Visit<'_>, runs: &[RunSummary]) -> Markup {
         "Refs changed",
         "Refs refused",
     ];
-    table("runs", &format!("The last {}", count(runs.len() as u64, "run", "runs")), &columns, &rows)
+    let caption = match runs.len() {
+        1 => "One run".to_owned(),
+        many => format!("The last {many} runs"),
+    };
+    table("runs", &caption, &columns, &rows)
 }
 
 fn configuration(settings: &[Setting]) -> Markup {

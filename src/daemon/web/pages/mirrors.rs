@@ -3,7 +3,9 @@
 use maud::{Markup, html};
 
 use super::layout::{Page, headline, page, worst};
-use super::parts::{lag, mirror_link, next_page, progress, run_link, state, table, text, time_or};
+use super::parts::{
+    cell, head, lag, list, mirror_link, next_page, progress, prose, run_link, state, text, time_or,
+};
 use super::words::{amount, count, number, side};
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
@@ -15,14 +17,28 @@ use crate::service::view::{MirrorFilter, MirrorList, MirrorState, MirrorSummary,
 
 const COLUMNS: [&str; 6] =
     ["Mirror", "State", "Last tried", "Last good", "Last change at the source", "Behind"];
+/// So many mirrors in trouble are shown above all others.
+const TROUBLES: usize = 5;
 
 pub(in crate::daemon::web) fn mirrors(visit: &Visit<'_>) -> Result<Answer, Problem> {
     let filter = api::filter(visit, PAGE)?;
     let overview = visit.service().overview()?;
     let list = visit.service().mirrors(&filter)?;
+    let worst = worst(&overview);
+    let is_all = filter == MirrorFilter { count: filter.count, ..MirrorFilter::default() };
+    let troubles = match is_all && worst.is_trouble() {
+        true => troubles(visit)?,
+        false => html! {},
+    };
     let main = html! {
         h1 { "Mirrors" }
-        p { (headline(&overview)) ". " (now(&overview)) }
+        p class="lead" {
+            strong class={ "state " (sign(worst).tone.class()) } {
+                (sign(worst).icon()) " " (headline(&overview))
+            }
+            ". " (now(&overview))
+        }
+        (troubles)
         (states(&overview, &filter))
         (search(&filter))
         (found(visit, &filter, &list))
@@ -30,7 +46,7 @@ pub(in crate::daemon::web) fn mirrors(visit: &Visit<'_>) -> Result<Answer, Probl
     let announce = headline(&overview);
     let page_of_list = Page {
         title: format!("{announce} · Mirrors"),
-        state: worst(&overview),
+        state: worst,
         path: "/",
         events: Some("/api/v1/events".to_owned()),
         announce,
@@ -40,8 +56,50 @@ pub(in crate::daemon::web) fn mirrors(visit: &Visit<'_>) -> Result<Answer, Probl
     Ok(page(visit, &overview, &page_of_list))
 }
 
+/// The mirrors that most need a look, with what to do about each.
+fn troubles(visit: &Visit<'_>) -> Result<Markup, Problem> {
+    let filter = MirrorFilter { trouble: true, count: TROUBLES, ..MirrorFilter::default() };
+    let list = visit.service().mirrors(&filter)?;
+    let more = list.found.saturating_sub(list.mirrors.len());
+    Ok(html! {
+        section class="troubles" aria-labelledby="troubles" {
+            h2 id="troubles" { "Needs a look" }
+            ul {
+                @for mirror in &list.mirrors {
+                    li class=(sign(mirror.state).tone.class()) { (trouble(visit, mirror)) }
+                }
+            }
+            @if more > 0 { p { (count(more as u64, "more is", "more are")) " in the list below." } }
+        }
+    })
+}
+
+fn trouble(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
+    html! {
+        p {
+            (state(mirror.state)) " " (mirror_link(&mirror.name))
+            @if let Some(since) = mirror.since {
+                span class="quiet" {
+                    " for "
+                    time datetime=(since.rfc3339()) title=(since) { (amount(visit.now.since(since).as_secs())) }
+                }
+            }
+        }
+        @match &mirror.failure {
+            Some(failure) => {
+                p { "Failed " (side(failure.side)) ": " (text(&failure.message)) }
+                @if let Some(hint) = &failure.hint { p { strong { "What to do: " } (prose(hint)) } }
+            }
+            None => p { (sign(mirror.state).meaning) },
+        }
+    }
+}
+
 /// What is going on.
 fn now(overview: &Overview) -> String {
+    if overview.running == 0 && overview.waiting == 0 {
+        return "Nothing runs, and nothing waits.".to_owned();
+    }
     let running = count(overview.running as u64, "run is", "runs are");
     let waiting = count(overview.waiting as u64, "mirror waits", "mirrors wait");
     let oldest = match overview.oldest_due_millis {
@@ -138,49 +196,59 @@ fn found(visit: &Visit<'_>, filter: &MirrorFilter, list: &MirrorList) -> Markup 
     };
     let rows = html! { @for mirror in &list.mirrors { (row(visit, mirror)) } };
     html! {
-        (table("list", &caption, &COLUMNS, &rows))
-        (next_page(next, first.as_deref()))
+        (next_page("Pages of this list", next.as_deref(), first.as_deref()))
+        (self::list("list", &caption, &COLUMNS, &rows))
+        (next_page("Pages of this list, again", next.as_deref(), first.as_deref()))
     }
 }
 
 fn row(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
     let now = visit.now;
+    let [_, _, tried, good, change, behind] = COLUMNS;
     html! {
-        tr id={ "mirror-" (crate::daemon::web::answer::short_hash(mirror.name.as_bytes())) } {
-            th scope="row" {
-                (mirror_link(&mirror.name))
-                span class="detail" { (text(&mirror.source)) }
-                span class="detail" {
-                    @match &mirror.target {
-                        Some(target) => { "to " (text(target)) }
-                        None => "kept here, not published",
-                    }
-                }
-                @if !mirror.owner.is_empty() {
-                    span class="detail" {
-                        "owner: "
-                        a href=(with_query("/", &[("owner", Some(&mirror.owner))])) {
-                            (text(&mirror.owner))
-                        }
-                    }
-                }
-            }
-            td {
-                (state(mirror.state))
-                @if mirror.paused && mirror.state != MirrorState::Paused { " (paused)" }
-                @if let Some(failure) = &mirror.failure {
-                    span class="detail" { (side(failure.side)) ": " (text(&failure.message)) }
-                }
-                @if mirror.failures > 1 {
-                    span class="detail" { (mirror.failures) " times in a row" }
-                }
-                @if let Some(shown) = &mirror.progress { (progress(shown)) }
-                @if let Some(run) = mirror.running { " " (run_link(run)) }
-            }
-            td { (time_or(now, mirror.last_tried, "never")) }
-            td { (time_or(now, mirror.last_good, "never")) }
-            td { (time_or(now, mirror.last_change, "not known")) }
-            td { (lag(mirror.lag)) }
+        tr role="row" id={ "mirror-" (crate::daemon::web::answer::short_hash(mirror.name.as_bytes())) } {
+            (head(&what(mirror)))
+            (cell("", &how(mirror)))
+            (cell(tried, &time_or(now, mirror.last_tried, "never")))
+            (cell(good, &time_or(now, mirror.last_good, "never")))
+            (cell(change, &time_or(now, mirror.last_change, "not known")))
+            (cell(behind, &html! { (lag(mirror.lag)) }))
         }
+    }
+}
+
+/// What a mirror joins, and whose it is.
+fn what(mirror: &MirrorSummary) -> Markup {
+    html! {
+        (mirror_link(&mirror.name))
+        span class="detail" { (text(&mirror.source)) }
+        span class="detail" {
+            @match &mirror.target {
+                Some(target) => { "to " (text(target)) }
+                None => "kept here, not published",
+            }
+        }
+        @if !mirror.owner.is_empty() {
+            span class="detail" {
+                "owner: "
+                a href=(with_query("/", &[("owner", Some(&mirror.owner))])) { (text(&mirror.owner)) }
+            }
+        }
+    }
+}
+
+/// How a mirror is, and what runs.
+fn how(mirror: &MirrorSummary) -> Markup {
+    html! {
+        (state(mirror.state))
+        @if mirror.paused && mirror.state != MirrorState::Paused { " (paused)" }
+        @if let Some(failure) = &mirror.failure {
+            span class="detail short" { (side(failure.side)) ": " (text(&failure.message)) }
+        }
+        @if mirror.failures > 1 {
+            span class="detail" { (mirror.failures) " times in a row" }
+        }
+        @if let Some(shown) = &mirror.progress { (progress(shown)) }
+        @if let Some(run) = mirror.running { " " (run_link(run)) }
     }
 }

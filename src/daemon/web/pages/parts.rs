@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use maud::{Markup, html};
 
-use super::words::{count, number, relative, run_state, side};
+use super::words::{count, duration, number, relative, run_state, side};
 use crate::base::clean::visible;
 use crate::base::time::Timestamp;
 use crate::daemon::web::Visit;
@@ -21,6 +21,11 @@ pub(super) fn time(now: Timestamp, then: Timestamp) -> Markup {
 /// A point in time, or a word for none.
 pub(super) fn time_or(now: Timestamp, then: Option<Timestamp>, none: &str) -> Markup {
     then.map_or_else(|| html! { (none) }, |then| time(now, then))
+}
+
+/// A duration in milliseconds, on one line.
+pub(super) fn took(millis: u64) -> Markup {
+    html! { span class="one" { (duration(millis)) } }
 }
 
 /// A name or text from outside: what would steer the reading is made visible, and the direction of its
@@ -70,7 +75,7 @@ pub(super) fn mirror_link(mirror: &str) -> Markup {
 
 pub(super) fn run_link(id: RunId) -> Markup {
     let id = id.to_string();
-    html! { a href=(run_path(&id)) { "Run " (id.get(..8).unwrap_or(&id)) } }
+    html! { a class="one" href=(run_path(&id)) { "Run " (id.get(..8).unwrap_or(&id)) } }
 }
 
 /// Why something did not go well, and what to do.
@@ -82,7 +87,19 @@ pub(super) fn failure(failure: &FailureView) -> Markup {
                 " " span class="quiet" { "(class: " (failure.fault.name()) ")" }
             }
             @if let Some(hint) = &failure.hint {
-                p { strong { "What to do: " } (text(hint)) }
+                p { strong { "What to do: " } (prose(hint)) }
+            }
+        }
+    }
+}
+
+/// A text in which names are between backticks.
+pub(super) fn prose(prose: &str) -> Markup {
+    html! {
+        @for (at, part) in prose.split('`').enumerate() {
+            @match at % 2 {
+                0 => (text(part)),
+                _ => code { (text(part)) },
             }
         }
     }
@@ -130,6 +147,34 @@ pub(super) fn table(id: &str, caption: &str, columns: &[&str], rows: &Markup) ->
     }
 }
 
+/// The same, whose rows stand one below the other where there is no room beside one another. The roles say
+/// what they are even then.
+pub(super) fn list(id: &str, caption: &str, columns: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div class="wide list" role="region" tabindex="0" aria-labelledby=(id) {
+            table role="table" {
+                caption id=(id) { (caption) }
+                thead role="rowgroup" {
+                    tr role="row" {
+                        @for column in columns { th scope="col" role="columnheader" { (column) } }
+                    }
+                }
+                tbody role="rowgroup" { (rows) }
+            }
+        }
+    }
+}
+
+/// What heads a row of such a list.
+pub(super) fn head(content: &Markup) -> Markup {
+    html! { th scope="row" role="rowheader" { (content) } }
+}
+
+/// A cell of such a list, with the name of its column for where that cannot be seen.
+pub(super) fn cell(column: &str, content: &Markup) -> Markup {
+    html! { td role="cell" data-column=(column) { (content) } }
+}
+
 /// A button that asks for something. Forms count only with the value of their session.
 pub(super) fn form(visit: &Visit<'_>, action: &str, words: &str) -> Markup {
     html! {
@@ -140,11 +185,11 @@ pub(super) fn form(visit: &Visit<'_>, action: &str, words: &str) -> Markup {
     }
 }
 
-/// The link to the page after this one.
-pub(super) fn next_page(path: Option<String>, first: Option<&str>) -> Markup {
+/// The links to the page after this one and to the first.
+pub(super) fn next_page(label: &str, path: Option<&str>, first: Option<&str>) -> Markup {
     html! {
         @if path.is_some() || first.is_some() {
-            nav class="pages" aria-label="Pages of this list" {
+            nav class="pages" aria-label=(label) {
                 @if let Some(first) = first { a href=(first) { "First page" } " " }
                 @if let Some(path) = path { a href=(path) rel="next" { "Next page" } }
             }

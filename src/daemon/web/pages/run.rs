@@ -7,14 +7,16 @@ use super::layout::{Page, page};
 use super::mirror::refs;
 use super::parts::{
     failure, mirror_link, name, progress, run as run_state, run_sign, table, text, time, time_or,
+    took,
 };
 use super::words::{self, cause, count, duration, number};
 use crate::base::Severity;
+use crate::base::time::Timestamp;
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
 use crate::daemon::web::paging::with_query;
 use crate::daemon::web::problem::Problem;
-use crate::service::view::{LogLine, RunDetail, RunSummary};
+use crate::service::view::{LogLine, PhaseView, RunDetail, RunSummary};
 
 pub(in crate::daemon::web) fn run(visit: &Visit<'_>) -> Result<Answer, Problem> {
     let unknown = || Problem::not_found("No run has this id; old runs are forgotten.");
@@ -54,7 +56,7 @@ pub(in crate::daemon::web) fn run(visit: &Visit<'_>) -> Result<Answer, Problem> 
 fn facts(visit: &Visit<'_>, run: &RunSummary) -> Markup {
     let now = visit.now;
     html! {
-        dl {
+        dl class="facts" {
             div { dt { "Mirror" } dd { (mirror_link(&run.mirror)) } }
             div {
                 dt { "Asked for" }
@@ -92,12 +94,27 @@ fn stages(run: &RunSummary) -> Markup {
         @for phase in &run.phases {
             tr {
                 th scope="row" { (text(&phase.title)) }
-                td { (number(phase.done)) }
-                td { (duration(phase.millis)) }
+                td { (done(phase)) }
+                td { (took(phase.millis)) }
             }
         }
     };
     table("stages", "What it did, in this order", &["Stage", "Done", "Took"], &rows)
+}
+
+/// The time of day, to the second, UTC.
+fn clock(at: Timestamp) -> String {
+    let text = at.rfc3339();
+    text.split('T').nth(1).and_then(|time| time.get(..8)).unwrap_or(&text).to_owned()
+}
+
+/// How much of what it did, as far as that is counted.
+fn done(phase: &PhaseView) -> String {
+    let unit = chart::stage(&phase.stage).map_or("", |stage| stage.unit().words());
+    match phase.done {
+        0 => String::new(),
+        done => format!("{} {unit}", number(done)),
+    }
 }
 
 fn log(run: &RunDetail) -> Markup {
@@ -114,7 +131,7 @@ fn log(run: &RunDetail) -> Markup {
             @for line in &run.log {
                 @let (tone, word) = severity(line);
                 li {
-                    time datetime=(line.at.rfc3339()) { (line.at.rfc3339()) } " "
+                    time datetime=(line.at.rfc3339()) title=(line.at) { (clock(line.at)) } " "
                     span class={ "state " (tone) } { (word) } " " (text(&line.text))
                 }
             }
