@@ -1,6 +1,6 @@
 //! What the program says and does at the command line.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -215,6 +215,7 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing() {
         "refs/heads/master",
         "refs/tags/v1.0",
         "300 commits",
+        "demo --keep",
     ] {
         assert!(told.contains(expected), "{expected} is not in {told}");
     }
@@ -227,14 +228,31 @@ fn the_demo_shows_the_whole_way_and_leaves_nothing() {
 fn the_demo_keeps_its_folder_when_asked_to() {
     let env = TestEnv::new();
     let mut demo = env.synchroniser();
-    let mut demo = demo.args(["-q", "demo", "--keep"]).stdout(Stdio::piped()).spawn().unwrap();
-    let mut told = String::new();
-    BufReader::new(demo.stdout.take().unwrap()).read_line(&mut told).unwrap();
-    assert!(demo.try_wait().unwrap().is_none(), "its pages are up for a look");
+    let mut demo = demo.args(["demo", "--keep"]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(demo.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let lines: Vec<_> = lines.take_while(|line| line != "Ctrl-C ends it.").collect();
+    let line = |text: &str| lines.iter().find(|line| line.contains(text)).unwrap();
+    let address = line("Have a look at").split('/').nth(2).unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /mirrors/lighthouse HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    assert!(page.contains("<title>Good: lighthouse"), "its pages are up for a look: {page}");
+    let token = line("  syn_").trim();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST /api/v1/mirrors/lighthouse/sync HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    let told =
+        lines.iter().find(|line| line.starts_with(env.path("tmp").to_str().unwrap())).unwrap();
     let _ = env.run("kill", ["-INT", &demo.id().to_string()]);
     assert!(demo.wait().unwrap().success());
-    let folder = Path::new(told.trim_end());
-    assert!(folder.starts_with(env.path("tmp")), "{told}");
+    let folder = Path::new(told);
     assert!(folder.join("repository/.hg").is_dir());
     assert!(git2::Repository::open_bare(folder.join("target.git")).unwrap().head().is_ok());
 }

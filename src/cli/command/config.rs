@@ -45,14 +45,19 @@ pub(super) fn run(command: ConfigCommand, ui: &Ui) -> Outcome {
     }
 }
 
-/// Makes a token, and what the configuration has to know of it.
-fn token(ui: &Ui) {
+/// A new token, and what the configuration has to know of it.
+pub(super) fn new_token() -> (String, String) {
     let token = format!("syn_{:032x}{:032x}", RunId::random().0, RunId::random().0);
-    let hash = Sha256::digest(token.as_bytes());
+    let hash = hex::encode(&Sha256::digest(token.as_bytes()));
+    (token, hash)
+}
+
+fn token(ui: &Ui) {
+    let (token, hash) = new_token();
     ui.say("give this to whoever shall use it; it is not shown again:");
     ui.result(&token);
     ui.say("and add this to the configuration, with a name and a scope:");
-    ui.say(&format!("[tokens.NAME]\nscope = \"read\"\nsha256 = \"{}\"", hex::encode(&hash)));
+    ui.say(&format!("[tokens.NAME]\nscope = \"read\"\nsha256 = \"{hash}\""));
 }
 
 fn check(args: &ConfigCheckArgs, ui: &Ui) -> Outcome {

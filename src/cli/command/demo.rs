@@ -85,7 +85,8 @@ pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
     let mut folder = make_folder()?;
     folder.disable_cleanup(args.keep);
     let places = Places::below(folder.path());
-    prepare(folder.path(), &places)?;
+    let (token, hash) = config::new_token();
+    prepare(folder.path(), &places, &hash)?;
     ui.say(&format!("source: {} (Mercurial, as hg wrote it)", places.source.display()));
     ui.say(&format!("target: {} (Git, empty)", places.target.display()));
 
@@ -103,7 +104,11 @@ pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
         }),
         reload: Box::new(move || config::load(&file)),
     })?;
-    ui.say(&format!("daemon: http://{}/ shows the mirror", daemon.address()));
+    let page = format!("http://{}/", daemon.address());
+    match args.keep {
+        true => ui.say(&format!("daemon: {page} shows the mirror")),
+        false => ui.say(&format!("daemon: {page} shows the mirror, until the end of the demo")),
+    }
     ui.say("the mirror is new, so it is synced without being asked for");
     let shown = wait_for(&synced, &interrupt)
         .and_then(|()| push(&daemon, "a push hook", ui, &interrupt))
@@ -113,8 +118,16 @@ pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
     }
     if shown.is_ok() && args.keep {
         ui.result(&folder.path().display().to_string());
-        ui.say(&format!("have a look at http://{}/; Ctrl-C ends it", daemon.address()));
+        ui.say("");
+        ui.say(&format!(
+            "Have a look at {page} in a browser. To sync from there, log in with the token"
+        ));
+        ui.say(&format!("  {token}"));
+        ui.say("What hg commits to the source now is at the target within a minute.");
+        ui.say("Ctrl-C ends it.");
         while interrupt.pause(LOOK).is_ok() {}
+    } else if shown.is_ok() {
+        ui.say("`demo --keep` keeps the daemon up, for a look at its pages");
     }
     // It is stopped whatever came of it; what was said before comes first.
     let stopped = daemon.shut_down();
@@ -142,7 +155,7 @@ fn make_folder() -> Result<TempDir, DemoError> {
 }
 
 /// Lays out the source, an empty target and a configuration that joins them.
-fn prepare(folder: &Path, places: &Places) -> Result<(), Failure> {
+fn prepare(folder: &Path, places: &Places, token: &str) -> Result<(), Failure> {
     let write = |path: &Path| {
         let path = path.to_owned();
         move |source| DemoError::Write { path, source }
@@ -151,19 +164,21 @@ fn prepare(folder: &Path, places: &Places) -> Result<(), Failure> {
         Decompressor::default().zstd(REPOSITORY, REPOSITORY_LIMIT).map_err(DemoError::Unpack)?;
     tar::Archive::new(archive.as_slice()).unpack(folder).map_err(write(&places.source))?;
     BareRepository::open_or_create(&places.target, "master")?;
-    std::fs::write(&places.config, configuration(places)).map_err(write(&places.config))?;
+    std::fs::write(&places.config, configuration(places, token)).map_err(write(&places.config))?;
     Ok(())
 }
 
-fn configuration(places: &Places) -> String {
+/// `token` is the hash of the one that opens the pages.
+fn configuration(places: &Places, token: &str) -> String {
     // Debug text of a path with only printable characters is a TOML string too.
     format!(
         "cache = \"cache\"\n\n\
          [daemon]\nlisten = \"127.0.0.1:0\"\nwait = {WAIT}\nsocket = \"none\"\n\n\
          [web]\nread = \"open\"\n\n\
-         [schedule]\ndebounce = 0\n\n\
+         [tokens.demo]\nscope = \"admin\"\nsha256 = \"{token}\"\n\n\
+         [schedule]\ndebounce = 0\nshortest = 10\nlongest = 60\n\n\
          [hooks.synchronise]\nformat = \"bitbucket_post\"\nallow_unauthenticated = true\n\n\
-         [mirrors.{PROJECT}]\nsource = {:?}\ntarget = {:?}\nuser = \"{USER}\"\nproject = \"{PROJECT}\"\n",
+         [mirrors.{PROJECT}]\nsource = {:?}\ntarget = {:?}\nowner = \"{USER}\"\nuser = \"{USER}\"\nproject = \"{PROJECT}\"\n",
         places.source.display().to_string(),
         places.target.display().to_string(),
     )
@@ -228,7 +243,7 @@ mod tests {
     fn the_repository_in_the_program_unpacks() {
         let folder = make_folder().unwrap();
         let places = Places::below(folder.path());
-        prepare(folder.path(), &places).unwrap();
+        prepare(folder.path(), &places, &config::new_token().1).unwrap();
         assert!(places.source.join(".hg/store/00changelog.i").is_file());
         let config = std::fs::read_to_string(&places.config).unwrap();
         assert!(config.contains("listen = \"127.0.0.1:0\""), "{config}");
