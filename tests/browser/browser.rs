@@ -14,7 +14,11 @@ use thirtyfour::{LoggingPrefsLogLevel, TypingData};
 use warp::http::{Request, Response};
 use warp::hyper::body::Bytes;
 
-use crate::site::{Site, TOKEN};
+/// Something that serves pages.
+pub(crate) trait Pages {
+    /// The address of a page.
+    fn url(&self, path: &str) -> String;
+}
 
 /// How a page is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,19 +193,19 @@ impl Browser {
         self.cdp("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
-    pub(crate) async fn open_without_scripts(&self, site: &Site, path: &str) {
+    pub(crate) async fn open_without_scripts(&self, site: &impl Pages, path: &str) {
         self.driver.goto(site.url(path)).await.unwrap();
     }
 
-    pub(crate) async fn open(&self, site: &Site, path: &str) {
+    pub(crate) async fn open(&self, site: &impl Pages, path: &str) {
         self.open_without_scripts(site, path).await;
         let loaded = self.script("return document.readyState;").await;
         assert_eq!(loaded, "complete", "{path}");
     }
 
-    pub(crate) async fn log_in(&self, site: &Site) {
+    pub(crate) async fn log_in(&self, site: &impl Pages, token: &str) {
         self.open_without_scripts(site, "/login").await;
-        self.find("#token").await.send_keys(TOKEN).await.unwrap();
+        self.find("#token").await.send_keys(token).await.unwrap();
         self.find("main button").await.click().await.unwrap();
         self.wait_for("h1", "Mirrors").await;
     }
@@ -234,6 +238,17 @@ impl Browser {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{selector} is not {text:?} but {:?}", self.text("main").await);
+    }
+
+    /// Waits until a script says true.
+    pub(crate) async fn until(&self, what: &str, script: &str) {
+        for _ in 0..600 {
+            if self.script(script).await == true {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{what}: {}", self.text("main").await);
     }
 
     /// Types where the focus is.
@@ -276,12 +291,12 @@ impl Browser {
     pub(crate) async fn assert_quiet(&self, path: &str) {
         assert_eq!(self.script("return window.refused;").await, json!([]), "{path}");
         let log = self.driver.browser_log().await.unwrap();
-        // Advice is not counted, and neither is that a page is not there.
+        // Advice is not counted, and neither is that a page is not there or a token is not known.
         let complaints =
             log.iter().filter(|line| line.level == "SEVERE" || line.level == "WARNING");
         let complaints = complaints.map(|line| line.message.as_str());
         let complaints: Vec<_> =
-            complaints.filter(|line| !line.contains("404 (Not Found)")).collect();
+            complaints.filter(|line| !line.contains("404 (") && !line.contains("422 (")).collect();
         assert!(complaints.is_empty(), "{path}: {complaints:#?}");
     }
 
@@ -291,6 +306,28 @@ impl Browser {
         let path = PathBuf::from(folder).join(format!("page-{name}.png"));
         self.driver.screenshot(&path).await.unwrap();
     }
+}
+
+impl Browser {
+    /// Writes a picture of the page from its top to its end.
+    pub(crate) async fn picture_of_all(&self, path: &std::path::Path) {
+        let taken = json!({ "captureBeyondViewport": true, "clip": self.whole().await });
+        let taken = self.cdp("Page.captureScreenshot", taken).await;
+        let bytes = base64(taken["data"].as_str().unwrap());
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    async fn whole(&self) -> Value {
+        let size = "return { x: 0, y: 0, scale: 1, width: document.documentElement.clientWidth, \
+                    height: Math.min(document.documentElement.scrollHeight, 4000) };";
+        self.script(size).await
+    }
+}
+
+/// What a text in base64 stands for.
+fn base64(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
 }
 
 /// The text of axe-core.

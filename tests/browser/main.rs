@@ -4,7 +4,8 @@
 //! | variable | is |
 //! | --- | --- |
 //! | `SYNCHRONISER_AXE` | `axe.min.js` of axe-core, which judges whether everybody can use a page |
-//! | `SYNCHRONISER_SCREENSHOTS` | a folder for pictures of the main pages |
+//! | `SYNCHRONISER_SCREENSHOTS` | a folder for pictures of the main pages: `docs` makes those of the documents anew |
+//! | `SYNCHRONISER_LOOKS` | a folder for pictures of all pages from top to end, to be looked at |
 //! | `SYNCHRONISER_STRICT` | 1: what would be skipped fails |
 
 #![expect(
@@ -15,9 +16,12 @@
 )]
 
 mod browser;
+mod daemon;
 #[path = "../it/support/fake_service.rs"]
 #[expect(dead_code, reason = "the tests without a browser use more of it")]
 mod fake_service;
+mod pictures;
+mod real;
 mod site;
 
 use std::time::Duration;
@@ -27,9 +31,9 @@ use synchroniser::queue::model::RunId;
 use synchroniser::service::view::{MirrorState, ServiceEvent};
 use thirtyfour::prelude::*;
 
-use browser::{Browser, Theme, with_browser};
+use browser::{Theme, with_browser};
 use fake_service::{HOSTILE, ago};
-use site::Site;
+use site::{Site, TOKEN};
 
 /// Every kind of page.
 fn pages() -> Vec<String> {
@@ -57,7 +61,7 @@ fn pages() -> Vec<String> {
 }
 
 /// What makes the page wider than the window: what sticks out, and is in nothing that can be scrolled.
-const STICKS_OUT: &str = "
+pub(crate) const STICKS_OUT: &str = "
     if (document.documentElement.scrollWidth <= window.innerWidth) return [];
     return [...document.querySelectorAll('body *')]
         .filter((it) => it.getBoundingClientRect().right > window.innerWidth && !it.closest('.wide'))
@@ -67,7 +71,7 @@ const STICKS_OUT: &str = "
 fn everybody_can_use_every_page() {
     with_browser(async |browser| {
         let site = Site::start();
-        browser.log_in(&site).await;
+        browser.log_in(&site, TOKEN).await;
         for theme in Theme::ALL {
             browser.set_theme(theme).await;
             for path in pages() {
@@ -87,7 +91,7 @@ fn pages_do_all_they_can_without_scripts() {
     with_browser(async |browser| {
         let site = Site::start();
         browser.cdp("Emulation.setScriptExecutionDisabled", json!({ "value": true })).await;
-        browser.log_in(&site).await;
+        browser.log_in(&site, TOKEN).await;
         for path in pages() {
             browser.open_without_scripts(&site, &path).await;
             assert!(!browser.text("h1").await.is_empty(), "{path}");
@@ -146,17 +150,6 @@ fn the_keyboard_is_enough() {
     });
 }
 
-/// Waits until a script says true.
-async fn until(browser: &Browser, what: &str, script: &str) {
-    for _ in 0..100 {
-        if browser.script(script).await == true {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("{what}: {}", browser.text("main").await);
-}
-
 fn set_state(site: &Site, mirror: &str, state: MirrorState) {
     let mut shown = site.service.shown();
     let found = shown.mirrors.iter_mut().find(|it| it.summary.name == mirror).unwrap();
@@ -177,34 +170,34 @@ fn a_page_follows_what_happens_and_leaves_the_focus_alone() {
         let row = "[...document.querySelectorAll('tbody tr')].find((it) => it.querySelector('a').innerText === 'good')";
         let is_parked =
             format!("return {row}.querySelector('.state').innerText.trim() === 'Parked';");
-        until(browser, "the row is not parked", &is_parked).await;
+        browser.until("the row is not parked", &is_parked).await;
         assert_eq!(browser.script("return document.activeElement === window.kept;").await, true);
         let title = browser.script("return document.title;").await;
         assert!(title.as_str().unwrap().starts_with("2 parked"), "{title}");
-        until(
-            browser,
-            "it is not announced",
-            "return document.getElementById('said').innerText.startsWith('2 parked');",
-        )
-        .await;
+        browser
+            .until(
+                "it is not announced",
+                "return document.getElementById('said').innerText.startsWith('2 parked');",
+            )
+            .await;
 
         // A mirror that is new moves the rows; the focus stays on its row.
         let added = fake_service::good("a new one");
         site.service.shown().mirrors.insert(0, added);
         site.state.publish(&ServiceEvent::Changed { mirror: "a new one".to_owned() });
-        until(
-            browser,
-            "the row is not there",
-            "return document.querySelector('tbody tr a').innerText === 'a new one';",
-        )
-        .await;
+        browser
+            .until(
+                "the row is not there",
+                "return document.querySelector('tbody tr a').innerText === 'a new one';",
+            )
+            .await;
         assert_eq!(browser.script("return document.activeElement === window.kept;").await, true);
         assert_eq!(browser.script("return document.activeElement.innerText;").await, "good");
 
         // What somebody types stays.
         browser.find("#q").await.send_keys("typed").await.unwrap();
         set_state(&site, "good", MirrorState::Good);
-        until(browser, "the row is not good", &is_parked.replace("Parked", "Good")).await;
+        browser.until("the row is not good", &is_parked.replace("Parked", "Good")).await;
         assert_eq!(browser.script("return document.getElementById('q').value;").await, "typed");
 
         // Paused, nothing changes.
@@ -213,7 +206,7 @@ fn a_page_follows_what_happens_and_leaves_the_focus_alone() {
         tokio::time::sleep(Duration::from_secs(3)).await;
         assert_eq!(browser.script(&is_parked.replace("Parked", "Good")).await, true);
         browser.find("#pause").await.click().await.unwrap();
-        until(browser, "the row is not failing", &is_parked.replace("Parked", "Failing")).await;
+        browser.until("the row is not failing", &is_parked.replace("Parked", "Failing")).await;
         browser.assert_quiet("/").await;
     });
 }
@@ -234,7 +227,7 @@ fn progress_moves_while_a_run_goes_on() {
         }
         let mirror = "good".to_owned();
         site.state.publish(&ServiceEvent::Progress { mirror, run: RunId(5), progress });
-        until(browser, "no progress", value).await;
+        browser.until("no progress", value).await;
         let ended = {
             let mut shown = site.service.shown();
             let run = shown.runs.iter_mut().find(|it| it.summary.id == RunId(5)).unwrap();
@@ -244,7 +237,7 @@ fn progress_moves_while_a_run_goes_on() {
             run.summary.clone()
         };
         site.state.publish(&ServiceEvent::Ended { run: ended });
-        until(browser, "no end", "return document.title.startsWith('Done');").await;
+        browser.until("no end", "return document.title.startsWith('Done');").await;
         assert_eq!(browser.find_all("progress").await.len(), 0);
     });
 }
@@ -275,27 +268,5 @@ fn tabs_have_one_stream_each_and_none_while_hidden() {
             browser.open(&site, "/").await;
         }
         assert!(!browser.text("h1").await.is_empty());
-    });
-}
-
-/// The pictures in the documents, made anew where a folder for them is named.
-#[test]
-fn pictures_of_the_main_pages() {
-    if std::env::var_os("SYNCHRONISER_SCREENSHOTS").is_none() {
-        return;
-    }
-    with_browser(async |browser| {
-        let site = Site::start();
-        site.service.shown().mirrors.retain(|it| !HOSTILE.contains(&it.summary.name.as_str()));
-        browser.log_in(&site).await;
-        for (path, theme, name) in [
-            ("/", Theme::Light, "mirrors"),
-            ("/mirrors/parked", Theme::Dark, "mirror"),
-            ("/runs/00000000000000000000000000000005", Theme::Phone, "run"),
-        ] {
-            browser.set_theme(theme).await;
-            browser.open(&site, path).await;
-            browser.picture(name).await;
-        }
     });
 }

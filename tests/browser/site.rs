@@ -8,6 +8,7 @@ use synchroniser::daemon::web::{
     Read, Scope, StoredToken, WebAccess, WebOptions, WebState, routes,
 };
 
+use crate::browser::Pages;
 use crate::fake_service::{FakeService, Still, world};
 
 /// The token that opens everything.
@@ -17,6 +18,12 @@ pub(crate) struct Site {
     pub(crate) state: Arc<WebState>,
     pub(crate) service: Arc<FakeService>,
     address: SocketAddr,
+}
+
+impl Pages for Site {
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
 }
 
 impl Site {
@@ -38,10 +45,6 @@ impl Site {
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         tokio::spawn(warp::serve(routes(Arc::clone(&state))).incoming(listener).run());
         Self { state, service, address }
-    }
-
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
     }
 
     /// What was asked for so far.
