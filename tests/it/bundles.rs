@@ -9,6 +9,7 @@ use synchroniser::hg::Node;
 use synchroniser::hg::bundle::{Bundle, Content, Damage};
 
 use crate::support::bundle::{comparable, told};
+use crate::support::env::cases;
 use crate::support::{TestEnv, for_all, same};
 
 fn folder() -> PathBuf {
@@ -167,9 +168,10 @@ fn every_cut_is_an_error() {
 }
 
 #[test]
-fn every_flip_is_an_error_or_another_bundle() {
+fn a_flip_is_an_error_or_another_bundle() {
     for (name, bytes) in all() {
-        for at in 0..bytes.len() {
+        // Fields have two, four and eight bytes: a third of all bytes meets each part of them.
+        for at in (0..bytes.len()).step_by(cases(3, 1)) {
             for bit in [0, 7] {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= 1 << bit;

@@ -23,7 +23,8 @@ use synchroniser::net::url::PlainHttp;
 use synchroniser::net::{Access, Key, TargetUrl, Timeouts, Token};
 
 use super::destination::{History, Place, contract, kind, reason, short};
-use super::oracle_follow::{each_story, killed_in_pushes};
+use super::oracle_follow::{Half, killed_in_pushes, tell_stories};
+use super::support::env::cases;
 use super::support::serve::{Server, free_port};
 
 const MASTER: &str = "refs/heads/master";

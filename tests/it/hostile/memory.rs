@@ -7,6 +7,7 @@ use std::time::Duration;
 use synchroniser::cli::exit;
 
 use super::store::{Revlog, Store, fragment, zlib};
+use crate::support::env::cases;
 use crate::support::{TestEnv, git};
 
 const MIB: usize = 1 << 20;
@@ -91,7 +92,8 @@ fn a_delta_that_replaces_all_of_a_file_is_not_held() {
         ("all but a byte, by zlib", zlib(&most), kept),
     ];
     drop((all, most));
-    for (what, chunk, text) in chunks {
+    // What comes as it is comes in the two others, too.
+    for (what, chunk, text) in chunks.into_iter().skip(cases(1, 0)) {
         let env = TestEnv::new();
         let mut store = Store::default();
         let mut log = Revlog::default();

@@ -10,6 +10,7 @@ use synchroniser::hg::revlog::{Revlog as Read, RevlogError, RevlogFiles};
 use synchroniser::hg::{Changelog, Node, Rev};
 
 use super::store::{NO_PARENTS, Revlog, fragment, number, zlib};
+use crate::support::env::cases;
 use crate::support::{Fixture, TestEnv, for_all};
 
 /// What no reading of a small revlog may take, however the machine is loaded.
@@ -84,13 +85,13 @@ fn mangle(path: &PathBuf, check: impl Fn() -> Result<(), String>) -> Result<(), 
         let place = format!("{}: {what} {place}", path.display());
         move |problem| format!("{place}: {problem}")
     };
-    for bit in sample(bytes.len() * 8, 401) {
+    for bit in sample(bytes.len() * 8, cases(151, 401)) {
         let (byte, flipped) = (bit / 8, bytes[bit / 8] ^ 1 << (bit % 8));
         file.write_all_at(&[flipped], byte as u64).unwrap();
         check().map_err(at("flipped bit", bit))?;
         file.write_all_at(&bytes[byte..=byte], byte as u64).unwrap();
     }
-    let ends: Vec<_> = sample(bytes.len(), 150).collect();
+    let ends: Vec<_> = sample(bytes.len(), cases(61, 150)).collect();
     for end in ends.into_iter().rev() {
         file.set_len(end as u64).unwrap();
         check().map_err(at("cut at", end))?;
@@ -100,7 +101,7 @@ fn mangle(path: &PathBuf, check: impl Fn() -> Result<(), String>) -> Result<(), 
 }
 
 #[test]
-fn every_prefix_and_flip_is_an_error_or_the_same_texts() {
+fn a_prefix_or_a_flip_is_an_error_or_the_same_texts() {
     let tellings = ["revlogv0", "nostore", "generaldelta", "uncompressed", "default"];
     for_all(tellings.map(|name| (name.to_owned(), name)), |name| {
         let env = TestEnv::new();

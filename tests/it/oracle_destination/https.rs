@@ -154,7 +154,7 @@ fn answer(mut stream: TcpStream, root: &Path, seen: &Mutex<Vec<String>>) {
 #[test]
 fn a_mirror_follows_its_source() {
     let Some(web) = Web::start() else { return };
-    each_story(&|| web.place(&web.repositories.make()));
+    tell_stories(Half::Even, &|| web.place(&web.repositories.make()));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn killed_in_a_push_a_sync_goes_on() {
         web.repositories.folder.path().join(format!("token-{}", TOKEN.len())),
         web.nginx.certificate(),
     );
-    killed_in_pushes(place, &keys, 15);
+    killed_in_pushes(place, &keys, cases(5, 15));
 }
 
 #[test]

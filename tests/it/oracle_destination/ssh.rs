@@ -115,7 +115,7 @@ fn write_config(sshd: &Path, folder: &Path, port: u16) {
 #[test]
 fn a_mirror_follows_its_source() {
     let Some(sshd) = Sshd::start() else { return };
-    each_story(&|| sshd.place(&sshd.repositories.make()));
+    tell_stories(Half::Odd, &|| sshd.place(&sshd.repositories.make()));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn killed_in_a_push_a_sync_goes_on() {
     let Some(sshd) = Sshd::start() else { return };
     let keys =
         format!("key_file = {:?}\nknown_hosts = {:?}", sshd.at("user"), sshd.at("known_hosts"));
-    killed_in_pushes(sshd.place(&sshd.repositories.make()), &keys, 15);
+    killed_in_pushes(sshd.place(&sshd.repositories.make()), &keys, cases(5, 15));
 }
 
 #[test]

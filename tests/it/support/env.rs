@@ -160,6 +160,15 @@ pub(crate) fn is_strict() -> bool {
     std::env::var_os("SYNCHRONISER_STRICT").is_some_and(|value| value == "1")
 }
 
+/// How many of many small cases a test does: `all` of them where `SYNCHRONISER_THOROUGH` is 1, as in `.ci/run`, and
+/// else `few`, so that `cargo test` takes minutes.
+pub(crate) fn cases<T>(few: T, all: T) -> T {
+    match std::env::var_os("SYNCHRONISER_THOROUGH").is_some_and(|value| value == "1") {
+        true => all,
+        false => few,
+    }
+}
+
 /// The folder with other people's repositories; `None`, after saying so, if there is none. `-` says
 /// that none is wanted.
 pub(crate) fn corpus() -> Option<PathBuf> {
