@@ -19,16 +19,23 @@ fn help_lists_the_commands_and_the_exit_codes() {
     Usage: synchroniser [OPTIONS] <COMMAND>
 
     Commands:
+      init         Write a first configuration with one mirror, and say what to do next
       serve        Listen for push hooks and sync the mirrors that they ask for
       sync         Sync mirrors now: all that are configured, or those named
       status       Show how the mirrors of the daemon are, or one of them in full
       queue        Show what the daemon syncs now, and what waits
       runs         Show the last syncs of the daemon
       deliveries   Show the last hooks that came to the daemon, and what became of them
+      hook-config  Print what to type into a forge so that it sends the hooks of a mirror here
+      test-hook    Send the daemon a hook as a forge does, signed, and show what becomes of it
+      notify       Tell a daemon elsewhere of a push: a hook of Mercurial, which keeps nobody waiting
       pause        Let the daemon leave mirrors alone; what is asked for meanwhile is kept
       resume       Let the daemon go on with paused mirrors
       retry        Let the daemon try mirrors again that it has given up
       backup       Copy the queue of the daemon, and what was published, into a file
+      restore      Put a backup back, before the daemon is started
+      rebuild      Make the cache of a mirror again from its source
+      doctor       Check everything that a mirror needs, here and at its servers, and say what to do
       caches       List the caches, and empty those of mirrors that are not configured any more
       notify-test  Have the daemon send a test to those who are told of mirrors in trouble
       plan         Show what a sync would change, and change nothing

@@ -2,6 +2,7 @@
 
 mod ask;
 mod files;
+mod next;
 mod text;
 
 use std::fs;
@@ -18,7 +19,7 @@ use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{Config, ConfigError};
-use crate::hook::{FORMATS, Format, synchroniser};
+use crate::hook::{FORMATS, Format};
 use crate::mirror::{SyncError, TargetSeen};
 use crate::net::url::{Location, PlainHttp, SourceUrl};
 use crate::net::{SecretError, SecretSource, TargetUrl};
@@ -151,7 +152,7 @@ pub(super) fn run(args: &InitArgs, ui: &Ui) -> Outcome {
     }
     let owner = Owner::of_service().filter(|_| is_system);
     write(&path, before.is_some(), &text, &secrets, owner, ui)?;
-    say_next(&path, &config, &wanted, &token, ui);
+    next::say(&path, &config, &wanted, &token, ui);
     Ok(exit::OK)
 }
 
@@ -368,45 +369,6 @@ fn write(
     }
     ui.say(&format!("wrote {}", path.display()));
     Ok(())
-}
-
-/// What to do now.
-fn say_next(path: &Path, config: &Config, wanted: &Wanted, token: &str, ui: &Ui) {
-    let is_system = path == Path::new(config::USUAL);
-    let (name, option) = (&wanted.name, config::option(path));
-    let command = match is_system {
-        true => format!("sudo -u {SERVICE_USER} synchroniser"),
-        false => "synchroniser".to_owned(),
-    };
-    let start = match is_system {
-        true => "sudo systemctl enable --now synchroniser".to_owned(),
-        false => format!("synchroniser serve{option}"),
-    };
-    let address = config.web.public_url.clone();
-    let address = address.unwrap_or_else(|| format!("http://{}", config.daemon.listen));
-    ui.say("");
-    ui.say("A token for the pages and the API, which is not shown again:");
-    ui.say("");
-    ui.result(&format!("  {token}"));
-    let step = |what: &str, command: &str| {
-        ui.say("");
-        ui.say(what);
-        ui.say("");
-        ui.say(&format!("  {command}"));
-    };
-    step("To see what the first sync would do:", &format!("{command} plan {name}{option}"));
-    step(&format!("To start the daemon, whose pages are at {address}/:"), &start);
-    step("To see how the mirror is:", &format!("{command} status {name}{option}"));
-    if let Some(format) = wanted.format {
-        let what = match format.name == synchroniser::FORMAT.name {
-            true => {
-                "To have pushes told of at once, by a hook of Mercurial or a script:".to_owned()
-            }
-            false => format!("To have pushes told of at once, what to type into {}:", format.title),
-        };
-        step(&what, &format!("{command} hook-config {} {name}{option}", format.name));
-    }
-    step("If something does not work:", &format!("{command} doctor{option}"));
 }
 
 #[cfg(test)]

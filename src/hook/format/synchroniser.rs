@@ -25,7 +25,7 @@ pub static FORMAT: Format = Format {
     id_headers: &["idempotency-key"],
     parse,
     setup: Setup {
-        page: "for a Mercurial server of your own, or a script",
+        page: "the format for a Mercurial server of your own, or a script",
         secret: "Secret",
         content: "",
         events: &["txnclose"],

@@ -191,6 +191,7 @@ impl Session {
                     "synchroniser status",
                     "synchroniser test-hook",
                     "synchroniser notify",
+                    "synchroniser doctor",
                 ];
                 if asks.iter().any(|asks| block.text.contains(asks)) {
                     self.serve();

@@ -14,8 +14,10 @@ use crate::config::Config;
 const NO_ROOM: u64 = 256 << 20;
 /// With less, somebody should make room.
 const LITTLE_ROOM: u64 = 2 << 30;
-/// The same as a part of the whole, in per cent.
+/// The same as a part of the whole, in per cent, of disks that are not so large that it is much anyway.
 const LITTLE_PART: u64 = 5;
+/// More is never little, in bytes.
+const MUCH_ROOM: u64 = 8 << 30;
 
 /// Who the daemon runs as: whoever has its folder; before there is one, the user that a package makes, or we.
 pub(super) fn daemon_user(path: &Path, config: &Config) -> u32 {
@@ -125,7 +127,8 @@ fn owned(what: &str, folder: &Path, user: u32) -> Check {
     let found = match fs::metadata(folder) {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return match folder.parent().and_then(|above| fs::metadata(above).ok()) {
+            let above = folder.ancestors().skip(1).find_map(|above| fs::metadata(above).ok());
+            return match above {
                 Some(above) if above.uid() == user || above.mode() & 0o002 != 0 || user == 0 => {
                     Check::ok(what, format!("{} is made by the first start", folder.display()))
                 }
@@ -180,7 +183,9 @@ fn room(what: &str, folder: &Path) -> Option<Check> {
     }
     Some(match free {
         free if free < NO_ROOM => Check::wrong(name, text, hint),
-        free if free < LITTLE_ROOM || free.saturating_mul(100) / all < LITTLE_PART => {
+        free if free < LITTLE_ROOM
+            || free < MUCH_ROOM && free.saturating_mul(100) / all < LITTLE_PART =>
+        {
             Check::warning(name, text, hint)
         }
         _ => Check::ok(name, text),
