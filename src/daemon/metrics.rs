@@ -1,6 +1,7 @@
 //! What is counted and measured, for Prometheus: counters follow the events of the service, and what is true
 //! now is asked for when somebody looks.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,8 +19,31 @@ use crate::base::time::Timestamp;
 use crate::base::{Fault, HasFault as _, Side};
 use crate::service::view::{Actions, MirrorFilter, MirrorSummary, RunSummary, ServiceEvent};
 
-/// What the text is, as `OpenMetrics` has it.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How the text is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// As `OpenMetrics` has it.
+    Open,
+    /// As Prometheus had it before, which all others read too.
+    Plain,
+}
+
+impl Format {
+    /// What whoever sends this header reads.
+    pub(super) fn accepted(accept: Option<&str>) -> Self {
+        match accept.is_some_and(|accept| accept.contains("application/openmetrics-text")) {
+            true => Self::Open,
+            false => Self::Plain,
+        }
+    }
+
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Open => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Plain => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HookLabels {
@@ -100,12 +124,38 @@ impl Metrics {
     }
 
     /// Everything as text. It may block, for as long as the queue takes.
-    pub(super) fn text(&self) -> Result<String, fmt::Error> {
+    pub(super) fn text(&self, format: Format) -> Result<String, fmt::Error> {
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         encode(&mut text, &registry)?;
-        Ok(text)
+        Ok(match format {
+            Format::Open => text,
+            Format::Plain => plain(&text),
+        })
     }
+}
+
+/// `OpenMetrics` as the older format: there a counter is called as its values are, and nothing marks the end.
+fn plain(open: &str) -> String {
+    let counter = |line: &str| {
+        line.strip_prefix("# TYPE ")
+            .and_then(|rest| rest.strip_suffix(" counter"))
+            .map(str::to_owned)
+    };
+    let counters: HashSet<String> = open.lines().filter_map(counter).collect();
+    let mut plain = String::with_capacity(open.len());
+    for line in open.lines().filter(|line| !line.starts_with("# EOF")) {
+        let about = line.strip_prefix("# HELP ").map(|rest| ("# HELP ", rest));
+        let about = about.or_else(|| line.strip_prefix("# TYPE ").map(|rest| ("# TYPE ", rest)));
+        match about.and_then(|(kind, rest)| Some((kind, rest.split_once(' ')?))) {
+            Some((kind, (name, rest))) if counters.contains(name) => {
+                plain.push_str(&format!("{kind}{name}_total {rest}"));
+            }
+            _ => plain.push_str(line),
+        }
+        plain.push('\n');
+    }
+    plain
 }
 
 /// What is true at the moment of the look.
@@ -257,4 +307,30 @@ fn long(count: u64) -> i64 {
 
 fn whole(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_ask_for_openmetrics_gets_the_older_format() {
+        let open = "# HELP a_runs Runs.\n# TYPE a_runs counter\na_runs_total{m=\"# TYPE a_runs counter\"} 1\n\
+                    # HELP a_depth Depth.\n# TYPE a_depth gauge\na_depth 2\n# EOF\n";
+        let old = "# HELP a_runs_total Runs.\n# TYPE a_runs_total counter\n\
+                   a_runs_total{m=\"# TYPE a_runs counter\"} 1\n\
+                   # HELP a_depth Depth.\n# TYPE a_depth gauge\na_depth 2\n";
+        assert_eq!(plain(open), old);
+        for (accept, format) in [
+            (
+                Some("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.2"),
+                Format::Open,
+            ),
+            (Some("text/plain"), Format::Plain),
+            (Some("*/*"), Format::Plain),
+            (None, Format::Plain),
+        ] {
+            assert_eq!(Format::accepted(accept), format, "{accept:?}");
+        }
+    }
 }

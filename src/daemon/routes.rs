@@ -20,17 +20,18 @@ use std::sync::Arc;
 
 use tracing::Instrument as _;
 use warp::filters::BoxedFilter;
-use warp::http::{HeaderMap, Method, StatusCode};
+use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::Response;
 use warp::{Buf, Filter, Reply, Stream};
 
 use super::answer::{Answer, plain};
 use super::app::App;
 use super::intake::{self, Request};
+use super::metrics::Format;
 use super::sender::sender;
 use super::server::Peer;
 use super::web::Denied;
-use super::{LONGEST_BEAT, backup, body, metrics, notify, state, web};
+use super::{LONGEST_BEAT, backup, body, notify, state, web};
 use crate::config::SYNCHRONISE;
 use crate::queue::model::RunId;
 
@@ -84,13 +85,15 @@ fn watched(app: &Arc<App>, need: Need) -> BoxedFilter<(Response,)> {
         move |method, headers: HeaderMap, peer: Option<Peer>| {
             let app = Arc::clone(&shared);
             let is_admin = matches!(peer, Some(Peer::Admin { .. }));
+            let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+            let format = Format::accepted(accept);
             let may = match need == Need::Nothing || is_admin {
                 true => Ok(()),
                 false => app.web.may_read(&headers, peer),
             };
             async move {
                 match may {
-                    Ok(()) => get(&method, async { metrics_of(&app).await }).await,
+                    Ok(()) => get(&method, async { metrics_of(&app, format).await }).await,
                     Err(Denied::NoToken) => Answer::no_token().into_response(),
                     Err(Denied::Later(wait)) => Answer::too_many_guesses(wait).into_response(),
                 }
@@ -198,11 +201,11 @@ async fn ready(app: &Arc<App>) -> Response {
     Answer::new(StatusCode::SERVICE_UNAVAILABLE, reason).into_response()
 }
 
-async fn metrics_of(app: &Arc<App>) -> Response {
+async fn metrics_of(app: &Arc<App>, format: Format) -> Response {
     let shared = Arc::clone(app);
-    let text = tokio::task::spawn_blocking(move || shared.metrics.text()).await;
+    let text = tokio::task::spawn_blocking(move || shared.metrics.text(format)).await;
     match text {
-        Ok(Ok(text)) => plain(StatusCode::OK, metrics::CONTENT_TYPE, text),
+        Ok(Ok(text)) => plain(StatusCode::OK, format.content_type(), text),
         _ => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

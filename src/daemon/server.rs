@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tracing::Instrument as _;
 use warp::filters::BoxedFilter;
+use warp::http::Uri;
 use warp::hyper::service::Service;
 use warp::hyper::{Request, Response as HttpResponse};
 use warp::reply::Response;
@@ -165,6 +166,10 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
     fn call(&self, mut request: Request<B>) -> Self::Future {
+        // CONNECT names no path, and what reads one would panic.
+        if request.uri().path_and_query().is_none() {
+            *request.uri_mut() = Uri::from_static("/");
+        }
         request.extensions_mut().insert(self.peer);
         if let Peer::Network(address) = self.peer {
             request.extensions_mut().insert(address);

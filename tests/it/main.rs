@@ -60,5 +60,6 @@ mod repository;
 mod service;
 mod slices;
 mod support;
+mod threats;
 mod web;
 mod words;

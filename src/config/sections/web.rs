@@ -14,6 +14,9 @@ keys! {
         /// Without a token nobody sees which mirrors there are. Asking for a sync always needs one.
         read: String = Key::choice(reads).default("\"token\""),
         /// The address under which others reach the pages, for links in feeds and notifications.
+        ///
+        /// With it, pages and API answer to no other name, but for `localhost` and plain addresses: so no foreign
+        /// page can have a browser read them under a name of its own.
         public_url: String = Key::text("URL").example("\"https://mirrors.example.org\""),
         /// An address of its own for `/metrics`, `/healthz` and `/readyz`, where no token is asked for.
         ///

@@ -212,7 +212,10 @@ impl Access {
         let plain = request.is_loopback().then(|| request.cookie(LOOPBACK_COOKIE)).flatten();
         let id = request.cookie(COOKIE).or(plain)?;
         let sessions = self.sessions();
-        let session = sessions.iter().find(|it| it.id == id && it.until > now)?.clone();
+        let session = sessions
+            .iter()
+            .find(|it| is_same(it.id.as_bytes(), id.as_bytes()) && it.until > now)?
+            .clone();
         drop(sessions);
         let scope = self.scope(&session.token)?;
         Some((session, scope))

@@ -110,11 +110,15 @@ fn key(visit: &Visit<'_>) -> Result<Option<RequestKey>, Problem> {
     if !request.headers.contains_key(IDEMPOTENCY_KEY) {
         return Ok(None);
     }
-    let key =
-        request.header(IDEMPOTENCY_KEY).filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    // Just what the OpenAPI document says.
+    let is_right = |key: &&str| {
+        (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let key = request.header(IDEMPOTENCY_KEY).filter(is_right);
     let key = key.ok_or_else(|| {
-        let detail =
-            format!("The header Idempotency-Key has 1 to {LONGEST_KEY} characters of ASCII.");
+        let detail = format!(
+            "The header Idempotency-Key has 1 to {LONGEST_KEY} characters of ASCII, and no spaces."
+        );
         Problem::bad_request(detail)
     })?;
     let sender = request.header("authorization").unwrap_or_default();

@@ -250,7 +250,9 @@ pub async fn respond(state: &Arc<WebState>, mut request: Request) -> Response {
         request.method = Method::GET;
     }
     let is_page = !request.path.starts_with("/api/");
+    let is_for_us = request.is_for_us(state.settings().public_url.as_deref());
     let mut response = match routes::find(&request) {
+        _ if !is_for_us => Problem::misdirected().answer(is_page).into(),
         Find::Route { route, name } => visit(state, request, route, name).await,
         Find::Method { allow } => Problem::method(allow).answer(is_page).into(),
         Find::Nothing => {

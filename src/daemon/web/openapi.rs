@@ -126,7 +126,7 @@ fn answer(route: &Route) -> Value {
 }
 
 /// Why a request may not be answered as it was meant, each with the header that says more.
-const PROBLEMS: [(u16, &str, Option<&str>); 10] = [
+const PROBLEMS: [(u16, &str, Option<&str>); 11] = [
     (400, "The request is not valid.", None),
     (401, "A token is needed, or the one that was sent is not known.", Some("WWW-Authenticate")),
     (403, "The token is for something else.", None),
@@ -134,6 +134,7 @@ const PROBLEMS: [(u16, &str, Option<&str>); 10] = [
     (405, "The address does not take this method.", Some("Allow")),
     (408, "The request did not arrive in time.", None),
     (413, "The body of the request is too large.", None),
+    (421, "The host in the address is not that of \"public_url\" in the configuration.", None),
     (429, "There were too many requests of this kind.", Some("Retry-After")),
     (500, "It failed; the log says why.", None),
     (

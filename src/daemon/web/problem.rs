@@ -48,6 +48,13 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(header::ALLOW, allow)
     }
 
+    /// The host that was asked is not ours.
+    pub(super) fn misdirected() -> Self {
+        let detail = "This service does not answer to the name in the address. The right one is \
+                      \"public_url\" in its configuration.";
+        Self::new(StatusCode::MISDIRECTED_REQUEST, detail)
+    }
+
     /// Later, perhaps.
     pub(super) fn later(status: StatusCode, detail: impl Into<String>, seconds: u32) -> Self {
         Self::new(status, detail).header(header::RETRY_AFTER, seconds.to_string())
@@ -76,6 +83,7 @@ impl Problem {
             StatusCode::NOT_FOUND => "Not found",
             StatusCode::REQUEST_TIMEOUT => "The request did not arrive in time",
             StatusCode::PAYLOAD_TOO_LARGE => "The request is too large",
+            StatusCode::MISDIRECTED_REQUEST => "This is another host",
             StatusCode::METHOD_NOT_ALLOWED => "The method is not allowed",
             StatusCode::TOO_MANY_REQUESTS => "Too many requests",
             StatusCode::SERVICE_UNAVAILABLE => "Not now",

@@ -58,16 +58,30 @@ impl Request {
         self.header("host").unwrap_or("localhost")
     }
 
+    /// Whether the host that was asked is ours, as far as we know our name: a foreign page that has its own name lead
+    /// to our address (DNS rebinding) shall not read what only those see who reach us.
+    pub(super) fn is_for_us(&self, public_url: Option<&str>) -> bool {
+        let Some((_, ours)) = public_url.and_then(|url| url.split_once("://")) else { return true };
+        let ours = name_in(ours.split('/').next().unwrap_or_default());
+        let name = name_in(self.host());
+        let is_ours = name.eq_ignore_ascii_case(ours) || name.eq_ignore_ascii_case("localhost");
+        self.is_admin || is_ours || name.parse::<IpAddr>().is_ok()
+    }
+
     /// Whether the host that was asked is this very machine.
     pub(super) fn is_loopback(&self) -> bool {
-        let host = self.host();
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        };
-        let name = name.trim_start_matches('[').trim_end_matches(']');
+        let name = name_in(self.host());
         name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
+}
+
+/// The name or address of a host, without the port that may follow it.
+fn name_in(host: &str) -> &str {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.')
 }
 
 /// One part of a path or query, decoded. What is not UTF-8 becomes replacement characters.

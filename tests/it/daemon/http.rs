@@ -203,8 +203,10 @@ fn metrics_name_mirrors_and_so_need_a_token_or_a_listener_of_their_own() {
     assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
     assert!(!answer.body.contains("m-rocket"), "{}", answer.body);
     let with = |token: &str| {
-        let head =
-            format!("GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let head = format!(
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\
+             Authorization: Bearer {token}\r\n\r\n"
+        );
         send(rig.address(), head.as_bytes())
     };
     assert_eq!(with("abd").status, 401);
@@ -357,4 +359,73 @@ fn what_is_no_stream_does_not_last() {
         assert_eq!(get(rig.address(), "/healthz").status, 200);
         assert!(begin.elapsed() < LONG / 2);
     }
+}
+
+/// What the alert rules and the dashboard ask for is there.
+#[test]
+fn metrics_have_what_alerts_and_dashboard_name() {
+    let rig = rig_with(|config| config.web.access.read = MayRead::Open);
+    let hook = rig.hook("", &rocket());
+    rig.begun().1.send(End::Report(report())).unwrap();
+    assert_eq!(hook.join().unwrap().status, 200);
+    let metrics = get(rig.address(), "/metrics");
+    assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let mut named = std::collections::BTreeSet::new();
+    for file in ["packaging/alerts.yml", "packaging/grafana.json"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let words = text.split(|c: char| !is_part(c));
+        let names = words.filter(|word| word.starts_with("synchroniser_")).map(str::to_owned);
+        named.extend(names);
+    }
+    assert!(named.len() > 8, "{named:?}");
+    // Of these there may be no values: credentials that end, and caches that were measured.
+    assert!(named.remove("synchroniser_credential_expiry_timestamp_seconds"));
+    assert!(named.remove("synchroniser_caches_disk_free_bytes"));
+    for name in named {
+        let is_there = metrics
+            .body
+            .lines()
+            .any(|line| line.strip_prefix(&*name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+        assert!(is_there, "{name} is not in\n{}", metrics.body);
+    }
+}
+
+/// What a proxy before us could read otherwise than we do gets no second answer, and ends nothing of ours.
+#[test]
+fn requests_that_can_be_read_in_two_ways_are_refused() {
+    let rig = rig();
+    let post = "POST /hook/hg HTTP/1.1\r\nHost: x\r\n";
+    let next = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (request, status) in [
+        (format!("{next}{next}"), 200),
+        (
+            format!("{post}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{next}"),
+            404,
+        ),
+        (format!("{post}Content-Length: 4\r\nContent-Length: 5\r\n\r\n12345"), 400),
+        (format!("{post}Content-Length: 5, 5\r\n\r\n12345"), 400),
+        (format!("{post}Content-Length: +5\r\n\r\n12345"), 400),
+        (format!("{post}Transfer-Encoding: identity\r\n\r\n12345"), 400),
+        (format!("{post}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"), 400),
+        (format!("{post}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"), 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.1\r\nHost: x\r\nX-A: b\0c\r\n\r\n".to_owned(), 400),
+        ("CONNECT example.org:80 HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 405),
+        ("OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), 404),
+        (format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(66_000)), 414),
+        (format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: a\r\n".repeat(500)), 431),
+    ] {
+        let mut stream = connect(rig.address());
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        // Where more was sent than is read, the connection may be reset after the answer.
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        let begin: String = request.chars().take(120).collect();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{begin:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{begin:?}: {answer}");
+    }
+    assert_eq!(get(rig.address(), "/healthz").status, 200);
 }

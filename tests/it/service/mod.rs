@@ -7,6 +7,7 @@
 mod caches;
 mod claimed;
 mod day;
+mod gone;
 mod hosts;
 mod intake;
 mod look;

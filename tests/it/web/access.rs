@@ -1,6 +1,6 @@
 //! Who may look and who may ask.
 
-use synchroniser::daemon::web::{Read, WebAccess, WebOptions, served};
+use synchroniser::daemon::web::{Read, WebAccess, WebOptions, WebSettings, served};
 
 use super::client::{TOKENS, Web, access, options, request};
 use super::html::elements;
@@ -226,6 +226,40 @@ fn cookies_are_for_browsers_alone_and_encrypted_away_from_here() {
     let elsewhere =
         log_in("localhost", "http://localhost", "token=token-to-read&next=//example.org");
     assert_eq!(elsewhere.header("location"), "/");
+}
+
+/// Whoever has a name of his own lead to our address reads nothing.
+#[test]
+fn pages_answer_to_their_own_name() {
+    let settings = WebSettings {
+        public_url: Some("https://mirrors.example.org/".to_owned()),
+        ..WebSettings::default()
+    };
+    let named = Web::new(world(), WebOptions { settings, ..options(Read::Open) });
+    let nameless = Web::open();
+    let ask = |web: &Web, host: &str, path: &str| {
+        let mut request = request("GET", path, &[], "");
+        request.headers.insert("host", host.parse().unwrap());
+        web.ask(request).status
+    };
+    for (host, status) in [
+        ("mirrors.example.org", 200),
+        ("Mirrors.Example.org.:8443", 200),
+        ("localhost:8377", 200),
+        ("127.0.0.1:8377", 200),
+        ("[2001:db8::1]:8377", 200),
+        ("192.0.2.1", 200),
+        ("evil.example", 421),
+        ("mirrors.example.org.evil.example:8377", 421),
+        ("127.0.0.1.evil.example", 421),
+        ("localhost.evil.example", 421),
+        ("", 421),
+    ] {
+        for path in ["/", "/api/v1/mirrors", "/badge/good.svg"] {
+            assert_eq!(ask(&named, host, path), status, "{host} {path}");
+            assert_eq!(ask(&nameless, host, path), 200, "{host} {path}");
+        }
+    }
 }
 
 /// The form and the header are guessed at their own rates, by each sender for itself.

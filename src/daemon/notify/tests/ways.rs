@@ -298,3 +298,17 @@ fn a_command_that_fails_or_hangs_is_ended() {
         command::Task { program: &program, arguments: &[], input: b"{}", variables: &[], limit };
     assert_eq!(command::run(&task, &stopped).unwrap_err().fault(), Fault::Interrupted);
 }
+
+/// Only the operator says where messages go.
+#[test]
+fn a_redirect_of_a_webhook_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (elsewhere, taken) = server(&["204 No Content"]);
+    let answer = format!("302 Found\r\nLocation: http://127.0.0.1:{elsewhere}/x");
+    let (port, posted) = server(vec![&*answer.leak()].leak());
+    let text =
+        format!("kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/x\"\nplain_http = true");
+    deliver(&receiver(&text, folder.path()), &parked(), &[], &Interrupt::default());
+    posted.recv_timeout(LONG).unwrap();
+    assert!(taken.recv_timeout(Duration::from_millis(100)).is_err());
+}

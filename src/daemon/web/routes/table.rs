@@ -71,7 +71,7 @@ const NEXT: Parameter =
 
 const KEY: Parameter = Parameter {
     name: "Idempotency-Key",
-    schema: "Text",
+    schema: "RequestKey",
     about: "Any text of up to 255 characters. A request with the same token, path and key, within a day at the \
             least, asks for nothing again, and names the same run.",
 };
