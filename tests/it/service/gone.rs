@@ -43,11 +43,12 @@ fn a_day_passes(rig: &Rig) {
     let minutes = DAY.as_secs() / STEP.as_secs();
     for minute in 0..minutes {
         if minute % 60 == 30 {
+            let before = rig.now();
             rig.substitute.has_news("here");
             rig.hook("here");
             rig.pass(STEP);
             assert!(rig.synced_so_far_has("here"));
-            assert_eq!(rig.mirror("here").summary.last_change, Some(rig.now()));
+            assert!(rig.mirror("here").summary.last_change >= Some(before));
             rig.synced();
         } else {
             rig.pass(STEP);
