@@ -2,9 +2,8 @@
 //! feeds and notifications. Plain data, clean of secrets, not yet in words.
 
 mod event;
+mod request_key;
 mod run;
-
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +13,7 @@ use crate::queue::StoreError;
 use crate::queue::model::{Receipt, RunId, Verdict};
 
 pub use event::ServiceEvent;
+pub use request_key::RequestKey;
 pub use run::{LogLine, PhaseView, RefView, RunDetail, RunSummary};
 
 /// How a mirror is, in one word. In the order of how much a person should look at it.
@@ -373,15 +373,6 @@ pub trait Views: Send + Sync {
     fn credentials(&self) -> Result<Vec<CredentialView>, ServiceError> {
         Ok(Vec::new())
     }
-}
-
-/// What tells a request that is sent again from another one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestKey {
-    /// Unique for the sender, what it asks for, and its own key.
-    pub id: String,
-    /// The address that it came from.
-    pub from: IpAddr,
 }
 
 /// What can be asked for.
