@@ -22,7 +22,7 @@ mod ui;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 
 use crate::base::faults;
 use ui::Ui;
@@ -31,6 +31,11 @@ use ui::Ui;
 /// those in [`exit`].
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::from(run_to_code(args))
+}
+
+/// Everything that can be typed, for what is made of it: man pages and completions.
+pub fn command_line() -> clap::Command {
+    args::Args::command()
 }
 
 fn run_to_code(args: impl IntoIterator<Item = OsString>) -> u8 {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use synchroniser::base::{Fault, HasFault};
-use synchroniser::config::{Config, ConfigError, MirrorConfig, reference, template};
+use synchroniser::config::{Config, ConfigError, MirrorConfig, template};
 use synchroniser::hg::pull::Source;
 use synchroniser::mirror::MainBranch;
 use synchroniser::net::{SecretSource, Token};
@@ -247,20 +247,4 @@ fn the_template_is_a_configuration() {
     let config = Config::parse(&template(), Path::new("synchroniser.toml"), None).unwrap();
     assert_eq!(config.daemon.listen.to_string(), "127.0.0.1:8377");
     assert!(config.daemon.listen.ip().is_loopback());
-}
-
-/// What packages install and what the documents show is what the program prints.
-#[test]
-fn the_template_and_the_reference_are_as_the_program_prints_them() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for (file, command, text) in [
-        ("packaging/synchroniser.toml", "default", template()),
-        ("docs/configuration-keys.md", "reference", reference()),
-    ] {
-        let written = fs::read_to_string(root.join(file)).unwrap();
-        assert!(
-            written.trim_end() == text.trim_end(),
-            "{file} is old: `cargo run -- config {command} > {file}`"
-        );
-    }
 }

@@ -26,7 +26,9 @@ struct Block {
 const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo\n", "`.ci/run` runs both; here a build would wait for this one"),
     ("cargo install --locked --path .\n", "it builds everything once more, into the home folder"),
-    ("cargo build --release --locked\ncargo deb", "cargo-deb and cargo-generate-rpm are not ours"),
+    ("packaging/build", "`.ci/run` runs it"),
+    ("sudo apt install ./", "`packaging/test` installs the packages"),
+    ("podman build", "it needs podman, and an image from the network"),
     (
         "synchroniser fetch --source-token-user",
         "it needs a server that asks for a token; `oracle_peer` has one",
@@ -145,6 +147,7 @@ documents! {
     github_runs: "docs/github.md",
     hooks_run: "docs/hooks.md",
     identities_run: "docs/identities.md",
+    installation_runs: "docs/installation.md",
     limits_run: "docs/limits.md",
     names_and_refs_run: "docs/names-and-refs.md",
     pages_run: "docs/pages.md",

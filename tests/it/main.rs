@@ -22,6 +22,7 @@ mod error_index;
 mod errors;
 mod first_steps;
 mod fixtures;
+mod generated;
 mod github;
 mod hostile;
 mod identities;
