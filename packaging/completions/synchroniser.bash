@@ -55,6 +55,9 @@ _synchroniser() {
             synchroniser,mirror)
                 cmd="synchroniser__subcmd__mirror"
                 ;;
+            synchroniser,notify-test)
+                cmd="synchroniser__subcmd__notify__subcmd__test"
+                ;;
             synchroniser,pause)
                 cmd="synchroniser__subcmd__pause"
                 ;;
@@ -159,6 +162,9 @@ _synchroniser() {
                 ;;
             synchroniser__subcmd__help,mirror)
                 cmd="synchroniser__subcmd__help__subcmd__mirror"
+                ;;
+            synchroniser__subcmd__help,notify-test)
+                cmd="synchroniser__subcmd__help__subcmd__notify__subcmd__test"
                 ;;
             synchroniser__subcmd__help,pause)
                 cmd="synchroniser__subcmd__help__subcmd__pause"
@@ -296,7 +302,7 @@ _synchroniser() {
 
     case "${cmd}" in
         synchroniser)
-            opts="-q -v -h -V --quiet --verbose --help --version serve sync status queue runs deliveries pause resume retry backup caches plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
+            opts="-q -v -h -V --quiet --verbose --help --version serve sync status queue runs deliveries pause resume retry backup caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -528,7 +534,7 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__caches)
-            opts="-q -v -h --remove-unused --yes --config --quiet --verbose --help"
+            opts="-q -v -h --remove-unused --ledgers --yes --config --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -560,7 +566,7 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__config__subcmd__check)
-            opts="-q -v -h --config --quiet --verbose --help"
+            opts="-q -v -h --online --json --config --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -932,7 +938,7 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__help)
-            opts="serve sync status queue runs deliveries pause resume retry backup caches plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
+            opts="serve sync status queue runs deliveries pause resume retry backup caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1296,6 +1302,20 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__help__subcmd__mirror)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__help__subcmd__notify__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2153,6 +2173,28 @@ _synchroniser() {
                     return 0
                     ;;
                 --target-app-installation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__notify__subcmd__test)
+            opts="-q -v -h --json --socket --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -64,7 +64,8 @@ fn generated_files_are_as_the_program_makes_them() {
             std::fs::remove_file(root().join(name)).unwrap();
         }
     }
-    let is_old = |name: &str, bytes: &[u8]| std::fs::read(root().join(name)).ok().as_deref() != Some(bytes);
+    let is_old =
+        |name: &str, bytes: &[u8]| std::fs::read(root().join(name)).ok().as_deref() != Some(bytes);
     let mut problems: Vec<_> = files
         .iter()
         .filter(|(name, bytes)| is_old(name, bytes))
@@ -72,7 +73,8 @@ fn generated_files_are_as_the_program_makes_them() {
         .collect();
     problems.extend(left_over(&files).into_iter().map(|name| format!("{name} is left over")));
     if !problems.is_empty() {
-        problems.push("`SYNCHRONISER_GENERATE=1 cargo test --test it generated` makes them".to_owned());
+        problems
+            .push("`SYNCHRONISER_GENERATE=1 cargo test --test it generated` makes them".to_owned());
     }
     assert_none(&problems);
 }

@@ -37,7 +37,11 @@ fn add(command: &Command, pages: &mut BTreeMap<String, Vec<u8>>) {
     if is_program {
         // The table at the end of `--help`, line by line.
         let mut lines = exit::HELP.lines();
-        section(&mut rest, "EXIT STATUS", lines.by_ref().skip(1).take_while(|line| !line.is_empty()));
+        section(
+            &mut rest,
+            "EXIT STATUS",
+            lines.by_ref().skip(1).take_while(|line| !line.is_empty()),
+        );
         section(&mut rest, "ENVIRONMENT", lines.skip(1));
         rest.control("SH", ["FILES"]);
         for (file, is) in FILES {
@@ -103,7 +107,12 @@ pub(super) fn of_markdown(page: &str) -> Vec<u8> {
         }
     }
     roff.control("SH", ["SEE ALSO"]);
-    roff.text([bold("synchroniser"), roman("(1),"), bold(" synchroniser-config-check"), roman("(1)")]);
+    roff.text([
+        bold("synchroniser"),
+        roman("(1),"),
+        bold(" synchroniser-config-check"),
+        roman("(1)"),
+    ]);
     roff.render().into_bytes()
 }
 
