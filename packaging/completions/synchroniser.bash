@@ -40,11 +40,20 @@ _synchroniser() {
             synchroniser,demo)
                 cmd="synchroniser__subcmd__demo"
                 ;;
+            synchroniser,doctor)
+                cmd="synchroniser__subcmd__doctor"
+                ;;
             synchroniser,fetch)
                 cmd="synchroniser__subcmd__fetch"
                 ;;
             synchroniser,help)
                 cmd="synchroniser__subcmd__help"
+                ;;
+            synchroniser,hook-config)
+                cmd="synchroniser__subcmd__hook__subcmd__config"
+                ;;
+            synchroniser,init)
+                cmd="synchroniser__subcmd__init"
                 ;;
             synchroniser,inspect)
                 cmd="synchroniser__subcmd__inspect"
@@ -54,6 +63,9 @@ _synchroniser() {
                 ;;
             synchroniser,mirror)
                 cmd="synchroniser__subcmd__mirror"
+                ;;
+            synchroniser,notify)
+                cmd="synchroniser__subcmd__notify"
                 ;;
             synchroniser,notify-test)
                 cmd="synchroniser__subcmd__notify__subcmd__test"
@@ -66,6 +78,12 @@ _synchroniser() {
                 ;;
             synchroniser,queue)
                 cmd="synchroniser__subcmd__queue"
+                ;;
+            synchroniser,rebuild)
+                cmd="synchroniser__subcmd__rebuild"
+                ;;
+            synchroniser,restore)
+                cmd="synchroniser__subcmd__restore"
                 ;;
             synchroniser,resume)
                 cmd="synchroniser__subcmd__resume"
@@ -84,6 +102,9 @@ _synchroniser() {
                 ;;
             synchroniser,sync)
                 cmd="synchroniser__subcmd__sync"
+                ;;
+            synchroniser,test-hook)
+                cmd="synchroniser__subcmd__test__subcmd__hook"
                 ;;
             synchroniser,verify)
                 cmd="synchroniser__subcmd__verify"
@@ -148,11 +169,20 @@ _synchroniser() {
             synchroniser__subcmd__help,demo)
                 cmd="synchroniser__subcmd__help__subcmd__demo"
                 ;;
+            synchroniser__subcmd__help,doctor)
+                cmd="synchroniser__subcmd__help__subcmd__doctor"
+                ;;
             synchroniser__subcmd__help,fetch)
                 cmd="synchroniser__subcmd__help__subcmd__fetch"
                 ;;
             synchroniser__subcmd__help,help)
                 cmd="synchroniser__subcmd__help__subcmd__help"
+                ;;
+            synchroniser__subcmd__help,hook-config)
+                cmd="synchroniser__subcmd__help__subcmd__hook__subcmd__config"
+                ;;
+            synchroniser__subcmd__help,init)
+                cmd="synchroniser__subcmd__help__subcmd__init"
                 ;;
             synchroniser__subcmd__help,inspect)
                 cmd="synchroniser__subcmd__help__subcmd__inspect"
@@ -162,6 +192,9 @@ _synchroniser() {
                 ;;
             synchroniser__subcmd__help,mirror)
                 cmd="synchroniser__subcmd__help__subcmd__mirror"
+                ;;
+            synchroniser__subcmd__help,notify)
+                cmd="synchroniser__subcmd__help__subcmd__notify"
                 ;;
             synchroniser__subcmd__help,notify-test)
                 cmd="synchroniser__subcmd__help__subcmd__notify__subcmd__test"
@@ -174,6 +207,12 @@ _synchroniser() {
                 ;;
             synchroniser__subcmd__help,queue)
                 cmd="synchroniser__subcmd__help__subcmd__queue"
+                ;;
+            synchroniser__subcmd__help,rebuild)
+                cmd="synchroniser__subcmd__help__subcmd__rebuild"
+                ;;
+            synchroniser__subcmd__help,restore)
+                cmd="synchroniser__subcmd__help__subcmd__restore"
                 ;;
             synchroniser__subcmd__help,resume)
                 cmd="synchroniser__subcmd__help__subcmd__resume"
@@ -192,6 +231,9 @@ _synchroniser() {
                 ;;
             synchroniser__subcmd__help,sync)
                 cmd="synchroniser__subcmd__help__subcmd__sync"
+                ;;
+            synchroniser__subcmd__help,test-hook)
+                cmd="synchroniser__subcmd__help__subcmd__test__subcmd__hook"
                 ;;
             synchroniser__subcmd__help,verify)
                 cmd="synchroniser__subcmd__help__subcmd__verify"
@@ -302,7 +344,7 @@ _synchroniser() {
 
     case "${cmd}" in
         synchroniser)
-            opts="-q -v -h -V --quiet --verbose --help --version serve sync status queue runs deliveries pause resume retry backup caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
+            opts="-q -v -h -V --quiet --verbose --help --version init serve sync status queue runs deliveries hook-config test-hook notify pause resume retry backup restore rebuild doctor caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -883,6 +925,28 @@ _synchroniser() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        synchroniser__subcmd__doctor)
+            opts="-q -v -h --offline --json --socket --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         synchroniser__subcmd__fetch)
             opts="-q -v -h --source-token-file --source-token-env --source-token-user --source-key-file --source-known-hosts --source-ca-file --source-proxy --source-plain-http --source-private-downloads --source-connect-timeout --source-answer-timeout --source-idle-timeout --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -938,7 +1002,7 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__help)
-            opts="serve sync status queue runs deliveries pause resume retry backup caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
+            opts="init serve sync status queue runs deliveries hook-config test-hook notify pause resume retry backup restore rebuild doctor caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1133,6 +1197,20 @@ _synchroniser() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        synchroniser__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         synchroniser__subcmd__help__subcmd__fetch)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1148,6 +1226,34 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__help__subcmd__hook__subcmd__config)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__help__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1315,6 +1421,20 @@ _synchroniser() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        synchroniser__subcmd__help__subcmd__notify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         synchroniser__subcmd__help__subcmd__notify__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1358,6 +1478,34 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__help__subcmd__queue)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__help__subcmd__rebuild)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__help__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1455,6 +1603,20 @@ _synchroniser() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        synchroniser__subcmd__help__subcmd__test__subcmd__hook)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         synchroniser__subcmd__help__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1462,6 +1624,82 @@ _synchroniser() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__hook__subcmd__config)
+            opts="-q -v -h --show-secret --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__init)
+            opts="-q -v -h --source --target --name --source-token-file --source-key-file --target-token-file --target-key-file --hook --public-url --listen --offline --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --source)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target-token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hook)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --public-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2183,6 +2421,24 @@ _synchroniser() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        synchroniser__subcmd__notify)
+            opts="-q -v -h --in-background --wait --ca-file --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         synchroniser__subcmd__notify__subcmd__test)
             opts="-q -v -h --json --socket --config --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2247,6 +2503,50 @@ _synchroniser() {
             ;;
         synchroniser__subcmd__queue)
             opts="-q -v -h --json --socket --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__rebuild)
+            opts="-q -v -h --fetch --socket --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__restore)
+            opts="-q -v -h --socket --config --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2379,6 +2679,28 @@ _synchroniser() {
             ;;
         synchroniser__subcmd__sync)
             opts="-q -v -h --skip-damaged --no-verify --allow-empty --allow-rewrite --allow-prune --retry --daemon --follow --socket --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__test__subcmd__hook)
+            opts="-q -v -h --no-wait --socket --config --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
