@@ -26,9 +26,10 @@ pub(in crate::daemon::web) fn mirrors(visit: &Visit<'_>) -> Result<Answer, Probl
     let list = visit.service().mirrors(&filter)?;
     let worst = worst(&overview);
     let is_all = filter == MirrorFilter { count: filter.count, ..MirrorFilter::default() };
-    let troubles = match is_all && worst.is_trouble() {
-        true => troubles(visit)?,
-        false => html! {},
+    let troubles = if is_all && worst.is_trouble() {
+        troubles(visit)?
+    } else {
+        html! {}
     };
     let main = html! {
         h1 { "Mirrors" }

@@ -16,6 +16,7 @@ use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
 use crate::daemon::web::paging::with_query;
 use crate::daemon::web::problem::Problem;
+use crate::queue::model::RunState;
 use crate::service::view::{LogLine, PhaseView, RunDetail, RunSummary};
 
 pub(in crate::daemon::web) fn run(visit: &Visit<'_>) -> Result<Answer, Problem> {
@@ -75,7 +76,12 @@ fn facts(visit: &Visit<'_>, run: &RunSummary) -> Markup {
             }
             div {
                 dt { "Changesets" }
-                dd { (number(run.changesets)) " at the source, " (number(run.converted)) " converted" }
+                dd {
+                    @if run.changesets > 0 || matches!(run.state, RunState::Done | RunState::Partial) {
+                        (number(run.changesets)) " at the source, "
+                    }
+                    (number(run.converted)) " converted"
+                }
             }
             div {
                 dt { "Refs" }
