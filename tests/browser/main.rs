@@ -4,7 +4,7 @@
 //! | variable | is |
 //! | --- | --- |
 //! | `SYNCHRONISER_AXE` | `axe.min.js` of axe-core, which judges whether everybody can use a page |
-//! | `SYNCHRONISER_SCREENSHOTS` | a folder for pictures of the main pages: `docs` makes those of the documents anew |
+//! | `SYNCHRONISER_SCREENSHOTS` | a folder for pictures of the main pages: with `docs` those of the documents are made anew, which `tests/browser/smaller.py` makes small |
 //! | `SYNCHRONISER_LOOKS` | a folder for pictures of all pages from top to end, to be looked at |
 //! | `SYNCHRONISER_STRICT` | 1: what would be skipped fails |
 
