@@ -90,7 +90,7 @@ pub(super) fn mirror(visit: &Visit<'_>) -> Answered {
 
 pub(super) fn sync(visit: &Visit<'_>) -> Answered {
     let (service, name) = (visit.service(), visit.name);
-    Ok(accepted(match key(visit)? {
+    Ok(accepted(&match key(visit)? {
         Some(key) => service.sync_once(name, &key)?,
         None => service.sync(name)?,
     }))
@@ -98,7 +98,7 @@ pub(super) fn sync(visit: &Visit<'_>) -> Answered {
 
 pub(super) fn retry(visit: &Visit<'_>) -> Answered {
     let (service, name) = (visit.service(), visit.name);
-    Ok(accepted(match key(visit)? {
+    Ok(accepted(&match key(visit)? {
         Some(key) => service.sync_once(name, &key)?,
         None => service.retry(name)?,
     }))
@@ -136,9 +136,9 @@ pub(super) fn resume(visit: &Visit<'_>) -> Answered {
     Ok(Answer::text(String::new()).status(StatusCode::NO_CONTENT))
 }
 
-fn accepted(receipt: Receipt) -> Answer {
+fn accepted(receipt: &Receipt) -> Answer {
     let run = format!("/api/v1/runs/{}", receipt.run);
-    Answer::json(&receipt).status(StatusCode::ACCEPTED).header(header::LOCATION, run)
+    Answer::json(receipt).status(StatusCode::ACCEPTED).header(header::LOCATION, run)
 }
 
 pub(super) fn runs(visit: &Visit<'_>) -> Answered {

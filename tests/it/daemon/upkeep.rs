@@ -275,7 +275,7 @@ fn what_was_told_is_known_after_a_restart() {
         until("another failure", || failed() > before);
         if is_known {
             std::thread::sleep(Duration::from_millis(500));
-            assert_eq!(events(), [trouble.clone()]);
+            assert_eq!(events(), std::slice::from_ref(&trouble));
         } else {
             until("it to be told", || events().len() == 2);
         }

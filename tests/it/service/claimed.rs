@@ -98,10 +98,10 @@ fn scene() -> Scene {
         go_on: Mutex::new(wait),
     };
     let store = Arc::new(gate);
-    let (sender, synced) = channel();
-    let sender = Mutex::new(sender);
+    let (tell, synced) = channel();
+    let tell = Mutex::new(tell);
     let syncer = move |mirror: &Mirror, _: &dyn Observer, _: &Interrupt| {
-        let _ = sender.lock().unwrap().send(mirror.name.clone());
+        let _ = tell.lock().unwrap().send(mirror.name.clone());
         Ok(SyncReport::default())
     };
     let kept: Arc<dyn JobStore> = Arc::<Gate>::clone(&store);

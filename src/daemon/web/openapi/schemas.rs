@@ -353,12 +353,5 @@ fn others() -> Vec<(&'static str, Value)> {
                 ("asked", list("Asked"), "The mirrors that it asked for."),
             ]),
         ),
-        (
-            "Asked",
-            object(vec![
-                ("mirror", of("Text"), "The mirror."),
-                ("run", of("RunId"), "The run that answers."),
-            ]),
-        ),
     ]
 }

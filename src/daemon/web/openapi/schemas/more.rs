@@ -48,6 +48,13 @@ pub(super) fn kept() -> Vec<(&'static str, Value)> {
 /// All others.
 pub(super) fn more() -> Vec<(&'static str, Value)> {
     vec![
+        (
+            "Asked",
+            object(vec![
+                ("mirror", of("Text"), "The mirror."),
+                ("run", of("RunId"), "The run that answers."),
+            ]),
+        ),
         ("Queue", object(vec![("queue", list("QueueEntry"), "In the order in which it is due.")])),
         (
             "QueueEntry",
