@@ -124,6 +124,9 @@ fn init_looks_before_it_writes() {
     let target = "https://github.com/acme/rocket.git";
     let args =
         ["--offline", "--source", "https://foss.heptapod.net/acme/rocket", "--target", target];
+    let more = ["--public-url", "https://sync.example.org"];
+    let told = init(&[&args[..], &more].concat()).with_code(10).unwrap();
+    assert!(told.stderr.contains("`public_url` in [web] of that file"), "{told:?}");
     init(&[&args, &["--target-token-file", "token"][..]].concat()).ok().unwrap();
     let written = fs::read_to_string(env.path(CONFIG)).unwrap();
     assert!(written.starts_with(&packaged) && written.contains("[hooks.gitlab]"), "{written}");

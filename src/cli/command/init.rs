@@ -42,6 +42,9 @@ enum InitError {
     /// There is a configuration.
     #[error("write {}: it configures something already", path.display())]
     Configured { path: PathBuf },
+    /// Keys of tables that a file may have already.
+    #[error("set `listen` or `public_url` in {}: there is a file already", path.display())]
+    KeysOfAFile { path: PathBuf },
     /// What is there cannot be read.
     #[error("read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
@@ -63,6 +66,9 @@ faults!(InitError {
     Self::NoTerminal { flag, .. } => Config.at(Here).hint(format!("name it with {flag}")),
     Self::Configured { .. } => Config.at(Here).hint(
         "nothing was changed; add a table [mirrors.NAME] to it, or write another file with --config FILE"
+    ),
+    Self::KeysOfAFile { .. } => Config.at(Here).hint(
+        "leave out --listen and --public-url, and set `listen` in [daemon] and `public_url` in [web] of that file"
     ),
     Self::Read { source, .. } => io(source).at(Here),
     Self::Secret { source, .. } => of(source),
@@ -99,6 +105,9 @@ struct Wanted {
 pub(super) fn run(args: &InitArgs, ui: &Ui) -> Outcome {
     let path = std::path::absolute(&args.config.config).unwrap_or(args.config.config.clone());
     let before = existing(&path)?;
+    if before.is_some() && (args.listen.is_some() || args.public_url.is_some()) {
+        return Err(InitError::KeysOfAFile { path }.into());
+    }
     let interrupt = interrupted_by_signals(ui)?;
     let wanted = wanted(args, ui)?;
     let is_system = path == Path::new(config::USUAL);
