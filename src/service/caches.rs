@@ -61,6 +61,8 @@ pub(super) struct Caches(Mutex<Found>);
 #[derive(Debug, Default)]
 struct Found {
     measured: Option<Timestamp>,
+    /// When that was last tried.
+    tried: Option<Timestamp>,
     /// The configuration has changed since.
     is_outdated: bool,
     /// Somebody lacks room.
@@ -85,11 +87,17 @@ impl Caches {
         self.lock().is_outdated = true;
     }
 
+    /// They are looked at now; what changes from here on is looked at once more.
+    fn begin(&self, now: Timestamp) {
+        let mut found = self.lock();
+        (found.tried, found.is_outdated) = (Some(now), false);
+    }
+
     /// Whether it is time to look at them.
     fn is_due(&self, now: Timestamp) -> bool {
         let found = self.lock();
         let pause = if found.is_wanted { PAUSE } else { EVERY };
-        found.is_outdated || found.measured.is_none_or(|last| now.since(last) >= pause)
+        found.is_outdated || found.tried.is_none_or(|last| now.since(last) >= pause)
     }
 
     /// What the cache of a mirror takes.
@@ -147,9 +155,9 @@ impl Service {
     /// The cache of a mirror that the queue has never known stays: it is that of another configuration.
     pub fn tend_caches(&self) -> Result<(), TendCachesError> {
         let shared = &self.0;
-        // What changes from here on is looked at once more.
-        shared.caches.lock().is_outdated = false;
-        let (directory, now) = (shared.directory(), shared.clock.now());
+        let now = shared.clock.now();
+        shared.caches.begin(now);
+        let directory = shared.directory();
         let config = directory.config();
         mirror::clear_removed(&config.cache);
         let removed: HashMap<String, Timestamp> = shared.store.removed()?.into_iter().collect();

@@ -2,6 +2,7 @@
 //! feeds and notifications. Plain data, clean of secrets, not yet in words.
 
 mod event;
+mod kept;
 mod request_key;
 mod run;
 
@@ -13,6 +14,7 @@ use crate::queue::StoreError;
 use crate::queue::model::{Receipt, RunId, Verdict};
 
 pub use event::ServiceEvent;
+pub use kept::{CacheView, CachesView, CredentialView};
 pub use request_key::RequestKey;
 pub use run::{LogLine, PhaseView, RefView, RunDetail, RunSummary};
 
@@ -268,45 +270,6 @@ pub struct Overview {
     pub trouble: Option<FailureView>,
     /// The version of the program.
     pub version: String,
-}
-
-/// What the caches take.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CachesView {
-    /// When they were last looked at; `None` if they were not since the start.
-    pub measured: Option<Timestamp>,
-    /// What all of them take, in bytes.
-    pub bytes: u64,
-    /// What those take whose mirrors are configured no more, in bytes.
-    pub unused: u64,
-    /// What all of them may take, in bytes; `None` if there is no limit.
-    pub quota: Option<u64>,
-    /// What is free on their disk, in bytes; `None` if the system does not say.
-    pub free: Option<u64>,
-    /// What has to stay free there, in bytes.
-    pub reserve: u64,
-    /// What the cache of each mirror takes that is configured.
-    pub mirrors: Vec<CacheView>,
-}
-
-/// What the cache of a mirror takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CacheView {
-    /// The mirror.
-    pub mirror: String,
-    /// What it takes, in bytes.
-    pub bytes: u64,
-}
-
-/// A credential, or a certificate, that ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CredentialView {
-    /// What it is, and where: never what it holds.
-    pub name: String,
-    /// When it ends.
-    pub ends: Timestamp,
-    /// The mirrors that use it.
-    pub mirrors: Vec<String>,
 }
 
 /// Why something could not be shown or done.
