@@ -100,12 +100,12 @@ fn scene() -> Scene {
     let store = Arc::new(gate);
     let (tell, synced) = channel();
     let tell = Mutex::new(tell);
-    let syncer = move |mirror: &Mirror, _: &dyn Observer, _: &Interrupt| {
+    let run = move |mirror: &Mirror, _: &dyn Observer, _: &Interrupt| {
         let _ = tell.lock().unwrap().send(mirror.name.clone());
         Ok(SyncReport::default())
     };
     let kept: Arc<dyn JobStore> = Arc::<Gate>::clone(&store);
-    let service = Service::start(config(&env, A), kept, Arc::new(SystemClock), Arc::new(syncer));
+    let service = Service::start(config(&env, A), kept, Arc::new(SystemClock), Arc::new(run));
     let service = service.unwrap();
     assert_eq!(claimed.recv_timeout(LONG).unwrap(), ["a"]);
     Scene { env, service, store, claimed, go_on: Some(go_on), synced }
