@@ -40,6 +40,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("synchroniser known-hosts add", "it needs an SSH server; `oracle_destination` has one"),
     ("sudo systemctl enable --now synchroniser\n", "it needs systemd and an installed package"),
     (
+        "for repository in rocket engine",
+        "it needs a server with these; `service::reload` asks for a mirror of a pattern",
+    ),
+    (
         "[hooks]\ntxnclose.synchroniser = ",
         "a configuration of Mercurial; `oracle_hg_hook` has the same",
     ),
@@ -139,6 +143,7 @@ documents! {
     the_readme_runs: "README.md",
     adoption_runs: "docs/adoption.md",
     authors_phases_notes_run: "docs/authors-phases-notes.md",
+    coming_from_runs: "docs/coming-from.md",
     commands_run: "docs/commands.md",
     configuration_keys_run: "docs/configuration-keys.md",
     configuration_runs: "docs/configuration.md",
@@ -149,6 +154,7 @@ documents! {
     identities_run: "docs/identities.md",
     installation_runs: "docs/installation.md",
     limits_run: "docs/limits.md",
+    many_run: "docs/many.md",
     names_and_refs_run: "docs/names-and-refs.md",
     pages_run: "docs/pages.md",
     performance_runs: "docs/performance.md",

@@ -103,6 +103,14 @@ impl Session {
             "docs/verification.md" => {
                 "synchroniser convert /srv/hg/rocket rocket.git && synchroniser sync rocket"
             }
+            "docs/coming-from.md" => {
+                "synchroniser convert --identity fast-export --map rocket.map /srv/hg/rocket made.git\n\
+                 git --git-dir made.git push -q \"$PWD/../srv/git/acme/rocket.git\" 'refs/*:refs/*'\n\
+                 cp rocket.map /srv/hg/rocket/.hg/git-mapfile\n\
+                 mkdir -p rocket/.git\n\
+                 awk '{ print \":\" $2, NR - 1 }' rocket.map > rocket/.git/hg2git-mapping\n\
+                 awk '{ print \":\" NR, $1 }' rocket.map > rocket/.git/hg2git-marks"
+            }
             "docs/adoption.md" => {
                 "synchroniser convert --map /srv/hg/rocket/.hg/git-mapfile /srv/hg/rocket made.git\n\
                  git clone -q --bare made.git rocket.git\n\
