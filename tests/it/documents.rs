@@ -151,6 +151,7 @@ documents! {
     exit_codes_run: "docs/exit-codes.md",
     github_runs: "docs/github.md",
     hooks_run: "docs/hooks.md",
+    how_it_works_runs: "docs/how-it-works.md",
     identities_run: "docs/identities.md",
     installation_runs: "docs/installation.md",
     limits_run: "docs/limits.md",
