@@ -210,9 +210,11 @@ fn read_secret(path: &Path, part: fn(&str) -> &str) -> Result<SecretString, Secr
     if metadata.len() > LONGEST_SECRET {
         return Err(malformed("it is larger than 64 KiB"));
     }
-    // Room for all of it at once, so that growing leaves no copy behind.
-    let mut bytes = Vec::with_capacity(usize::try_from(LONGEST_SECRET).unwrap_or_default() + 1);
-    let read = file.take(LONGEST_SECRET).read_to_end(&mut bytes).map_err(failed);
+    // Room for all of it at once, so that growing leaves no copy behind; and no more, since hooks read one each and
+    // all of it is overwritten.
+    let length = metadata.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    let read = file.take(length).read_to_end(&mut bytes).map_err(failed);
     let secret = match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(SecretString::from(part(text))),
         Err(_) => Err(malformed("it is not text")),
