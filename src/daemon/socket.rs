@@ -7,12 +7,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use listenfd::ListenFd;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
 use super::DaemonError;
 use super::fixed::Fixed;
 use crate::base::durable;
 
+/// So many connections may wait to be accepted, if the system allows it.
+const BACKLOG: u32 = 1024;
 /// The mode of the admin socket: who may use it is who may use the files of its owner and its group.
 const MODE: u32 = 0o660;
 
@@ -43,7 +45,7 @@ impl Sockets {
         let failed = |source| DaemonError::Listen { address: fixed.listen, source };
         let network = match passed_network(&mut passed).map_err(failed)? {
             Some(listener) => listener,
-            None => TcpListener::bind(fixed.listen).await.map_err(failed)?,
+            None => bind_network(fixed.listen).map_err(failed)?,
         };
         let address = network.local_addr().map_err(failed)?;
         let (admin, file) = match &fixed.socket {
@@ -53,12 +55,21 @@ impl Sockets {
         let metrics = match fixed.metrics_listen {
             Some(address) => {
                 let failed = |source| DaemonError::Listen { address, source };
-                Some(TcpListener::bind(address).await.map_err(failed)?)
+                Some(bind_network(address).map_err(failed)?)
             }
             None => None,
         };
         Ok(Self { network, address, admin, metrics, _file: file })
     }
+}
+
+/// A listener at which as many may knock at once as a forge with many repositories sends hooks: whoever finds no
+/// room tries again after a second. The usual listener has room for 128.
+fn bind_network(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The first socket that systemd has passed, if it has passed one.
