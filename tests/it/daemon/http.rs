@@ -379,8 +379,8 @@ fn metrics_have_what_alerts_and_dashboard_name() {
         let text = std::fs::read_to_string(path).unwrap();
         let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let words = text.split(|c: char| !is_part(c));
-        let names = words.filter(|word| word.starts_with("synchroniser_")).map(str::to_owned);
-        named.extend(names);
+        let metrics = words.filter(|word| word.starts_with("synchroniser_"));
+        named.extend(metrics.map(str::to_owned));
     }
     assert!(named.len() > 8, "{named:?}");
     for name in named {
