@@ -16,3 +16,19 @@ pub fn give_back() {
         libc::malloc_trim(0);
     }
 }
+
+/// Lets all threads share two arenas of the allocator; to be called before there are threads.
+///
+/// glibc makes up to eight for each processor, and what threads free in one of them is of no use to the others. So a
+/// daemon with ten thousand mirrors and a dozen threads held 120 MB where it used 32. Conversions take as long with two.
+#[cfg_attr(
+    target_env = "gnu",
+    expect(unsafe_code, reason = "a function of the C library that no safe crate offers")
+)]
+pub fn share_arenas() {
+    // SAFETY: it changes a setting of the allocator, under a lock of its own (mallopt(3)).
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
+}

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use super::{Outcome, config, syncer};
-use crate::base::durable;
+use crate::base::{durable, memory};
 use crate::cli::args::ServeArgs;
 use crate::cli::exit;
 use crate::config::Config;
@@ -17,6 +17,7 @@ use crate::queue::{SqliteStore, StoreError};
 const QUEUE: &str = "queue.sqlite";
 
 pub(super) fn run(args: &ServeArgs) -> Outcome {
+    memory::share_arenas();
     let path = args.config.config.clone();
     let config = config::load(&path)?;
     let setup = Setup {

@@ -104,7 +104,7 @@ fn bad_client(address: SocketAddr, kind: usize, stop: &AtomicBool, rounds: &Atom
         "POST /api/v1/mirrors/m/sync HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
     ];
     let is_endless = kind % heads.len() >= 4;
-    let chunk = [b"8000\r\n".as_slice(), &[b'x'; 0x8000], b"\r\n"].concat();
+    let chunk = [b"8000\r\n".as_slice(), &vec![b'x'; 0x8000], b"\r\n"].concat();
     while !stop.load(Ordering::Relaxed) {
         rounds.fetch_add(1, Ordering::Relaxed);
         let Ok(mut stream) = TcpStream::connect(address) else { continue };

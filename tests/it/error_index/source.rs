@@ -258,7 +258,7 @@ fn placeheld(text: &str) -> String {
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
         out += &rest[..at];
-        let brace = &rest[at..at + 1];
+        let brace = &rest[at..=at];
         rest = &rest[at + 1..];
         if rest.starts_with(brace) {
             out += brace;

@@ -72,7 +72,7 @@ fn a_host_that_is_gone_for_a_day_is_told_and_comes_back_by_itself() {
     assert!(told.iter().all(|told| *told == (Fault::Unavailable, Side::Source)), "{told:?}");
     assert!((8..30).contains(&told.len()), "tried {} times", told.len());
     rig.substitute.fails("away", None);
-    for _ in 0..4 * 60 + 1 {
+    for _ in 0..=4 * 60 {
         rig.pass(STEP);
     }
     assert_eq!(rig.state("away"), MirrorState::Good);
