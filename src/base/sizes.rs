@@ -1,7 +1,9 @@
-//! How large folders are.
+//! How large folders are, and what room there is.
 
 use std::fs;
 use std::path::Path;
+
+use rustix::fs::StatVfs;
 
 /// How many bytes the files in `folder` and below it have. What cannot be read counts as nothing: it
 /// is an error where it is needed.
@@ -18,8 +20,25 @@ pub fn bytes_below(folder: &Path) -> u64 {
 /// How many bytes whoever is not root may still write to the file system that has `path`, or will have it;
 /// `None` if the system does not say.
 pub fn bytes_free(path: &Path) -> Option<u64> {
-    let there = path.ancestors().find(|path| path.exists())?;
-    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-    let found = rustix::fs::statvfs(there).ok()?;
+    let found = file_system_of(path)?;
     Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+/// The file system that has `path`, or will have it; `None` if the system does not say.
+pub fn file_system_of(path: &Path) -> Option<StatVfs> {
+    // The last ancestor of a relative path is empty, and is not found, although it stands for the current folder.
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    rustix::fs::statvfs(there).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_yet_has_the_room_of_its_folder() {
+        for path in ["/", "/not-there/cache", "not-there/cache", "not-there"] {
+            assert!(bytes_free(Path::new(path)).is_some(), "{path}");
+        }
+    }
 }

@@ -16,6 +16,7 @@ use crate::base::time::Timestamp;
 use crate::config::{CacheOptions, Config};
 use crate::mirror::{self, CacheError, FoundCache};
 use crate::queue::StoreError;
+use crate::queue::model::Row;
 
 /// The caches are looked at so often by themselves: all of their folders are walked through.
 const EVERY: Duration = Duration::from_hours(1);
@@ -162,8 +163,7 @@ impl Service {
         mirror::clear_removed(&config.cache);
         let removed: HashMap<String, Timestamp> = shared.store.removed()?.into_iter().collect();
         let rows = shared.store.rows()?;
-        let is_busy =
-            |row: &&crate::queue::model::Row| row.running.is_some() || row.waiting.is_some();
+        let is_busy = |row: &&Row| row.running.is_some() || row.waiting.is_some();
         let busy = rows.iter().filter(is_busy).map(|row| row.member.key.as_str()).collect();
         let (used, unused) = mirror::caches(&config.cache)?
             .into_iter()

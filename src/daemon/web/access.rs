@@ -5,7 +5,6 @@
 //! A form counts only if it comes from a page of ours: the browser says so, and the form has a value that
 //! other pages cannot read.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use super::guesses::{Given, Guesses};
 use super::problem::Problem;
 use super::request::Request;
 use super::routes::{Kind, Need, Route};
+use crate::base::hex;
 use crate::base::time::Timestamp;
 use crate::config::{Read, Scope, WebAccess};
 
@@ -266,10 +266,7 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
 fn random() -> String {
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).expect("a system that can encrypt has random bits");
-    bits.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&bits)
 }
 
 /// Where to log in, and to come back from there.

@@ -1,7 +1,5 @@
 //! Answers, and the headers that all of them have.
 
-use std::fmt::Write as _;
-
 use maud::Markup;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -10,6 +8,7 @@ use warp::http::{Method, StatusCode};
 use warp::reply::Response;
 
 use super::request::Request;
+use crate::base::hex;
 
 /// What a browser may do with our answers: show them, with our styles and our script, and send forms back.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
@@ -89,10 +88,7 @@ pub(super) fn short_hash(bytes: &[u8]) -> String {
 
 /// What nobody can find other bytes for: 64 hex digits.
 pub(super) fn long_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&Sha256::digest(bytes))
 }
 
 impl From<Answer> for Response {

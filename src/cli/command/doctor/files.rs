@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Check;
+use crate::base::sizes::file_system_of;
 use crate::base::text::megabytes;
 use crate::base::users::{shown_user, user_id};
 use crate::cli::command::init::SERVICE_USER;
@@ -170,8 +171,7 @@ fn owned(what: &str, folder: &Path, user: u32) -> Check {
 
 /// How much room there is for a folder.
 fn room(what: &str, folder: &Path) -> Option<Check> {
-    let there = folder.ancestors().find(|folder| folder.is_dir())?;
-    let found = rustix::fs::statvfs(there).ok()?;
+    let found = file_system_of(folder)?;
     let name = format!("disk of {what}");
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     let all = found.f_blocks.saturating_mul(found.f_frsize).max(1);
