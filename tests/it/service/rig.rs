@@ -287,6 +287,14 @@ impl Rig {
         synced
     }
 
+    /// The same, each name once. A mirror that a request makes known is due from then on, so it may be synced for that
+    /// before the request is noted, and once more for the request.
+    pub(super) fn synced_at_all(&self) -> Vec<String> {
+        let mut synced = self.synced();
+        synced.dedup();
+        synced
+    }
+
     /// How many syncs began since that was last asked.
     pub(super) fn synced_so_far(&self) -> usize {
         self.substitute.synced.lock().unwrap().len()
