@@ -153,7 +153,7 @@ pub(super) fn runs(visit: &Visit<'_>) -> Answered {
 }
 
 pub(super) fn run(visit: &Visit<'_>) -> Answered {
-    let _: Option<u64> = number(visit.request, "wait")?;
+    let _: Option<u32> = number(visit.request, "wait")?;
     let unknown = || Problem::not_found("No run has this id; old runs are forgotten.");
     let id = visit.name.parse().map_err(|_| unknown())?;
     Ok(Answer::json(&visit.service().run(id)?.ok_or_else(unknown)?))

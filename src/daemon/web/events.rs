@@ -277,8 +277,8 @@ impl Feed {
 
 /// Waits until the run `id` is over or unknown, but no longer than the request and our limit allow.
 pub(super) async fn until_over(state: &Arc<WebState>, request: &Request, id: &str) {
-    let wanted = request.parameter("wait").and_then(|seconds| seconds.parse().ok());
-    let time = Duration::from_secs(wanted.unwrap_or(0)).min(state.longest_wait);
+    let wanted = request.parameter("wait").and_then(|seconds| seconds.parse::<u32>().ok());
+    let time = Duration::from_secs(wanted.unwrap_or(0).into()).min(state.longest_wait);
     let (Ok(id), false) = (id.parse::<RunId>(), time.is_zero()) else { return };
     let waiting = async {
         let mut follow = state.events.follow.clone();

@@ -73,7 +73,7 @@ fn plain() -> Vec<(&'static str, Value)> {
         ("Unsigned", unsigned),
         ("Number", json!({ "type": "integer", "format": "int64" })),
         ("Count", json!({ "type": "integer", "minimum": 1, "maximum": 1000 })),
-        ("Seconds", json!({ "type": "integer", "minimum": 0 })),
+        ("Seconds", json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX })),
         (
             "Time",
             json!({
