@@ -243,7 +243,9 @@ fn verify_finds_a_flipped_bit_in_the_source() {
             Some("d") => (0..bytes.len()).collect(),
             _ => continue,
         };
-        positions.extend(sample(&all, 12).into_iter().map(|position| (path.clone(), position)));
+        positions.extend(
+            sample(&all, env::cases(8, 12)).into_iter().map(|position| (path.clone(), position)),
+        );
     }
     assert!(positions.len() > 100, "{}", positions.len());
     check_flips(&positions, || verify(&env, &source, &target)).unwrap();

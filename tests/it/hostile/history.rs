@@ -6,6 +6,7 @@ use git2::{Oid, Repository};
 use synchroniser::cli::exit;
 
 use super::store::{NO_PARENTS, Revlog, Store, fragment, number, zlib};
+use crate::support::env::cases;
 use crate::support::{Converted, Fixture, Ran, TestEnv, for_all, same};
 
 /// Leaves only the first `revisions` changesets, as a clone of the past would have them.
@@ -276,19 +277,19 @@ fn convert_in(env: &TestEnv, megabytes: usize, source: &Path, target: &Path) -> 
 /// once would be gigabytes.
 #[test]
 fn a_chain_of_delta_bombs_is_read_in_little_memory() {
-    const LENGTH: i32 = 200;
+    let (length, memory) = cases((90, 450), (200, 700));
     let nothing = zlib(&vec![0; 12 * 175_000]);
     let mut store = Store::default();
     store.file("f", b"text");
     let log: &mut Revlog = store.files.get_mut("f").unwrap();
-    for rev in 1..=LENGTH {
+    for rev in 1..=length {
         log.push_stored(b"text", [rev - 1, -1], nothing.clone(), rev - 1);
     }
     let node = log.0.last().unwrap().node;
     store.commit(NO_PARENTS, &[("f", node)]);
     let env = TestEnv::new();
     let (source, target) = (store.write(&env.path("made")), env.path("target.git"));
-    convert_in(&env, 700, &source, &target).ok().unwrap();
+    convert_in(&env, memory, &source, &target).ok().unwrap();
     let repository = Repository::open_bare(&target).unwrap();
     let tip = repository.refname_to_id("refs/heads/master").unwrap();
     assert_eq!(blob(&repository, tip, "f"), b"text");

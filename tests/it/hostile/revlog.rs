@@ -85,13 +85,13 @@ fn mangle(path: &PathBuf, check: impl Fn() -> Result<(), String>) -> Result<(), 
         let place = format!("{}: {what} {place}", path.display());
         move |problem| format!("{place}: {problem}")
     };
-    for bit in sample(bytes.len() * 8, cases(151, 401)) {
+    for bit in sample(bytes.len() * 8, cases(61, 401)) {
         let (byte, flipped) = (bit / 8, bytes[bit / 8] ^ 1 << (bit % 8));
         file.write_all_at(&[flipped], byte as u64).unwrap();
         check().map_err(at("flipped bit", bit))?;
         file.write_all_at(&bytes[byte..=byte], byte as u64).unwrap();
     }
-    let ends: Vec<_> = sample(bytes.len(), cases(61, 150)).collect();
+    let ends: Vec<_> = sample(bytes.len(), cases(31, 150)).collect();
     for end in ends.into_iter().rev() {
         file.set_len(end as u64).unwrap();
         check().map_err(at("cut at", end))?;
