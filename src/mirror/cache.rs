@@ -5,11 +5,20 @@ mod locked;
 mod owner;
 mod read;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 pub(super) use locked::LockedCache;
 pub use owner::OwnerError;
 pub(super) use read::ReadCache;
+
+use super::SyncError;
+use super::ledger::{Found, Ledger};
+use crate::git::destination::Target;
+
+/// The form of a cache. It is written into `format` from the second form on.
+const FORMAT: &str = "1";
 
 /// Where the cache of a mirror is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +99,44 @@ impl Layout {
     /// How far making the cache again is.
     pub(super) fn rebuilding(&self) -> PathBuf {
         self.folder.join("rebuilding")
+    }
+
+    /// What form the cache has; not there if it is the first.
+    pub(super) fn format(&self) -> PathBuf {
+        self.folder.join("format")
+    }
+
+    /// Whether the cache has a form that only later versions of this program know.
+    pub(super) fn is_newer(&self) -> io::Result<bool> {
+        match fs::read(self.format()) {
+            Ok(format) => Ok(format.trim_ascii_end() != FORMAT.as_bytes()),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Refuses a cache that only later versions of this program know.
+    fn check_format(&self) -> Result<(), SyncError> {
+        let path = self.format();
+        match self.is_newer() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(SyncError::Newer { path }),
+            Err(source) => Err(SyncError::Folder { path, source }),
+        }
+    }
+
+    /// What was published at the target with this address.
+    fn ledger_of(&self, target: Option<&Target>) -> Result<(Ledger, Found), SyncError> {
+        let (path, address) = (self.ledger(), target.map(|target| target.url.to_string()));
+        match Ledger::read(path.clone(), address) {
+            Ok((_, Found::Newer)) => Err(SyncError::Newer { path }),
+            Ok(read) => Ok(read),
+            Err(source) => Err(SyncError::Folder { path, source }),
+        }
     }
 
     /// The file that a process locks while it writes to the cache.

@@ -43,6 +43,12 @@ pub enum CacheError {
         /// What the system says.
         source: io::Error,
     },
+    /// A later version of this program has written it, and may keep in it what cannot be made again.
+    #[error("change the cache {}: a later version of synchroniser has written it", path.display())]
+    Newer {
+        /// The cache.
+        path: PathBuf,
+    },
     /// Somebody works with it.
     #[error("change the cache {}: it is in use", path.display())]
     InUse {
@@ -53,6 +59,7 @@ pub enum CacheError {
 
 faults!(CacheError {
     Self::Read { source, .. } | Self::Change { source, .. } => io(source).at(Here),
+    Self::Newer { .. } => Unsupported.at(Here).hint("install that version again"),
     Self::InUse { .. } => Unavailable.at(Here).hint("wait until it is done, and try again"),
 });
 
@@ -184,11 +191,14 @@ fn layout(path: &Path) -> Layout {
     CacheLocation::Folder(path.to_owned()).layout()
 }
 
-/// Locks the cache in the folder at `path`, as a sync does.
+/// Locks the cache in the folder at `path`, as a sync does. What only later versions know stays as it is.
 fn lock(path: &Path) -> Result<LockedFile, CacheError> {
     let failed = |source| CacheError::Change { path: path.to_owned(), source };
     let file = File::options().create(true).truncate(false).write(true).open(layout(path).lock());
     match LockedFile::try_lock(file.map_err(failed)?) {
+        Ok(_) if layout(path).is_newer().map_err(failed)? => {
+            Err(CacheError::Newer { path: path.to_owned() })
+        }
         Ok(lock) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(CacheError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(source)) => Err(failed(source)),

@@ -35,6 +35,12 @@ pub enum SyncError {
     /// The cache is not ours.
     #[error(transparent)]
     Owner(#[from] OwnerError),
+    /// A later version of this program has written a file of the cache.
+    #[error("use {}: a later version of synchroniser has written it", path.display())]
+    Newer {
+        /// The file that says so.
+        path: PathBuf,
+    },
     /// There is nothing to verify.
     #[error("find what was mirrored in {}: the mirror was never synced", path.display())]
     NeverSynced {
@@ -194,6 +200,7 @@ impl From<RevlogError> for SyncError {
 faults!(SyncError {
     Self::Folder { source, .. } => io(source).at(Here),
     Self::Owner(error) => of(error),
+    Self::Newer { .. } => Unsupported.at(Here).hint("install that version again"),
     Self::NeverSynced { .. } | Self::NeverFetched { .. } => Config.at(Here),
     Self::Locked { .. } => Unavailable.at(Here).hint("wait until it is done, and try again"),
     Self::Changing { .. } => Unavailable.at(Source).hint("wait until it is done, and try again"),

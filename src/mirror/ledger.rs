@@ -38,6 +38,12 @@ pub(super) struct Ledger {
     saved: Vec<u8>,
 }
 
+/// What every form of the file has.
+#[derive(Deserialize)]
+struct Form {
+    version: u32,
+}
+
 /// What the file holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Contents {
@@ -149,6 +155,8 @@ pub(super) enum Found {
     Sound,
     /// What is there cannot be understood: it is begun anew.
     Damaged,
+    /// A later version of this program has written what is there: it must stay.
+    Newer,
 }
 
 impl Ledger {
@@ -166,6 +174,7 @@ impl Ledger {
         let (mut contents, found) = match read {
             None => (nothing(), Found::Sound),
             Some(Ok(contents)) if contents.is_sound() => (contents, Found::Sound),
+            Some(_) if is_newer(&saved) => (nothing(), Found::Newer),
             Some(_) => (nothing(), Found::Damaged),
         };
         if contents.target != target {
@@ -339,6 +348,11 @@ impl Entry {
     fn may_be_there(&self) -> bool {
         self.published.is_some() || !self.publishing.is_empty()
     }
+}
+
+/// Whether a file is of a form that we do not know yet.
+fn is_newer(file: &[u8]) -> bool {
+    serde_json::from_slice::<Form>(file).is_ok_and(|form| form.version > VERSION)
 }
 
 fn seconds(time: SystemTime) -> u64 {

@@ -11,6 +11,7 @@ mod http;
 mod killed;
 mod load;
 mod notify;
+mod older_state;
 mod operate;
 mod program;
 mod rig;

@@ -45,6 +45,7 @@ impl LockedCache {
             }
         }
         let lock = lock(&layout)?;
+        layout.check_format()?;
         Ok(Self { layout, _lock: lock })
     }
 
@@ -189,8 +190,7 @@ impl LockedCache {
         &self,
         target: Option<&Target>,
     ) -> Result<(Ledger, Found), SyncError> {
-        let (path, address) = (self.layout.ledger(), target.map(|target| target.url.to_string()));
-        Ledger::read(path.clone(), address).map_err(|source| SyncError::Folder { path, source })
+        self.layout.ledger_of(target)
     }
 
     /// Locks the target with this address against the other mirrors of this machine whose caches

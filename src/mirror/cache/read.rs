@@ -35,6 +35,7 @@ impl ReadCache {
         let error = |source| SyncError::Folder { path: std::env::temp_dir(), source };
         let scratch = tempfile::tempdir().map_err(error)?;
         let layout = location.layout();
+        layout.check_format()?;
         let (git, map) = (&layout.git, layout.map());
         let placeholders = Placeholders::open(&Placeholders::beside(&map))?;
         let settled = recorded::settled(&map, options.identity)?;
@@ -114,9 +115,7 @@ impl ReadCache {
 
     /// What was published at the target with this address.
     pub(in crate::mirror) fn ledger(&self, target: Option<&Target>) -> Result<Ledger, SyncError> {
-        let (path, address) = (self.layout.ledger(), target.map(|target| target.url.to_string()));
-        let read = Ledger::read(path.clone(), address);
-        read.map(|(ledger, _)| ledger).map_err(|source| SyncError::Folder { path, source })
+        self.layout.ledger_of(target).map(|(ledger, _)| ledger)
     }
 
     /// Whether a commit is one of this mirror.
