@@ -108,6 +108,13 @@ impl Ui {
         }
     }
 
+    /// Prints lines beside the result, as they are.
+    pub(super) fn tell(&self, lines: &str) {
+        if !self.0.quiet {
+            self.to_stderr(format!("{lines}\n").as_bytes());
+        }
+    }
+
     /// Prints what went wrong.
     pub(super) fn error(&self, text: &str) {
         // What is read by a program, or later in a log, keeps its lines.

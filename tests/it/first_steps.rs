@@ -4,9 +4,12 @@
 #![cfg(test)]
 
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use synchroniser::hook::FORMATS;
@@ -93,6 +96,128 @@ fn init_writes_what_works_and_overwrites_nothing() {
     rig.run(&["sync"]).ok().unwrap();
     assert!(!refs(&env.path("rocket.git")).is_empty());
     assert_eq!(env.leftovers(), Vec::<String>::new());
+}
+
+/// `init` at a terminal of its own, which `script` makes.
+struct Terminal {
+    child: Child,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Terminal {
+    /// `None`, after saying so, where there is no `script`.
+    fn init(env: &TestEnv) -> Option<Self> {
+        let script = crate::support::env::program("script")?;
+        let command = format!("{} init --config {CONFIG}", env!("CARGO_BIN_EXE_synchroniser"));
+        let mut child = env
+            .command(script)
+            .args(["-qec", &command, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let shown = Arc::new(Mutex::new(String::new()));
+        let (mut from, to) = (child.stdout.take().unwrap(), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = from.read(&mut bytes) {
+                to.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..read]));
+            }
+        });
+        Some(Self { child, shown })
+    }
+
+    /// Types once `question` is asked.
+    fn answer(&mut self, question: &str, typed: &str) {
+        let begin = Instant::now();
+        while !self.shown.lock().unwrap().contains(question) {
+            assert!(begin.elapsed() < Duration::from_mins(1), "no {question:?}: {}", self.shown());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Asked again, it is found again.
+        let mut shown = self.shown.lock().unwrap();
+        *shown = shown.replacen(question, "(answered)", 1);
+        self.child.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
+    }
+
+    fn shown(&self) -> String {
+        self.shown.lock().unwrap().clone()
+    }
+
+    /// The exit code, once it has ended, and what was shown.
+    fn ended(&mut self) -> (Option<i32>, String) {
+        // `script` takes the end of its input for that of the typing, so it stays open until then.
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begin.elapsed() < Duration::from_mins(1), "it goes on: {}", self.shown());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        std::thread::sleep(Duration::from_millis(100));
+        (status.code(), self.shown())
+    }
+}
+
+#[test]
+fn init_asks_whoever_is_at_a_terminal() {
+    let env = TestEnv::new();
+    fs::rename(Fixture::demo().unpack(&env), env.path("rocket")).unwrap();
+    env.run("git", ["init", "-q", "--bare", "there.git"]).ok().unwrap();
+    let Some(mut terminal) = Terminal::init(&env) else { return };
+    terminal.answer("The Mercurial repository", "rocket\n");
+    terminal.answer("The Git repository to publish to", "there.git\n");
+    terminal.answer("The name of the mirror [there]:", "falcon\n");
+    terminal.answer("or none [synchroniser]:", "\n");
+    let (code, shown) = terminal.ended();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(shown.contains("an empty repository") && shown.contains("plan falcon"), "{shown}");
+    let written = fs::read_to_string(env.path(CONFIG)).unwrap();
+    assert!(
+        written.contains("[mirrors.falcon]") && written.contains("[hooks.synchroniser]"),
+        "{written}"
+    );
+    env.synchronise(["sync", "falcon", "--config", CONFIG]).ok().unwrap();
+    assert!(!refs(&env.path("there.git")).is_empty());
+}
+
+#[test]
+fn whoever_gives_no_answer_has_nothing_written() {
+    let env = TestEnv::new();
+    let Some(mut terminal) = Terminal::init(&env) else { return };
+    for _ in 0..3 {
+        terminal.answer("The Mercurial repository", "\n");
+    }
+    let (code, shown) = terminal.ended();
+    assert_eq!(code, Some(10), "{shown}");
+    assert!(shown.contains("name it with --source"), "{shown}");
+
+    // A target over a network wants a secret. Ctrl-C at a question is the end.
+    let mut terminal = Terminal::init(&env).unwrap();
+    terminal.answer("The Mercurial repository", "rocket\n");
+    terminal.answer("The Git repository to publish to", "https://git.example.org/x.git\n");
+    terminal.answer("A file with the token that may push there, or none [none]:", "\n");
+    terminal.answer("The name of the mirror [x]:", "\u{3}");
+    let (code, shown) = terminal.ended();
+    assert_eq!(code, Some(130), "as a shell says of what SIGINT has ended: {shown}");
+    assert!(!env.path("etc").exists());
+}
+
+/// `TOKEN=$(synchroniser config token)` is what a script types.
+#[test]
+fn a_new_token_is_all_of_the_output() {
+    let ran = TestEnv::new().synchronise(["config", "token"]).with_code(0).unwrap();
+    let token = ran.stdout.trim_end();
+    assert!(token.starts_with("syn_") && token.lines().count() == 1, "{ran:?}");
+    assert!(ran.stderr.contains("[tokens.NAME]\n") && !ran.stderr.contains(token), "{ran:?}");
 }
 
 #[test]
@@ -275,7 +400,7 @@ fn a_cache_is_made_again_and_what_was_published_stays() {
         let shown = rig.run(&["status", "rocket", "--json"]).ok().unwrap();
         serde_json::from_str::<Value>(&shown).unwrap()
     };
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     while status()["state"] != "good" {
         assert!(start.elapsed().as_secs() < 60, "{}", status());
     }

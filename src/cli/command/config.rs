@@ -52,12 +52,13 @@ pub(super) fn new_token() -> (String, String) {
     (token, hash)
 }
 
+/// The token is the result, so that a script can take it; what to do with it is for whoever reads.
 fn token(ui: &Ui) {
     let (token, hash) = new_token();
-    ui.say("give this to whoever shall use it; it is not shown again:");
+    ui.tell("give this to whoever shall use it; it is not shown again:");
     ui.result(&token);
-    ui.say("and add this to the configuration, with a name and a scope:");
-    ui.say(&format!("[tokens.NAME]\nscope = \"read\"\nsha256 = \"{hash}\""));
+    ui.tell("and add this to the configuration, with a name and a scope:");
+    ui.tell(&format!("[tokens.NAME]\nscope = \"read\"\nsha256 = \"{hash}\""));
 }
 
 fn check(args: &ConfigCheckArgs, ui: &Ui) -> Outcome {

@@ -4,6 +4,7 @@ mod ask;
 mod files;
 mod next;
 mod text;
+mod wanted;
 
 use std::fs;
 use std::io;
@@ -14,30 +15,26 @@ use sha2::{Digest as _, Sha256};
 use super::{Outcome, config, interrupted_by_signals};
 use crate::base::{faults, hex};
 use crate::cli::args::InitArgs;
-use crate::cli::endpoint::format_called;
 use crate::cli::error::Failure;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::config::{Config, ConfigError};
-use crate::hook::{FORMATS, Format};
+use crate::hook::FORMATS;
 use crate::mirror::{SyncError, TargetSeen};
-use crate::net::url::{Location, PlainHttp, SourceUrl};
-use crate::net::{SecretError, SecretSource, TargetUrl};
-use ask::Question;
+use crate::net::{SecretError, SecretSource};
 pub(in crate::cli) use files::SERVICE_USER;
 use files::{Owner, extend_config, make_secrets_folder, write_config, write_secret};
 use text::FirstConfig;
+use wanted::{Wanted, wanted};
 
 /// The folder of the secrets, beside the configuration.
 const SECRETS: &str = "secrets";
-/// What says that no hook is wanted.
-const NO_HOOK: &str = "none";
 
 /// Why no configuration is written.
 #[derive(Debug, thiserror::Error)]
 enum InitError {
-    /// Nobody is there to be asked.
-    #[error("ask for the {what}: nobody is at a terminal")]
+    /// Nobody is there to be asked, or who is gives no answer.
+    #[error("ask for the {what}: nobody at a terminal answers")]
     NoTerminal { what: &'static str, flag: &'static str },
     /// There is a configuration.
     #[error("write {}: it configures something already", path.display())]
@@ -94,37 +91,23 @@ struct NewSecret {
     contents: Vec<u8>,
 }
 
-/// What was asked for, typed or told.
-struct Wanted {
-    source: String,
-    target: String,
-    name: String,
-    format: Option<&'static Format>,
-}
-
 pub(super) fn run(args: &InitArgs, ui: &Ui) -> Outcome {
     let path = std::path::absolute(&args.config.config).unwrap_or(args.config.config.clone());
     let before = existing(&path)?;
     if before.is_some() && (args.listen.is_some() || args.public_url.is_some()) {
         return Err(InitError::KeysOfAFile { path }.into());
     }
-    let interrupt = interrupted_by_signals(ui)?;
     let wanted = wanted(args, ui)?;
+    // Nothing has to come to a safe place before: Ctrl-C at a question is the end.
+    let interrupt = interrupted_by_signals(ui)?;
     let is_system = path == Path::new(config::USUAL);
     let (mut secrets, mut keys) = (Vec::new(), [None, None]);
-    let given = [
-        ("source", "token_file", &args.source_token_file),
-        ("source", "key_file", &args.source_key_file),
-        ("target", "token_file", &args.target_token_file),
-        ("target", "key_file", &args.target_key_file),
-    ];
-    for (side, key, file) in given {
-        let Some(file) = file else { continue };
+    for (side, key, file) in &wanted.files {
         let secret = read_secret(side, key, file)?;
         let name = format!("{SECRETS}/{}-{side}-{}", wanted.name, key.trim_end_matches("_file"));
-        let place = usize::from(side == "target");
+        let place = usize::from(*side == "target");
         if let Some(slot) = keys.get_mut(place) {
-            *slot = Some((key, name.clone()));
+            *slot = Some((*key, name.clone()));
         }
         secrets.push(NewSecret { file: name, contents: secret });
     }
@@ -157,7 +140,7 @@ pub(super) fn run(args: &InitArgs, ui: &Ui) -> Outcome {
     };
     let config = sound(&text, &path)?;
     if !args.offline {
-        look(&config, &first, args, ui, &interrupt)?;
+        look(&config, &first, &wanted, ui, &interrupt)?;
     }
     let owner = Owner::of_service().filter(|_| is_system);
     write(&path, before.is_some(), &text, &secrets, owner, ui)?;
@@ -177,104 +160,6 @@ fn existing(path: &Path) -> Result<Option<String>, Failure> {
         true => Ok(Some(text)),
         false => Err(InitError::Configured { path: path.to_owned() }.into()),
     }
-}
-
-/// What is wanted: from the flags, or from whoever is at the terminal.
-fn wanted(args: &InitArgs, ui: &Ui) -> Result<Wanted, InitError> {
-    let ask = |typed: &Option<String>, question: &Question<'_>| match typed {
-        Some(typed) => Ok(typed.clone()),
-        None => question
-            .ask(ui)
-            .ok_or(InitError::NoTerminal { what: question.what, flag: question.flag }),
-    };
-    let source = ask(
-        &args.source,
-        &Question::new(
-            "source",
-            "--source",
-            "The Mercurial repository, as a path or an address (https://, ssh://)",
-        ),
-    )?;
-    let target = ask(
-        &args.target,
-        &Question::new(
-            "target",
-            "--target",
-            "The Git repository to publish to, which must be there and may be empty",
-        ),
-    )?;
-    let (source, target) = (absolute_source(&source), absolute_target(&target));
-    let called = name_of(&target);
-    let name = match (&args.name, args.target.is_some()) {
-        (Some(name), _) => name.clone(),
-        // Whoever types flags is asked nothing that has a good answer.
-        (None, true) => called,
-        (None, false) => {
-            let question = Question::new("name", "--name", "The name of the mirror");
-            question.or(&called).ask(ui).unwrap_or(called)
-        }
-    };
-    let guess = guess(&source);
-    let hook = match (&args.hook, args.source.is_some()) {
-        (Some(hook), _) => hook.clone(),
-        (None, true) => guess.to_owned(),
-        (None, false) => {
-            let text = "The forge that tells of pushes there, or none";
-            Question::new("forge", "--hook", text).or(guess).ask(ui).unwrap_or(guess.to_owned())
-        }
-    };
-    let format = match hook.as_str() {
-        NO_HOOK => None,
-        name => Some(
-            format_called(name).ok_or_else(|| InitError::UnknownForge { name: name.to_owned() })?,
-        ),
-    };
-    Ok(Wanted { source, target, name, format })
-}
-
-/// A path that does not depend on where a command is typed.
-fn absolute_source(written: &str) -> String {
-    match written.contains("://") || SourceUrl::refuse_short_form(written).is_err() {
-        true => written.to_owned(),
-        false => absolute(written),
-    }
-}
-
-fn absolute_target(written: &str) -> String {
-    match TargetUrl::parse(written, PlainHttp::Allow) {
-        Ok(url) if matches!(url.location(), Location::Path(_)) => absolute(written),
-        _ => written.to_owned(),
-    }
-}
-
-fn absolute(path: &str) -> String {
-    let absolute = std::path::absolute(path).ok();
-    absolute.and_then(|path| path.to_str().map(str::to_owned)).unwrap_or(path.to_owned())
-}
-
-/// What a mirror with this target is called.
-fn name_of(target: &str) -> String {
-    let url = TargetUrl::parse(target, PlainHttp::Allow).ok();
-    let project = url.as_ref().and_then(|url| url.project()).unwrap_or_default();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let name: String = project.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
-    let name = name.trim_start_matches(['.', '-']);
-    if name.is_empty() { "mirror".to_owned() } else { name.to_owned() }
-}
-
-/// The forge that a source seems to be at.
-fn guess(source: &str) -> &'static str {
-    let host = SourceUrl::parse(source).map(|url| url.host).unwrap_or_default();
-    let known = [
-        ("heptapod", "gitlab"),
-        ("gitlab", "gitlab"),
-        ("sr.ht", "sourcehut"),
-        ("sourceforge", "allura"),
-        ("code.sf.net", "allura"),
-        ("rhodecode", "rhodecode"),
-    ];
-    let found = known.iter().find(|(part, _)| host.contains(part));
-    found.map_or("synchroniser", |(_, format)| format)
 }
 
 /// 256 random bits, in hex.
@@ -316,16 +201,17 @@ fn sound(text: &str, path: &Path) -> Result<Config, InitError> {
 fn look(
     config: &Config,
     first: &FirstConfig<'_>,
-    args: &InitArgs,
+    wanted: &Wanted,
     ui: &Ui,
     interrupt: &crate::base::Interrupt,
 ) -> Result<(), Failure> {
     let here = FirstConfig {
-        source_secret: typed(args.source_token_file.as_ref(), args.source_key_file.as_ref()),
-        target_secret: typed(args.target_token_file.as_ref(), args.target_key_file.as_ref()),
+        source_secret: wanted.file_of("source"),
+        target_secret: wanted.file_of("target"),
         ..first.clone()
     };
-    let config_here = sound(&here.text(), &args.config.config).unwrap_or_else(|_| config.clone());
+    let config_here =
+        sound(&here.text(), Path::new(config::USUAL)).unwrap_or_else(|_| config.clone());
     let Some(mirror) = config_here.mirrors.first() else { return Ok(()) };
     let mirror = &mirror.mirror;
     let of =
@@ -345,13 +231,6 @@ fn look(
     };
     ui.say(&format!("target: {address}: {found}"));
     Ok(())
-}
-
-/// The key and the file of what was typed.
-fn typed(token: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<(&'static str, String)> {
-    let token = token.map(|file| ("token_file", file));
-    let (name, file) = token.or(key.map(|file| ("key_file", file)))?;
-    Some((name, absolute(file.to_str()?)))
 }
 
 fn write(
@@ -378,42 +257,4 @@ fn write(
     }
     ui.say(&format!("wrote {}", path.display()));
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_forges_are_guessed() {
-        for (target, name) in [
-            ("https://github.com/acme/rocket.git", "rocket"),
-            ("git@github.com:acme/Rocket.Core.git", "Rocket.Core"),
-            ("/srv/git/a b.git", "a-b"),
-            ("/", "mirror"),
-        ] {
-            assert_eq!(name_of(target), name);
-        }
-        for (source, format) in [
-            ("https://foss.heptapod.net/acme/rocket", "gitlab"),
-            ("https://hg.sr.ht/~ada/rocket", "sourcehut"),
-            ("ssh://hg@hg.code.sf.net/p/rocket/code", "allura"),
-            ("https://hg.example.org/rocket", "synchroniser"),
-            ("/srv/hg/rocket", "synchroniser"),
-        ] {
-            assert_eq!(guess(source), format, "{source}");
-            assert!(Format::named(format).is_some());
-        }
-    }
-
-    #[test]
-    fn paths_do_not_depend_on_where_one_is() {
-        assert_eq!(
-            absolute_target("git@github.com:acme/rocket.git"),
-            "git@github.com:acme/rocket.git"
-        );
-        assert!(Path::new(&absolute_target("rocket.git")).is_absolute());
-        assert!(Path::new(&absolute_source("rocket")).is_absolute());
-        assert_eq!(absolute_source("https://hg.example.org/x"), "https://hg.example.org/x");
-    }
 }

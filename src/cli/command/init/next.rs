@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{SERVICE_USER, Wanted};
+use super::SERVICE_USER;
+use super::wanted::Wanted;
 use crate::cli::command::config;
 use crate::cli::ui::Ui;
 use crate::config::Config;
