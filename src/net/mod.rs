@@ -16,6 +16,7 @@ pub mod patience;
 pub mod percent;
 pub mod secret;
 pub mod ssh;
+pub mod tls;
 pub mod token;
 pub mod url;
 mod wait;

@@ -49,6 +49,9 @@ pub(super) struct Candidate {
     pub(super) due: Timestamp,
     /// How often in a row a run of it did not come to an end; one that is under way not counted.
     pub(super) deaths: u32,
+    /// Whether its run has a worker of this process. That of another one counts against the limits of hosts and
+    /// targets alone.
+    pub(super) is_here: bool,
 }
 
 impl Candidate {
@@ -61,7 +64,8 @@ impl Candidate {
         };
         let due = row.due().unwrap_or_default();
         let deaths = row.attempts.saturating_sub(u32::from(row.running.is_some()));
-        Self { owner, source_host, target_host, target, class, weight, due, deaths }
+        let is_here = row.running.is_some();
+        Self { owner, source_host, target_host, target, class, weight, due, deaths, is_here }
     }
 }
 
@@ -199,7 +203,7 @@ impl<'a> Counts<'a> {
             begun: HashMap::new(),
         };
         for running in situation.running {
-            counts.run(running);
+            counts.run(running, running.is_here);
         }
         for (target, begun) in situation.begun {
             counts.begun.entry(target).or_default().push(*begun);
@@ -207,8 +211,10 @@ impl<'a> Counts<'a> {
         counts
     }
 
-    fn run(&mut self, candidate: &'a Candidate) {
-        *self.classes.entry((candidate.weight, candidate.class)).or_default() += 1;
+    fn run(&mut self, candidate: &'a Candidate, is_here: bool) {
+        if is_here {
+            *self.classes.entry((candidate.weight, candidate.class)).or_default() += 1;
+        }
         *self.source_hosts.entry(&candidate.source_host).or_default() += 1;
         *self.target_hosts.entry(&candidate.target_host).or_default() += 1;
         self.suspects += usize::from(self.is_suspect(candidate));
@@ -219,7 +225,7 @@ impl<'a> Counts<'a> {
     }
 
     fn begin(&mut self, candidate: &'a Candidate, now: Timestamp) {
-        self.run(candidate);
+        self.run(candidate, true);
         self.begun.entry(&candidate.target).or_default().push(now);
     }
 

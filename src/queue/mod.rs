@@ -17,7 +17,9 @@
 //! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
 //! | `memory` | a store in memory: the model for the others | |
+//! | `record` | the columns that a row is kept in | stores |
 //! | `sqlite` | a store in a file: durable before it answers | |
+//! | `postgres` | a store in a database, for several processes | |
 //! | `backoff` | when a run that failed is tried again | rows |
 //! | `pool` | the threads that claim, run, renew and finish | what a run does |
 
@@ -28,6 +30,8 @@ pub mod job_store;
 mod memory;
 pub mod model;
 pub mod pool;
+mod postgres;
+mod record;
 mod rules;
 mod sqlite;
 mod store_error;
@@ -37,5 +41,6 @@ pub use failure::Failure;
 pub use job_store::{ClaimLimits, JobStore};
 pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};
+pub use postgres::{PostgresOptions, PostgresStore, Problem};
 pub use sqlite::SqliteStore;
 pub use store_error::StoreError;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use super::postgres::Problem;
 use crate::base::faults;
 
 /// An error of whatever keeps the queue.
@@ -84,6 +85,19 @@ pub enum StoreError {
         /// What the database said.
         message: String,
     },
+    /// A database server cannot be used, or does not do what it is asked for.
+    #[error("use the queue in {place}: {message}")]
+    Server {
+        /// Its address, without a password.
+        place: String,
+        /// What is wrong.
+        problem: Problem,
+        /// What it said, or what we find.
+        message: String,
+    },
+    /// What keeps the queue has a way of its own to copy it.
+    #[error("copy the queue: it is in a PostgreSQL database")]
+    InDatabase,
     /// There is no file that could be copied.
     #[error("copy the queue: it is in memory alone")]
     InMemory,
@@ -109,6 +123,8 @@ faults!(StoreError {
         "end whatever has the file open; `synchroniser backup` makes a copy that may be looked into",
     ),
     Self::Database { .. } => Unavailable,
+    Self::Server { problem, .. } => problem.diagnosis(),
+    Self::InDatabase => Unsupported.hint("pg_dump makes a copy of it while work goes on"),
     Self::InMemory => Unsupported,
     Self::Closed => Interrupted,
 });

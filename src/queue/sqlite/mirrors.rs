@@ -10,8 +10,8 @@ use rusqlite::{
 use super::values::{Reader, number};
 use crate::base::time::Timestamp;
 use crate::queue::choose::Candidate;
-use crate::queue::failure::Failure;
-use crate::queue::model::{Claim, Failing, Member, Row, RunId, RunState, Running, Waiting, Weight};
+use crate::queue::model::{Claim, Row, RunId, Weight};
+use crate::queue::record::{self, COLUMNS, CONFIGURED, cells};
 
 /// A row with the number that runs and deliveries know its mirror by, which a new name does not change.
 pub(super) struct Stored {
@@ -19,182 +19,13 @@ pub(super) struct Stored {
     pub(super) row: Row,
 }
 
-/// How many of the columns come first that only a configuration changes.
-const CONFIGURED: usize = 6;
-
-/// The columns that are written, in the order in which `values` has and `read` wants them.
-const COLUMNS: [&str; 39] = [
-    "name",
-    "owner",
-    "source_host",
-    "target_host",
-    "target",
-    "fingerprint",
-    "removed",
-    "wanted",
-    "taken",
-    "waiting_run",
-    "waiting_cause",
-    "waiting_class",
-    "waiting_asked",
-    "waiting_begin",
-    "waiting_latest",
-    "waiting_unparks",
-    "scheduled",
-    "not_before",
-    "weight",
-    "token",
-    "running_run",
-    "running_until",
-    "running_class",
-    "running_weight",
-    "attempts",
-    "failing_runs",
-    "failing_since",
-    "failing_failure",
-    "failing_alike",
-    "parked_failure",
-    "parked_since",
-    "paused",
-    "last_tried",
-    "last_good",
-    "last_change",
-    "last_run",
-    "last_state",
-    "last_failure",
-    "attention",
-];
-
-fn values(row: &Row) -> [Value; COLUMNS.len()] {
-    let Row { member, waiting, running, failing, parked, last_run, .. } = row;
-    let failing = failing.as_ref();
-    let parked = parked.as_ref();
-    let last_run = last_run.as_ref();
-    [
-        member.key.clone().into(),
-        member.owner.clone().into(),
-        member.source_host.clone().into(),
-        member.target_host.clone().into(),
-        member.target.clone().into(),
-        member.fingerprint.clone().into(),
-        row.removed.into(),
-        number(row.wanted).into(),
-        number(row.taken).into(),
-        waiting.map(|waiting| waiting.run).into(),
-        waiting.map(|waiting| waiting.cause).into(),
-        waiting.map(|waiting| waiting.class).into(),
-        waiting.map(|waiting| waiting.asked).into(),
-        waiting.map(|waiting| waiting.begin).into(),
-        waiting.map(|waiting| waiting.latest).into(),
-        waiting.map(|waiting| waiting.unparks).into(),
-        row.scheduled.into(),
-        row.not_before.into(),
-        row.weight.into(),
-        number(row.token).into(),
-        running.map(|running| running.run).into(),
-        running.map(|running| running.until).into(),
-        running.map(|running| running.class).into(),
-        running.map(|running| running.weight).into(),
-        row.attempts.into(),
-        failing.map(|failing| failing.runs).into(),
-        failing.map(|failing| failing.since).into(),
-        failing.map(|failing| &failing.failure).into(),
-        failing.map(|failing| failing.alike).into(),
-        parked.map(|(failure, _)| failure).into(),
-        parked.map(|(_, since)| *since).into(),
-        row.paused.into(),
-        row.last_tried.into(),
-        row.last_good.into(),
-        row.last_change.into(),
-        last_run.map(|(run, ..)| *run).into(),
-        last_run.map(|(_, state, _)| *state).into(),
-        last_run.and_then(|(.., failure)| failure.as_ref()).into(),
-        row.attention().into(),
-    ]
+fn values(row: &Row) -> impl Iterator<Item = Value> {
+    cells(row).into_iter().map(Value::from)
 }
 
 fn read(columns: &Columns<'_>) -> Result<Stored> {
-    let mut reader = Reader::new(columns);
-    let next = &mut reader;
-    let id = next.next()?;
-    let member = Member {
-        key: next.next()?,
-        was: None,
-        owner: next.next()?,
-        source_host: next.next()?,
-        target_host: next.next()?,
-        target: next.next()?,
-        fingerprint: next.next()?,
-    };
-    let removed = next.next()?;
-    let (wanted, taken) = (next.count()?, next.count()?);
-    let waiting = waiting(next)?;
-    let (scheduled, not_before) = (next.next()?, next.next()?);
-    let weight = next.next()?;
-    let last_token = next.count()?;
-    let running = running(next)?;
-    let attempts = next.count()?;
-    let failing = failing(next)?;
-    let parked = parked(next)?;
-    let paused = next.next()?;
-    let (last_tried, last_good, last_change) = (next.next()?, next.next()?, next.next()?);
-    let last_run = last_run(next)?;
-    let row = Row {
-        member,
-        removed,
-        wanted,
-        taken,
-        waiting,
-        scheduled,
-        not_before,
-        weight,
-        token: last_token,
-        running,
-        attempts,
-        failing,
-        parked,
-        paused,
-        last_tried,
-        last_good,
-        last_change,
-        last_run,
-    };
-    Ok(Stored { id, row })
-}
-
-fn waiting(next: &mut Reader<'_, '_>) -> Result<Option<Waiting>> {
-    let Some(run) = next.first_of(7)? else { return Ok(None) };
-    Ok(Some(Waiting {
-        run,
-        cause: next.next()?,
-        class: next.next()?,
-        asked: next.next()?,
-        begin: next.next()?,
-        latest: next.next()?,
-        unparks: next.next()?,
-    }))
-}
-
-fn running(next: &mut Reader<'_, '_>) -> Result<Option<Running>> {
-    let Some(run) = next.first_of(4)? else { return Ok(None) };
-    let (until, class, weight) = (next.next()?, next.next()?, next.next()?);
-    Ok(Some(Running { run, until, class, weight }))
-}
-
-fn failing(next: &mut Reader<'_, '_>) -> Result<Option<Failing>> {
-    let Some(runs) = next.first_of(4)? else { return Ok(None) };
-    let (since, failure, alike) = (next.next()?, next.next()?, next.next()?);
-    Ok(Some(Failing { runs, since, failure, alike }))
-}
-
-fn parked(next: &mut Reader<'_, '_>) -> Result<Option<(Failure, Timestamp)>> {
-    let Some(failure) = next.first_of(2)? else { return Ok(None) };
-    Ok(Some((failure, next.next()?)))
-}
-
-fn last_run(next: &mut Reader<'_, '_>) -> Result<Option<(RunId, RunState, Option<Failure>)>> {
-    let Some(run) = next.first_of(3)? else { return Ok(None) };
-    Ok(Some((run, next.next()?, next.next()?)))
+    let mut next = Reader::new(columns);
+    Ok(Stored { id: next.next()?, row: record::row(&mut next)? })
 }
 
 static INSERT: LazyLock<String> = LazyLock::new(|| {
@@ -233,14 +64,14 @@ pub(super) fn insert(connection: &Connection, row: &Row) -> Result<i64> {
 
 /// Writes what has become of a row; not what the configuration says of its mirror.
 pub(super) fn update(connection: &Connection, stored: &Stored) -> Result<()> {
-    let values = values(&stored.row).into_iter().skip(CONFIGURED);
+    let values = values(&stored.row).skip(CONFIGURED);
     let values = values.chain([Value::Integer(stored.id)]);
     connection.prepare_cached(&UPDATE)?.execute(params_from_iter(values)).map(drop)
 }
 
 /// Writes a row whose mirror has another configuration.
 pub(super) fn update_all(connection: &Connection, stored: &Stored) -> Result<()> {
-    let values = values(&stored.row).into_iter().chain([Value::Integer(stored.id)]);
+    let values = values(&stored.row).chain([Value::Integer(stored.id)]);
     connection.prepare_cached(&UPDATE_ALL)?.execute(params_from_iter(values)).map(drop)
 }
 
@@ -313,6 +144,7 @@ fn candidate(columns: &Columns<'_>) -> Result<(i64, Candidate)> {
         weight: next.next()?,
         due: next.next()?,
         deaths: next.count()?,
+        is_here: true,
     };
     Ok((next.next()?, candidate))
 }

@@ -6,6 +6,7 @@ use rusqlite::{Row as Columns, ToSql};
 use crate::base::time::Timestamp;
 use crate::queue::failure::Failure;
 use crate::queue::model::{Cause, Class, RunId, RunState, Verdict, Weight};
+use crate::queue::record::{Cell, Cells};
 
 /// Enums that are kept as a word.
 macro_rules! words {
@@ -132,6 +133,18 @@ impl FromSql for Failure {
     }
 }
 
+impl From<Cell> for Value {
+    fn from(cell: Cell) -> Self {
+        match cell {
+            Cell::Empty => Self::Null,
+            Cell::Number(number) => Self::Integer(number),
+            Cell::Text(text) => Self::Text(text),
+            Cell::Id(id) => id.into(),
+            Cell::Time(time) => time.into(),
+        }
+    }
+}
+
 /// A number that is no larger than what a column holds.
 pub(super) fn number(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
@@ -153,17 +166,37 @@ impl<'r, 's> Reader<'r, 's> {
         self.columns.get(self.next - 1)
     }
 
-    /// The first of `count` columns that have a value all, or none.
-    pub(super) fn first_of<T: FromSql>(&mut self, count: usize) -> rusqlite::Result<Option<T>> {
-        let first: Option<T> = self.next()?;
-        if first.is_none() {
-            self.next += count - 1;
-        }
-        Ok(first)
-    }
-
     /// A number that is not negative.
     pub(super) fn count<T: TryFrom<i64> + Default>(&mut self) -> rusqlite::Result<T> {
         Ok(T::try_from(self.next()?).unwrap_or_default())
+    }
+}
+
+impl Cells for Reader<'_, '_> {
+    type Error = rusqlite::Error;
+
+    fn number(&mut self) -> rusqlite::Result<Option<i64>> {
+        self.next()
+    }
+
+    fn text(&mut self) -> rusqlite::Result<Option<String>> {
+        self.next()
+    }
+
+    fn id(&mut self) -> rusqlite::Result<Option<RunId>> {
+        self.next()
+    }
+
+    fn time(&mut self) -> rusqlite::Result<Option<Timestamp>> {
+        self.next()
+    }
+
+    fn malformed(&self, message: String) -> rusqlite::Error {
+        let column = self.next.saturating_sub(1);
+        rusqlite::Error::FromSqlConversionFailure(
+            column,
+            rusqlite::types::Type::Text,
+            message.into(),
+        )
     }
 }

@@ -680,6 +680,13 @@ macro_rules! contract {
                 super::$rule(&SqliteStore::open(&folder.path().join("queue")).unwrap());
             })+
         }
+        mod postgres {
+            use super::*;
+            $(#[test] fn $rule() {
+                let Some(server) = crate::support::postgres::shared() else { return };
+                super::$rule(&open_postgres(&server.schema()));
+            })+
+        }
     };
 }
 

@@ -4,6 +4,7 @@
 mod contract;
 mod kill;
 mod pool;
+mod postgres;
 mod random;
 mod speed;
 mod sqlite;

@@ -14,9 +14,10 @@ use synchroniser::queue::model::{
     Cause, Claim, Finish, Member, Receipt, Request, Row, Run, RunId, RunState, Running, Waiting,
     Weight,
 };
-use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, SqliteStore};
+use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, PostgresStore, SqliteStore};
 
 use super::support::*;
+use crate::support::postgres::{self, Postgres};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -99,6 +100,18 @@ fn event() -> impl Strategy<Value = Event> {
 enum Subject {
     Memory(MemoryStore),
     Sqlite(TempDir, Option<SqliteStore>),
+    /// With its address.
+    Postgres(String, Option<PostgresStore>),
+}
+
+/// What has become of a store that was opened again, and of the claims that were held.
+enum Opened {
+    /// It is the same one.
+    Same,
+    /// Nobody else can have it, so they have run out.
+    Alone,
+    /// It is one among others: they run out when their time has come, and take none of its workers.
+    Another,
 }
 
 impl Subject {
@@ -108,21 +121,33 @@ impl Subject {
         subject
     }
 
+    fn postgres(server: &Postgres) -> Self {
+        let address = server.schema();
+        let store = open_postgres(&address);
+        Self::Postgres(address, Some(store))
+    }
+
     fn store(&self) -> &dyn JobStore {
         match self {
             Self::Memory(store) => store,
             Self::Sqlite(_, store) => store.as_ref().unwrap(),
+            Self::Postgres(_, store) => store.as_ref().unwrap(),
         }
     }
 
-    /// Returns whether the claims that were held are those of a process that is gone.
-    fn open_again(&mut self) -> bool {
+    fn open_again(&mut self) -> Opened {
         match self {
-            Self::Memory(_) => false,
+            Self::Memory(_) => Opened::Same,
             Self::Sqlite(folder, store) => {
                 *store = None;
                 *store = Some(SqliteStore::open(&folder.path().join("queue")).unwrap());
-                true
+                Opened::Alone
+            }
+            // Other processes may hold claims, so that they run out is all that ends them.
+            Self::Postgres(address, store) => {
+                *store = None;
+                *store = Some(open_postgres(address));
+                Opened::Another
             }
         }
     }
@@ -152,6 +177,8 @@ struct Model {
     events: usize,
     known: BTreeMap<String, Known>,
     claims: Vec<Claim>,
+    /// Those before it are of processes that are gone.
+    first_of_ours: usize,
     receipts: Vec<RunId>,
 }
 
@@ -170,7 +197,8 @@ impl Model {
     fn new(subject: Subject) -> Checked<Self> {
         let known = KEYS.iter().map(|key| ((*key).to_owned(), Known::default())).collect();
         let (claims, receipts) = (Vec::new(), Vec::new());
-        let mut model = Self { subject, now: at(0), events: 0, known, claims, receipts };
+        let (now, events, first_of_ours) = (at(0), 0, 0);
+        let mut model = Self { subject, now, events, known, claims, first_of_ours, receipts };
         model.step(&Event::Configure { members: 0xff, changed: 0 })?;
         Ok(model)
     }
@@ -222,15 +250,17 @@ impl Model {
             Event::Advance { seconds } => {
                 self.now = self.now.after(Duration::from_secs(seconds));
             }
-            Event::Crash => {
-                if self.subject.open_again() {
+            Event::Crash => match self.subject.open_again() {
+                Opened::Same => {}
+                Opened::Alone => {
                     for known in self.known.values_mut() {
                         if let Some((_, until)) = &mut known.live {
                             *until = Timestamp::from_millis(0);
                         }
                     }
                 }
-            }
+                Opened::Another => self.first_of_ours = self.claims.len(),
+            },
         }
         Ok(Seen::Nothing)
     }
@@ -328,7 +358,10 @@ impl Model {
         for (weight, workers) in [(Weight::Short, limits.short), (Weight::Long, limits.long)] {
             let is_new = claimed.claims.iter().any(|claim| claim.weight == weight);
             let live = self.known.values().filter_map(|known| known.live.as_ref());
-            let live = live.filter(|(claim, _)| claim.weight == weight).count();
+            let is_ours = |claim: &Claim| {
+                self.claims[self.first_of_ours..].iter().any(|ours| ours.run == claim.run)
+            };
+            let live = live.filter(|(claim, _)| claim.weight == weight && is_ours(claim)).count();
             prop_assert!(!is_new || live <= workers, "{} runs for {} workers", live, workers);
         }
         Ok(Seen::Claims(claimed.claims, claimed.again))
@@ -370,7 +403,7 @@ impl Model {
             self.events += 1;
             let before = self.claims.len();
             self.claim(&limits())?;
-            for claim in self.claims.split_off(before) {
+            for claim in self.claims[before..].to_vec() {
                 self.finish(&claim, &done())?;
             }
             let is_settled = |row: &Row| row.due().is_none() && row.running.is_none();
@@ -422,15 +455,15 @@ fn are_alike(first: Seen, second: Seen) -> bool {
     }
 }
 
-fn do_the_same(events: &[Event]) -> Checked<()> {
+fn does_the_same_as_memory(subject: Subject, events: &[Event]) -> Checked<()> {
     let mut memory = Model::new(Subject::Memory(MemoryStore::default()))?;
-    let mut sqlite = Model::new(Subject::sqlite())?;
+    let mut model = Model::new(subject)?;
     for event in events.iter().filter(|event| !matches!(event, Event::Crash)) {
-        let (first, second) = (memory.step(event)?, sqlite.step(event)?);
+        let (first, second) = (memory.step(event)?, model.step(event)?);
         let shown = format!("{event:?}: {first:?}, {second:?}");
         prop_assert!(are_alike(first, second), "{}", shown);
         let rows = |model: &Model| model.rows().into_iter().map(without_ids).collect::<Vec<_>>();
-        prop_assert_eq!(rows(&memory), rows(&sqlite), "after {:?}", event);
+        prop_assert_eq!(rows(&memory), rows(&model), "after {:?}", event);
     }
     Ok(())
 }
@@ -457,7 +490,19 @@ proptest! {
     }
 
     #[test]
-    fn the_stores_do_the_same(events in prop::collection::vec(event(), 1..100)) {
-        do_the_same(&events)?;
+    fn sqlite_does_the_same(events in prop::collection::vec(event(), 1..100)) {
+        does_the_same_as_memory(Subject::sqlite(), &events)?;
+    }
+
+    #[test]
+    fn nothing_is_lost_or_run_twice_in_postgres(events in prop::collection::vec(event(), 1..100)) {
+        let Some(server) = postgres::shared() else { return Ok(()) };
+        holds(Subject::postgres(server), &events)?;
+    }
+
+    #[test]
+    fn postgres_does_the_same(events in prop::collection::vec(event(), 1..100)) {
+        let Some(server) = postgres::shared() else { return Ok(()) };
+        does_the_same_as_memory(Subject::postgres(server), &events)?;
     }
 }

@@ -8,10 +8,19 @@ use synchroniser::queue::model::{
     Cause, Claim, Class, DeliveryRecord, Finish, Member, Receipt, Request, Row, RunState, Verdict,
     Weight,
 };
-use synchroniser::queue::{ClaimLimits, Failure, JobStore};
+use synchroniser::queue::{ClaimLimits, Failure, JobStore, PostgresOptions, PostgresStore};
 
 pub(super) const MINUTE: Duration = Duration::from_mins(1);
 pub(super) const LEASE: Duration = MINUTE;
+
+/// The queue in the database at `address`, with times as they come.
+pub(super) fn open_postgres(address: &str) -> PostgresStore {
+    PostgresStore::open(&postgres_options(address)).unwrap()
+}
+
+pub(super) fn postgres_options(address: &str) -> PostgresOptions {
+    PostgresOptions { address: address.to_owned(), password: None, ca: None, clock: None }
+}
 
 /// A time so many seconds after the one at which each test begins.
 pub(super) fn at(seconds: i64) -> Timestamp {

@@ -1,0 +1,182 @@
+//! Operations that have a transaction of their own: claims, and what touches many rows.
+
+use std::collections::{HashMap, HashSet};
+
+use postgres::Client;
+
+use super::mirrors::{self, Stored};
+use super::runs;
+use super::trouble::Trouble;
+use super::values::theirs;
+use crate::base::time::Timestamp;
+use crate::queue::choose::{Situation, Turns, a_minute_before, choose};
+use crate::queue::job_store::ClaimLimits;
+use crate::queue::model::{Claimed, Member, Row, Weight};
+
+/// Rows that are locked and written with one statement.
+const AT_ONCE: usize = 500;
+
+/// What an operation works with, in a transaction.
+pub(super) struct Work<'w> {
+    pub(super) client: &'w mut Client,
+    /// How far the clock of the database is ahead of ours, in milliseconds.
+    pub(super) ahead: i64,
+    /// The process that we are.
+    pub(super) node: &'w str,
+    pub(super) turns: &'w mut Turns,
+    /// The largest token that we have given out.
+    pub(super) last_token: &'w mut u64,
+}
+
+pub(super) fn claim(
+    work: &mut Work<'_>,
+    limits: &ClaimLimits,
+    now: Timestamp,
+) -> Result<Claimed, Trouble> {
+    let Work { client, ahead, node, turns, last_token } = work;
+    let (ahead, node) = (*ahead, *node);
+    expire(client, ahead, node, limits, now)?;
+    let running = mirrors::all_running(client, ahead, node)?;
+    let count = |weight| {
+        running.iter().filter(|running| running.is_here && running.weight == weight).count()
+    };
+    let has_room = [
+        (Weight::Short, count(Weight::Short) < limits.short),
+        (Weight::Long, count(Weight::Long) < limits.long),
+    ];
+    let mut due = Vec::new();
+    for (weight, _) in has_room.into_iter().filter(|(_, has_room)| *has_room) {
+        due.extend(mirrors::due(client, ahead, weight, now)?);
+    }
+    let mut claims = Vec::new();
+    let mut again = None;
+    if !due.is_empty() {
+        let (ids, due): (Vec<i64>, Vec<_>) = due.into_iter().unzip();
+        let begun = runs::begun(client, ahead, a_minute_before(now))?;
+        let situation = Situation { due: &due, running: &running, begun: &begun, limits, now };
+        let choice = choose(&situation, turns);
+        again = choice.again;
+        let chosen: Vec<i64> =
+            choice.chosen.iter().filter_map(|position| ids.get(*position).copied()).collect();
+        let mut locked: HashMap<i64, Stored> = mirrors::lock_due(client, ahead, now, &chosen)?
+            .into_iter()
+            .map(|stored| (stored.id, stored))
+            .collect();
+        let (mut changed, mut begun) = (Vec::new(), Vec::new());
+        for id in &chosen {
+            let Some(mut stored) = locked.remove(id) else {
+                // Another process has it; there may be another one for us.
+                again = Some(now);
+                continue;
+            };
+            let their_now = Timestamp::from_millis(theirs(now, ahead));
+            // Those of other processes are of other mirrors, or in the row.
+            let token = Row::next_token(stored.row.token.max(**last_token), their_now);
+            **last_token = token;
+            let (claim, run) = stored.row.begin(token, now.after(limits.lease), now);
+            begun.push((*id, run));
+            changed.push(stored);
+            claims.push(claim);
+        }
+        if !changed.is_empty() {
+            mirrors::update(client, ahead, node, &changed)?;
+            let begun = begun.iter().map(|(mirror, run)| (*mirror, run));
+            runs::insert(client, ahead, Some(node), begun)?;
+        }
+    }
+    let next = mirrors::next_attention(client, ahead, now)?;
+    Ok(Claimed { claims, again: next.into_iter().chain(again).min() })
+}
+
+/// Ends the runs whose claims have run out.
+fn expire(
+    client: &mut Client,
+    ahead: i64,
+    node: &str,
+    limits: &ClaimLimits,
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    loop {
+        let most = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+        let mut expired = mirrors::lock_expired(client, ahead, now, most)?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+        let is_full = expired.len() == AT_ONCE;
+        let ids: Vec<_> =
+            expired.iter().filter_map(|stored| Some(stored.row.running?.run)).collect();
+        let found = runs::get(client, ahead, &ids)?;
+        let mut found: HashMap<_, _> = found.into_iter().map(|run| (run.id, run)).collect();
+        let mut ended = Vec::new();
+        for stored in &mut expired {
+            let run = stored.row.running.and_then(|running| found.remove(&running.run));
+            if let Some(mut run) = run {
+                stored.row.expire(&mut run, limits.attempts, now);
+                ended.push(run);
+            }
+        }
+        runs::update(client, ahead, &ended)?;
+        mirrors::update(client, ahead, node, &expired)?;
+        // A row without its run stays as it is, and is no reason to look again.
+        if !is_full || ended.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) fn configure(
+    work: &mut Work<'_>,
+    members: &[Member],
+    now: Timestamp,
+) -> Result<(), Trouble> {
+    let Work { client, ahead, node, .. } = work;
+    let (ahead, node) = (*ahead, *node);
+    client.batch_execute("SET LOCAL statement_timeout = 0")?;
+    // One process after another, so that each mirror is added once.
+    let lock = "SELECT pg_advisory_xact_lock($1)";
+    client.query_typed(lock, &[(&(super::migrate::LOCK + 1), postgres::types::Type::INT8)])?;
+    let known: HashMap<String, (Member, bool)> = mirrors::configured(client)?
+        .into_iter()
+        .map(|(member, is_member)| (member.key.clone(), (member, is_member)))
+        .collect();
+    let keys: HashSet<_> = members.iter().map(|member| &*member.key).collect();
+    let is_member = |key: &str| keys.contains(key);
+    let mut new = Vec::new();
+    // The names in the table of those that change, each with what the configuration says now.
+    let mut changed: HashMap<&str, Option<&Member>> = HashMap::new();
+    for member in members {
+        let was = member.was.as_deref().filter(|was| !is_member(was) && known.contains_key(*was));
+        match known.get(&member.key) {
+            Some((before, true)) if before == &(Member { was: None, ..member.clone() }) => {}
+            Some(_) => drop(changed.insert(&member.key, Some(member))),
+            // One row cannot become two.
+            None if was.is_some_and(|was| !changed.contains_key(was)) => {
+                changed.extend(was.map(|was| (was, Some(member))));
+            }
+            None => new.push(Row::new(member, now)),
+        }
+    }
+    for (name, (_, was_member)) in &known {
+        if *was_member && !is_member(name) {
+            changed.entry(name).or_insert(None);
+        }
+    }
+    let mut names: Vec<String> = changed.keys().map(|name| (*name).to_owned()).collect();
+    names.sort_unstable();
+    for some in names.chunks(AT_ONCE) {
+        let mut stored = mirrors::lock(client, ahead, some, &[])?;
+        for one in &mut stored {
+            match changed.get(&*one.row.member.key) {
+                Some(Some(member)) => one.row.configure(member, now),
+                Some(None) => one.row.remove(now),
+                None => {}
+            }
+        }
+        mirrors::update(client, ahead, node, &stored)?;
+    }
+    let mut new = new.into_iter().peekable();
+    while new.peek().is_some() {
+        mirrors::insert(client, ahead, new.by_ref().take(AT_ONCE).collect())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! The queue in a PostgreSQL database, which several processes may use, on as many machines.
+//!
+//! | module | is |
+//! |---|---|
+//! | `connection`, `trouble` | how a connection is made and set up; what goes wrong with it |
+//! | `migrate` | the schema, and how an old one becomes the newest |
+//! | `writer` | the one thread of this process that writes, many operations in one commit |
+//! | `batch` | those operations: what they need is locked at once, and what they change is written at once |
+//! | `alone` | operations with a transaction of their own: claims, configurations |
+//! | `readers` | connections that only read |
+//! | `mirrors`, `runs`, `deliveries`, `values` | the tables: all SQL of them is here and in `1.sql` |
+//!
+//! Rows are locked while they are changed, so that of two processes one waits for the other; a claim passes over what
+//! is locked. Due times and leases are by the clock of the database. A process that ends holds nothing but its
+//! claims, which run out.
+
+mod alone;
+mod batch;
+mod connection;
+mod deliveries;
+mod migrate;
+mod mirrors;
+mod readers;
+mod runs;
+mod trouble;
+mod values;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use self::connection::PostgresOptions;
+pub use self::trouble::Problem;
+
+use self::alone::Work;
+use self::batch::Needs;
+use self::connection::Connector;
+use self::readers::Readers;
+use self::writer::Writer;
+use super::failure::Failure;
+use super::job_store::{ClaimLimits, JobStore};
+use super::model::{
+    Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
+    RunId,
+};
+use super::store_error::StoreError;
+use crate::base::time::Timestamp;
+
+/// Mirrors whose history is trimmed, and deliveries that are forgotten, in one operation: so few that nobody waits
+/// for it.
+const TRIMMED_AT_ONCE: usize = 500;
+
+/// A queue in a database. Its connections end when this is dropped.
+pub struct PostgresStore {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl PostgresStore {
+    /// Opens the queue in a database, which gets its tables if it has none.
+    pub fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
+        let connector = Arc::new(Connector::new(options)?);
+        let mut client = connector.connect().map_err(|trouble| connector.error(&trouble))?;
+        migrate::migrate(&mut client).map_err(|trouble| connector.error(&trouble))?;
+        // New for each process: who comes after one that has ended is not it.
+        let node = RunId::random().to_string();
+        let writer = Writer::start(Arc::clone(&connector), client, node).map_err(|error| {
+            let problem = Problem::Other;
+            StoreError::Server {
+                place: connector.place().to_owned(),
+                problem,
+                message: error.to_string(),
+            }
+        })?;
+        Ok(Self { readers: Readers::new(connector), writer })
+    }
+}
+
+impl JobStore for PostgresStore {
+    fn configure(&self, members: &[Member], now: Timestamp) -> Result<(), StoreError> {
+        let members = members.to_vec();
+        self.writer.write_alone(move |work| alone::configure(work, &members, now))
+    }
+
+    fn enqueue(
+        &self,
+        requests: &[Request],
+        delivery: Option<&DeliveryRecord>,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>, StoreError> {
+        let needs = Needs::enqueue(requests, delivery);
+        let (requests, delivery) = (requests.to_vec(), delivery.cloned());
+        self.writer.write(needs, move |batch| batch.enqueue(&requests, delivery.as_ref(), now))
+    }
+
+    fn record(&self, delivery: &DeliveryRecord) -> Result<(), StoreError> {
+        let delivery = delivery.clone();
+        self.writer.write(Needs::default(), move |batch| {
+            batch.record(&delivery);
+            Ok(())
+        })
+    }
+
+    fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError> {
+        let limits = limits.clone();
+        self.writer.write_alone(move |work| alone::claim(work, &limits, now))
+    }
+
+    fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError> {
+        let claim = claim.clone();
+        self.writer.write(Needs::claim(&claim), move |batch| Ok(batch.renew(&claim, until)))
+    }
+
+    fn finish(&self, claim: &Claim, finish: &Finish, now: Timestamp) -> Result<bool, StoreError> {
+        let (claim, finish) = (claim.clone(), finish.clone());
+        let needs = Needs::claim(&claim);
+        self.writer.write(needs, move |batch| Ok(batch.finish(&claim, &finish, now)))
+    }
+
+    fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError> {
+        let claim = claim.clone();
+        self.writer.write(Needs::claim(&claim), move |batch| {
+            batch.release(&claim, now);
+            Ok(())
+        })
+    }
+
+    fn schedule(&self, key: &str, due: Timestamp) -> Result<(), StoreError> {
+        let needs = Needs::mirror(key);
+        let key = key.to_owned();
+        self.writer.write(needs, move |batch| batch.change(&key, |row| row.schedule(due)))
+    }
+
+    fn pause(&self, key: &str, paused: bool, now: Timestamp) -> Result<(), StoreError> {
+        let needs = Needs::mirror(key);
+        let key = key.to_owned();
+        self.writer.write(needs, move |batch| batch.change(&key, |row| row.pause(paused, now)))
+    }
+
+    fn park(&self, key: &str, parked: Option<&Failure>, now: Timestamp) -> Result<(), StoreError> {
+        let needs = Needs::mirror(key);
+        let (key, parked) = (key.to_owned(), parked.cloned());
+        self.writer
+            .write(needs, move |batch| batch.change(&key, |row| row.park(parked.as_ref(), now)))
+    }
+
+    fn rows(&self) -> Result<Vec<Row>, StoreError> {
+        let stored = self.readers.read(mirrors::members)?;
+        Ok(stored.into_iter().map(|stored| stored.row).collect())
+    }
+
+    fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.readers.read(|client, _| mirrors::names(client))
+    }
+
+    fn removed(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        self.readers.read(mirrors::removed)
+    }
+
+    fn row(&self, key: &str) -> Result<Option<Row>, StoreError> {
+        let stored = self.readers.read(|client, ahead| mirrors::named(client, ahead, key))?;
+        Ok(stored.map(|stored| stored.row).filter(Row::is_member))
+    }
+
+    fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        self.readers.read(|client, ahead| {
+            if let Some(run) = runs::get(client, ahead, &[id])?.pop() {
+                return Ok(Some(run));
+            }
+            let waiting = mirrors::waiting_for(client, ahead, id)?;
+            Ok(waiting.and_then(|stored| stored.row.queued_run()))
+        })
+    }
+
+    fn runs(
+        &self,
+        key: Option<&str>,
+        before: Option<RunId>,
+        count: usize,
+    ) -> Result<Vec<Run>, StoreError> {
+        self.readers.read(|client, ahead| {
+            let end = match before {
+                None => Some(i64::MAX),
+                Some(before) => match runs::number_of(client, before)? {
+                    None => mirrors::waiting_for(client, ahead, before)?.map(|_| i64::MAX),
+                    number => number,
+                },
+            };
+            let Some(end) = end else { return Ok(Vec::new()) };
+            let Some(key) = key else { return runs::list(client, ahead, None, end, count) };
+            match mirrors::named(client, ahead, key)? {
+                Some(stored) => runs::list(client, ahead, Some(stored.id), end, count),
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+
+    fn deliveries(
+        &self,
+        before: Option<i64>,
+        count: usize,
+    ) -> Result<Vec<DeliveryEntry>, StoreError> {
+        let end = before.unwrap_or(i64::MAX);
+        self.readers.read(|client, ahead| deliveries::list(client, ahead, end, count))
+    }
+
+    fn trim(&self, before: Timestamp, keep: usize) -> Result<(), StoreError> {
+        let mirrors = self.readers.read(|client, _| mirrors::numbers(client))?;
+        for some in mirrors.chunks(TRIMMED_AT_ONCE) {
+            let some = some.to_vec();
+            self.writer.write_alone(move |Work { client, ahead, .. }| {
+                runs::trim(client, *ahead, &some, before, keep)
+            })?;
+        }
+        let trim = || {
+            self.writer.write_alone(move |Work { client, ahead, .. }| {
+                deliveries::trim(client, *ahead, before, TRIMMED_AT_ONCE)
+            })
+        };
+        while trim()? > 0 {}
+        Ok(())
+    }
+
+    fn probe(&self, _now: Timestamp) -> Result<(), StoreError> {
+        let update = "UPDATE schema_version SET version = version";
+        self.writer.write_alone(move |work| Ok(work.client.batch_execute(update)?))
+    }
+
+    fn backup(&self, _path: &Path) -> Result<(), StoreError> {
+        Err(StoreError::InDatabase)
+    }
+}

@@ -1,0 +1,324 @@
+//! The one thread of a process that writes, over one connection.
+//!
+//! Whatever has arrived while the database was busy is done in one transaction, and answered once that is committed.
+//! If something in it fails, each operation is done again in a transaction of its own, so that none pays for another.
+//! A connection that was lost is made again; what was not committed over it is done again, once. Whether something
+//! was committed whose answer did not arrive cannot be known: that is an error to whoever asked, and asking again
+//! does no harm.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+
+use super::alone::Work;
+use super::batch::{Batch, Needs};
+use super::connection::Connector;
+use super::trouble::{Problem, Trouble};
+use crate::queue::choose::Turns;
+use crate::queue::store_error::StoreError;
+
+/// Operations in one transaction.
+const MOST: usize = 500;
+/// How often one is done again that others were in the way of.
+const TRIES: usize = 5;
+/// After a server could not be reached it is left alone for so long, so that nobody waits for the same again.
+const LEFT_ALONE: Duration = Duration::from_millis(500);
+
+/// An operation of a batch; it can be done again.
+trait Batched: Send {
+    fn needs(&self) -> &Needs;
+    fn apply(&mut self, batch: &mut Batch);
+    fn answer(self: Box<Self>, written: Result<(), StoreError>);
+}
+
+struct OfBatch<T, F> {
+    needs: Needs,
+    apply: F,
+    result: Option<Result<T, StoreError>>,
+    answer: SyncSender<Result<T, StoreError>>,
+}
+
+impl<T: Send, F> Batched for OfBatch<T, F>
+where
+    F: FnMut(&mut Batch) -> Result<T, StoreError> + Send,
+{
+    fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    fn apply(&mut self, batch: &mut Batch) {
+        self.result = Some((self.apply)(batch));
+    }
+
+    fn answer(self: Box<Self>, written: Result<(), StoreError>) {
+        let Self { result, answer, .. } = *self;
+        let result = written.and_then(|()| result.unwrap_or(Err(StoreError::Closed)));
+        // Nobody is there any more if it cannot be sent.
+        drop(answer.send(result));
+    }
+}
+
+/// An operation with a transaction of its own; it can be done again.
+trait Alone: Send {
+    fn run(&mut self, work: &mut Work<'_>) -> Result<(), Trouble>;
+    fn answer(self: Box<Self>, written: Result<(), StoreError>);
+}
+
+struct OfItself<T, F> {
+    run: F,
+    result: Option<T>,
+    answer: SyncSender<Result<T, StoreError>>,
+}
+
+impl<T: Send, F> Alone for OfItself<T, F>
+where
+    F: FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send,
+{
+    fn run(&mut self, work: &mut Work<'_>) -> Result<(), Trouble> {
+        self.result = Some((self.run)(work)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, written: Result<(), StoreError>) {
+        let Self { result, answer, .. } = *self;
+        drop(answer.send(written.and_then(|()| result.ok_or(StoreError::Closed))));
+    }
+}
+
+enum Operation {
+    Batched(Box<dyn Batched>),
+    Alone(Box<dyn Alone>),
+}
+
+/// The thread that writes.
+pub(super) struct Writer {
+    operations: Option<Sender<Operation>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connector: Arc<Connector>,
+        client: Client,
+        node: String,
+    ) -> io::Result<Self> {
+        let (operations, receiver) = channel();
+        let thread = thread::Builder::new().name("queue-writer".to_owned());
+        let (client, turns) = (Some(client), Turns::default());
+        let main = Main { connector, client, failed: None, node, turns, last_token: 0 };
+        let thread = thread.spawn(move || main.write_until_closed(&receiver))?;
+        Ok(Self { operations: Some(operations), thread: Some(thread) })
+    }
+
+    /// Does `apply` together with others, and returns what came out once it is committed.
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        needs: Needs,
+        apply: impl FnMut(&mut Batch) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = sync_channel(1);
+        let operation = OfBatch { needs, apply, result: None, answer };
+        self.send(Operation::Batched(Box::new(operation)))?;
+        answered.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Does `run` in a transaction of its own, and returns what came out once it is committed.
+    pub(super) fn write_alone<T: Send + 'static>(
+        &self,
+        run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = sync_channel(1);
+        self.send(Operation::Alone(Box::new(OfItself { run, result: None, answer })))?;
+        answered.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    fn send(&self, operation: Operation) -> Result<(), StoreError> {
+        let operations = self.operations.as_ref().ok_or(StoreError::Closed)?;
+        operations.send(operation).map_err(|_| StoreError::Closed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Without senders, the thread does what has arrived and ends.
+        self.operations = None;
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+/// How far a transaction came that went wrong.
+enum Undone {
+    /// Nothing of it was committed.
+    Known(Trouble),
+    /// It may have been committed.
+    Unknown(Trouble),
+}
+
+/// What the thread has.
+struct Main {
+    connector: Arc<Connector>,
+    client: Option<Client>,
+    /// When the server could not be reached, and why.
+    failed: Option<(Instant, Problem, String)>,
+    /// The process that we are.
+    node: String,
+    turns: Turns,
+    last_token: u64,
+}
+
+impl Main {
+    fn write_until_closed(mut self, operations: &Receiver<Operation>) {
+        while let Ok(first) = operations.recv() {
+            let more = operations.try_iter().take(MOST - 1);
+            let (mut batched, mut alone) = (Vec::new(), Vec::new());
+            for operation in std::iter::once(first).chain(more) {
+                match operation {
+                    Operation::Batched(operation) => batched.push(operation),
+                    Operation::Alone(operation) => alone.push(operation),
+                }
+            }
+            if !batched.is_empty() {
+                self.write_batch(batched);
+            }
+            for mut operation in alone {
+                let written = self.insist(|main| main.transact(|work| operation.run(work)));
+                operation.answer(written);
+            }
+        }
+    }
+
+    /// Does all `operations` in one transaction; or each in its own, if that cannot be done.
+    fn write_batch(&mut self, mut operations: Vec<Box<dyn Batched>>) {
+        let written = match operations.len() {
+            1 => self.insist(|main| main.transact(|work| apply(work, &mut operations))),
+            _ => match self.transact(|work| apply(work, &mut operations)) {
+                Ok(()) => Ok(()),
+                Err(Undone::Unknown(trouble)) => Err(self.connector.error(&trouble)),
+                Err(Undone::Known(trouble)) => {
+                    tracing::debug!(?trouble, "a transaction of the queue was undone");
+                    return operations.into_iter().for_each(|one| self.write_batch(vec![one]));
+                }
+            },
+        };
+        let place = self.connector.place();
+        for operation in operations {
+            operation.answer(match &written {
+                Ok(()) => Ok(()),
+                Err(error) => Err(again(error, place)),
+            });
+        }
+    }
+
+    /// Does something until it is done, or until it is clear that it cannot be now.
+    fn insist(
+        &mut self,
+        mut attempt: impl FnMut(&mut Self) -> Result<(), Undone>,
+    ) -> Result<(), StoreError> {
+        let mut is_reconnected = false;
+        for left in (0..TRIES).rev() {
+            match attempt(self) {
+                Ok(()) => return Ok(()),
+                Err(Undone::Known(trouble)) if left > 0 && trouble.was_in_the_way() => {}
+                // One that nobody has used for a while may have ended long ago.
+                Err(Undone::Known(trouble))
+                    if left > 0 && trouble.ends_connection() && !is_reconnected =>
+                {
+                    is_reconnected = true;
+                }
+                Err(Undone::Known(trouble) | Undone::Unknown(trouble)) => {
+                    return Err(self.connector.error(&trouble));
+                }
+            }
+        }
+        Err(StoreError::Closed)
+    }
+
+    fn take_client(&mut self) -> Result<Client, Trouble> {
+        if let Some(client) = self.client.take().filter(|client| !client.is_closed()) {
+            return Ok(client);
+        }
+        if let Some((when, problem, message)) = &self.failed
+            && when.elapsed() < LEFT_ALONE
+        {
+            return Err(Trouble::of(*problem, message.clone()));
+        }
+        let connected = self.connector.connect();
+        self.failed = connected
+            .as_ref()
+            .err()
+            .map(|trouble| (Instant::now(), trouble.problem(), trouble.message()));
+        connected
+    }
+
+    /// Does `run` in a transaction.
+    fn transact(
+        &mut self,
+        run: impl FnOnce(&mut Work<'_>) -> Result<(), Trouble>,
+    ) -> Result<(), Undone> {
+        let mut client = self.take_client().map_err(Undone::Known)?;
+        let connector = Arc::clone(&self.connector);
+        let done = connector.begin(&mut client, "BEGIN").and_then(|ahead| {
+            let (node, turns, last_token) = (&*self.node, &mut self.turns, &mut self.last_token);
+            let mut work = Work { client: &mut client, ahead, node, turns, last_token };
+            // A mistake of ours must not end the thread that all others need too.
+            catch_unwind(AssertUnwindSafe(|| run(&mut work))).unwrap_or_else(|_| {
+                let message = "panicked: this is a mistake in synchroniser";
+                Err(Trouble::of(Problem::Other, message))
+            })
+        });
+        let done = match done {
+            Ok(()) => client.batch_execute("COMMIT").map_err(|error| {
+                let trouble = Trouble::from(error);
+                match trouble.ends_connection() {
+                    true => Undone::Unknown(trouble),
+                    false => Undone::Known(trouble),
+                }
+            }),
+            Err(trouble) => Err(Undone::Known(trouble)),
+        };
+        let is_of_use = match &done {
+            Ok(()) => true,
+            Err(Undone::Known(trouble)) if !trouble.ends_connection() => {
+                client.batch_execute("ROLLBACK").is_ok()
+            }
+            Err(_) => false,
+        };
+        if is_of_use {
+            self.client = Some(client);
+        }
+        done
+    }
+}
+
+fn apply(work: &mut Work<'_>, operations: &mut [Box<dyn Batched>]) -> Result<(), Trouble> {
+    let needs = Needs::of(operations.iter().map(|operation| operation.needs()));
+    let mut batch = Batch::read(work.client, work.ahead, &needs)?;
+    for operation in operations {
+        operation.apply(&mut batch);
+    }
+    match batch.is_unchanged() {
+        true => Ok(()),
+        false => batch.write(work.client, work.ahead, work.node),
+    }
+}
+
+/// The same error for one more who waits for it.
+fn again(error: &StoreError, place: &str) -> StoreError {
+    match error {
+        StoreError::Server { place, problem, message } => {
+            StoreError::Server { place: place.clone(), problem: *problem, message: message.clone() }
+        }
+        other => StoreError::Server {
+            place: place.to_owned(),
+            problem: Problem::Other,
+            message: other.to_string(),
+        },
+    }
+}
