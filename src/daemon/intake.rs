@@ -39,27 +39,19 @@ async fn receive(app: &Arc<App>, path: &str, request: Request) -> Received {
     received.await.unwrap_or_else(Received::Unavailable)
 }
 
-/// What both kinds of endpoints answer alike.
-fn refused(received: &Received) -> Option<Answer> {
-    Some(match received {
-        Received::NoEndpoint => Answer::new(StatusCode::NOT_FOUND, "There is nothing here."),
-        Received::Unproven => Answer::unproven(),
-        Received::TooMany(wait) => Answer::too_many(*wait),
-        Received::Unavailable(error) => Answer::unavailable(error),
-        Received::Accepted(_)
-        | Received::Ignored(_)
-        | Received::Unmatched { .. }
-        | Received::Malformed(_) => return None,
-    })
+/// An answer that is the same at both kinds of endpoints.
+fn nothing_here() -> Answer {
+    Answer::new(StatusCode::NOT_FOUND, "There is nothing here.")
 }
 
 /// A hook to `/synchronise/`: it waits for its sync, as long as is configured.
 pub(super) async fn synchronise(app: &Arc<App>, request: Request) -> Answer {
     let received = receive(app, SYNCHRONISE, request).await;
-    if let Some(answer) = refused(&received) {
-        return answer;
-    }
     match received {
+        Received::NoEndpoint => nothing_here(),
+        Received::Unproven => Answer::unproven(),
+        Received::TooMany(wait) => Answer::too_many(wait),
+        Received::Unavailable(error) => Answer::unavailable(&error),
         Received::Malformed(error) => Answer::bad_payload(error),
         Received::Unmatched { user, project, .. } => Answer::no_mirror(&user, &project),
         Received::Ignored(what) => Answer::new(StatusCode::OK, format!("Nothing to do: {what}")),
@@ -67,8 +59,6 @@ pub(super) async fn synchronise(app: &Arc<App>, request: Request) -> Answer {
             Some(asked) => outcome(app, asked).await,
             None => Answer::new(StatusCode::OK, "Nothing to do"),
         },
-        // Answered above.
-        _ => Answer::new(StatusCode::NOT_FOUND, "There is nothing here."),
     }
 }
 
@@ -104,11 +94,12 @@ struct TakenRun<'a> {
 /// A hook to `/hook/PATH`: it is answered as soon as what it asks for is durable.
 pub(super) async fn hook(app: &Arc<App>, path: &str, request: Request) -> Response {
     let received = receive(app, path, request).await;
-    if let Some(answer) = refused(&received) {
-        return answer.into_response();
-    }
     let ignored = |reason| Taken { result: "ignored", reason: Some(reason), runs: Vec::new() };
     match &received {
+        Received::NoEndpoint => nothing_here().into_response(),
+        Received::Unproven => Answer::unproven().into_response(),
+        Received::TooMany(wait) => Answer::too_many(*wait).into_response(),
+        Received::Unavailable(error) => Answer::unavailable(error).into_response(),
         Received::Malformed(error) => {
             Answer::new(StatusCode::BAD_REQUEST, format!("Failed to {error}.")).into_response()
         }
@@ -126,10 +117,6 @@ pub(super) async fn hook(app: &Arc<App>, path: &str, request: Request) -> Respon
         Received::Unmatched { about, .. } => {
             json(StatusCode::OK, &ignored(format!("no mirror is configured for {about}")))
         }
-        Received::NoEndpoint
-        | Received::Unproven
-        | Received::TooMany(_)
-        | Received::Unavailable(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
