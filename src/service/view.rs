@@ -22,7 +22,7 @@ pub use run::{LogLine, PhaseView, RefView, RunDetail, RunSummary};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MirrorState {
-    /// It has failed, and trying again does not help: somebody has to do something.
+    /// It has failed, and somebody has to do something: trying again at once does not help.
     Parked,
     /// The last run has failed, and it is tried again.
     Failing,

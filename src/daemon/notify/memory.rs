@@ -1,4 +1,4 @@
-//! What was told, over a restart: a small file beside the queue. Without it, what is in trouble when the daemon starts
+//! What was told and what is still to be told, over a restart: a small file beside the queue. Without it, what is in trouble when the daemon starts
 //! counts as told.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::expiries::Expiries;
 use super::streaks::Streaks;
+use super::waiting::Letter;
 use crate::base::durable;
 
 /// The name of the file.
@@ -18,6 +19,9 @@ const FILE: &str = "told.json";
 pub(super) struct Told {
     pub(super) streaks: Streaks,
     pub(super) expiries: Expiries,
+    /// What it is still to be told, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) waiting: Vec<Letter>,
 }
 
 /// The file, with what is in it.
@@ -38,7 +42,7 @@ impl Memory {
     }
 
     /// Keeps what each receiver was told, if that has changed.
-    pub(super) fn keep(&mut self, told: &BTreeMap<&str, &Told>) {
+    pub(super) fn keep(&mut self, told: &BTreeMap<&str, Told>) {
         let text = serde_json::to_string(told).unwrap_or_default();
         if text == self.text || (told.is_empty() && self.text.is_empty()) {
             return;
@@ -47,7 +51,7 @@ impl Memory {
             Ok(()) => self.text = text,
             Err(error) => {
                 let file = self.path.display();
-                tracing::debug!(%file, "what was told is not known after a restart: {error}");
+                tracing::debug!(%file, "what was told, and what waits, is not known after a restart: {error}");
             }
         }
     }
@@ -65,7 +69,7 @@ mod tests {
         memory.keep(&BTreeMap::new());
         assert!(!folder.path().join(FILE).exists(), "there is nothing to keep");
         let one = Told::default();
-        memory.keep(&BTreeMap::from([("ops", &one)]));
+        memory.keep(&BTreeMap::from([("ops", one.clone())]));
         assert_eq!(Memory::read(folder.path()).1, BTreeMap::from([("ops".to_owned(), one)]));
         std::fs::write(folder.path().join(FILE), "{\"ops\":").unwrap();
         assert!(Memory::read(folder.path()).1.is_empty());

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::streaks::Change;
 use crate::base::Side;
@@ -17,7 +17,7 @@ const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').
 const LONGEST: usize = 2000;
 
 /// What has happened to a mirror.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Event {
     /// It is in trouble.
@@ -42,7 +42,7 @@ impl Event {
 }
 
 /// A credential that ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Credential {
     /// What it is, and where it is kept.
     name: String,
@@ -55,7 +55,7 @@ struct Credential {
 }
 
 /// One message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Message {
     pub(super) event: Event,
     pub(super) mirror: String,
@@ -69,6 +69,9 @@ pub(super) struct Message {
     last_good: Option<String>,
     /// How many syncs have failed in a row.
     failures: u32,
+    /// When it is tried next, if it is parked and is tried again all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
     /// Why; not there where nothing has failed.
     pub(super) failure: Option<FailureView>,
     /// What ends; not there where nothing does.
@@ -121,6 +124,7 @@ impl Message {
             since: None,
             last_good: Some(now.rfc3339()),
             failures: 0,
+            next: None,
             failure: None,
             credential: None,
             source: "https://hg.example.org/example".to_owned(),
@@ -143,6 +147,7 @@ impl Message {
             hint: failure.hint.as_ref().map(|hint| clean_short(hint, LONGEST)),
             ..failure.clone()
         });
+        let next = mirror.due.filter(|_| mirror.state == MirrorState::Parked);
         let path = utf8_percent_encode(&mirror.name, &PLAIN);
         Self {
             event,
@@ -152,6 +157,7 @@ impl Message {
             since: since.map(Timestamp::rfc3339),
             last_good: mirror.last_good.map(Timestamp::rfc3339),
             failures: mirror.failures,
+            next: next.map(Timestamp::rfc3339),
             failure,
             credential: None,
             source: clean(&mirror.source),
@@ -208,6 +214,7 @@ impl Message {
             _ => "Since",
         };
         line(since, self.since.as_deref());
+        line("Next try", self.next.as_deref());
         line("Last good", self.last_good.as_deref().or(Some("never")));
         line("Source", Some(&self.source));
         line("Target", self.target.as_deref());
@@ -235,6 +242,10 @@ impl Message {
         }
         let side = self.failure.as_ref().map_or("", |failure| at(failure.side));
         match self.state {
+            MirrorState::Parked if self.next.is_some() => format!(
+                "The mirror {mirror} is parked{side}: it is tried again, but seldom, and somebody has to do \
+                 something."
+            ),
             MirrorState::Parked => format!(
                 "The mirror {mirror} is parked{side}: trying again does not help, and somebody has to do \
                  something."

@@ -5,7 +5,7 @@
 //! `message` says it as JSON and as text; each receiver has a queue and a thread of its own (`receiver`),
 //! which sends it by `webhook`, `mail` or `command`. So a receiver that is slow holds up nothing but itself.
 //!
-//! What was told is kept over a restart (`memory`). A receiver that is new knows what is in trouble already.
+//! What was told and what waits is kept over a restart (`memory`, `waiting`). A receiver that is new knows what is in trouble already.
 
 mod command;
 mod error;
@@ -16,6 +16,7 @@ mod message;
 mod receiver;
 mod streaks;
 pub(super) mod trial;
+mod waiting;
 mod webhook;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::base::Interrupt;
@@ -40,8 +42,11 @@ const EVERY: Duration = Duration::from_mins(1);
 /// More mirrors than these are looked at all at once.
 const ONE_BY_ONE: usize = 20;
 
-/// Tells those who want to know. Dropped, it stops.
-pub(super) struct Notifier(Arc<Shared>);
+/// Tells those who want to know. Dropped, it stops, and what was not told yet is kept for the next daemon.
+pub(super) struct Notifier {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
 
 /// What the listener and the thread share.
 #[derive(Default)]
@@ -101,18 +106,21 @@ impl Notifier {
         }
         service.listen(Box::new(move |event| hearing.hear(event)));
         let heard = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("notify".to_owned())
-            .spawn(move || watch.follow(&heard))?;
-        Ok(Self(shared))
+        let thread = std::thread::Builder::new().name("notify".to_owned());
+        let thread = Some(thread.spawn(move || watch.follow(&heard))?);
+        Ok(Self { shared, thread })
     }
 }
 
 impl Drop for Notifier {
     fn drop(&mut self) {
-        self.0.changed().is_over = true;
-        self.0.interrupt.raise();
-        self.0.bell.notify_one();
+        self.shared.changed().is_over = true;
+        self.shared.interrupt.raise();
+        self.shared.bell.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // It has said itself why it ended.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -142,9 +150,10 @@ impl Watch {
                 tracing::warn!("mirrors in trouble were not looked for: {}", with_causes(&error));
             }
         }
+        self.keep();
     }
 
-    /// Keeps what was told for the next daemon.
+    /// Keeps what was told, and what waits, for the next daemon.
     fn keep(&mut self) {
         let told = self.receivers.iter().map(|it| (it.config().name.as_str(), it.told()));
         self.memory.keep(&told.collect());

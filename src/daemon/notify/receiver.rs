@@ -1,6 +1,6 @@
 //! One receiver: its queue, and the thread that sends what is in it.
 
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::NotifyError;
@@ -8,16 +8,14 @@ use super::expiries::Expiries;
 use super::memory::Told;
 use super::message::Message;
 use super::streaks::{Change, Streaks};
+use super::waiting::{Letter, ROOM, Waiting};
 use super::{command, mail, webhook};
 use crate::base::clean::with_causes;
 use crate::base::time::Timestamp;
-use crate::base::{Fault, HasFault as _, Interrupt};
+use crate::base::{Fault, HasFault as _, Interrupt, Interrupted};
 use crate::config::{NotifyConfig, NotifyWay};
-use crate::queue::model::RunId;
 use crate::service::view::{CredentialView, MirrorSummary};
 
-/// So many messages wait for a receiver; further ones are dropped, and the log says so.
-const QUEUE: usize = 256;
 /// How long to wait before each further attempt.
 const PAUSES: [Duration; 3] =
     [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(3)];
@@ -28,7 +26,14 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 pub(super) struct Receiver {
     config: NotifyConfig,
     told: Told,
-    queue: SyncSender<Message>,
+    waiting: Arc<Waiting>,
+}
+
+/// Its thread tells what waits, and ends.
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.waiting.end();
+    }
 }
 
 impl Receiver {
@@ -43,25 +48,30 @@ impl Receiver {
     ) -> Option<Self> {
         let before = match before {
             Some(before) if before.config == config => return Some(before),
-            Some(before) => Some(before.told),
+            // What waits for it is told as it was configured.
+            Some(before) => Some(before.told.clone()),
             None => remembered,
         };
-        let told = before.unwrap_or_else(|| {
+        let mut told = before.unwrap_or_else(|| {
             let ours: Vec<_> =
                 mirrors.iter().filter(|it| config.is_about(&it.name)).cloned().collect();
             let streaks = Streaks::known(&ours, config.failures);
-            Told { streaks, expiries: Expiries::known(credentials, now) }
+            Told { streaks, expiries: Expiries::known(credentials, now), waiting: Vec::new() }
         });
-        let (queue, waiting) = sync_channel(QUEUE);
-        let (receiver, interrupt) = (config.clone(), interrupt.clone());
+        let waiting = Arc::new(Waiting::of(std::mem::take(&mut told.waiting)));
+        let (receiver, letters, interrupt) =
+            (config.clone(), Arc::clone(&waiting), interrupt.clone());
         let thread = std::thread::Builder::new().name("notify-one".to_owned());
         let started = thread.spawn(move || {
-            while let Ok(message) = waiting.recv() {
-                deliver(&receiver, &message, &PAUSES, &interrupt);
+            while let Some(letter) = letters.first() {
+                if deliver(&receiver, &letter, &PAUSES, &interrupt).is_err() {
+                    return;
+                }
+                letters.done();
             }
         });
         match started {
-            Ok(_) => Some(Self { config, told, queue }),
+            Ok(_) => Some(Self { config, told, waiting }),
             Err(error) => {
                 tracing::error!(receiver = config.name, "nothing is told to it: {error}");
                 None
@@ -73,9 +83,9 @@ impl Receiver {
         &self.config
     }
 
-    /// What it was told.
-    pub(super) fn told(&self) -> &Told {
-        &self.told
+    /// What it was told, and what it is still to be told.
+    pub(super) fn told(&self) -> Told {
+        Told { waiting: self.waiting.all(), ..self.told.clone() }
     }
 
     pub(super) fn has_told_of(&self, mirror: &str) -> bool {
@@ -106,57 +116,46 @@ impl Receiver {
 
     /// Has it told, as soon as what it was told before is done.
     pub(super) fn tell(&self, message: Message) {
-        if let Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) =
-            self.queue.try_send(message)
-        {
+        if let Err(Letter { message, .. }) = self.waiting.add(Letter::new(message)) {
             tracing::error!(
                 receiver = self.config.name,
                 mirror = message.mirror,
-                "a notification was dropped, {QUEUE} others wait: {}",
+                "a notification was dropped, {ROOM} others wait: {}",
                 message.subject()
             );
         }
     }
 }
 
-/// Tells a receiver, several times if need be.
+/// Tells a receiver, several times if need be. An error says that a stop came before that was over.
 pub(super) fn deliver(
     config: &NotifyConfig,
-    message: &Message,
+    Letter { id, message }: &Letter,
     pauses: &[Duration],
     interrupt: &Interrupt,
-) {
-    // The same for each attempt, so that a receiver can tell that it has it already.
-    let id = format!("msg_{}", RunId::random());
+) -> Result<(), Interrupted> {
     let mut pauses = pauses.iter();
     let (receiver, mirror) = (&config.name, &message.mirror);
     loop {
-        let error = match attempt(config, message, &id, interrupt) {
+        let error = match attempt(config, message, id, interrupt) {
             Ok(()) => {
                 tracing::info!(receiver, mirror, "told: {}", message.subject());
-                return;
+                return Ok(());
             }
             Err(error) => error,
         };
+        interrupt.check()?;
         let pause = pauses.next().filter(|_| error.fault() == Fault::Unavailable);
         let Some(pause) = pause else {
             tracing::error!(receiver, mirror, "a notification failed: {}", with_causes(&error));
-            return;
+            return Ok(());
         };
         let wanted = match error {
             NotifyError::Status { wait: Some(wait), .. } => wait.min(LONGEST_PAUSE),
             _ => Duration::ZERO,
         };
         tracing::debug!(receiver, mirror, "told again later: {}", with_causes(&error));
-        if interrupt.pause(wanted.max(*pause)).is_err() {
-            tracing::warn!(
-                receiver,
-                mirror,
-                "a notification was not sent: {}",
-                with_causes(&error)
-            );
-            return;
-        }
+        interrupt.pause(wanted.max(*pause))?;
     }
 }
 

@@ -147,6 +147,21 @@ fn a_message_reads_well() {
     assert!(!message.text().contains("Page:"));
 }
 
+/// What ended its process is parked, and tried again by itself.
+#[test]
+fn what_is_parked_and_tried_again_says_so() {
+    let mirror = MirrorSummary { due: Some(time(300)), ..mirror(MirrorState::Parked, 3, 10) };
+    let message = Message::of(&Change::Trouble { since: None }, &mirror, None, time(100));
+    let text = message.text();
+    assert!(text.starts_with(
+        "The mirror forge/a b is parked at its target: it is tried again, but seldom"
+    ));
+    assert!(text.contains("\nNext try:  1970-01-01T00:05:00.000Z\n"), "{text}");
+    let mirror = MirrorSummary { state: MirrorState::Failing, ..mirror };
+    let failing = Message::of(&Change::Trouble { since: None }, &mirror, None, time(100));
+    assert!(!failing.text().contains("Next try"), "it is tried all the time");
+}
+
 #[test]
 fn a_credential_that_ends_reads_well() {
     let credential = |ends| CredentialView {

@@ -59,7 +59,7 @@ pub(super) fn sign(state: MirrorState) -> &'static Sign {
     match state {
         MirrorState::Parked => &Sign {
             word: "Parked",
-            meaning: "It failed, and trying again does not help: somebody has to do something.",
+            meaning: "It failed, and somebody has to do something: trying again at once does not help.",
             tone: Tone::Bad,
             shape: "M5 1h6l4 4v6l-4 4H5l-4-4V5zM7 4v5h2V4zM7 10.5v2h2v-2z",
         },

@@ -16,7 +16,9 @@ use crate::base::time::Timestamp;
 use crate::base::{Fault, HasFault as _, Interrupt};
 use crate::config::{Config, Encryption, MailWay, NotifyConfig};
 use crate::daemon::notify::error::NotifyError;
-use crate::daemon::notify::receiver::deliver;
+use crate::daemon::notify::memory::Memory;
+use crate::daemon::notify::receiver::{Receiver, deliver};
+use crate::daemon::notify::waiting::Letter;
 use crate::daemon::notify::{command, mail, webhook};
 use crate::hook::{DEFAULT_TOLERANCE, Delivery, Scheme, verify};
 use crate::net::SecretSource;
@@ -91,7 +93,8 @@ fn a_webhook_is_signed_and_tried_again_with_the_same_id() {
         ),
         folder.path(),
     );
-    deliver(&config, &parked(), &[Duration::from_millis(10)], &Interrupt::default());
+    deliver(&config, &Letter::new(parked()), &[Duration::from_millis(10)], &Interrupt::default())
+        .unwrap();
     let (first, second) = (posted.recv_timeout(LONG).unwrap(), posted.recv_timeout(LONG).unwrap());
     assert!(second.head.starts_with("POST /hooks/x?y=z HTTP/1.1\r\n"), "{}", second.head);
     assert_eq!(second.header("content-type"), Some("application/json"));
@@ -107,6 +110,43 @@ fn a_webhook_is_signed_and_tried_again_with_the_same_id() {
     assert!(proven(SECRET, &second.body));
     assert!(!proven("whsec_b3RoZXI=", &second.body));
     assert!(!proven(SECRET, b"{}"));
+}
+
+/// What could not be told before a stop is told by the next daemon, with the id that it had.
+#[test]
+fn what_waits_at_a_stop_is_told_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, posted) = server(&["503 Service Unavailable", "204 No Content", "204 No Content"]);
+    let text = format!("kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\nplain_http = true");
+    let start = |remembered, interrupt: &Interrupt| {
+        let config = receiver(&text, folder.path());
+        let nothing = (&[][..], &[][..], Timestamp::now());
+        Receiver::start(config, (None, remembered), nothing, interrupt).unwrap()
+    };
+    let stop = Interrupt::default();
+    let before = start(None, &stop);
+    before.tell(parked());
+    before.tell(parked());
+    let first = posted.recv_timeout(LONG).unwrap();
+    stop.raise();
+    let told = before.told();
+    assert_eq!(told.waiting.len(), 2, "the first waits to be told again");
+    drop(before);
+    assert!(posted.try_recv().is_err());
+    let (mut memory, _) = Memory::read(folder.path());
+    memory.keep(&[("x", told)].into());
+    let remembered = Memory::read(folder.path()).1.remove("x");
+    let after = start(remembered, &Interrupt::default());
+    let again = posted.recv_timeout(LONG).unwrap();
+    assert_eq!(again.header("webhook-id"), first.header("webhook-id"));
+    assert_eq!(again.body, first.body);
+    let other = posted.recv_timeout(LONG).unwrap();
+    assert_ne!(other.header("webhook-id"), first.header("webhook-id"));
+    let begin = Instant::now();
+    while !after.told().waiting.is_empty() {
+        assert!(begin.elapsed() < LONG, "it is told, and waits");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]
@@ -264,7 +304,8 @@ fn a_command_gets_the_message() {
         &format!("(echo \"$1|$SYNCHRONISER_MIRROR|$SYNCHRONISER_SIDE\"; cat) > {}", out.display()),
     );
     let text = "kind = \"command\"\ncommand = [\"tell\", \"a; b\"]";
-    deliver(&receiver(text, folder.path()), &parked(), &[], &Interrupt::default());
+    deliver(&receiver(text, folder.path()), &Letter::new(parked()), &[], &Interrupt::default())
+        .unwrap();
     let told = std::fs::read_to_string(out).unwrap();
     assert_eq!(told, format!("a; b|forge/a b|target\n{}", parked().json()));
 }
@@ -308,7 +349,8 @@ fn a_redirect_of_a_webhook_is_not_followed() {
     let (port, posted) = server(vec![&*answer.leak()].leak());
     let text =
         format!("kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/x\"\nplain_http = true");
-    deliver(&receiver(&text, folder.path()), &parked(), &[], &Interrupt::default());
+    deliver(&receiver(&text, folder.path()), &Letter::new(parked()), &[], &Interrupt::default())
+        .unwrap();
     posted.recv_timeout(LONG).unwrap();
     assert!(taken.recv_timeout(Duration::from_millis(100)).is_err());
 }
