@@ -27,6 +27,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo run --release -- demo\n", "`.ci/run` runs both; here a build would wait for this one"),
     ("cargo install --locked --path .\n", "it builds everything once more, into the home folder"),
     ("packaging/build", "`.ci/run` runs it"),
+    ("benches/peers.sh", "it builds other tools and runs for minutes"),
     ("sudo apt install ./", "`packaging/test` installs the packages"),
     ("podman build", "it needs podman, and an image from the network"),
     (

@@ -13,7 +13,8 @@ use crate::support::serve::{Web, free_port};
 use crate::support::{Ran, TestEnv, secrets};
 
 fn repositories(env: &TestEnv, name: &str) {
-    Generated::new(Shape { seed: 5, changesets: 3, files: 3, heads: 1 }).write(&env.path(name));
+    Generated::new(Shape { seed: 5, changesets: 3, files: 3, heads: 1, ..Shape::PLAIN })
+        .write(&env.path(name));
     git2::Repository::init_bare(env.path(format!("{name}.git"))).unwrap();
 }
 

@@ -34,7 +34,13 @@ impl Rig {
     fn new(published: usize) -> Self {
         let env = TestEnv::new();
         let (source, target) = (env.path("source"), env.path("target.git"));
-        let history = Generated::new(Shape { seed: 11, changesets: ALL, files: 12, heads: 1 });
+        let history = Generated::new(Shape {
+            seed: 11,
+            changesets: ALL,
+            files: 12,
+            heads: 1,
+            ..Shape::PLAIN
+        });
         Generated::create(&source);
         Repository::init_bare(&target).unwrap();
         let mirror = Mirror {

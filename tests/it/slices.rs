@@ -92,7 +92,8 @@ fn a_kill_costs_one_slice() {
     const SLICE: usize = 32;
     let env = TestEnv::new();
     let source = env.path("source");
-    Generated::new(Shape { seed: 7, changesets: 200, files: 20, heads: 3 }).write(&source);
+    Generated::new(Shape { seed: 7, changesets: 200, files: 20, heads: 3, ..Shape::PLAIN })
+        .write(&source);
     let whole = mirror(&source, &env.path("whole.git"), 1000);
     sync(&whole).unwrap();
     let expected = mirror::commits(&whole).unwrap();
@@ -142,7 +143,8 @@ fn git_gc_between_two_slices_eats_nothing() {
     }
     let env = TestEnv::new();
     let (source, target) = (env.path("source"), env.path("target.git"));
-    Generated::new(Shape { seed: 9, changesets: 200, files: 20, heads: 4 }).write(&source);
+    Generated::new(Shape { seed: 9, changesets: 200, files: 20, heads: 4, ..Shape::PLAIN })
+        .write(&source);
     let mirror = mirror(&source, &target, 50);
     let path = target.clone();
     let observation = observe(
@@ -174,7 +176,7 @@ fn many_small_syncs_leave_few_packs() {
     let syncs = std::env::var("SYNCHRONISER_SYNCS").map_or(150, |chosen| chosen.parse().unwrap());
     let env = TestEnv::new();
     let (source, target) = (env.path("source"), env.path("target.git"));
-    let shape = Shape { seed: 5, changesets: syncs + 1, files: 20, heads: 1 };
+    let shape = Shape { seed: 5, changesets: syncs + 1, files: 20, heads: 1, ..Shape::PLAIN };
     let history = Generated::new(shape);
     Generated::create(&source);
     let mut most = 0;
@@ -231,7 +233,8 @@ fn a_killed_merge_loses_nothing() {
     }
     let env = TestEnv::new();
     let (source, target) = (env.path("source"), env.path("target.git"));
-    let history = Generated::new(Shape { seed: 6, changesets: 60, files: 20, heads: 1 });
+    let history =
+        Generated::new(Shape { seed: 6, changesets: 60, files: 20, heads: 1, ..Shape::PLAIN });
     Generated::create(&source);
     let mirror = mirror(&source, &target, 8192);
     let mut at = 0;
@@ -272,7 +275,8 @@ fn a_killed_merge_loses_nothing() {
 fn a_sync_in_slices_is_published() {
     let env = TestEnv::new();
     let (source, target) = (env.path("source"), env.path("target.git"));
-    Generated::new(Shape { seed: 8, changesets: 90, files: 20, heads: 3 }).write(&source);
+    Generated::new(Shape { seed: 8, changesets: 90, files: 20, heads: 3, ..Shape::PLAIN })
+        .write(&source);
     git2::Repository::init_bare(&target).unwrap();
     let mirror = Mirror {
         cache: CacheLocation::Folder(env.path("cache")),
@@ -306,7 +310,8 @@ fn a_long_history_takes_little_memory_and_is_not_begun_anew() {
     let changesets: usize = changesets.parse().unwrap();
     let env = TestEnv::new();
     let (source, target) = (env.path("source"), env.path("target.git"));
-    Generated::new(Shape { seed: 3, changesets, files: 300, heads: 4 }).write(&source);
+    Generated::new(Shape { seed: 3, changesets, files: 300, heads: 4, ..Shape::PLAIN })
+        .write(&source);
     let (mut most_memory, mut done) = (0, 0);
     for run in 1..=KILLS + 1 {
         let mut command = env.synchroniser();

@@ -41,7 +41,7 @@ const MEANT: [&str; 3] = ["RUSTC_WORKSPACE_WRAPPER", "[workspace]", "unmaintaine
 /// Everything that is text and ours, by its path below the root.
 fn texts() -> Vec<(String, String)> {
     let mut files: Vec<PathBuf> = Vec::new();
-    for folder in ["src", "tests", "docs", "fixtures", "packaging", ".ci"] {
+    for folder in ["src", "benches", "tests", "docs", "fixtures", "packaging", ".ci"] {
         let folder = root().join(folder);
         if folder.is_dir() {
             files.extend(files_below(&folder));

@@ -91,7 +91,13 @@ fn nothing_that_was_answered_is_lost() {
     let kills = std::env::var("SYNCHRONISER_KILLS").ok();
     let kills: usize = kills.map_or(5, |kills| kills.parse().unwrap());
     let env = TestEnv::new();
-    let history = Generated::new(Shape { seed: 3, changesets: CHANGESETS, files: 4, heads: 1 });
+    let history = Generated::new(Shape {
+        seed: 3,
+        changesets: CHANGESETS,
+        files: 4,
+        heads: 1,
+        ..Shape::PLAIN
+    });
     let mut all = repositories(&env, &history);
     // Numbers that look random and are the same in each run.
     let mut random = 0x2545_f491_4f6c_dd1d_u64;

@@ -12,7 +12,8 @@ use crate::support::generator::{Generated, Shape};
 
 /// A source with a few changesets, and an empty target.
 pub(super) fn repositories(env: &TestEnv, name: &str) {
-    Generated::new(Shape { seed: 5, changesets: 3, files: 3, heads: 1 }).write(&env.path(name));
+    Generated::new(Shape { seed: 5, changesets: 3, files: 3, heads: 1, ..Shape::PLAIN })
+        .write(&env.path(name));
     git2::Repository::init_bare(env.path(format!("{name}.git"))).unwrap();
 }
 

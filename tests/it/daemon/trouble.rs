@@ -27,7 +27,8 @@ struct Healthy<'a> {
 
 impl<'a> Healthy<'a> {
     fn new(env: &'a TestEnv, name: &str) -> Self {
-        let history = Generated::new(Shape { seed: 5, changesets: 40, files: 3, heads: 1 });
+        let history =
+            Generated::new(Shape { seed: 5, changesets: 40, files: 3, heads: 1, ..Shape::PLAIN });
         Generated::create(&env.path(name));
         history.add(&env.path(name), 0..2);
         git2::Repository::init_bare(env.path(format!("{name}.git"))).unwrap();

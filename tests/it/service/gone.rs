@@ -17,7 +17,8 @@ const STEP: Duration = Duration::from_mins(1);
 fn rig() -> Rig {
     let env = TestEnv::new();
     for name in ["away", "here"] {
-        Generated::new(Shape { seed: 1, changesets: 2, files: 2, heads: 1 }).write(&env.path(name));
+        Generated::new(Shape { seed: 1, changesets: 2, files: 2, heads: 1, ..Shape::PLAIN })
+            .write(&env.path(name));
     }
     let rig = Rig::in_env(
         env,

@@ -62,7 +62,8 @@ fn write(path: &Path, text: &str) {
 #[test]
 fn of_a_path() {
     let env = TestEnv::new();
-    let history = Generated::new(Shape { seed: 7, changesets: 4, files: 3, heads: 1 });
+    let history =
+        Generated::new(Shape { seed: 7, changesets: 4, files: 3, heads: 1, ..Shape::PLAIN });
     let source = env.path("source");
     Generated::create(&source);
     history.add(&source, 0..2);
@@ -107,7 +108,8 @@ fn of_a_path() {
 fn the_target_is_looked_at_once_a_day() {
     let env = TestEnv::new();
     let source = env.path("source");
-    Generated::new(Shape { seed: 7, changesets: 2, files: 3, heads: 1 }).write(&source);
+    Generated::new(Shape { seed: 7, changesets: 2, files: 3, heads: 1, ..Shape::PLAIN })
+        .write(&source);
     let rig = rig(env, &format!("{:?}", source.display().to_string()));
     let repository = git2::Repository::open_bare(rig.env.path("rocket.git")).unwrap();
     let mut head = repository.find_reference("HEAD").unwrap().resolve().unwrap();
@@ -130,7 +132,8 @@ fn the_target_is_looked_at_once_a_day() {
 fn a_source_that_is_gone() {
     let env = TestEnv::new();
     let source = env.path("source");
-    Generated::new(Shape { seed: 7, changesets: 2, files: 3, heads: 1 }).write(&source);
+    Generated::new(Shape { seed: 7, changesets: 2, files: 3, heads: 1, ..Shape::PLAIN })
+        .write(&source);
     let rig = rig(env, &format!("{:?}", source.display().to_string()));
     fs::rename(&source, rig.env.path("elsewhere")).unwrap();
     rig.pass(LONGEST);
@@ -144,7 +147,8 @@ fn a_source_that_is_gone() {
 fn of_a_server() {
     let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG is not set") };
     let env = TestEnv::new();
-    let history = Generated::new(Shape { seed: 7, changesets: 4, files: 3, heads: 1 });
+    let history =
+        Generated::new(Shape { seed: 7, changesets: 4, files: 3, heads: 1, ..Shape::PLAIN });
     let source = env.path("source");
     Generated::create(&source);
     history.add(&source, 0..2);

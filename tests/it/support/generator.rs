@@ -4,6 +4,8 @@
 //! All files are there from the first changeset on, and all lines of a file have the same length, so
 //! that each change is one line of a file, one of the manifest for each changed file, and no text need
 //! be looked for in another.
+//!
+//! The benches make their long histories with it (`benches/src/main.rs`).
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -22,8 +24,44 @@ pub(crate) struct Shape {
     pub(crate) changesets: usize,
     pub(crate) files: usize,
     /// How many heads there are at most at a time. The first is on `default`, the others are on named
-    /// branches `line-N` that come from it and are merged into it.
+    /// branches `line-N` that come from it and are merged into it. Which one grows is drawn for each
+    /// changeset, so that many of them interleave.
     pub(crate) heads: usize,
+    /// One of so many changesets of another branch is a merge of it; 0 for none, ever.
+    pub(crate) merges: usize,
+    /// How many folders are above each file. A folder has 32 files, or 32 folders.
+    pub(crate) depth: usize,
+    /// How many lines of 32 bytes a file has, at least and at most.
+    pub(crate) lines: [usize; 2],
+}
+
+impl Shape {
+    /// What tests need: short, straight, small.
+    pub(crate) const PLAIN: Self =
+        Self { seed: 1, changesets: 100, files: 20, heads: 1, merges: 8, depth: 1, lines: [24; 2] };
+
+    fn name(&self, file: usize) -> String {
+        let folders = (1..=self.depth).rev().map(|level| {
+            let number = u32::try_from(level).ok().and_then(|level| 32_usize.checked_pow(level));
+            format!("f-{:06}/", file / number.unwrap_or(usize::MAX))
+        });
+        folders.collect::<String>() + &format!("{file:08}")
+    }
+
+    /// The line of a file in a manifest: a name, NUL, a node in hexadecimal digits, a line feed.
+    fn entry(&self, file: usize, node: Node) -> Vec<u8> {
+        format!("{}\0{node}\n", self.name(file)).into_bytes()
+    }
+
+    /// Bytes of each such line.
+    fn entry_length(&self) -> usize {
+        self.name(0).len() + 1 + 40 + 1
+    }
+
+    fn lines_of(&self, file: usize) -> usize {
+        let [least, most] = self.lines;
+        least + Random(self.seed ^ file as u64).below(most - least + 1)
+    }
 }
 
 /// A history that is known, but for its texts.
@@ -55,11 +93,6 @@ struct FileRevision {
 
 /// Bytes of a line of a file.
 const LINE: usize = 32;
-/// Lines of a file.
-const LINES: usize = 24;
-/// Bytes of a line of a manifest: a name, NUL, a node in hexadecimal digits, a line feed.
-const NAME: usize = 19;
-const ENTRY: usize = NAME + 1 + 40 + 1;
 
 /// A head while the history is made.
 #[derive(Clone)]
@@ -97,10 +130,6 @@ impl Random {
     }
 }
 
-fn name(file: usize) -> String {
-    format!("folder-{:03}/{:08}", file / 32 % 1000, file)
-}
-
 fn node_of(parents: [Node; 2], text: &[u8]) -> Node {
     let mut sorted = parents;
     sorted.sort_unstable();
@@ -119,14 +148,11 @@ fn delta(changes: impl Iterator<Item = (usize, Vec<u8>)>) -> Delta {
     Delta::parse(bytes).unwrap()
 }
 
-fn entry(file: usize, node: Node) -> Vec<u8> {
-    format!("{}\0{node}\n", name(file)).into_bytes()
-}
-
 impl Generated {
     /// Decides what the history of this shape is.
     pub(crate) fn new(shape: Shape) -> Self {
-        assert!(shape.files > 0 && shape.files <= 32_000 && shape.heads > 0);
+        assert!(shape.files > 0 && shape.files < 100_000_000 && shape.heads > 0);
+        assert!(shape.lines[0] > 0 && shape.lines[0] <= shape.lines[1]);
         let mut random = Random(shape.seed);
         let mut made = Self { shape, changesets: Vec::new(), files: Vec::new() };
         let mut heads: Vec<Option<Head>> = vec![None; shape.heads];
@@ -135,14 +161,12 @@ impl Generated {
         for _ in 1..shape.changesets {
             let at = random.below(shape.heads);
             let forks = heads[at].is_none();
-            let merges = at > 0 && !forks && random.below(8) == 0;
-            let from = if forks { 0 } else { at };
-            let mut head = heads[from].clone().unwrap();
+            let merges = at > 0 && !forks && shape.merges > 0 && random.below(shape.merges) == 0;
+            let mut head = if forks { heads[0].clone() } else { heads[at].take() }.unwrap();
             if merges {
                 let mut main = heads[0].take().unwrap();
                 made.merge(&mut main, &head);
                 heads[0] = Some(main);
-                heads[at] = None;
             } else {
                 made.change(&mut head, at, &mut random);
                 heads[at] = Some(head);
@@ -167,7 +191,7 @@ impl Generated {
                 FileRevision { node: Node::NULL, parent: None, changeset: 0, line: 0, text };
             let node = self.add_file_revision(file, revision);
             changes.push((file, node));
-            head.text.extend(entry(file, node));
+            head.text.extend(self.shape.entry(file, node));
         }
         self.add_changeset(&mut head, [Node::NULL; 2], Node::NULL, 0, changes);
         head
@@ -181,7 +205,7 @@ impl Generated {
         for file in first..first + count {
             let parent = Some(head.revisions[file]);
             let changeset = self.changesets.len();
-            let (line, text) = (random.below(LINES), random.line());
+            let (line, text) = (random.below(self.shape.lines_of(file)), random.line());
             let revision = FileRevision { node: Node::NULL, parent, changeset, line, text };
             head.revisions[file] = self.files[file].len();
             changes.push((file, self.add_file_revision(file, revision)));
@@ -214,9 +238,9 @@ impl Generated {
 
     /// The text of a file's revision: each line as it was changed last on the way to it.
     fn text_of(&self, file: usize, revision: &FileRevision) -> Vec<u8> {
-        let mut lines: [Option<&[u8; LINE]>; LINES] = [None; LINES];
+        let mut missing = self.shape.lines_of(file);
+        let mut lines: Vec<Option<&[u8; LINE]>> = vec![None; missing];
         let mut next = Some(revision);
-        let mut missing = LINES;
         let mut first = revision;
         while let Some(this) = next.filter(|_| missing > 0) {
             if this.parent.is_some() && lines[this.line].is_none() {
@@ -238,9 +262,10 @@ impl Generated {
         line: usize,
         changes: Vec<(usize, Node)>,
     ) {
+        let length = self.shape.entry_length();
         for (file, node) in &changes {
-            let entry = entry(*file, *node);
-            head.text[file * ENTRY..(file + 1) * ENTRY].copy_from_slice(&entry);
+            let entry = self.shape.entry(*file, *node);
+            head.text[file * length..(file + 1) * length].copy_from_slice(&entry);
         }
         let manifest_parents = [head.manifest, second_manifest];
         // A merge that changes nothing has the manifest of its first parent.
@@ -248,8 +273,8 @@ impl Generated {
         let manifest = if is_new { node_of(manifest_parents, &head.text) } else { head.manifest };
         let number = self.changesets.len();
         let is_merge = !parents[1].is_null();
-        let names: Vec<_> =
-            changes.iter().filter(|_| !is_merge).map(|(file, _)| name(*file) + "\n").collect();
+        let of_changeset = changes.iter().filter(|_| !is_merge);
+        let names: Vec<_> = of_changeset.map(|(file, _)| self.shape.name(*file) + "\n").collect();
         let branch = if line > 0 { format!(" branch:line-{line}") } else { String::new() };
         let files = names.concat();
         let text = format!(
@@ -272,7 +297,7 @@ impl Generated {
     }
 
     /// The nodes of all changesets, in their order.
-    pub(crate) fn nodes(&self) -> impl ExactSizeIterator<Item = Node> {
+    pub(crate) fn nodes(&self) -> impl ExactSizeIterator<Item = Node> + DoubleEndedIterator {
         self.changesets.iter().map(|changeset| changeset.node)
     }
 
@@ -314,12 +339,11 @@ impl Generated {
         if changeset.changes.is_empty() {
             return None;
         }
-        let changes = changeset.changes.iter();
+        let entry = |(file, node): &(usize, Node)| (*file, self.shape.entry(*file, *node));
+        let changes = changeset.changes.iter().map(entry);
         let delta = match number {
-            0 => Delta::of_all(
-                &changes.flat_map(|(file, node)| entry(*file, *node)).collect::<Vec<_>>(),
-            ),
-            _ => delta(changes.map(|(file, node)| (*file, entry(*file, *node)))),
+            0 => Delta::of_all(&changes.flat_map(|(_, entry)| entry).collect::<Vec<_>>()),
+            _ => delta(changes),
         };
         Some(DeltaRevision {
             node: changeset.manifest,
@@ -394,7 +418,9 @@ impl Revisions for Parts<'_> {
             }
             let revisions = self.of.file_revisions(self.file, &self.range);
             if !revisions.is_empty() {
-                self.ready.push_back(Item::Group(Group::File(name(self.file).as_str().into())));
+                self.ready.push_back(Item::Group(Group::File(
+                    self.of.shape.name(self.file).as_str().into(),
+                )));
                 self.ready.extend(revisions);
             }
             self.file += 1;
@@ -402,11 +428,13 @@ impl Revisions for Parts<'_> {
     }
 }
 
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::support::{Converted, Hg, TestEnv, env};
 
-    const SHAPE: Shape = Shape { seed: 1, changesets: 300, files: 40, heads: 3 };
+    const SHAPE: Shape =
+        Shape { changesets: 300, files: 40, heads: 3, depth: 3, lines: [3, 60], ..Shape::PLAIN };
 
     #[test]
     fn what_is_made_is_sound_and_converts() {
@@ -437,17 +465,5 @@ mod tests {
         let nodes = |seed| Generated::new(Shape { seed, ..SHAPE }).nodes().collect::<Vec<_>>();
         assert_eq!(nodes(1), nodes(1));
         assert_ne!(nodes(1), nodes(2));
-    }
-
-    /// For trials by hand: `SYNCHRONISER_GENERATE="FOLDER SEED CHANGESETS FILES HEADS"`.
-    #[test]
-    #[ignore = "writes a repository on request"]
-    fn write_what_is_asked_for() {
-        let asked = std::env::var("SYNCHRONISER_GENERATE").unwrap();
-        let (folder, numbers) = asked.split_once(' ').unwrap();
-        let numbers: Vec<usize> = numbers.split(' ').map(|text| text.parse().unwrap()).collect();
-        let [seed, changesets, files, heads] = numbers[..] else { panic!("not four: {asked}") };
-        let shape = Shape { seed: seed as u64, changesets, files, heads };
-        Generated::new(shape).write(Path::new(folder));
     }
 }
