@@ -3,7 +3,9 @@
 //! A document is a session: its blocks run in order, in a folder of their own. Names of other machines
 //! and of this one stand for what is in that folder.
 
+mod recipes;
 mod session;
+mod yaml;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,6 +63,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "somebody has to type; the session has the file",
     ),
     ("POST /hook/hg HTTP/1.1\n", "a request; `oracle_hg_hook` looks at one"),
+    ("#!/bin/sh\n# /usr/local/bin/mirror-rocket\n", "`documents::recipes` runs it as cron does"),
 ];
 
 fn root() -> &'static Path {
@@ -166,6 +169,7 @@ documents! {
     targets_run: "docs/targets.md",
     threats_run: "docs/threats.md",
     verification_runs: "docs/verification.md",
+    without_a_server_runs: "docs/without-a-server.md",
 }
 
 #[test]

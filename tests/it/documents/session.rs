@@ -212,6 +212,8 @@ impl Session {
             "text" if before.is_empty() => Err("not the output of the block before it".to_owned()),
             "text" if numbers_aside(before) == numbers_aside(&block.text) => Ok(String::new()),
             "text" => Err(format!("is not what the block before it prints:\n{before}")),
+            // `recipes` runs them, and sees to it that none is left out.
+            "yaml" | "cron" => Ok(String::new()),
             other => Err(format!("a block in {other:?}: neither run nor listed")),
         }
     }
