@@ -3,6 +3,7 @@
 //! A document is a session: its blocks run in order, in a folder of their own. Names of other machines
 //! and of this one stand for what is in that folder.
 
+mod proxies;
 mod recipes;
 mod session;
 mod yaml;
@@ -63,6 +64,8 @@ const NOT_RUN: &[(&str, &str)] = &[
         "somebody has to type; the session has the file",
     ),
     ("POST /hook/hg HTTP/1.1\n", "a request; `oracle_hg_hook` looks at one"),
+    ("curl -sS https://sync.example.org/healthz\n", "`documents::proxies` runs it"),
+    ("secret=$(cat /etc/synchroniser/secrets/hook)\n", "`documents::proxies` runs it"),
     ("#!/bin/sh\n# /usr/local/bin/mirror-rocket\n", "`documents::recipes` runs it as cron does"),
 ];
 
@@ -145,8 +148,11 @@ macro_rules! documents {
 
 documents! {
     the_readme_runs: "README.md",
+    contents_run: "docs/README.md",
     adoption_runs: "docs/adoption.md",
     authors_phases_notes_run: "docs/authors-phases-notes.md",
+    backup_runs: "docs/backup.md",
+    behind_a_proxy_runs: "docs/behind-a-proxy.md",
     coming_from_runs: "docs/coming-from.md",
     commands_run: "docs/commands.md",
     configuration_keys_run: "docs/configuration-keys.md",
@@ -160,6 +166,7 @@ documents! {
     installation_runs: "docs/installation.md",
     limits_run: "docs/limits.md",
     many_run: "docs/many.md",
+    monitoring_runs: "docs/monitoring.md",
     names_and_refs_run: "docs/names-and-refs.md",
     pages_run: "docs/pages.md",
     performance_runs: "docs/performance.md",
@@ -168,6 +175,7 @@ documents! {
     start_runs: "docs/start.md",
     targets_run: "docs/targets.md",
     threats_run: "docs/threats.md",
+    troubleshooting_runs: "docs/troubleshooting.md",
     verification_runs: "docs/verification.md",
     without_a_server_runs: "docs/without-a-server.md",
 }
@@ -183,6 +191,32 @@ fn every_block_that_is_not_run_is_there() {
     let all: Vec<_> = documents().iter().flat_map(|document| blocks(&read(document))).collect();
     for (begin, reason) in NOT_RUN {
         assert!(all.iter().any(|block| block.text.starts_with(begin)), "{begin:?}: {reason}");
+    }
+}
+
+/// The manual is a site whose pages are in the order of its contents.
+#[test]
+fn every_page_is_in_the_contents() {
+    let contents = links(&read("docs/README.md"));
+    let pages =
+        documents().into_iter().filter_map(|page| page.strip_prefix("docs/").map(str::to_owned));
+    for page in pages.filter(|page| page != "README.md") {
+        assert_eq!(
+            contents.iter().filter(|link| **link == page).count(),
+            1 + usize::from(page == "start.md"),
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn every_alarm_is_documented() {
+    let page = read("docs/monitoring.md");
+    let rules = read("packaging/alerts.yml");
+    let names: Vec<_> = rules.lines().filter_map(|line| line.split_once("alert: ")).collect();
+    assert!(names.len() > 5, "{names:?}");
+    for (_, name) in names {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
     }
 }
 

@@ -35,8 +35,8 @@ const TARGETS: &[&str] = &[
 
 /// The folder of one document.
 pub(super) struct Session {
-    env: TestEnv,
-    port: u16,
+    pub(super) env: TestEnv,
+    pub(super) port: u16,
     daemon: Option<Server>,
 }
 
@@ -99,7 +99,10 @@ impl Session {
     /// What a document needs before its first block.
     pub(super) fn prepare(&mut self, document: &str) {
         let before = match document {
-            "docs/commands.md" | "docs/hooks.md" | "docs/service.md" | "docs/targets.md" => "",
+            "docs/backup.md" | "docs/commands.md" | "docs/hooks.md" | "docs/monitoring.md"
+            | "docs/service.md" | "docs/targets.md" => "",
+            // Then the daemon is done at once.
+            "docs/troubleshooting.md" => "synchroniser sync rocket",
             "docs/verification.md" => {
                 "synchroniser convert /srv/hg/rocket rocket.git && synchroniser sync rocket"
             }
@@ -149,7 +152,7 @@ impl Session {
         text.replace(root.to_str().unwrap().trim_end_matches('/'), "")
     }
 
-    fn command(&self, program: &str) -> Command {
+    pub(super) fn command(&self, program: &str) -> Command {
         let mut command = self.env.command(program);
         let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path);
         let path = format!("{}:{}", self.env.path("bin").display(), path.unwrap().display());
@@ -158,12 +161,12 @@ impl Session {
     }
 
     /// Runs lines of shell.
-    fn shell(&self, text: &str) -> Ran {
+    pub(super) fn shell(&self, text: &str) -> Ran {
         Ran::from(&self.command("sh").args(["-euc", &self.here(text)]).output().unwrap())
     }
 
     /// Makes `text` the configuration, with a target of this machine.
-    fn configure(&self, text: &str) {
+    pub(super) fn configure(&self, text: &str) {
         let target = self.env.path("srv/git/acme/rocket.git");
         let text = TARGETS.iter().fold(text.to_owned(), |text, target_there| {
             text.replace(target_there, &format!("{:?}", target.display().to_string()))
@@ -178,7 +181,7 @@ impl Session {
     }
 
     /// Starts the daemon, unless it is there.
-    fn serve(&mut self) {
+    pub(super) fn serve(&mut self) {
         if self.daemon.is_none() {
             let mut command = self.command("synchroniser");
             command.arg("serve").stderr(std::process::Stdio::null());
@@ -196,6 +199,8 @@ impl Session {
                 }
                 let asks = [
                     "curl ",
+                    "synchroniser backup",
+                    "synchroniser deliveries",
                     "synchroniser status",
                     "synchroniser test-hook",
                     "synchroniser notify",
@@ -212,8 +217,8 @@ impl Session {
             "text" if before.is_empty() => Err("not the output of the block before it".to_owned()),
             "text" if numbers_aside(before) == numbers_aside(&block.text) => Ok(String::new()),
             "text" => Err(format!("is not what the block before it prints:\n{before}")),
-            // `recipes` runs them, and sees to it that none is left out.
-            "yaml" | "cron" => Ok(String::new()),
+            // `recipes` and `proxies` run them, and see to it that none is left out.
+            "yaml" | "cron" | "nginx" | "apache" | "caddyfile" => Ok(String::new()),
             other => Err(format!("a block in {other:?}: neither run nor listed")),
         }
     }
