@@ -52,11 +52,10 @@ keys! {
     struct DaemonKeys {
         /// The address that `synchroniser serve` listens on; port 0 takes a free one.
         ///
-        /// Hooks are not authenticated: anybody who reaches this address can ask for a sync (of the
-        /// mirrors below, and of nothing else). Keep it on loopback, or behind a reverse proxy that
-        /// lets only the forge in.
+        /// What is sent there is not encrypted: keep it on loopback, and put a web server with a certificate in
+        /// front of it.
         listen: String = Key::checked("ADDRESS", address).default("\"127.0.0.1:8377\""),
-        /// Seconds that a hook is kept waiting for its sync.
+        /// Seconds that a hook of the old kind, `/synchronise/`, waits for its sync. No other hook waits.
         ///
         /// A sync that takes longer goes on, and the answer is 202 with a link to its state. 0 never
         /// waits. Forges give up after 5 to 30 seconds.
