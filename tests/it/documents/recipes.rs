@@ -80,7 +80,7 @@ impl Scene {
             .replace("https://downloads.example.org", &format!("file://{}", at("downloads")))
             .replace(&"0".repeat(64), &self.sha256)
             .replace("/usr/local/bin", &at("bin"))
-            .replace("/home/mirror", &at("home"))
+            .replace("/srv/mirror", &at("home"))
             .replace("${{ secrets.MIRROR_TOKEN }}", &self.token)
             .replace("${{ github.run_id }}-${{ github.run_attempt }}", "17-1")
     }
