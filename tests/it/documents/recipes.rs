@@ -223,6 +223,17 @@ fn two_runs_with_one_cache_do_not_meet() {
 }
 
 #[test]
+fn a_cache_without_its_empty_folders_is_refused() {
+    let scene = Scene::new();
+    let command = entry().split_once("rocket.lock ").unwrap().1.to_owned();
+    scene.cron(&command).with_code(0).unwrap();
+    scene.shell("find ~/.cache -type d -empty -delete");
+    scene.cron(&command).with_code(10).unwrap();
+    scene.shell("rm -r ~/.cache");
+    scene.cron(&command).with_code(0).unwrap();
+}
+
+#[test]
 fn a_script_for_cron_keeps_quiet_for_a_day() {
     let scene = Scene::new();
     let text = recipe("# /usr/local/bin/mirror-rocket");
