@@ -17,7 +17,7 @@ use crate::peers::Peers;
 use crate::report::Report;
 use crate::run::{Spent, remove, run};
 
-/// A job: its name, what it is, and what does it.
+/// A job: its name, what it is, and the function that does it.
 type Job = (&'static str, &'static str, fn(&mut Bench) -> Outcome<()>);
 
 /// All of them, in the order in which they run.
@@ -54,6 +54,9 @@ pub(crate) struct JobsArgs {
     /// The folder that benches/peers.sh made: runs the other tools too
     #[arg(long)]
     peers: Option<PathBuf>,
+    /// With --peers: hg-fast-export and hg-git too, which take minutes, once
+    #[arg(long)]
+    slow: bool,
     /// How often each tool does each job, in turn
     #[arg(long, default_value_t = 3)]
     rounds: usize,
@@ -75,6 +78,7 @@ struct Bench {
     repository: PathBuf,
     hg: PathBuf,
     peers: Option<Peers>,
+    slow: bool,
     rounds: usize,
     divide: usize,
     report: Report,
@@ -90,6 +94,7 @@ pub(crate) fn run_all(args: &JobsArgs) -> Outcome<()> {
         repository: args.repository.clone().unwrap_or_default(),
         hg: args.hg.clone().or_else(of_peers).unwrap_or_else(|| "hg".into()),
         peers,
+        slow: args.slow,
         rounds: args.rounds.max(1),
         divide: args.divide.max(1),
         report: Report::default(),
