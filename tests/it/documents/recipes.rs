@@ -65,7 +65,7 @@ impl Scene {
         command.env("SBOM", Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock"));
         Ran::from(&command.output().unwrap()).ok().unwrap();
         let text = format!("cd downloads && tar -czf {name}.tar.gz {name} && sha256sum *.tar.gz");
-        self.sha256 = self.shell(&text)[..64].to_owned();
+        self.shell(&text)[..64].clone_into(&mut self.sha256);
     }
 
     fn shell(&self, text: &str) -> String {
