@@ -71,6 +71,8 @@ pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
     let name = &mirror.name;
     let adopted = mirror::adopt(&mirror, &given, ui, &interrupt)
         .map_err(|source| AdoptCommandError::Adopt { name: name.clone(), source })?;
+    // The stages are told before what came of them.
+    ui.abandon();
     if let Some(path) = &args.export_map {
         write_map(path, &adopted.commits)
             .map_err(|source| AdoptCommandError::File { path: path.clone(), source })?;
