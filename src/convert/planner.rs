@@ -122,7 +122,8 @@ impl<'p> Planner<'p> {
         if node.is_null() {
             return Ok((None, Text::default()));
         }
-        let rev = self.input.manifests.rev(node).ok_or_else(|| ConvertError::NoManifest {
+        let rev = self.input.manifests.rev_of(node, changeset);
+        let rev = rev.ok_or_else(|| ConvertError::NoManifest {
             manifest: node,
             changeset: self.input.changelog.node(changeset),
         })?;

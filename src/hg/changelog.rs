@@ -6,6 +6,7 @@ use super::revlog::{Problem, Revlog, RevlogError, RevlogReader};
 use super::store::Layout;
 use super::{Dag, Node, Rev};
 use crate::base::Limits;
+use crate::base::sha1::Sha1;
 
 /// The changelog of a repository.
 #[derive(Debug)]
@@ -48,13 +49,10 @@ impl Changelog {
         Self::new(revlog.unwrap_or_else(|| Revlog::empty(NAME, limits)))
     }
 
-    /// The changelog in `revlog`. Reads every index entry, no text.
-    pub fn new(revlog: Revlog) -> Result<Self, RevlogError> {
-        let mut dag = Dag::new();
-        for rev in revlog.revs() {
-            let parents = revlog.entry(rev)?.parents;
-            dag.push(parents).ok_or_else(|| revlog.error(rev, Problem::NoSuchRevision))?;
-        }
+    /// The changelog in `revlog`. Reads the parents of every index entry, no text.
+    pub fn new(mut revlog: Revlog) -> Result<Self, RevlogError> {
+        let mut dag = Dag::with_capacity(revlog.len());
+        revlog.read_shape(|parents| dag.push(parents))?;
         Ok(Self { revlog, dag })
     }
 
@@ -70,12 +68,36 @@ impl Changelog {
 
     /// The revision with this node.
     pub fn rev(&self, node: Node) -> Option<Rev> {
-        self.revlog.rev(node)
+        // Names are mostly of what is new.
+        self.revlog.rev_of(node, None)
     }
 
     /// The node of `rev`; null for a revision that is not there.
     pub fn node(&self, rev: Rev) -> Node {
         self.revlog.node(rev).unwrap_or(Node::NULL)
+    }
+
+    /// What tells a history of `len` changesets from every other one, also from one of the same changesets
+    /// in another order.
+    ///
+    /// It is the digest of all runs of changesets each of which has the one before it as its only
+    /// parent: where each begins, the numbers of its first one's parents, and the node of its last one.
+    /// That node is a hash over its parent's node and so decides all nodes of its run; and every
+    /// changeset is in one.
+    pub fn digest(&self, len: usize) -> [u8; 20] {
+        let (mut hash, mut before) = (Sha1::new(), None);
+        for rev in self.dag.revs().take(len) {
+            let slots = self.dag.parent_slots(rev);
+            if before.is_none() || slots != [before, None] {
+                let number = |rev: Option<Rev>| rev.map_or(u32::MAX, Rev::number).to_be_bytes();
+                let [first, second] = slots;
+                hash.update(&[number(Some(rev)), number(first), number(second)].concat());
+                hash.update(before.map_or(Node::NULL, |last| self.node(last)).as_bytes());
+            }
+            before = Some(rev);
+        }
+        hash.update(before.map_or(Node::NULL, |last| self.node(last)).as_bytes());
+        hash.finish()
     }
 
     /// A reader of changesets.

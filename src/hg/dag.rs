@@ -5,8 +5,12 @@ use super::Rev;
 /// Parents of every revision, in revision order. A parent always comes before its child.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dag {
-    parents: Vec<[Option<Rev>; 2]>,
+    /// Their numbers, or [`NONE`].
+    parents: Vec<[u32; 2]>,
 }
+
+/// Stands for a parent that is not there. No revision has this number.
+const NONE: u32 = u32::MAX;
 
 impl Dag {
     /// A history without revisions.
@@ -14,13 +18,18 @@ impl Dag {
         Self::default()
     }
 
+    /// The same, with room for so many.
+    pub fn with_capacity(len: usize) -> Self {
+        Self { parents: Vec::with_capacity(len) }
+    }
+
     /// Adds the next revision. `None` if a parent is not an earlier revision.
     pub fn push(&mut self, parents: [Option<Rev>; 2]) -> Option<Rev> {
         if parents.iter().flatten().any(|parent| parent.index() >= self.parents.len()) {
             return None;
         }
-        let rev = Rev::new(u32::try_from(self.parents.len()).ok()?);
-        self.parents.push(parents);
+        let rev = Rev::new(u32::try_from(self.parents.len()).ok().filter(|rev| *rev != NONE)?);
+        self.parents.push(parents.map(|parent| parent.map_or(NONE, Rev::number)));
         Some(rev)
     }
 
@@ -36,7 +45,8 @@ impl Dag {
 
     /// The first and second parent slots of `rev` as they are recorded; either may be empty.
     pub fn parent_slots(&self, rev: Rev) -> [Option<Rev>; 2] {
-        self.parents.get(rev.index()).copied().unwrap_or_default()
+        let parents = self.parents.get(rev.index()).copied().unwrap_or([NONE; 2]);
+        parents.map(|parent| (parent != NONE).then_some(Rev::new(parent)))
     }
 
     /// The parents of `rev` that exist: none, one or two.
@@ -66,6 +76,24 @@ impl RevSet {
     /// The set of all revisions of a history of `len` revisions.
     pub fn full(len: usize) -> Self {
         Self { member: vec![true; len] }
+    }
+
+    /// The set of those of which `members` says so, from the first revision on.
+    pub fn of(members: impl Iterator<Item = bool>) -> Self {
+        Self { member: members.collect() }
+    }
+
+    /// The members that `other` does not have, in revision order.
+    pub fn without(&self, other: &Self) -> Vec<Rev> {
+        let both = (0_u32..).zip(self.member.iter().zip(&other.member));
+        both.filter(|(_, (this, other))| **this && !**other).map(|(at, _)| Rev::new(at)).collect()
+    }
+
+    /// Removes all that is in `other`.
+    pub fn remove_all(&mut self, other: &Self) {
+        for (this, other) in self.member.iter_mut().zip(&other.member) {
+            *this &= !other;
+        }
     }
 
     /// The set of `heads` and all their ancestors.
@@ -108,6 +136,11 @@ impl RevSet {
     /// How many members there are.
     pub fn count(&self) -> usize {
         self.member.iter().filter(|member| **member).count()
+    }
+
+    /// Whether there are no members.
+    pub fn has_none(&self) -> bool {
+        self.member.iter().all(|member| !member)
     }
 
     /// The members without a child among them, in ascending order.

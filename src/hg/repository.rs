@@ -224,7 +224,7 @@ impl Repository {
             if manifest.is_null() {
                 continue;
             }
-            let rev = self.manifests.rev(manifest);
+            let rev = self.manifests.rev_of(manifest, *head);
             let text =
                 manifests.text(rev.ok_or_else(|| self.manifests.revlog().missing(manifest))?)?;
             let line = Manifest::new(&text).file(TAGS.into());

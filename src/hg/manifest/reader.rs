@@ -45,7 +45,12 @@ impl Manifests {
 
     /// The revision with this node, which is what changesets call a manifest.
     pub fn rev(&self, node: Node) -> Option<Rev> {
-        self.root.rev(node)
+        self.root.rev_of(node, None)
+    }
+
+    /// The same for the manifest of `changeset`, which says where to look for it.
+    pub fn rev_of(&self, node: Node, changeset: Rev) -> Option<Rev> {
+        self.root.rev_of(node, Some(changeset))
     }
 
     /// The error that the text of the manifest at `rev` is not what a manifest looks like.

@@ -5,14 +5,18 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::error::{IndexProblem, RevlogError};
+use super::index::Index;
 use crate::base::{Limits, ReadAt};
 
-/// The contents of an index file, `None` if there is none.
+/// An index of so many bytes is read when it is opened, and of a larger one what is asked for.
+const SMALL_INDEX: u64 = 256 << 10;
+
+/// The index in a file, `None` if there is none.
 pub(super) fn read_index(
     name: &str,
     path: &Path,
     limits: &Limits,
-) -> Result<Option<Vec<u8>>, RevlogError> {
+) -> Result<Option<Index>, RevlogError> {
     let io = |source| RevlogError::Io { path: path.to_owned(), source };
     let file = match open_file(path) {
         Ok(file) => file,
@@ -24,10 +28,20 @@ pub(super) fn read_index(
         let problem = IndexProblem::TooLarge { what: "the size of the index", size, limit };
         return Err(RevlogError::Index { file: name.to_owned(), problem });
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     // The file may grow while we read; what was there when we looked is enough.
+    let file = match usize::try_from(size) {
+        Ok(bytes) if size > SMALL_INDEX => {
+            let shared = file.try_clone().map_err(io)?;
+            if let Some(index) = Index::in_file(ReadAt::File(shared), bytes) {
+                return Ok(Some(index));
+            }
+            file
+        }
+        _ => file,
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
     file.take(size).read_to_end(&mut bytes).map_err(io)?;
-    Ok(Some(bytes))
+    Index::parse(name, bytes).map(Some)
 }
 
 /// Opens a file for reading. A pipe or a device is an error and not waited for.

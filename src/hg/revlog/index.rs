@@ -1,9 +1,11 @@
 //! The index of a revlog: one fixed-size entry a revision.
 
+mod history;
+
 use super::error::{IndexProblem, Problem, RevlogError};
 use super::shape::{DELTA_INFO, GENERALDELTA, HAS_META, INLINE, Parts, Shape};
-use crate::base::Reader;
 use crate::base::reader::ShortRead;
+use crate::base::{LazyBytes, ReadAt, Reader};
 use crate::hg::{Node, Rev};
 
 /// Bytes of one entry in version 1.
@@ -109,10 +111,12 @@ enum Layout {
 /// A parsed index: the bytes of the file and where its entries are.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    bytes: Vec<u8>,
+    bytes: LazyBytes,
     len: usize,
     features: u16,
     layout: Layout,
+    /// The nodes, once all were read; then entries must have them.
+    nodes: Vec<Node>,
 }
 
 impl Index {
@@ -120,6 +124,23 @@ impl Index {
     pub(super) fn parse(name: &str, bytes: Vec<u8>) -> Result<Self, RevlogError> {
         let file = || name.to_owned();
         Self::parse_bytes(bytes).map_err(|problem| RevlogError::Index { file: file(), problem })
+    }
+
+    /// The index in a file of `size` bytes, most of which are read later: one of version 1 whose data
+    /// are elsewhere. `None` if it is another one.
+    pub(super) fn in_file(file: ReadAt, size: usize) -> Option<Self> {
+        let mut header = [0; 4];
+        file.read_exact_at(&mut header, 0).ok()?;
+        let [high, low, version @ ..] = header;
+        let features = u16::from_be_bytes([high, low]);
+        let is_known = features & !(GENERALDELTA | HAS_META | DELTA_INFO) == 0;
+        if version != [0, 1] || !is_known || size % ENTRY_V1 != 0 {
+            return None;
+        }
+        let len = size / ENTRY_V1;
+        check_len(len).ok()?;
+        let bytes = LazyBytes::of_file(file, size, ENTRY_V1);
+        Some(Self { bytes, len, features, layout: Layout::V1Split, nodes: Vec::new() })
     }
 
     fn parse_bytes(bytes: Vec<u8>) -> Result<Self, IndexProblem> {
@@ -139,7 +160,8 @@ impl Index {
                     false => (count(&bytes, ENTRY_V1)?, Layout::V1Split),
                 };
                 check_len(len)?;
-                Ok(Self { bytes, len, features, layout })
+                let (bytes, nodes) = (LazyBytes::Whole(bytes), Vec::new());
+                Ok(Self { bytes, len, features, layout, nodes })
             }
             (0 | 1, flags) => Err(IndexProblem::Flags(flags)),
             (version, _) => Err(IndexProblem::Version(version)),
@@ -158,7 +180,9 @@ impl Index {
             parents.push([p1, p2].map(|parent: [u8; 20]| by_node.get(&parent).copied()));
             by_node.insert(node, rev);
         }
-        Ok(Self { bytes, len, features: 0, layout: Layout::V0 { parents } })
+        let bytes = LazyBytes::Whole(bytes);
+        let layout = Layout::V0 { parents };
+        Ok(Self { bytes, len, features: 0, layout, nodes: Vec::new() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -185,7 +209,7 @@ impl Index {
         let mut parts = Parts::default();
         let ends = starts.iter().skip(1).copied().chain([self.bytes.len()]);
         for (start, end) in starts.iter().zip(ends) {
-            let (entry, data) = self.bytes.get(*start..end)?.split_at_checked(ENTRY_V1)?;
+            let (entry, data) = self.bytes.whole().get(*start..end)?.split_at_checked(ENTRY_V1)?;
             parts.entries.extend_from_slice(entry);
             parts.data.extend_from_slice(data);
         }
@@ -201,7 +225,7 @@ impl Index {
 
     /// The bytes of the entry of `rev`.
     fn raw(&self, rev: Rev) -> Option<&[u8]> {
-        let rest = |start, size| self.bytes.get(start..)?.get(..size);
+        let rest = |start, size| self.bytes.get(start, size);
         match &self.layout {
             Layout::V0 { .. } => rest(rev.index().checked_mul(ENTRY_V0)?, ENTRY_V0),
             Layout::V1Split => rest(rev.index().checked_mul(ENTRY_V1)?, ENTRY_V1),
@@ -213,14 +237,23 @@ impl Index {
     pub(super) fn inline_data(&self, rev: Rev, length: usize) -> Option<&[u8]> {
         let Layout::V1Inline { starts } = &self.layout else { return None };
         let start = starts.get(rev.index())?.checked_add(ENTRY_V1)?;
-        self.bytes.get(start..)?.get(..length)
+        self.bytes.get(start, length)
     }
 
     /// The node of `rev`.
     pub(super) fn node(&self, rev: Rev) -> Option<Node> {
+        if let Some(node) = self.nodes.get(rev.index()) {
+            return Some(*node);
+        }
         let at = if matches!(self.layout, Layout::V0 { .. }) { 56 } else { 32 };
         let bytes = self.raw(rev)?.get(at..)?.first_chunk::<20>()?;
         Some(Node::from_bytes(*bytes))
+    }
+
+    /// The changelog revision that introduced `rev`, as recorded; `None` where that is not asked.
+    pub(super) fn link(&self, rev: Rev) -> Option<i64> {
+        let raw = self.raw(rev).filter(|_| !matches!(self.layout, Layout::V0 { .. }))?;
+        Some(i64::from(i32::from_be_bytes(*raw.get(20..)?.first_chunk()?)))
     }
 
     /// The entry of `rev`, checked.
@@ -245,6 +278,9 @@ impl Index {
         let link = reader.i32("link revision")?;
         let [p1, p2] = [reader.i32("first parent")?, reader.i32("second parent")?];
         let node = Node::from_bytes(reader.array("node")?);
+        if self.nodes.get(rev.index()).is_some_and(|known| *known != node) {
+            return Err(Problem::Malformed("its place in the index was given to another one"));
+        }
         // The first entry's offset shares its bytes with the header and is always zero.
         let offset = if rev.number() == 0 { 0 } else { offset };
         Ok(Entry {

@@ -17,6 +17,7 @@ mod text_cache;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Node, Rev};
 use crate::base::Limits;
@@ -37,7 +38,10 @@ pub struct Revlog {
     name: String,
     index: Index,
     data: Option<DataFile>,
-    nodes: NodeTable,
+    /// Made when the first node is looked for that is not where its changeset says.
+    nodes: OnceLock<NodeTable>,
+    /// How many nodes were looked for without it.
+    guesses: AtomicUsize,
     limits: Limits,
     /// What a reader keeps of texts, in bytes; found out when the first one is made.
     kept_bytes: OnceLock<usize>,
@@ -48,6 +52,15 @@ pub struct Revlog {
 const BASES: usize = 16;
 /// A reader keeps so many bytes of texts in any case.
 const FEW_BYTES: usize = 1 << 20;
+
+/// If there are more revisions than so many, only some are asked how long their texts are: so many of the
+/// newest, and about as many of the others.
+const MANY: usize = 1 << 14;
+const SAMPLES: usize = 12;
+/// So many nodes are looked for where they should be before all are put into a table.
+const GUESSES: usize = 256;
+/// So many entries at the end are looked through for a node.
+const NEWEST: usize = 32;
 
 /// The two files of a revlog.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,8 +80,7 @@ impl Revlog {
         files: &RevlogFiles,
         limits: &Limits,
     ) -> Result<Option<Self>, RevlogError> {
-        let Some(bytes) = data::read_index(name, &files.index, limits)? else { return Ok(None) };
-        let index = Index::parse(name, bytes)?;
+        let Some(index) = data::read_index(name, &files.index, limits)? else { return Ok(None) };
         let data = match index.is_inline() || index.is_empty() {
             true => None,
             false => Some(DataFile::open(&files.data)?),
@@ -94,9 +106,15 @@ impl Revlog {
     }
 
     fn new(name: &str, index: Index, data: Option<DataFile>, limits: &Limits) -> Self {
-        let nodes = NodeTable::new(&index);
-        let (limits, kept_bytes) = (limits.clone(), OnceLock::new());
-        Self { name: name.to_owned(), index, data, nodes, limits, kept_bytes }
+        Self {
+            name: name.to_owned(),
+            index,
+            data,
+            nodes: OnceLock::new(),
+            guesses: AtomicUsize::new(0),
+            limits: limits.clone(),
+            kept_bytes: OnceLock::new(),
+        }
     }
 
     /// How many bytes the index takes in memory, about.
@@ -110,8 +128,14 @@ impl Revlog {
         *self.kept_bytes.get_or_init(|| {
             let length = |rev| Some(self.entry(rev).ok()?.text_length? as usize);
             // Of some the length is not known before they are made.
-            let longest =
-                self.revs().map(length).try_fold(0, |most, length| Some(most.max(length?)));
+            // To ask each of a million would take longer than what is read then.
+            let (newest, step) = match self.len() > MANY {
+                true => (SAMPLES, self.len() / SAMPLES),
+                false => (MANY, 1),
+            };
+            let older = self.revs().rev().skip(newest).step_by(step);
+            let asked = self.revs().rev().take(newest).chain(older);
+            let longest = asked.map(length).try_fold(0, |most, length| Some(most.max(length?)));
             longest
                 .map_or(limit, |most: usize| most.saturating_mul(BASES).max(FEW_BYTES).min(limit))
         })
@@ -155,7 +179,45 @@ impl Revlog {
 
     /// The revision with this node.
     pub fn rev(&self, node: Node) -> Option<Rev> {
-        self.nodes.find(&self.index, node)
+        self.nodes.get_or_init(|| NodeTable::new(&self.index)).find(&self.index, node)
+    }
+
+    /// The same for a revision that is probably new, or that the changelog revision `link` introduced.
+    /// Where few are asked for, and they are where they should be, it reads a few entries and not all.
+    pub fn rev_of(&self, node: Node, link: Option<Rev>) -> Option<Rev> {
+        let is_sought =
+            self.nodes.get().is_none() && self.guesses.fetch_add(1, Ordering::Relaxed) < GUESSES;
+        let guessed = is_sought.then(|| self.guess(node, link)).flatten();
+        guessed.or_else(|| self.rev(node))
+    }
+
+    /// The revision with this node if it is the first, among the newest, or where links grow up to `link`.
+    fn guess(&self, node: Node, link: Option<Rev>) -> Option<Rev> {
+        let is_it = |rev: &Rev| self.index.node(*rev) == Some(node);
+        let newest = self.revs().rev().take(NEWEST);
+        if let Some(found) = newest.chain(self.revs().take(1)).find(is_it) {
+            return Some(found);
+        }
+        let link = link?;
+        let (mut low, mut high) = (0, u32::try_from(self.len()).ok()?);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.index.link(Rev::new(middle))? < i64::from(link.number()) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        Some(Rev::new(low)).filter(is_it)
+    }
+
+    /// Reads what of its index tells the shape of a history: hands the parents of each revision, checked
+    /// against the index, to `visit`, in order, and keeps all nodes.
+    pub(in crate::hg) fn read_shape(
+        &mut self,
+        mut visit: impl FnMut([Option<Rev>; 2]) -> Option<Rev>,
+    ) -> Result<(), RevlogError> {
+        let read = self.index.read_shape(|parents| visit(parents).is_some());
+        read.map_err(|(rev, problem)| self.error(rev, problem))
     }
 
     /// The node of `rev`, as the index records it.

@@ -1,0 +1,62 @@
+//! What of an index tells the shape of a history.
+
+use super::{ENTRY_V1, Index, Layout, Problem, earlier};
+use crate::base::LazyBytes;
+use crate::hg::{Node, Rev};
+
+/// So many bytes of an index are read at a time by who does not keep them: whole entries.
+const PART: usize = 128 << 10;
+
+impl Index {
+    /// Hands the parents of each revision, checked, to `visit`, in order, until that refuses them. The
+    /// nodes of an index that is in a file are kept, and the rest of it is not.
+    pub(in crate::hg::revlog) fn read_shape(
+        &mut self,
+        mut visit: impl FnMut([Option<Rev>; 2]) -> bool,
+    ) -> Result<(), (Rev, Problem)> {
+        let revs = (0u32..).map(Rev::new).take(self.len);
+        let refused = |rev| (rev, Problem::NoSuchRevision);
+        let LazyBytes::Blocks { file, size, .. } = &self.bytes else {
+            for rev in revs {
+                let raw = self.raw(rev).ok_or(refused(rev))?;
+                let parents = match &self.layout {
+                    Layout::V0 { .. } => self.entry(rev).map(|entry| entry.parents),
+                    _ => shape_v1(rev, raw).map(|(parents, _)| parents),
+                };
+                if !visit(parents.map_err(|problem| (rev, problem))?) {
+                    return Err(refused(rev));
+                }
+            }
+            return Ok(());
+        };
+        let (mut nodes, mut part) = (Vec::with_capacity(self.len), Vec::new());
+        let mut revs = revs.peekable();
+        while let Some(first) = revs.peek().copied() {
+            let start = first.index() * ENTRY_V1;
+            part.resize(PART.min(size.saturating_sub(start)), 0);
+            file.read_exact_at(&mut part, start as u64).map_err(|_| refused(first))?;
+            for (raw, rev) in part.chunks_exact(ENTRY_V1).zip(&mut revs) {
+                let (parents, node) = shape_v1(rev, raw).map_err(|problem| (rev, problem))?;
+                nodes.push(node);
+                if !visit(parents) {
+                    return Err(refused(rev));
+                }
+            }
+        }
+        self.nodes = nodes;
+        Ok(())
+    }
+}
+
+/// The parents, checked, and the node in an entry of version 1.
+fn shape_v1(rev: Rev, raw: &[u8]) -> Result<([Option<Rev>; 2], Node), Problem> {
+    let number = |at: usize| {
+        let bytes = raw.get(at..).and_then(|raw| raw.first_chunk());
+        bytes.map(|bytes| i32::from_be_bytes(*bytes)).ok_or(Problem::NoSuchRevision)
+    };
+    let node = raw.get(32..).and_then(|raw| raw.first_chunk());
+    let node = Node::from_bytes(*node.ok_or(Problem::NoSuchRevision)?);
+    let first = earlier("first parent", rev, number(24)?)?;
+    let second = earlier("second parent", rev, number(28)?)?;
+    Ok(([first, second], node))
+}
