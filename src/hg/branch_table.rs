@@ -8,7 +8,7 @@ use bstr::{BStr, BString, ByteSlice};
 use super::revlog::RevlogError;
 use super::{Changelog, Rev, RevSet};
 use crate::base::reader::{Reader, ShortRead};
-use crate::base::sha1::{self, Sha1};
+use crate::base::sha1;
 
 /// The branch of each changeset that was asked for, by revision.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,19 +20,21 @@ pub struct BranchTable {
 
 /// Stands for a changeset that was not read yet.
 const UNREAD: u32 = u32::MAX;
+/// So many changesets are read faster than a table is saved.
+const FEW: usize = 32;
 /// What a saved table begins with: changes when the form does.
-const MAGIC: &[u8] = b"synchroniser branch table 2\n";
+const MAGIC: &[u8] = b"synchroniser branch table 3\n";
 
 impl BranchTable {
     /// Reads the changesets of `wanted` that the table does not have yet. Says whether there were
-    /// any.
+    /// so many that they are worth saving: a few are read again as soon.
     pub fn fill(&mut self, changelog: &Changelog, wanted: &RevSet) -> Result<bool, RevlogError> {
         self.of.resize(changelog.dag().len(), UNREAD);
         let names = self.names.iter().enumerate();
         let mut numbers: HashMap<BString, u32> =
             names.filter_map(|(at, name)| Some((name.clone(), u32::try_from(at).ok()?))).collect();
         let mut reader = changelog.reader();
-        let mut changed = false;
+        let mut read = 0;
         for rev in wanted.iter() {
             let Some(slot) = self.of.get_mut(rev.index()).filter(|slot| **slot == UNREAD) else {
                 continue;
@@ -47,9 +49,9 @@ impl BranchTable {
                 number
             });
             *slot = number << 1 | u32::from(changeset.closes_branch());
-            changed = true;
+            read += 1;
         }
-        Ok(changed)
+        Ok(read > FEW)
     }
 
     /// The branches, in the order in which they were first met.
@@ -73,14 +75,16 @@ impl BranchTable {
         let mut out = MAGIC.to_vec();
         let number = |n: usize| u32::try_from(n).unwrap_or(UNREAD).to_be_bytes();
         out.extend(number(self.of.len()));
-        out.extend(digest(changelog, self.of.len()));
+        out.extend(changelog.digest(self.of.len()));
         out.extend(number(self.names.len()));
         for name in &self.names {
             out.extend(number(name.len()));
             out.extend_from_slice(name);
         }
-        for of in &self.of {
-            out.extend(of.to_be_bytes());
+        // Neighbours are mostly on one branch: what they have, and how many they are.
+        for same in self.of.chunk_by(|a, b| a == b) {
+            out.extend(same.first().copied().unwrap_or(UNREAD).to_be_bytes());
+            out.extend(number(same.len()));
         }
         let checksum = sha1::digest(&[&out]);
         out.extend(checksum);
@@ -104,7 +108,7 @@ impl BranchTable {
         }
         let len = reader.u32("number of changesets")? as usize;
         let of_history: [u8; 20] = reader.array("digest of the history")?;
-        if len > changelog.dag().len() || digest(changelog, len) != of_history {
+        if len > changelog.dag().len() || changelog.digest(len) != of_history {
             return Ok(None);
         }
         let mut table = Self::default();
@@ -112,20 +116,13 @@ impl BranchTable {
             let length = reader.u32("length of a name")? as usize;
             table.names.push(reader.bytes("name", length)?.into());
         }
-        for _ in 0..len {
-            table.of.push(reader.u32("branch")?);
+        while table.of.len() < len {
+            let of = reader.u32("branch")?;
+            let count = reader.u32("number of changesets on it")? as usize;
+            table.of.resize((table.of.len() + count.max(1)).min(len), of);
         }
         Ok(Some(table))
     }
-}
-
-/// What tells a history of `len` changesets from every other one: the digest of their nodes.
-fn digest(changelog: &Changelog, len: usize) -> [u8; 20] {
-    let mut hash = Sha1::new();
-    for rev in changelog.dag().revs().take(len) {
-        hash.update(changelog.node(rev).as_bytes());
-    }
-    hash.finish()
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub fn branches<'a>(
     closes: impl Fn(Rev) -> bool,
 ) -> Branches {
     let counted = visible.iter().filter(|rev| !obsolete.contains(*rev));
-    let (names, number_of) = number_branches(counted, name);
+    let (names, number_of) = number_branches(counted, name, dag.len());
     let candidates = Candidates::find(dag, visible, &number_of, names.len());
     let covered = candidates.covered(dag, &number_of);
     let mut branches = Branches::new();
@@ -77,27 +77,50 @@ pub fn branches<'a>(
 }
 
 /// The number of a branch, in the order of first appearance.
-type BranchNumber = usize;
+type BranchNumber = u32;
 
-/// The names of the branches, and the branch of each revision; `None` if it is not one of `counted`,
-/// which are in order.
+/// Stands for no branch.
+const NO_BRANCH: BranchNumber = BranchNumber::MAX;
+
+/// So many names are known by where they lie in memory.
+const NEAR: usize = 16;
+
+/// The names of the branches, and the branch of each revision; [`NO_BRANCH`] if it is not one of
+/// `counted`, which are in order.
 fn number_branches<'a>(
     counted: impl Iterator<Item = Rev>,
     name: impl Fn(Rev) -> &'a BStr,
-) -> (Vec<&'a BStr>, Vec<Option<BranchNumber>>) {
+    len: usize,
+) -> (Vec<&'a BStr>, Vec<BranchNumber>) {
     let mut names = Vec::new();
     let mut numbers: HashMap<&BStr, BranchNumber> = HashMap::new();
-    let mut number_of = Vec::new();
+    let mut number_of = Vec::with_capacity(len);
+    // Of neighbours many have the very same name, which need not be looked up by its letters then.
+    let mut near: [Option<(&BStr, BranchNumber)>; NEAR] = [None; NEAR];
     for rev in counted {
         let name = name(rev);
-        let number = *numbers.entry(name).or_insert_with(|| {
-            names.push(name);
-            names.len() - 1
-        });
-        number_of.resize(rev.index(), None);
-        number_of.push(Some(number));
+        let place = near.get_mut((name.as_ptr().addr() >> 4) % NEAR);
+        let known = place.as_ref().and_then(|place| **place);
+        let number = match known {
+            Some((known, number)) if std::ptr::eq(known, name) => number,
+            _ => *numbers.entry(name).or_insert_with(|| {
+                names.push(name);
+                // There are no more branches than revisions, whose numbers have 31 bits.
+                BranchNumber::try_from(names.len() - 1).unwrap_or(NO_BRANCH)
+            }),
+        };
+        if let Some(place) = place {
+            *place = Some((name, number));
+        }
+        number_of.resize(rev.index(), NO_BRANCH);
+        number_of.push(number);
     }
     (names, number_of)
+}
+
+/// The branch of a revision, by the numbers of all.
+fn branch_of(number_of: &[BranchNumber], rev: Rev) -> Option<BranchNumber> {
+    number_of.get(rev.index()).copied().filter(|number| *number != NO_BRANCH)
 }
 
 /// Revisions without a child on their own branch. Only those that have a child on another one may
@@ -110,13 +133,8 @@ struct Candidates {
 }
 
 impl Candidates {
-    fn find(
-        dag: &Dag,
-        visible: &RevSet,
-        number_of: &[Option<BranchNumber>],
-        branches: usize,
-    ) -> Self {
-        let branch = |rev: Rev| number_of.get(rev.index()).copied().flatten();
+    fn find(dag: &Dag, visible: &RevSet, number_of: &[BranchNumber], branches: usize) -> Self {
+        let branch = |rev: Rev| branch_of(number_of, rev);
         let mut continued = RevSet::empty(dag.len());
         let mut with_children = RevSet::empty(dag.len());
         for rev in visible.iter() {
@@ -129,7 +147,9 @@ impl Candidates {
         }
         let mut of_branch = vec![Vec::new(); branches];
         for rev in visible.iter().filter(|rev| !continued.contains(*rev)) {
-            if let Some(candidates) = branch(rev).and_then(|number| of_branch.get_mut(number)) {
+            if let Some(candidates) =
+                branch(rev).and_then(|number| of_branch.get_mut(number as usize))
+            {
                 candidates.push(rev);
             }
         }
@@ -137,9 +157,9 @@ impl Candidates {
     }
 
     /// The candidates that have a descendant on their own branch after all.
-    fn covered(&self, dag: &Dag, number_of: &[Option<BranchNumber>]) -> RevSet {
+    fn covered(&self, dag: &Dag, number_of: &[BranchNumber]) -> RevSet {
         let mut suspects = Vec::new();
-        for (branch, revs) in self.of_branch.iter().enumerate() {
+        for (branch, revs) in (0..).zip(&self.of_branch) {
             if let Some((newest, older)) = revs.split_last() {
                 let older = older.iter().filter(|rev| self.with_children.contains(**rev));
                 suspects.extend(older.map(|&rev| Suspect { rev, branch, until: *newest }));
@@ -171,7 +191,7 @@ struct Suspect {
 /// Follows up to 64 revisions at a time to their descendants, each as one bit of a word.
 struct Sweep<'a> {
     dag: &'a Dag,
-    number_of: &'a [Option<BranchNumber>],
+    number_of: &'a [BranchNumber],
     /// For each revision, which members of the group it descends from or is.
     words: Vec<u64>,
     /// For each branch, which members of the group are on it.
@@ -185,7 +205,7 @@ impl Sweep<'_> {
         let Some(first) = group.first().map(|suspect| suspect.rev) else { return };
         let last = group.iter().map(|suspect| suspect.until).max().unwrap_or(first);
         for (bit, suspect) in group.iter().enumerate() {
-            if let Some(watched) = self.watched.get_mut(suspect.branch) {
+            if let Some(watched) = self.watched.get_mut(suspect.branch as usize) {
                 *watched |= 1 << bit;
             }
         }
@@ -210,7 +230,7 @@ impl Sweep<'_> {
             }
         }
         for suspect in group {
-            if let Some(watched) = self.watched.get_mut(suspect.branch) {
+            if let Some(watched) = self.watched.get_mut(suspect.branch as usize) {
                 *watched = 0;
             }
         }
@@ -225,8 +245,8 @@ impl Sweep<'_> {
 
     /// Which members of the group are on the branch of `rev`.
     fn watched_by(&self, rev: Rev) -> u64 {
-        let branch = self.number_of.get(rev.index()).copied().flatten();
-        branch.and_then(|branch| self.watched.get(branch)).copied().unwrap_or(0)
+        let branch = branch_of(self.number_of, rev);
+        branch.and_then(|branch| self.watched.get(branch as usize)).copied().unwrap_or(0)
     }
 }
 

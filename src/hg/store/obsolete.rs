@@ -197,6 +197,9 @@ pub fn obsolete_revs(
 /// What is obsolete, archived or internal is hidden, unless it is `pinned` (the parents of the
 /// working directory, bookmarks, local tags) or something visible stands on it.
 pub fn hidden_revs(dag: &Dag, phases: &Phases, obsolete: &RevSet, pinned: &RevSet) -> RevSet {
+    if obsolete.has_none() && dag.revs().all(|rev| phases.of(rev) <= Phase::Secret) {
+        return RevSet::empty(dag.len());
+    }
     let mut hidden = obsolete.clone();
     let mut shown = pinned.clone();
     for rev in dag.revs() {

@@ -106,13 +106,19 @@ impl PhaseRoots {
     pub fn over(&self, dag: &Dag, lookup: &Lookup<'_>) -> (Phases, Vec<Note>) {
         let mut notes = Notes::default();
         let mut phases = vec![Phase::Public; dag.len()];
+        let mut first = dag.len();
         for &(phase, node) in &self.roots {
-            match lookup(node).and_then(|rev| phases.get_mut(rev.index())) {
-                Some(at) => *at = phase.max(*at),
+            let rev = lookup(node);
+            match rev.and_then(|rev| Some((rev, phases.get_mut(rev.index())?))) {
+                Some((rev, at)) => {
+                    *at = phase.max(*at);
+                    first = first.min(rev.index());
+                }
                 None => notes.unknown("phaseroots", node),
             }
         }
-        for rev in dag.revs() {
+        // What comes before all roots descends from none.
+        for rev in dag.revs().skip(first) {
             let inherited = dag.parents(rev).filter_map(|p| phases.get(p.index()).copied()).max();
             if let (Some(inherited), Some(own)) = (inherited, phases.get_mut(rev.index())) {
                 *own = inherited.max(*own);
