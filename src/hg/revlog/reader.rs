@@ -113,7 +113,10 @@ impl<'r> RevlogReader<'r> {
         let mut last = None;
         while let Some((at, base)) = links.pop() {
             match self.apply_delta(at, &text) {
-                Ok((next, delta)) => (text, last) = (next, base.zip(delta)),
+                Ok((next, delta)) => {
+                    (text, last) = (next, base.zip(delta));
+                    base.inspect(|base| self.cache.replace(*base));
+                }
                 Err(error) => return Err(self.give_up(at, &links, error)),
             }
         }

@@ -15,6 +15,9 @@ pub(in crate::hg) struct TextCache {
     texts: HashMap<Rev, (Text, u64)>,
     /// Uses in order; an entry whose tick is not the text's latest is stale.
     uses: VecDeque<(Rev, u64)>,
+    /// The texts from which later ones were made, in the order of that; stale in the same way. They go
+    /// first: of a line of development, the last text is the base of the next.
+    replaced: VecDeque<(Rev, u64)>,
     spare: Spare,
 }
 
@@ -22,7 +25,8 @@ impl TextCache {
     /// A cache of `capacity` bytes; two texts are held whatever they cost.
     pub(in crate::hg) fn new(capacity: usize) -> Self {
         let spare = Spare { capacity: capacity / SPARE, ..Spare::default() };
-        Self { capacity, held: 0, tick: 0, texts: HashMap::new(), uses: VecDeque::new(), spare }
+        let (uses, replaced) = (VecDeque::new(), VecDeque::new());
+        Self { capacity, held: 0, tick: 0, texts: HashMap::new(), uses, replaced, spare }
     }
 
     /// An empty buffer for a text of `length` bytes.
@@ -38,6 +42,7 @@ impl TextCache {
             self.spare.put(text);
         }
         self.uses.clear();
+        self.replaced.clear();
         self.held = 0;
     }
 
@@ -59,13 +64,36 @@ impl TextCache {
 
     /// One text that is asked for again and again must not make the list of uses grow.
     fn forget_stale_uses(&mut self) {
-        if self.uses.len() > 4 * self.texts.len() + 64 {
-            let texts = &self.texts;
-            self.uses.retain(|(rev, tick)| texts.get(rev).is_some_and(|(_, last)| last == tick));
+        let texts = &self.texts;
+        for list in [&mut self.uses, &mut self.replaced] {
+            if list.len() > 4 * texts.len() + 64 {
+                list.retain(|(rev, tick)| texts.get(rev).is_some_and(|(_, last)| last == tick));
+            }
         }
     }
 
-    /// Keeps `text`, and forgets what was not used for longest if it is too much.
+    /// Says that a later text was made from that of `rev`, which is not needed so soon again then.
+    pub(in crate::hg) fn replace(&mut self, rev: Rev) {
+        if let Some((_, tick)) = self.texts.get(&rev) {
+            self.replaced.push_back((rev, *tick));
+            self.forget_stale_uses();
+        }
+    }
+
+    /// The text to be forgotten next.
+    fn next_to_go(&mut self) -> Option<Rev> {
+        for list in [&mut self.replaced, &mut self.uses] {
+            while let Some((rev, tick)) = list.pop_front() {
+                if self.texts.get(&rev).is_some_and(|(_, latest)| *latest == tick) {
+                    return Some(rev);
+                }
+            }
+        }
+        None
+    }
+
+    /// Keeps `text`, and forgets others if it is too much: those that were replaced first, then those that
+    /// were not used for longest.
     pub(in crate::hg) fn put(&mut self, rev: Rev, text: &Text) {
         self.tick += 1;
         self.uses.push_back((rev, self.tick));
@@ -76,10 +104,8 @@ impl TextCache {
         self.held += cost(text);
         // The text just made and its base stay whatever they cost: the next delta needs one of them.
         while self.held > self.capacity && self.texts.len() > 2 {
-            let Some((oldest, tick)) = self.uses.pop_front() else { return };
-            if self.texts.get(&oldest).is_some_and(|(_, latest)| *latest == tick)
-                && let Some((dropped, _)) = self.texts.remove(&oldest)
-            {
+            let Some(next) = self.next_to_go() else { return };
+            if let Some((dropped, _)) = self.texts.remove(&next) {
                 self.held -= cost(&dropped);
                 self.spare.put(dropped);
             }
