@@ -18,7 +18,7 @@ use crate::git::destination::{backup_prefix, fetched_name};
 use crate::git::reference::HG_NOTES;
 use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, Reference, destination};
-use crate::hg::Rev;
+use crate::hg::{Rev, RevSet};
 
 /// What was adopted.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ pub(super) fn adopt_into(
     read_source(source, &mirror.options, interrupt, |source| {
         let sync = Sync { mirror, cache, source, events, interrupt };
         let git = cache.open_git(&mirror.options.naming.main_name())?;
-        let StartingPoint { identity, map, notes } = sync.starting_point(&git, given)?;
+        let StartingPoint { identity, map, notes, .. } = sync.starting_point(&git, given)?;
         let served = source.repository.view().served();
         let nodes = served.iter().map(|rev| source.repository.changelog().node(rev));
         Ok(Adopted {
@@ -80,6 +80,8 @@ pub(super) fn adopt_into(
 pub(super) struct StartingPoint {
     pub identity: &'static dyn Identity,
     pub map: IdMap,
+    /// The changesets that have a commit in it.
+    pub mapped: RevSet,
     /// What a person should know about it.
     pub notes: Vec<Note>,
 }
@@ -104,8 +106,9 @@ impl Sync<'_> {
         given: &[Record],
     ) -> Result<StartingPoint, SyncError> {
         if let (IdentityChoice::Named(identity), Some(mut map)) = (choice, map) {
-            let notes = self.repair(git, &mut map)?.into_iter().collect();
-            return Ok(StartingPoint { identity, map, notes });
+            let (mapped, note) = self.repair(git, &mut map)?;
+            let notes = note.into_iter().collect();
+            return Ok(StartingPoint { identity, map, mapped, notes });
         }
         let mut references = git.refs()?;
         references.extend(self.fetch(git)?);
@@ -116,7 +119,8 @@ impl Sync<'_> {
         if existing.is_empty() {
             let identity = choice.for_new_targets();
             let map = self.cache.create_map(identity, &[], &[], &self.options().authors)?;
-            return Ok(StartingPoint { identity, map, notes: Vec::new() });
+            let (mapped, notes) = (self.mapped(&map), Vec::new());
+            return Ok(StartingPoint { identity, map, mapped, notes });
         }
         let found = self.resolve(git, choice, &existing, given)?;
         if let Some(error) = self.objection(&found) {
@@ -128,7 +132,8 @@ impl Sync<'_> {
             &found.adopted,
             &self.options().authors,
         )?;
-        Ok(StartingPoint { identity: found.identity, map, notes: notes(&found, existing.len()) })
+        let (mapped, notes) = (self.mapped(&map), notes(&found, existing.len()));
+        Ok(StartingPoint { identity: found.identity, map, mapped, notes })
     }
 
     /// Brings the history of the target here, and its notes, which ours go on from. The target may be

@@ -12,16 +12,19 @@ use crate::git::repository::RefEdit;
 use crate::git::{BareRepository, ObjectId, Reference};
 use crate::hg::{Rev, RevSet};
 
+/// What has become of so many new changesets' parents is looked at one by one.
+const FEW: usize = 64;
+
 impl Sync<'_> {
     /// The edits of the hidden refs after which each commit of `map` is reached by one of them
-    /// or by the commits of `tips`, which branches and tags will name. `before` are the refs as they
-    /// are now, and `new` is what this run has converted.
+    /// or by the commits of `tips`, which branches and tags will name. `mapped` are the changesets that
+    /// have a commit, `before` are the refs as they are now, and `new` is what this run has converted.
     ///
     /// A commit is taken to reach those of its changeset's ancestors, unless `identity` bypasses them.
     pub(super) fn edits_to_keep(
         &self,
         git: &BareRepository,
-        (map, identity): (&IdMap, &dyn Identity),
+        (map, mapped, identity): (&IdMap, &RevSet, &dyn Identity),
         tips: impl Iterator<Item = Rev>,
         before: &[Reference],
         new: &[Rev],
@@ -29,19 +32,25 @@ impl Sync<'_> {
         let changelog = self.repository().changelog();
         let dag = changelog.dag();
         let commit_of = |rev: Rev| map.commit(changelog.node(rev));
-        let published = RevSet::below(dag, tips);
-        let mut others = RevSet::empty(dag.len());
-        for rev in self.mapped(map).iter().filter(|rev| !published.contains(*rev)) {
-            others.insert(rev);
-        }
-        let mut keep: HashSet<ObjectId> =
-            others.heads(dag).into_iter().filter_map(commit_of).collect();
+        let mut others = mapped.clone();
+        let tips: Vec<Rev> = tips.collect();
+        others.remove_all(&RevSet::below(dag, tips.iter().copied()));
+        let heads = others.heads(dag);
+        let mut keep: HashSet<ObjectId> = heads.iter().copied().filter_map(commit_of).collect();
         let kept = git.references_below(&[KEPT])?;
-        // The changesets of what was reached until now.
-        let reached: HashSet<ObjectId> =
+        // The changesets of what was reached until now: most are still reached by name, or the parents of
+        // new ones. For the others the map is looked through.
+        let mut reached: HashSet<ObjectId> =
             before.iter().chain(&kept).map(Reference::finally).collect();
         let mut bypassed = new.to_vec();
-        for (node, id) in map.records().filter(|(_, id)| reached.contains(id)) {
+        let parents = new.iter().take(FEW).flat_map(|rev| dag.parents(*rev));
+        for rev in tips.into_iter().chain(heads).chain(parents) {
+            if commit_of(rev).is_some_and(|commit| reached.remove(&commit)) {
+                bypassed.push(rev);
+            }
+        }
+        let of_others = (!reached.is_empty()).then(|| map.records());
+        for (node, id) in of_others.into_iter().flatten().filter(|(_, id)| reached.contains(id)) {
             match changelog.rev(node) {
                 Some(rev) => bypassed.push(rev),
                 // The source does not have it any more, so nothing else tells what reaches it.

@@ -102,15 +102,18 @@ impl Sync<'_> {
         let identity = choice.for_new_targets();
         let trial = Trial { tips, is_ours_alone: identity.name() == NATIVE.name() };
         let mut notes = Vec::new();
-        let map = if let Some(mut map) = map {
-            notes.extend(self.repair(git, &mut map)?);
-            map
+        let (map, mapped) = if let Some(mut map) = map {
+            let (mapped, note) = self.repair(git, &mut map)?;
+            notes.extend(note);
+            (map, mapped)
         } else {
             // What a run has left that ended before its map named anything.
             git.forget_everything()?;
-            self.cache.create_map(identity, &[], &[], &self.options().authors)?
+            let map = self.cache.create_map(identity, &[], &[], &self.options().authors)?;
+            let mapped = self.mapped(&map);
+            (map, mapped)
         };
-        Ok(Beginning::Trial(StartingPoint { identity, map, notes }, trial))
+        Ok(Beginning::Trial(StartingPoint { identity, map, mapped, notes }, trial))
     }
 
     /// Ends a trial, now that all is converted. `None` if it failed, and what was converted is to be
@@ -160,7 +163,7 @@ impl Sync<'_> {
         let proved = RevSet::below(dag, dag.revs().filter(is_tip));
         // Also what runs that were killed before have converted.
         let unproved: Vec<Rev> =
-            self.mapped(map).iter().filter(|rev| !proved.contains(*rev)).collect();
+            history.mapped.iter().filter(|rev| !proved.contains(*rev)).collect();
         let Findings { differences, more, unreadable } =
             self.findings_among(git, history, &unproved)?;
         if differences.is_empty() {

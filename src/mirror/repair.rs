@@ -12,7 +12,7 @@ use crate::hg::{Node, RevSet};
 
 impl Sync<'_> {
     /// Removes from `map` the commits that are missing in `git`, so that they are converted again. Returns
-    /// a note about them, if there were any.
+    /// the changesets that have a commit then, and a note about the others, if there were any.
     ///
     /// Every run checks whether packs have vanished since the last one, and whether the commits that
     /// new ones may be built on exist. Everything is checked only if one of these fails, which is so
@@ -21,12 +21,15 @@ impl Sync<'_> {
         &self,
         git: &BareRepository,
         map: &mut IdMap,
-    ) -> Result<Option<Note>, SyncError> {
+    ) -> Result<(RevSet, Option<Note>), SyncError> {
+        let mapped = self.mapped(map);
         let lone = git.remove_lone_indexes()?;
         let present = git.pack_names()?;
-        if lone == 0 && self.has_all(&present) && self.has_heads(git, map) {
-            return Ok(None);
+        if lone == 0 && self.has_all(&present) && self.has_heads(git, map, &mapped) {
+            return Ok((mapped, None));
         }
+        map.doubt();
+        let mapped = self.mapped(map);
         let mut damaged = 0;
         if matches!(self.mirror.cache, CacheLocation::Folder(_)) {
             damaged = git.remove_damaged_packs()?;
@@ -44,12 +47,13 @@ impl Sync<'_> {
         }
         if lost.is_empty() && damaged == 0 {
             self.cache.record_packs(&present)?;
-            return Ok(None);
+            return Ok((mapped, None));
         }
         let nodes: HashSet<Node> = lost.iter().map(|(node, _)| *node).collect();
         map.forget(&nodes)?;
         let (cache, lost) = (self.cache.git().to_owned(), nodes.len());
-        Ok(Some(Note::CacheRepaired { cache, lost, commits: map.len() + lost }))
+        let note = Note::CacheRepaired { cache, lost, commits: map.len() + lost };
+        Ok((self.mapped(map), Some(note)))
     }
 
     /// Whether all packs are there that the last run left.
@@ -59,11 +63,11 @@ impl Sync<'_> {
     }
 
     /// Whether the commits are there that have no children yet, and the parents of new ones.
-    fn has_heads(&self, git: &BareRepository, map: &IdMap) -> bool {
+    fn has_heads(&self, git: &BareRepository, map: &IdMap, mapped: &RevSet) -> bool {
         let changelog = self.repository().changelog();
         let dag = changelog.dag();
         let commit_of = |rev| map.commit(changelog.node(rev));
-        let (mapped, mut asked) = (self.mapped(map), RevSet::empty(dag.len()));
+        let mut asked = RevSet::empty(dag.len());
         for rev in dag.revs().filter(|rev| !mapped.contains(*rev)) {
             for parent in dag.parents(rev) {
                 asked.insert(parent);
@@ -72,7 +76,8 @@ impl Sync<'_> {
         for head in mapped.heads(dag) {
             asked.insert(head);
         }
-        asked.iter().filter_map(commit_of).all(|commit| git.contains(commit))
+        let mut asked = asked.iter().filter(|rev| mapped.contains(*rev));
+        asked.all(|rev| commit_of(rev).is_some_and(|commit| git.contains(commit)))
     }
 
     /// The records of `map` whose commits are not there, or not all that belongs to them.

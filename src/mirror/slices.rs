@@ -16,7 +16,7 @@ use crate::git::BareRepository;
 use crate::git::pack::PackWriter;
 use crate::git::sink::ObjectSink;
 use crate::git::staging::Staging;
-use crate::hg::Rev;
+use crate::hg::{Rev, RevSet};
 
 /// Up to this many new changesets are staged in memory; more are written to a pack directly. Smaller
 /// slices than this would not be worth a pack, whatever changesets hold.
@@ -35,7 +35,7 @@ impl Sync<'_> {
         &self,
         git: &BareRepository,
         (rules, checks): (&Rules, Checks),
-        (map, placeholders): (&mut IdMap, &mut Placeholders),
+        (map, mapped, placeholders): (&mut IdMap, &mut RevSet, &mut Placeholders),
         new: &[Rev],
     ) -> Result<Told, SyncError> {
         let most = self.changesets_in_a_slice(new.len());
@@ -45,7 +45,11 @@ impl Sync<'_> {
             let (slice, _) = rest.split_at(most.min(rest.len()));
             let conversion =
                 self.convert_slice(git, (rules, checks), (map, placeholders), slice)?;
-            rest = rest.get(conversion.records.len()..).unwrap_or_default();
+            let (done, left) = rest.split_at(conversion.records.len().min(rest.len()));
+            rest = left;
+            for rev in done {
+                mapped.insert(*rev);
+            }
             // A path is told once, with the first changeset that has it.
             let left_out = conversion.left_out.into_iter();
             told.left_out.extend(left_out.filter(|l| seen.insert((l.path.clone(), l.reason))));
@@ -54,8 +58,13 @@ impl Sync<'_> {
             self.events.tell(&SyncEvent::SliceDone { converted, total });
             if !rest.is_empty() {
                 // Nothing but the map names these commits until all are there.
-                let keep =
-                    self.edits_to_keep(git, (map, rules.identity), [].into_iter(), &[], slice)?;
+                let keep = self.edits_to_keep(
+                    git,
+                    (map, mapped, rules.identity),
+                    [].into_iter(),
+                    &[],
+                    slice,
+                )?;
                 git.update_refs(&keep, None)?;
                 self.record_packs(git)?;
             }

@@ -57,8 +57,11 @@ pub(super) struct ConvertedHistory {
     pub rules: Rules,
     /// Every served changeset has a commit in it.
     pub map: IdMap,
+    /// The changesets that have one, served or not.
+    pub mapped: RevSet,
     pub placeholders: Placeholders,
-    served: Vec<Rev>,
+    /// How many are served.
+    served: usize,
     /// Those that this run has converted.
     new: Vec<Rev>,
     notes: Vec<Note>,
@@ -87,13 +90,7 @@ impl<'s> Sync<'s> {
 
     /// The revisions of the source that have a commit in `map`.
     pub(super) fn mapped(&self, map: &IdMap) -> RevSet {
-        let changelog = self.repository().changelog();
-        let dag = changelog.dag();
-        let mut mapped = RevSet::empty(dag.len());
-        for rev in dag.revs().filter(|rev| map.commit(changelog.node(*rev)).is_some()) {
-            mapped.insert(rev);
-        }
-        mapped
+        map.mapped(self.repository().changelog())
     }
 
     /// Converts what is new and moves the references of the cache: pack, then map, then references,
@@ -127,25 +124,23 @@ impl<'s> Sync<'s> {
         checks: Checks,
     ) -> Result<ConvertedHistory, SyncError> {
         let cache = self.cache;
-        let StartingPoint { identity, mut map, mut notes } = start;
+        let StartingPoint { identity, mut map, mut mapped, mut notes } = start;
         let rules = self.options().rules(identity);
         cache.settle_authors(&rules, self.repository(), &map)?;
-        let changelog = self.repository().changelog();
-        let served: Vec<Rev> = self.repository().view().served().iter().collect();
-        let is_new = |rev: &&Rev| map.commit(changelog.node(**rev)).is_none();
-        let new: Vec<Rev> = served.iter().filter(is_new).copied().collect();
-        if new.len() == served.len() && !self.options().allow_empty {
-            refuse_another_source(cache.git(), served.len(), map.len())?;
+        let all = self.repository().view().served();
+        let (served, new) = (all.count(), all.without(&mapped));
+        if new.len() == served && !self.options().allow_empty {
+            refuse_another_source(cache.git(), served, map.len())?;
         }
         notes.extend(self.repository().view().notes().iter().cloned().map(Note::from));
         let mut placeholders = cache.placeholders()?;
         if !new.is_empty() {
-            let growing = (&mut map, &mut placeholders);
+            let growing = (&mut map, &mut mapped, &mut placeholders);
             let told = self.convert_new(git, (&rules, checks), growing, &new)?;
             notes.extend(told.left_out.into_iter().map(Note::from));
             notes.extend(told.broken.notes().map(Note::from));
         }
-        Ok(ConvertedHistory { rules, map, placeholders, served, new, notes })
+        Ok(ConvertedHistory { rules, map, mapped, placeholders, served, new, notes })
     }
 
     /// Moves the references of the cache to what was converted.
@@ -155,7 +150,7 @@ impl<'s> Sync<'s> {
         history: ConvertedHistory,
         ledger: &mut Ledger,
     ) -> Result<UpdatedCache, SyncError> {
-        let ConvertedHistory { rules, map, placeholders, served, new, mut notes } = history;
+        let ConvertedHistory { rules, map, mapped, placeholders, served, new, mut notes } = history;
         let changelog = self.repository().changelog();
         let (named, more) = self.wanted_refs(&placeholders, &ledger.names())?;
         ledger.enter(&named.refs, self.options().notes);
@@ -171,25 +166,29 @@ impl<'s> Sync<'s> {
             .collect();
         let commit_of =
             |rev: &Rev| map.commit(changelog.node(*rev)).map(|id| (changelog.node(*rev), id));
-        let commits: Vec<Record> = served.iter().filter_map(commit_of).collect();
         self.interrupt.check()?;
         let mut before = git.refs()?;
         if self.options().notes {
+            let served: Vec<Rev> = self.repository().view().served().iter().collect();
+            let commits: Vec<Record> = served.iter().filter_map(commit_of).collect();
             let new: Vec<Record> = new.iter().filter_map(commit_of).collect();
             let old = git.reference(HG_NOTES)?.map(|id| Reference::new(HG_NOTES, id));
             wanted.extend(self.notes(git, old.as_ref(), &commits, &new)?);
             before.extend(old);
         }
-        let keeping = (&map, rules.identity);
+        let keeping = (&map, &mapped, rules.identity);
         let keep = self.edits_to_keep(git, keeping, tips.into_iter(), &before, &new)?;
+        // What could not be read would be missing among these.
+        map.check()?;
         let dropped = self.move_refs(git, &map, &wanted, &before, keep)?;
         self.record_packs(git)?;
+        map.remember(changelog, &mapped)?;
         // At a target this is for the rules to decide.
         if self.mirror.target.is_none() {
             notes.extend(dropped.into_iter().map(|reference| Note::RefRemoved { reference }));
         }
         Ok(UpdatedCache {
-            changesets: served.len(),
+            changesets: served,
             converted: new.len(),
             wanted,
             map,

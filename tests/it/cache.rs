@@ -133,6 +133,42 @@ fn a_cache_that_lost_something_is_rebuilt() {
     });
 }
 
+/// What a run remembers to spare a later one work is believed only while it fits; otherwise it is made again.
+#[test]
+fn what_is_remembered_of_a_history_is_believed_only_if_it_fits() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 4] = [
+        ("it is cut", |bytes| bytes.truncate(bytes.len() / 2)),
+        ("a bit flipped", |bytes| bytes[40] ^= 1),
+        ("it is empty", Vec::clear),
+        ("it is as it was", |_| {}),
+    ];
+    for file in ["mapped", "branches"] {
+        for (name, damage) in damages {
+            let env = TestEnv::new();
+            let source = Fixture::demo().unpack(&env);
+            let target = env.path("target.git");
+            let whole = Converted::make(&env, &source, &target).unwrap();
+            let path = target.join("synchroniser").join(file);
+            let saved = std::fs::read(&path).unwrap();
+            let mut bytes = saved.clone();
+            damage(&mut bytes);
+            std::fs::write(&path, &bytes).unwrap();
+            let again = Converted::make(&env, &source, &target).unwrap();
+            assert_eq!(again.refs(), whole.refs(), "{file}: {name}");
+            assert_eq!(again.commits, whole.commits, "{file}: {name}");
+            assert!(std::fs::read(&path).unwrap() == saved, "{file}: {name}");
+            // A map that is shorter than it was when that was remembered.
+            let map = target.join("synchroniser/map");
+            let records = std::fs::read(&map).unwrap();
+            std::fs::write(&map, &records[..records.len() - 40]).unwrap();
+            let again = Converted::make(&env, &source, &target).unwrap();
+            assert_eq!(again.commits, whole.commits, "{file}: {name}");
+            assert!(std::fs::read(&map).unwrap() == records, "{file}: {name}");
+        }
+    }
+}
+
 /// Unpacks all objects of the repository at `git` and removes one: what `name` names, or if that is
 /// empty, the root commit.
 fn lose(env: &TestEnv, git: &Path, name: &str) {

@@ -139,7 +139,7 @@ impl LockedCache {
     /// Forgets the map and everything that says how it was made.
     pub(in crate::mirror) fn forget_conversion(&self) -> Result<(), SyncError> {
         let map = self.layout.map();
-        let beside = [idmap::ADOPTED, recorded::FILE, recorded_authors::FILE];
+        let beside = [idmap::ADOPTED, idmap::COVERAGE, recorded::FILE, recorded_authors::FILE];
         let files = beside.map(|name| map.with_file_name(name));
         let placeholders = Placeholders::beside(&map);
         for path in files.into_iter().chain([placeholders, self.layout.packs(), map.clone()]) {
