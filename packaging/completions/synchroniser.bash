@@ -277,6 +277,9 @@ _synchroniser() {
             synchroniser__subcmd__help__subcmd__known__subcmd__hosts,list)
                 cmd="synchroniser__subcmd__help__subcmd__known__subcmd__hosts__subcmd__list"
                 ;;
+            synchroniser__subcmd__help__subcmd__queue,move)
+                cmd="synchroniser__subcmd__help__subcmd__queue__subcmd__move"
+                ;;
             synchroniser__subcmd__inspect,bundle)
                 cmd="synchroniser__subcmd__inspect__subcmd__bundle"
                 ;;
@@ -336,6 +339,18 @@ _synchroniser() {
                 ;;
             synchroniser__subcmd__known__subcmd__hosts__subcmd__help,list)
                 cmd="synchroniser__subcmd__known__subcmd__hosts__subcmd__help__subcmd__list"
+                ;;
+            synchroniser__subcmd__queue,help)
+                cmd="synchroniser__subcmd__queue__subcmd__help"
+                ;;
+            synchroniser__subcmd__queue,move)
+                cmd="synchroniser__subcmd__queue__subcmd__move"
+                ;;
+            synchroniser__subcmd__queue__subcmd__help,help)
+                cmd="synchroniser__subcmd__queue__subcmd__help__subcmd__help"
+                ;;
+            synchroniser__subcmd__queue__subcmd__help,move)
+                cmd="synchroniser__subcmd__queue__subcmd__help__subcmd__move"
                 ;;
             *)
                 ;;
@@ -1478,8 +1493,22 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__help__subcmd__queue)
-            opts=""
+            opts="move"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__help__subcmd__queue__subcmd__move)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -2502,8 +2531,72 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__queue)
-            opts="-q -v -h --json --socket --config --quiet --verbose --help"
+            opts="-q -v -h --json --socket --config --quiet --verbose --help move help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__queue__subcmd__help)
+            opts="move help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__queue__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__queue__subcmd__help__subcmd__move)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        synchroniser__subcmd__queue__subcmd__move)
+            opts="-q -v -h --socket --config --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

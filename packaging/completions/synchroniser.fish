@@ -98,12 +98,21 @@ complete -c synchroniser -n "__fish_synchroniser_using_subcommand status" -l jso
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand status" -s q -l quiet -d 'Print only errors and results'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand status" -s v -l verbose -d 'Log more; give it twice for even more'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand status" -s h -l help -d 'Print help'
-complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue" -l socket -d 'The admin socket of the daemon; without it, that of the configuration' -r -F
-complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue" -l config -d 'The configuration to use' -r -F
-complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue" -l json -d 'Print the answer of the daemon as JSON'
-complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue" -s q -l quiet -d 'Print only errors and results'
-complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue" -s v -l verbose -d 'Log more; give it twice for even more'
-complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue" -s h -l help -d 'Print help'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -l socket -d 'The admin socket of the daemon; without it, that of the configuration' -r -F
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -l config -d 'The configuration to use' -r -F
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -l json -d 'Print the answer of the daemon as JSON'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -s q -l quiet -d 'Print only errors and results'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -s v -l verbose -d 'Log more; give it twice for even more'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -s h -l help -d 'Print help'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -f -a "move" -d 'Take along mirrors, requests and history when `queue.store` has changed, before the daemon is started'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and not __fish_seen_subcommand_from move help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and __fish_seen_subcommand_from move" -l socket -d 'The admin socket of the daemon; without it, that of the configuration' -r -F
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and __fish_seen_subcommand_from move" -l config -d 'The configuration to use' -r -F
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and __fish_seen_subcommand_from move" -s q -l quiet -d 'Print only errors and results'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Log more; give it twice for even more'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "move" -d 'Take along mirrors, requests and history when `queue.store` has changed, before the daemon is started'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand runs" -l count -d 'How many, the newest first' -r
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand runs" -l socket -d 'The admin socket of the daemon; without it, that of the configuration' -r -F
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand runs" -l config -d 'The configuration to use' -r -F
@@ -594,6 +603,7 @@ complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and not 
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and not __fish_seen_subcommand_from init serve sync status queue runs deliveries hook-config test-hook notify pause resume retry backup restore rebuild doctor caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help" -f -a "demo" -d 'Sync a sample repository with a push hook, in a temporary folder'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and not __fish_seen_subcommand_from init serve sync status queue runs deliveries hook-config test-hook notify pause resume retry backup restore rebuild doctor caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help" -f -a "config" -d 'Check the configuration, or print its defaults and its documentation'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and not __fish_seen_subcommand_from init serve sync status queue runs deliveries hook-config test-hook notify pause resume retry backup restore rebuild doctor caches notify-test plan convert mirror fetch adopt verify inspect authors known-hosts demo config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "move" -d 'Take along mirrors, requests and history when `queue.store` has changed, before the daemon is started'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "bundle" -d 'A bundle file: its parts, and what is in them'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "changeset" -d 'One changeset: its user, date, files and extras'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand help; and __fish_seen_subcommand_from inspect" -f -a "manifest" -d 'The manifest of a changeset: each file with its node and flag'

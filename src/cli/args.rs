@@ -6,6 +6,7 @@ mod hooks;
 mod init;
 mod inspect;
 mod known_hosts;
+mod queue;
 
 use std::path::PathBuf;
 
@@ -29,6 +30,7 @@ pub(super) use inspect::{
     InspectRepositoryArgs, ShowArgs,
 };
 pub(super) use known_hosts::{KnownHostsAddArgs, KnownHostsCommand, KnownHostsFile};
+pub(super) use queue::{QueueArgs, QueueCommand, QueueMoveArgs};
 
 /// Keeps Git mirrors of Mercurial repositories.
 #[derive(Debug, Parser)]
@@ -63,7 +65,7 @@ pub(super) enum CommandArgs {
     /// Show how the mirrors of the daemon are, or one of them in full
     Status(StatusArgs),
     /// Show what the daemon syncs now, and what waits
-    Queue(ListArgs),
+    Queue(QueueArgs),
     /// Show the last syncs of the daemon
     Runs(RunsArgs),
     /// Show the last hooks that came to the daemon, and what became of them

@@ -11,13 +11,15 @@ use super::keys::{Key, Keys};
 use super::problem::ProblemKind;
 use super::sections::{
     DaemonKeys, EndpointKeys, HookEndpointKeys, LimitsKeys, MirrorKeys, NotifyKeys, PatternKeys,
-    ScheduleKeys, TokenKeys, TopKeys, WebKeys,
+    QueueKeys, ScheduleKeys, TokenKeys, TopKeys, WebKeys,
 };
 use crate::base::similar::similar;
 
 /// The tables beside the keys at the top.
-const TABLES: [&str; 9] =
-    ["daemon", "schedule", "limits", "web", "tokens", "hooks", "notify", "mirrors", "patterns"];
+const TABLES: [&str; 10] = [
+    "daemon", "queue", "schedule", "limits", "web", "tokens", "hooks", "notify", "mirrors",
+    "patterns",
+];
 /// The two ends of a mirror.
 const ENDS: [&str; 2] = ["source", "target"];
 
@@ -26,6 +28,7 @@ const ENDS: [&str; 2] = ["source", "target"];
 pub(super) struct File {
     pub(super) top: Section<TopKeys>,
     pub(super) daemon: Section<DaemonKeys>,
+    pub(super) queue: Section<QueueKeys>,
     pub(super) schedule: Section<ScheduleKeys>,
     pub(super) limits: Section<LimitsKeys>,
     pub(super) web: Section<WebKeys>,
@@ -131,6 +134,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
     for (key, value) in root {
         match key.as_ref().as_ref() {
             "daemon" => file.daemon = reader.section("daemon", &key, value).unwrap_or_default(),
+            "queue" => file.queue = reader.section("queue", &key, value).unwrap_or_default(),
             "schedule" => {
                 file.schedule = reader.section("schedule", &key, value).unwrap_or_default();
             }

@@ -32,7 +32,9 @@ use std::path::{Path, PathBuf};
 pub use error::ConfigError;
 pub use hooks::{HookEndpoint, SYNCHRONISE};
 pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
-pub use options::{CacheOptions, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
+pub use options::{
+    CacheOptions, DaemonOptions, MirrorConfig, QueueOptions, ScheduleOptions, Selector,
+};
 pub use patterns::DeriveError;
 pub use pending::{Finding, NamedFile};
 pub use problem::{Problem, ProblemKind};
@@ -62,6 +64,8 @@ pub struct Config {
     pub caches: CacheOptions,
     /// What `serve` needs.
     pub daemon: DaemonOptions,
+    /// Where the queue is kept.
+    pub queue: QueueOptions,
     /// When mirrors are synced.
     pub schedule: ScheduleOptions,
     /// The pages and the API.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::convert::{AuthorMap, AuthorMapError};
 use crate::hg::pull::Source;
 use crate::mirror::Mirror;
+use crate::net::SecretSource;
 use crate::net::url::RepositoryId;
 
 /// What the daemon needs to know.
@@ -73,6 +74,17 @@ impl Default for CacheOptions {
     fn default() -> Self {
         Self { quota: None, unused: Some(Duration::from_hours(30 * 24)), reserve: 100 << 20 }
     }
+}
+
+/// Where the queue is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueueOptions {
+    /// The address of a PostgreSQL database; `None` is a file in the folder of the daemon.
+    pub address: Option<String>,
+    /// The password of the database.
+    pub password: Option<SecretSource>,
+    /// Certificates that are trusted instead of those of the system.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// When mirrors are synced.

@@ -125,6 +125,12 @@ pub enum ProblemKind {
         /// What was written.
         value: String,
     },
+    /// An address of the queue that cannot be used.
+    #[error("{problem}")]
+    Queue {
+        /// What is wrong with it. Does not repeat it: it may hold a password.
+        problem: String,
+    },
     /// The name of a mirror that cannot be a folder.
     #[error(
         "the name of a mirror is of letters, digits, \".\", \"_\" and \"-\", \

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::keys::{Key, Keys, Shape, Ways};
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookEndpointKeys, HookKeys,
-    LimitsKeys, NamingKeys, NotifyKeys, PublishKeys, RuleKeys, ScheduleKeys, ServiceKeys,
-    TokenKeys, TopKeys, WebKeys,
+    LimitsKeys, NamingKeys, NotifyKeys, PublishKeys, QueueKeys, RuleKeys, ScheduleKeys,
+    ServiceKeys, TokenKeys, TopKeys, WebKeys,
 };
 
 /// How wide the comments of the template are.
@@ -41,6 +41,11 @@ fn tables() -> Vec<Table> {
     vec![
         table("", "", TopKeys::keys()),
         table("daemon", "What `synchroniser serve` needs.", DaemonKeys::keys()),
+        table(
+            "queue",
+            "Where the daemon keeps what it has to do, and what it has done.",
+            QueueKeys::keys(),
+        ),
         table("schedule", "When mirrors are synced.", ScheduleKeys::keys()),
         table(
             "limits",
@@ -307,6 +312,7 @@ mod tests {
         for key in keys {
             let shown = file.top.sets(key.name)
                 || file.daemon.sets(key.name)
+                || file.queue.sets(key.name)
                 || file.schedule.sets(key.name)
                 || file.limits.sets(key.name)
                 || forge.sets(key.name)

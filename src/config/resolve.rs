@@ -16,11 +16,13 @@ use super::patterns::{self, Pattern, Surroundings};
 use super::pending::{Pending, What};
 use super::problem::ProblemKind;
 use super::sections::{
-    CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys,
-    ScheduleKeys, ServiceKeys, TopKeys, is_plain_name,
+    CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys, QueueKeys,
+    SQLITE, ScheduleKeys, ServiceKeys, TopKeys, is_plain_name,
 };
 use super::web;
-use super::{CacheOptions, Config, DaemonOptions, MirrorConfig, ScheduleOptions, Selector};
+use super::{
+    CacheOptions, Config, DaemonOptions, MirrorConfig, QueueOptions, ScheduleOptions, Selector,
+};
 use crate::base::Limits;
 use crate::convert::Verify;
 use crate::convert::adoption::AdoptionPolicy;
@@ -76,11 +78,13 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     let web = web::web(&file.web, &file.tokens, problems);
     let resolver = Resolver { folders, problems, pending: &mut pending };
     let notify = notify::receivers(&file.notify, resolver);
+    let queue = queue(&file.queue, Resolver { folders, problems, pending: &mut pending });
     let cache = surroundings.cache;
     let mut config = Config {
         cache,
         caches,
         daemon,
+        queue,
         schedule,
         web,
         mirrors,
@@ -129,6 +133,24 @@ fn daemon(keys: &DaemonKeys, folder: &Path) -> DaemonOptions {
         connections: count(keys.connections, default.connections),
         stop_timeout: seconds(keys.stop_timeout, default.stop_timeout),
     }
+}
+
+fn queue(section: &Section<QueueKeys>, mut resolver: Resolver<'_>) -> QueueOptions {
+    let keys = &section.value;
+    let password = resolver.secret(
+        section,
+        What::Token,
+        ("password_file", &keys.password_file),
+        ("password_credential", &keys.password_credential),
+    );
+    let ca_file = keys.ca_file.as_ref().map(|file| resolver.folders.folder.join(file));
+    if let Some(path) = &ca_file {
+        let (line, key) = (section.line_of("ca_file"), section.full_name("ca_file"));
+        let source = SecretSource::File(path.clone());
+        resolver.pending.push(Pending { line, key, what: What::Readable, source });
+    }
+    let address = keys.store.clone().filter(|store| store != SQLITE);
+    QueueOptions { address, password, ca_file }
 }
 
 fn schedule(keys: &ScheduleKeys) -> ScheduleOptions {

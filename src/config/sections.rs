@@ -3,6 +3,7 @@
 mod access;
 mod hooks;
 mod notify;
+mod queue;
 mod web;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::mirror::{Divergence, Prune};
 pub(crate) use access::EndpointKeys;
 pub(crate) use hooks::{HookEndpointKeys, PatternKeys, RuleKeys};
 pub(crate) use notify::NotifyKeys;
+pub(crate) use queue::{QueueKeys, SQLITE};
 pub(crate) use web::{TokenKeys, WebKeys};
 
 /// An hour: longer times are a mistake in the unit.

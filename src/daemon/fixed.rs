@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::config::Config;
+use crate::config::{Config, QueueOptions};
+use crate::net::SecretSource;
 
 /// The settings that hold until the daemon is started again. All others are read where they are used, of the
 /// configuration that is in force then.
@@ -16,6 +17,7 @@ pub(super) struct Fixed {
     pub(super) connections: NonZeroUsize,
     /// Whoever started the daemon has opened the queue in it.
     state: PathBuf,
+    queue: QueueOptions,
 }
 
 impl Fixed {
@@ -27,19 +29,28 @@ impl Fixed {
             socket: daemon.socket.clone(),
             connections: daemon.connections,
             state: daemon.state.clone(),
+            queue: config.queue.clone(),
         }
     }
 
     /// The keys of what is another one in `other`, with their tables.
     pub(super) fn changed(&self, other: &Self) -> Vec<&'static str> {
         // All fields are named: none is forgotten.
-        let Self { listen, metrics_listen, socket, connections, state } = self;
+        let Self { listen, metrics_listen, socket, connections, state, queue } = self;
+        let QueueOptions { address, password, ca_file } = queue;
+        let password_key = match &other.queue.password {
+            Some(SecretSource::Credential { .. }) => "queue.password_credential",
+            _ => "queue.password_file",
+        };
         let keys = [
             ("daemon.listen", *listen != other.listen),
             ("web.metrics_listen", *metrics_listen != other.metrics_listen),
             ("daemon.socket", *socket != other.socket),
             ("daemon.connections", *connections != other.connections),
             ("daemon.state", *state != other.state),
+            ("queue.store", *address != other.queue.address),
+            (password_key, *password != other.queue.password),
+            ("queue.ca_file", *ca_file != other.queue.ca_file),
         ];
         keys.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
     }
@@ -76,11 +87,15 @@ mod tests {
         ("web.trusted_proxies", "[\"127.0.0.1\"]"),
     ];
     /// Keys that need a restart.
-    const FIXED: [(&str, &str); 5] = [
+    const FIXED: [(&str, &str); 9] = [
         ("daemon.listen", "\"127.0.0.1:1\""),
         ("daemon.socket", "\"none\""),
         ("daemon.connections", "7"),
         ("daemon.state", "\"/elsewhere\""),
+        ("queue.store", "\"postgres://u@localhost/queue\""),
+        ("queue.password_file", "\"password\""),
+        ("queue.password_credential", "\"password\""),
+        ("queue.ca_file", "\"ca.pem\""),
         ("web.metrics_listen", "\"127.0.0.1:2\""),
     ];
 
@@ -110,7 +125,7 @@ mod tests {
             if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
                 header.clone_into(&mut table);
             } else if let Some((key, _)) = line.split_once(" = ")
-                && ["daemon", "schedule", "web"].contains(&&*table)
+                && ["daemon", "queue", "schedule", "web"].contains(&&*table)
                 && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
             {
                 keys.insert(format!("{table}.{key}"));

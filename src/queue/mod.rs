@@ -17,6 +17,7 @@
 //! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
 //! | `memory` | a store in memory: the model for the others | |
+//! | `portable` | all that a store has, for another one | stores |
 //! | `record` | the columns that a row is kept in | stores |
 //! | `sqlite` | a store in a file: durable before it answers | |
 //! | `postgres` | a store in a database, for several processes | |
@@ -30,6 +31,7 @@ pub mod job_store;
 mod memory;
 pub mod model;
 pub mod pool;
+mod portable;
 mod postgres;
 mod record;
 mod rules;
@@ -41,6 +43,7 @@ pub use failure::Failure;
 pub use job_store::{ClaimLimits, JobStore};
 pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};
-pub use postgres::{PostgresOptions, PostgresStore, Problem};
+pub use portable::{Moved, Portable};
+pub use postgres::{PostgresOptions, PostgresStore, Problem, ServerFacts};
 pub use sqlite::SqliteStore;
 pub use store_error::StoreError;

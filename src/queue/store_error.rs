@@ -85,6 +85,12 @@ pub enum StoreError {
         /// What the database said.
         message: String,
     },
+    /// The file has mirrors, and is to take over those of another queue.
+    #[error("take over another queue in {}: it has mirrors already", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
     /// A database server cannot be used, or does not do what it is asked for.
     #[error("use the queue in {place}: {message}")]
     Server {
@@ -124,6 +130,10 @@ faults!(StoreError {
     ),
     Self::Database { .. } => Unavailable,
     Self::Server { problem, .. } => problem.diagnosis(),
+    Self::Taken { path } => Config.hint(format!(
+        "a queue is never overwritten; if it is of no use any more, move it away: `mv {file} {file}.old`",
+        file = path.display()
+    )),
     Self::InDatabase => Unsupported.hint("pg_dump makes a copy of it while work goes on"),
     Self::InMemory => Unsupported,
     Self::Closed => Interrupted,

@@ -10,6 +10,7 @@ mod endpoints;
 mod http;
 mod killed;
 mod load;
+mod nodes;
 mod notify;
 mod older_state;
 mod operate;

@@ -4,6 +4,7 @@ mod clock;
 mod daemon;
 mod ends;
 mod files;
+mod queue;
 mod unit;
 
 use serde::Serialize;
@@ -120,6 +121,7 @@ pub(super) fn run(args: &DoctorArgs, ui: &Ui) -> Outcome {
             let mirrors = mirrors(&config, &args.mirrors)?;
             add(vec![summary(&config, path)], false);
             add(files::check(path, &config), false);
+            add(queue::check(&config).into_iter().collect(), false);
             add(daemon::check(args, &config), false);
             add(unit::check(path, &config, &mirrors), false);
             add(ends::check(&config, &mirrors, args.offline, &tell, &interrupt), true);

@@ -18,6 +18,7 @@ mod mirror;
 mod notify;
 mod notify_test;
 mod plan;
+mod queue;
 mod rebuild;
 mod report;
 mod restore;
@@ -49,7 +50,7 @@ pub(super) fn run(command: CommandArgs, ui: &Ui) -> Outcome {
         CommandArgs::Serve(args) => serve::run(&args),
         CommandArgs::Sync(args) => sync::run(&args, ui),
         CommandArgs::Status(args) => daemon::status(&args, ui),
-        CommandArgs::Queue(args) => daemon::queue(&args, ui),
+        CommandArgs::Queue(args) => queue::run(&args, ui),
         CommandArgs::Runs(args) => daemon::runs(&args, ui),
         CommandArgs::Deliveries(args) => daemon::deliveries(&args, ui),
         CommandArgs::HookConfig(args) => hook_config::run(&args, ui),

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use tempfile::TempDir;
 
 use super::daemon;
+use super::queue::QUEUE;
 use super::{Outcome, config};
 use crate::base::faults;
 use crate::base::text::megabytes;
@@ -19,8 +20,6 @@ use crate::cli::ui::Ui;
 use crate::config::Config;
 use crate::queue::{JobStore as _, SqliteStore, StoreError};
 
-/// The file of the queue.
-const QUEUE: &str = "queue.sqlite";
 /// The file of what was published, in a cache.
 const LEDGER: &str = "ledger";
 /// No ledger is larger, in bytes.

@@ -40,6 +40,9 @@ pub struct PostgresOptions {
     /// The file with the authorities one of which must have signed the server's certificate; those of this machine
     /// if there is none.
     pub ca: Option<PathBuf>,
+    /// A folder of this process: what the one before it had claimed that had the folder is due at once, and not
+    /// only when its claims have run out. No two processes have the same one.
+    pub folder: Option<PathBuf>,
     /// The clock of whoever uses the store. Times are then kept by the clock of the database, and are those of this
     /// one to whoever asks: so it does not matter if it is wrong. Without it, they are kept as they come.
     pub clock: Option<Arc<dyn Clock>>,
@@ -64,25 +67,8 @@ impl Connector {
             problem: Problem::Address,
             message: message.to_owned(),
         };
-        let (address, mode) = take_mode(&options.address);
-        let mut config = Config::from_str(&address).map_err(|error| wrong(&error.to_string()))?;
+        let (mut config, is_encrypted) = parse(&options.address).map_err(|error| wrong(&error))?;
         let place = place(&config);
-        if config.get_password().is_some() {
-            return Err(wrong("the address has a password; it belongs into a file"));
-        }
-        let hosts = config.get_hosts();
-        if hosts.is_empty() || config.get_dbname().is_none() || config.get_user().is_none() {
-            return Err(wrong("the address needs a user, a host and a database"));
-        }
-        let is_encrypted = match mode.as_deref() {
-            None => !hosts.iter().all(is_here),
-            Some("verify-full") => true,
-            Some("disable") if hosts.iter().all(is_here) => false,
-            Some("disable") => {
-                return Err(wrong("without encryption, the server must be on this machine"));
-            }
-            Some(_) => return Err(wrong("sslmode is verify-full, or disable on this machine")),
-        };
         let tls = is_encrypted.then(|| tls::verified(options.ca.as_deref())).transpose();
         let tls = tls.map_err(|error| wrong(&crate::base::clean::with_causes(&error)))?;
         let settings = match config.get_options() {
@@ -110,6 +96,16 @@ impl Connector {
             clock: options.clock.clone(),
             ahead: AtomicI64::new(0),
         })
+    }
+
+    /// Whether times are those of the database: then other processes may be there.
+    pub(super) fn is_shared(&self) -> bool {
+        self.clock.is_some()
+    }
+
+    /// Whether connections are encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// What the database is called in messages.
@@ -156,6 +152,30 @@ impl Connector {
         let ahead = theirs.saturating_sub(clock.now().millis());
         self.ahead.store(ahead, Ordering::Relaxed);
         Ok(ahead)
+    }
+}
+
+/// What an address says, and whether the connection is encrypted; or what is wrong with it, without repeating it.
+pub(super) fn parse(address: &str) -> Result<(Config, bool), String> {
+    if !["postgres://", "postgresql://"].iter().any(|scheme| address.starts_with(scheme)) {
+        return Err("is no address of a database: postgres://USER@HOST/DATABASE".to_owned());
+    }
+    let (address, mode) = take_mode(address);
+    let config = Config::from_str(&address).map_err(|error| error.to_string())?;
+    if config.get_password().is_some() {
+        return Err("the address has a password; it belongs into a file".to_owned());
+    }
+    let hosts = config.get_hosts();
+    if hosts.is_empty() || config.get_dbname().is_none() || config.get_user().is_none() {
+        return Err("the address needs a user, a host and a database".to_owned());
+    }
+    let are_here = hosts.iter().all(is_here);
+    match mode.as_deref() {
+        None => Ok((config, !are_here)),
+        Some("verify-full") => Ok((config, true)),
+        Some("disable") if are_here => Ok((config, false)),
+        Some("disable") => Err("without encryption, the server must be on this machine".to_owned()),
+        Some(_) => Err("sslmode is verify-full, or disable on this machine".to_owned()),
     }
 }
 
@@ -248,7 +268,13 @@ mod tests {
 
     fn open(address: &str) -> Result<Connector, StoreError> {
         let address = address.to_owned();
-        Connector::new(&PostgresOptions { address, password: None, ca: None, clock: None })
+        Connector::new(&PostgresOptions {
+            address,
+            password: None,
+            ca: None,
+            folder: None,
+            clock: None,
+        })
     }
 
     fn refused(address: &str) -> String {

@@ -36,8 +36,18 @@ pub(super) fn insert(client: &mut Client, ahead: i64, all: &[Noted]) -> Result<(
         numbers.push(columns.try_get::<_, i64>(0)?);
     }
     numbers.sort_unstable();
+    let numbered: Vec<_> = numbers.into_iter().zip(all).collect();
+    insert_numbered(client, ahead, &numbered)
+}
+
+/// Adds deliveries that have numbers already.
+pub(super) fn insert_numbered(
+    client: &mut Client,
+    ahead: i64,
+    all: &[(i64, &Noted)],
+) -> Result<(), Trouble> {
     let (mut rows, mut asked) = (Vec::new(), Vec::new());
-    for (number, noted) in numbers.iter().zip(all) {
+    for (number, noted) in all {
         rows.push(Value::Object(columns(*number, &noted.record, ahead)));
         for (position, one) in noted.asked.iter().enumerate() {
             asked.push(json!({
@@ -111,10 +121,32 @@ pub(super) fn list(
     before: i64,
     count: usize,
 ) -> Result<Vec<DeliveryEntry>, Trouble> {
-    let select = "SELECT number, at, endpoint, sender_id, sender, verdict, about FROM delivery \
-         WHERE number < $1 ORDER BY number DESC LIMIT $2";
+    let which = "WHERE number < $1 ORDER BY number DESC LIMIT $2";
+    select(client, ahead, which, before, count)
+}
+
+/// The first deliveries after the number `after`.
+pub(super) fn after(
+    client: &mut Client,
+    ahead: i64,
+    after: i64,
+    count: usize,
+) -> Result<Vec<DeliveryEntry>, Trouble> {
+    select(client, ahead, "WHERE number > $1 ORDER BY number LIMIT $2", after, count)
+}
+
+fn select(
+    client: &mut Client,
+    ahead: i64,
+    which: &str,
+    bound: i64,
+    count: usize,
+) -> Result<Vec<DeliveryEntry>, Trouble> {
+    let select = format!(
+        "SELECT number, at, endpoint, sender_id, sender, verdict, about FROM delivery {which}"
+    );
     let found =
-        client.query_typed(select, &[(&before, Type::INT8), (&number(count), Type::INT8)])?;
+        client.query_typed(&select, &[(&bound, Type::INT8), (&number(count), Type::INT8)])?;
     let mut entries = Vec::new();
     for columns in &found {
         let mut next = Reader::new(columns, ahead);
@@ -129,13 +161,14 @@ pub(super) fn list(
     let select = "SELECT asked.delivery, mirror.name, asked.run FROM delivery_asked AS asked \
          JOIN mirror ON mirror.id = asked.mirror WHERE asked.delivery = ANY($1) \
          ORDER BY asked.delivery, asked.position";
+    let mut asked: HashMap<i64, Vec<(String, RunId)>> = HashMap::new();
     for columns in &client.query_typed(select, &[(&numbers, Type::INT8_ARRAY)])? {
         let mut next = Reader::new(columns, ahead);
-        let (number, key, run): (i64, _, _) = (next.next()?, next.name()?, next.id()?);
-        let run = next.there(run)?;
-        if let Some(entry) = entries.iter_mut().find(|entry| entry.number == number) {
-            entry.asked.push((key, run));
-        }
+        let (number, key, run) = (next.next()?, next.name()?, next.id()?);
+        asked.entry(number).or_default().push((key, next.there(run)?));
+    }
+    for entry in &mut entries {
+        entry.asked = asked.remove(&entry.number).unwrap_or_default();
     }
     Ok(entries)
 }

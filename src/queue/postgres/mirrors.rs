@@ -7,7 +7,7 @@ use postgres::{Client, Row as Columns};
 use serde_json::Value;
 
 use super::trouble::Trouble;
-use super::values::{Reader, object, theirs};
+use super::values::{Reader, number, object, theirs};
 use crate::base::time::Timestamp;
 use crate::queue::choose::Candidate;
 use crate::queue::model::{Class, Member, Row, RunId, Weight};
@@ -96,6 +96,14 @@ pub(super) fn lock_expired(
     read_all(&found, ahead)
 }
 
+/// Lets the claims of a process run out that is gone.
+pub(super) fn expire_all_of(client: &mut Client, node: &str) -> Result<(), Trouble> {
+    let update = "UPDATE mirror SET running_until = 0, attention = 0 \
+         WHERE running_run IS NOT NULL AND node = $1::text::uuid";
+    client.query_typed(update, &[(&node, Type::TEXT)])?;
+    Ok(())
+}
+
 /// Locks those of these rows that are still due, but for those that somebody else has locked.
 pub(super) fn lock_due(
     client: &mut Client,
@@ -173,6 +181,20 @@ pub(super) fn members(client: &mut Client, ahead: i64) -> Result<Vec<Stored>, Tr
     // By bytes, as everywhere else, whatever the language of the database.
     let select = format!("{} WHERE removed IS NULL ORDER BY name COLLATE \"C\"", *SELECT);
     read_all(&client.query_typed(&select, &[])?, ahead)
+}
+
+/// The first rows after `name`, by name, of mirrors that are or were configured.
+pub(super) fn after(
+    client: &mut Client,
+    ahead: i64,
+    name: &str,
+    count: usize,
+) -> Result<Vec<Stored>, Trouble> {
+    let order = "name COLLATE \"C\"";
+    let select = format!("{} WHERE {order} > $1 ORDER BY {order} LIMIT $2", *SELECT);
+    let count = number(count);
+    let found = client.query_typed(&select, &[(&name, Type::TEXT), (&count, Type::INT8)])?;
+    read_all(&found, ahead)
 }
 
 /// What the configuration said last of all mirrors, and whether each is still in it.

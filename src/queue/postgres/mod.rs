@@ -7,6 +7,7 @@
 //! | `writer` | the one thread of this process that writes, many operations in one commit |
 //! | `batch` | those operations: what they need is locked at once, and what they change is written at once |
 //! | `alone` | operations with a transaction of their own: claims, configurations |
+//! | `place` | which process was here before |
 //! | `readers` | connections that only read |
 //! | `mirrors`, `runs`, `deliveries`, `values` | the tables: all SQL of them is here and in `1.sql` |
 //!
@@ -20,6 +21,8 @@ mod connection;
 mod deliveries;
 mod migrate;
 mod mirrors;
+mod place;
+mod portable;
 mod readers;
 mod runs;
 mod trouble;
@@ -28,6 +31,7 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use self::connection::PostgresOptions;
 pub use self::trouble::Problem;
@@ -35,8 +39,10 @@ pub use self::trouble::Problem;
 use self::alone::Work;
 use self::batch::Needs;
 use self::connection::Connector;
+use self::place::Place;
 use self::readers::Readers;
 use self::writer::Writer;
+use super::backoff::random;
 use super::failure::Failure;
 use super::job_store::{ClaimLimits, JobStore};
 use super::model::{
@@ -46,6 +52,8 @@ use super::model::{
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
 
+/// How often a process looks what others have asked for.
+const LOOK: Duration = Duration::from_secs(2);
 /// Mirrors whose history is trimmed, and deliveries that are forgotten, in one operation: so few that nobody waits
 /// for it.
 const TRIMMED_AT_ONCE: usize = 500;
@@ -54,16 +62,28 @@ const TRIMMED_AT_ONCE: usize = 500;
 pub struct PostgresStore {
     readers: Readers,
     writer: Writer,
+    /// Whether there may be other processes.
+    is_shared: bool,
+    /// Given back last.
+    _place: Option<Place>,
 }
 
 impl PostgresStore {
     /// Opens the queue in a database, which gets its tables if it has none.
     pub fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         let connector = Arc::new(Connector::new(options)?);
+        let place = options.folder.as_deref().map(Place::take).transpose()?;
         let mut client = connector.connect().map_err(|trouble| connector.error(&trouble))?;
         migrate::migrate(&mut client).map_err(|trouble| connector.error(&trouble))?;
         // New for each process: who comes after one that has ended is not it.
         let node = RunId::random().to_string();
+        if let Some(place) = &place {
+            if let Some(before) = place.before()? {
+                let expired = mirrors::expire_all_of(&mut client, &before);
+                expired.map_err(|trouble| connector.error(&trouble))?;
+            }
+            place.note(&node)?;
+        }
         let writer = Writer::start(Arc::clone(&connector), client, node).map_err(|error| {
             let problem = Problem::Other;
             StoreError::Server {
@@ -72,7 +92,47 @@ impl PostgresStore {
                 message: error.to_string(),
             }
         })?;
-        Ok(Self { readers: Readers::new(connector), writer })
+        let is_shared = connector.is_shared();
+        Ok(Self { readers: Readers::new(connector), writer, is_shared, _place: place })
+    }
+}
+
+/// What a server is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// Its address, without a password.
+    pub place: String,
+    /// Its release.
+    pub version: String,
+    /// Whether connections to it are encrypted.
+    pub is_encrypted: bool,
+    /// The settings with which it may lose what it has answered when it crashes.
+    pub unsafe_settings: Vec<String>,
+}
+
+impl PostgresStore {
+    /// What is wrong with an address, without repeating it.
+    pub fn problem_of_address(address: &str) -> Option<String> {
+        connection::parse(address).err()
+    }
+
+    /// Connects to a server, and looks what it is like. Changes nothing.
+    pub fn look(options: &PostgresOptions) -> Result<ServerFacts, StoreError> {
+        let connector = Connector::new(options)?;
+        let look = || {
+            let mut client = connector.connect()?;
+            let select = "SELECT current_setting('server_version')";
+            let version = client.query_typed_one(select, &[])?.try_get(0)?;
+            let select = "SELECT name FROM pg_settings WHERE setting = 'off' \
+                 AND name IN ('fsync', 'full_page_writes') ORDER BY name";
+            let found = client.query_typed(select, &[])?;
+            let off: Result<Vec<String>, _> = found.iter().map(|row| row.try_get(0)).collect();
+            Ok((version, off?))
+        };
+        let found: Result<_, trouble::Trouble> = look();
+        let (version, unsafe_settings) = found.map_err(|trouble| connector.error(&trouble))?;
+        let (place, is_encrypted) = (connector.place().to_owned(), connector.is_encrypted());
+        Ok(ServerFacts { place, version, is_encrypted, unsafe_settings })
     }
 }
 
@@ -103,7 +163,11 @@ impl JobStore for PostgresStore {
 
     fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError> {
         let limits = limits.clone();
-        self.writer.write_alone(move |work| alone::claim(work, &limits, now))
+        let claimed = self.writer.write_alone(move |work| alone::claim(work, &limits, now))?;
+        // Others may have asked meanwhile, and nothing tells us.
+        let look = self.is_shared.then(|| now.after(LOOK.mul_f64(0.75 + random() / 2.0)));
+        let again = claimed.again.into_iter().chain(look).min();
+        Ok(Claimed { again, ..claimed })
     }
 
     fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError> {

@@ -104,6 +104,20 @@ pub(super) fn list(
     found.iter().map(|columns| run(columns, ahead)).collect()
 }
 
+/// The first runs after a number, each with its own.
+pub(super) fn after(
+    client: &mut Client,
+    ahead: i64,
+    after: i64,
+    count: usize,
+) -> Result<Vec<(i64, Run)>, Trouble> {
+    let select = SELECT.replace(" FROM run ", ", run.number FROM run ");
+    let select = format!("{select} WHERE run.number > $1 ORDER BY run.number LIMIT $2");
+    let count = number(count);
+    let found = client.query_typed(&select, &[(&after, Type::INT8), (&count, Type::INT8)])?;
+    found.iter().map(|columns| Ok((columns.try_get("number")?, run(columns, ahead)?))).collect()
+}
+
 /// The targets of the runs that began after `since`, at whichever node, and when each began.
 pub(super) fn begun(
     client: &mut Client,

@@ -28,6 +28,10 @@ pub enum Problem {
     Old,
     /// A later version of this program has changed the database.
     Newer,
+    /// It has mirrors, and is to take over those of another queue.
+    Taken,
+    /// The queue that it is to take over cannot be read.
+    Giver,
     /// What is in the database is not what we write.
     Content,
     /// Anything else.
@@ -56,7 +60,9 @@ impl Problem {
             Self::ReadOnly => {
                 Fault::Unavailable.hint("name the server that may be written, or promote this one")
             }
-            Self::Old => Fault::Unsupported.into(),
+            Self::Taken => Fault::Config
+                .hint("a queue is never overwritten: name a database or a schema without tables"),
+            Self::Giver | Self::Old => Fault::Unsupported.into(),
             Self::Newer => Fault::Unsupported.hint("install that version again"),
             Self::Content => Fault::Corrupt.hint("put back a copy of the database"),
             Self::Other => Fault::Unavailable.into(),

@@ -16,6 +16,19 @@ pub(super) fn insert(connection: &Connection, record: &DeliveryRecord) -> Result
     connection.prepare_cached(insert)?.insert(params)
 }
 
+/// Adds a delivery that has a number already.
+pub(super) fn insert_numbered(
+    connection: &Connection,
+    number: i64,
+    record: &DeliveryRecord,
+) -> Result<()> {
+    let insert = "INSERT INTO delivery (number, at, endpoint, sender_id, sender, verdict, about) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let DeliveryRecord { at, endpoint, sender_id, from, verdict, about } = record;
+    let params = params![number, at, endpoint, sender_id, from, Value::from(*verdict), about];
+    connection.prepare_cached(insert)?.execute(params).map(drop)
+}
+
 /// Notes that a delivery asked for a mirror.
 pub(super) fn ask(
     connection: &Connection,
@@ -58,10 +71,29 @@ pub(super) fn list(
     before: i64,
     count: usize,
 ) -> Result<Vec<DeliveryEntry>> {
-    let select = "SELECT number, at, endpoint, sender_id, sender, verdict, about FROM delivery \
-         WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
-    let mut statement = connection.prepare_cached(select)?;
-    let entries = statement.query_map([before, number(count)], |columns| {
+    select(connection, "WHERE number < ?1 ORDER BY number DESC LIMIT ?2", before, count)
+}
+
+/// The first deliveries after the number `after`.
+pub(super) fn after(
+    connection: &Connection,
+    after: i64,
+    count: usize,
+) -> Result<Vec<DeliveryEntry>> {
+    select(connection, "WHERE number > ?1 ORDER BY number LIMIT ?2", after, count)
+}
+
+fn select(
+    connection: &Connection,
+    which: &str,
+    bound: i64,
+    count: usize,
+) -> Result<Vec<DeliveryEntry>> {
+    let select = format!(
+        "SELECT number, at, endpoint, sender_id, sender, verdict, about FROM delivery {which}"
+    );
+    let mut statement = connection.prepare_cached(&select)?;
+    let entries = statement.query_map([bound, number(count)], |columns| {
         let mut next = Reader::new(columns);
         let number = next.next()?;
         let record = DeliveryRecord {

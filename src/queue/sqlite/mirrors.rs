@@ -101,6 +101,11 @@ pub(super) fn members(connection: &Connection) -> Result<Vec<Stored>> {
     many(connection, "WHERE removed IS NULL ORDER BY name", [])
 }
 
+/// The first rows after `name`, by name, of mirrors that are or were configured.
+pub(super) fn after(connection: &Connection, name: &str, count: usize) -> Result<Vec<Stored>> {
+    many(connection, "WHERE name > ?1 ORDER BY name LIMIT ?2", params![name, number(count)])
+}
+
 /// The rows whose claims have run out.
 pub(super) fn expired(connection: &Connection, now: Timestamp) -> Result<Vec<Stored>> {
     many(connection, "WHERE attention <= ?1 AND running_run IS NOT NULL", [now])
@@ -178,6 +183,12 @@ pub(super) fn all_running(connection: &Connection) -> Result<Vec<Candidate>> {
 pub(super) fn next_attention(connection: &Connection, now: Timestamp) -> Result<Option<Timestamp>> {
     let select = "SELECT min(attention) FROM mirror WHERE attention > ?1";
     connection.prepare_cached(select)?.query_row([now], |columns| columns.get(0))
+}
+
+/// Tokens that are given out from now on are larger than this one.
+pub(super) fn raise_token(connection: &Connection, token: u64) -> Result<()> {
+    let update = "UPDATE token SET last = max(last, ?1)";
+    connection.prepare_cached(update)?.execute([number(token)]).map(drop)
 }
 
 /// A token that is larger than all before it.

@@ -16,6 +16,7 @@ mod deliveries;
 mod mirrors;
 mod open;
 mod operations;
+mod portable;
 mod readers;
 mod runs;
 mod values;

@@ -92,6 +92,17 @@ pub(super) fn list(
     statement.query_map(params![before, count, mirror], read)?.collect()
 }
 
+/// The first runs after a number, each with its own.
+pub(super) fn after(connection: &Connection, after: i64, count: usize) -> Result<Vec<(i64, Run)>> {
+    let select = SELECT.replace(" FROM run ", ", run.number FROM run ");
+    let select = format!("{select} WHERE run.number > ?1 ORDER BY run.number LIMIT ?2");
+    let mut statement = connection.prepare_cached(&select)?;
+    let found = statement.query_map(params![after, number(count)], |columns| {
+        Ok((columns.get("number")?, read(columns)?))
+    })?;
+    found.collect()
+}
+
 /// The targets of the runs that began after `since`, and when each began.
 pub(super) fn begun(connection: &Connection, since: Timestamp) -> Result<Vec<(String, Timestamp)>> {
     let select = "SELECT mirror.target, run.started FROM run JOIN mirror ON mirror.id = run.mirror \

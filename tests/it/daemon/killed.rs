@@ -18,7 +18,7 @@ const CHANGESETS: usize = 400;
 
 /// What was running at several kills in a row may be what ends the process, as far as the daemon can tell: it is
 /// parked for a minute, and for longer the next times.
-const LONGEST: Duration = Duration::from_mins(6);
+pub(super) const LONGEST: Duration = Duration::from_mins(6);
 
 /// A source, and what the daemon was told of it.
 struct Told {
@@ -31,7 +31,7 @@ struct Told {
 }
 
 /// How many commits a target has.
-fn commits(target: &Path) -> usize {
+pub(super) fn commits(target: &Path) -> usize {
     let repository = git2::Repository::open_bare(target).unwrap();
     let mut walk = repository.revwalk().unwrap();
     match walk.push_head() {

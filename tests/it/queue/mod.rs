@@ -3,6 +3,7 @@
 
 mod contract;
 mod kill;
+mod moved;
 mod pool;
 mod postgres;
 mod random;

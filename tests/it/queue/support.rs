@@ -19,7 +19,8 @@ pub(super) fn open_postgres(address: &str) -> PostgresStore {
 }
 
 pub(super) fn postgres_options(address: &str) -> PostgresOptions {
-    PostgresOptions { address: address.to_owned(), password: None, ca: None, clock: None }
+    let address = address.to_owned();
+    PostgresOptions { address, password: None, ca: None, folder: None, clock: None }
 }
 
 /// A time so many seconds after the one at which each test begins.
