@@ -76,7 +76,13 @@ fn three_daemons_share_one_queue_and_may_be_killed() {
     let Some(server) = shared() else { return };
     let address = server.schema();
     let place = TestEnv::new();
-    let history = Generated::new(Shape { seed: 5, changesets: CHANGESETS, files: 4, heads: 1 });
+    let history = Generated::new(Shape {
+        seed: 5,
+        changesets: CHANGESETS,
+        files: 4,
+        heads: 1,
+        ..Shape::PLAIN
+    });
     let (mut all, mirrors) = repositories(&place, &history);
     let envs: Vec<_> = (0..NODES).map(|_| TestEnv::new()).collect();
     for env in &envs {
@@ -142,7 +148,8 @@ fn a_queue_is_moved_to_a_database_and_back() {
     let Some(server) = shared() else { return };
     let address = server.schema();
     let env = TestEnv::new();
-    let history = Generated::new(Shape { seed: 6, changesets: 3, files: 2, heads: 1 });
+    let history =
+        Generated::new(Shape { seed: 6, changesets: 3, files: 2, heads: 1, ..Shape::PLAIN });
     let (_, mirrors) = repositories(&env, &history);
     configure(&env, &mirrors);
     let program = Program::start(&env);

@@ -239,7 +239,7 @@ fn runs_are_begun_and_ended_fast() {
                 scope.spawn(|| part.iter().for_each(|key| store.schedule(key, at(2)).unwrap()));
             }
         });
-        let limits = ClaimLimits { short: workers, ..free.clone() };
+        let limits = ClaimLimits { short: workers, long: 1, ..free.clone() };
         let runner = Arc::new(Quick { unremarkable, ended: AtomicUsize::new(0) });
         let begin = Instant::now();
         let pool =
