@@ -80,17 +80,13 @@ fn moved(config: &Config, old: Option<&String>) -> Result<(Moved, String), MoveE
         None if !file.exists() => return Err(MoveError::Missing { path: file }),
         None => Arc::new(SqliteStore::open(&file)?),
     };
-    match &config.queue.address {
-        Some(address) => {
-            let options = options(config, address);
-            let moved = PostgresStore::open(&options)?.take_over(giver)?;
-            Ok((moved, PostgresStore::look(&options)?.place))
-        }
-        None => {
-            let moved = in_folder(config)?.take_over(giver)?;
-            Ok((moved, file.display().to_string()))
-        }
-    }
+    let Some(address) = &config.queue.address else {
+        let moved = in_folder(config)?.take_over(giver)?;
+        return Ok((moved, file.display().to_string()));
+    };
+    let options = options(config, address);
+    let moved = PostgresStore::open(&options)?.take_over(giver)?;
+    Ok((moved, PostgresStore::look(&options)?.place))
 }
 
 /// How the database at `address` is reached.
