@@ -93,8 +93,8 @@ fn each_version_has_left_its_state() {
     let named: BTreeSet<_> =
         of_users.filter(|version| *version != "Unreleased").chain(of_packages).collect();
     assert!(named.contains(env!("CARGO_PKG_VERSION")), "{named:?}");
-    let names = archives();
-    let there: BTreeSet<_> = names
+    let files = archives();
+    let there: BTreeSet<_> = files
         .iter()
         .map(|path| path.file_name().unwrap().to_str().unwrap().trim_end_matches(".tar.zst"))
         .collect();
