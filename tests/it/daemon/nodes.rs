@@ -123,13 +123,12 @@ fn three_daemons_share_one_queue_and_may_be_killed() {
         for mirror in 0..MIRRORS {
             program.as_ref().unwrap().until_state_within(&format!("m{mirror}"), "good", LONGEST);
         }
-        // All of them see the same.
         let listed = ask(&envs[number], &["queue"]).ok().unwrap();
         assert!(!listed.contains("running"), "{listed}");
     }
     let mut client = postgres::Client::connect(&address, postgres::NoTls).unwrap();
-    let nodes = "SELECT count(DISTINCT node) FROM run";
-    let nodes: i64 = client.query_one(nodes, &[]).unwrap().get(0);
+    let nodes = client.query_one("SELECT count(DISTINCT node) FROM run", &[]);
+    let nodes: i64 = nodes.unwrap().get(0);
     assert!(nodes > 3, "{nodes} processes have synced");
     // Times are taken a little before what they are the times of.
     let overlaps = "SELECT count(*) FROM (SELECT started, lag(ended) OVER (PARTITION BY mirror \

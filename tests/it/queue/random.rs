@@ -403,7 +403,8 @@ impl Model {
             self.events += 1;
             let before = self.claims.len();
             self.claim(&limits())?;
-            for claim in self.claims[before..].to_vec() {
+            for at in before..self.claims.len() {
+                let claim = self.claims[at].clone();
                 self.finish(&claim, &done())?;
             }
             let is_settled = |row: &Row| row.due().is_none() && row.running.is_none();

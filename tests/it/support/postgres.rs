@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -48,6 +48,7 @@ pub(crate) struct Postgres {
     bin: PathBuf,
     /// Its end is what ends the server.
     _alive: ChildStdin,
+    _child: Child,
 }
 
 /// The newest release that there is.
@@ -94,7 +95,7 @@ impl Postgres {
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut folder).unwrap();
             if !folder.trim().is_empty() {
                 let folder = PathBuf::from(folder.trim());
-                return Some(Self { port, folder, bin, _alive: alive });
+                return Some(Self { port, folder, bin, _alive: alive, _child: child });
             }
             drop(alive);
             child.wait().unwrap();
@@ -107,17 +108,17 @@ impl Postgres {
         static LAST: AtomicUsize = AtomicUsize::new(0);
         let name = format!("test_{}", LAST.fetch_add(1, Ordering::Relaxed));
         self.client().batch_execute(&format!("CREATE SCHEMA {name}")).unwrap();
-        self.address("127.0.0.1", self.port, &name)
+        Self::address("127.0.0.1", self.port, &name)
     }
 
     /// The address of a schema by way of another host or port.
-    pub(crate) fn address(&self, host: &str, port: u16, schema: &str) -> String {
+    pub(crate) fn address(host: &str, port: u16, schema: &str) -> String {
         format!("postgres://synchroniser@{host}:{port}/postgres?options=-csearch_path%3D{schema}")
     }
 
     /// A connection that may do everything.
     pub(crate) fn client(&self) -> postgres::Client {
-        let address = self.address("127.0.0.1", self.port, "public");
+        let address = Self::address("127.0.0.1", self.port, "public");
         postgres::Client::connect(&address, postgres::NoTls).unwrap()
     }
 
