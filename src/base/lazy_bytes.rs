@@ -96,7 +96,8 @@ mod tests {
     #[test]
     fn a_file_is_read_in_parts_that_stay() {
         let mut file = tempfile::tempfile().unwrap();
-        let bytes: Vec<u8> = (0..BLOCK * 3 + 64).map(|at| (at / 64 % 251) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..=250).cycle().flat_map(|byte| [byte; 64]).take(BLOCK * 3 + 64).collect();
         file.write_all(&bytes).unwrap();
         let again = file.try_clone().unwrap();
         let index = LazyBytes::of_file(ReadAt::File(file), bytes.len(), 64);

@@ -116,7 +116,8 @@ impl Receiver {
 
     /// Has it told, as soon as what it was told before is done.
     pub(super) fn tell(&self, message: Message) {
-        if let Err(Letter { message, .. }) = self.waiting.add(Letter::new(message)) {
+        if let Err(letter) = self.waiting.add(Letter::new(message)) {
+            let message = &letter.message;
             tracing::error!(
                 receiver = self.config.name,
                 mirror = message.mirror,

@@ -50,10 +50,10 @@ impl Waiting {
     }
 
     /// Adds one, or gives it back if there is no room.
-    pub(super) fn add(&self, letter: Letter) -> Result<(), Letter> {
+    pub(super) fn add(&self, letter: Letter) -> Result<(), Box<Letter>> {
         let mut letters = self.letters();
         if letters.all.len() >= ROOM {
-            return Err(letter);
+            return Err(Box::new(letter));
         }
         letters.all.push_back(letter);
         self.bell.notify_one();

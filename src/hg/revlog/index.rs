@@ -134,7 +134,7 @@ impl Index {
         let [high, low, version @ ..] = header;
         let features = u16::from_be_bytes([high, low]);
         let is_known = features & !(GENERALDELTA | HAS_META | DELTA_INFO) == 0;
-        if version != [0, 1] || !is_known || size % ENTRY_V1 != 0 {
+        if version != [0, 1] || !is_known || !size.is_multiple_of(ENTRY_V1) {
             return None;
         }
         let len = size / ENTRY_V1;
