@@ -126,7 +126,12 @@ fn three_daemons_share_one_queue_and_may_be_killed() {
         let listed = ask(&envs[number], &["queue"]).ok().unwrap();
         assert!(!listed.contains("running"), "{listed}");
     }
-    let mut client = postgres::Client::connect(&address, postgres::NoTls).unwrap();
+    check_runs(&address);
+}
+
+/// Several processes have synced, and no two of them one mirror at the same time.
+fn check_runs(address: &str) {
+    let mut client = postgres::Client::connect(address, postgres::NoTls).unwrap();
     let nodes = client.query_one("SELECT count(DISTINCT node) FROM run", &[]);
     let nodes: i64 = nodes.unwrap().get(0);
     assert!(nodes > 3, "{nodes} processes have synced");
