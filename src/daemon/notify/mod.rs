@@ -61,6 +61,8 @@ struct Shared {
 struct Changed {
     /// Mirrors to which something has happened, and whether that can be the beginning of trouble.
     mirrors: HashMap<String, bool>,
+    /// Something that waited has been told.
+    is_told: bool,
     is_over: bool,
 }
 
@@ -83,11 +85,20 @@ impl Shared {
         self.bell.notify_one();
     }
 
+    /// Notes that something which waited has been told.
+    fn note_told(&self) {
+        self.changed().is_told = true;
+        self.bell.notify_one();
+    }
+
     /// Waits until something has happened, or for `longest`; `None` once it is over.
     fn wait(&self, longest: Duration) -> Option<HashMap<String, bool>> {
-        let quiet = |changed: &mut Changed| changed.mirrors.is_empty() && !changed.is_over;
+        let quiet = |changed: &mut Changed| {
+            changed.mirrors.is_empty() && !changed.is_told && !changed.is_over
+        };
         let waited = self.bell.wait_timeout_while(self.changed(), longest, quiet);
         let (mut changed, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        changed.is_told = false;
         (!changed.is_over).then(|| std::mem::take(&mut changed.mirrors))
     }
 }
@@ -101,7 +112,7 @@ impl Notifier {
         let (service_now, receivers) = (service.clone(), Vec::new());
         let mut watch = Watch { service: service_now, receivers, memory, remembered };
         // Before anything is heard: what is in trouble now is known.
-        if let Err(error) = watch.refresh(&shared.interrupt) {
+        if let Err(error) = watch.refresh(&shared) {
             tracing::warn!("notifications begin late: {}", with_causes(&error));
         }
         service.listen(Box::new(move |event| hearing.hear(event)));
@@ -134,11 +145,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn follow(mut self, shared: &Shared) {
+    fn follow(mut self, shared: &Arc<Shared>) {
         let mut looked = Instant::now();
         while let Some(changed) = shared.wait(EVERY.saturating_sub(looked.elapsed())) {
             let is_time = looked.elapsed() >= EVERY;
-            let done = self.refresh(&shared.interrupt).and_then(|()| match is_time {
+            let done = self.refresh(shared).and_then(|()| match is_time {
                 true => {
                     looked = Instant::now();
                     self.look_at_all()
@@ -160,7 +171,7 @@ impl Watch {
     }
 
     /// Takes the receivers that are configured now. One that is new knows what is in trouble already.
-    fn refresh(&mut self, interrupt: &Interrupt) -> Result<(), ServiceError> {
+    fn refresh(&mut self, shared: &Arc<Shared>) -> Result<(), ServiceError> {
         let config = self.service.config();
         let configured = &config.notify;
         if configured.iter().eq(self.receivers.iter().map(Receiver::config)) {
@@ -175,7 +186,16 @@ impl Watch {
             let remembered = self.remembered.remove(&config.name);
             let in_trouble = (mirrors.as_slice(), credentials.as_slice(), now);
             let before = (known, remembered);
-            self.receivers.extend(Receiver::start(config.clone(), before, in_trouble, interrupt));
+            let telling = Arc::clone(shared);
+            let done = move || telling.note_told();
+            let interrupt = &shared.interrupt;
+            self.receivers.extend(Receiver::start(
+                config.clone(),
+                before,
+                in_trouble,
+                interrupt,
+                done,
+            ));
         }
         Ok(())
     }

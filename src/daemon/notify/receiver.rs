@@ -39,12 +39,13 @@ impl Drop for Receiver {
 impl Receiver {
     /// Starts the thread of one. It knows what `before`, which had its name, was told, or what is `remembered` of that;
     /// or else, as if it had been told, what is in trouble among `mirrors`, and which `credentials` end soon. `None` if
-    /// there is no thread to be had.
+    /// there is no thread to be had. `done` is called whenever something that waited has been told.
     pub(super) fn start(
         config: NotifyConfig,
         (before, remembered): (Option<Self>, Option<Told>),
         (mirrors, credentials, now): (&[MirrorSummary], &[CredentialView], Timestamp),
         interrupt: &Interrupt,
+        done: impl Fn() + Send + 'static,
     ) -> Option<Self> {
         let before = match before {
             Some(before) if before.config == config => return Some(before),
@@ -68,6 +69,7 @@ impl Receiver {
                     return;
                 }
                 letters.done();
+                done();
             }
         });
         match started {

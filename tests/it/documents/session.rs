@@ -165,7 +165,7 @@ impl Session {
         Ran::from(&self.command("sh").args(["-euc", &self.here(text)]).output().unwrap())
     }
 
-    /// Makes `text` the configuration, with a target of this machine.
+    /// Makes `text` the configuration, with a target of this machine, and a cache, state and socket in the folder.
     pub(super) fn configure(&self, text: &str) {
         let target = self.env.path("srv/git/acme/rocket.git");
         let text = TARGETS.iter().fold(text.to_owned(), |text, target_there| {
@@ -177,7 +177,11 @@ impl Session {
             self.env.path("var/lib/synchroniser").display().to_string(),
             self.env.path("admin.sock").display().to_string(),
         );
-        fs::write(self.config(), format!("{}\n{daemon}", self.here(&text))).unwrap();
+        // What the document leaves out would be that of the machine.
+        let has_cache = text.lines().any(|line| line.starts_with("cache = "));
+        let cache = if has_cache { "" } else { "cache = \"/var/cache/synchroniser\"\n" };
+        let text = self.here(&format!("{cache}{text}"));
+        fs::write(self.config(), format!("{text}\n{daemon}")).unwrap();
     }
 
     /// Starts the daemon, unless it is there.

@@ -121,7 +121,7 @@ fn what_waits_at_a_stop_is_told_later() {
     let start = |remembered, interrupt: &Interrupt| {
         let config = receiver(&text, folder.path());
         let nothing = (&[][..], &[][..], Timestamp::now());
-        Receiver::start(config, (None, remembered), nothing, interrupt).unwrap()
+        Receiver::start(config, (None, remembered), nothing, interrupt, || ()).unwrap()
     };
     let stop = Interrupt::default();
     let before = start(None, &stop);
