@@ -570,7 +570,7 @@ fn a_ledger_that_is_lost_or_damaged_moves_nothing_wrongly() {
     for spoil in [
         (|ledger: &Path| fs::remove_file(ledger).unwrap()) as fn(&Path),
         |ledger| fs::write(ledger, "{\"version\": 1, \"target\"").unwrap(),
-        |ledger| fs::write(ledger, "{\"version\": 99, \"target\": null, \"refs\": {}}").unwrap(),
+        |ledger| fs::write(ledger, "{\"version\": 0, \"target\": null, \"refs\": {}}").unwrap(),
         |ledger| {
             let text = fs::read_to_string(ledger).unwrap();
             fs::write(ledger, text.replace("refs/heads/stable", "refs/remotes/../x")).unwrap();
