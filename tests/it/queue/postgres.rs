@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use synchroniser::base::clean::with_causes;
 use synchroniser::base::time::{Clock, SystemClock, Timestamp};
 use synchroniser::base::{Fault, HasFault as _, Interrupt, Side};
 use synchroniser::queue::model::{Cause, Claim, Finish, Row, RunState, Verdict};
@@ -16,6 +18,7 @@ use synchroniser::queue::{
 };
 
 use super::support::*;
+use crate::support::nginx::folder_with_certificate;
 use crate::support::postgres::{Postgres, shared};
 
 fn refused(options: &PostgresOptions) -> (Problem, StoreError) {
@@ -436,4 +439,26 @@ fn a_network_that_swallows_everything_is_waited_for() {
         asked.join().unwrap().unwrap();
     });
     assert_eq!(row(&other, "a").requests(), 2);
+}
+
+/// Encrypted, the server must prove its name with a certificate of the authority that is named.
+#[test]
+fn the_server_proves_its_name() {
+    let Some(server) = shared() else { return };
+    let Some(folder) = folder_with_certificate() else { return };
+    server.encrypt(folder.path());
+    let look = |host: &str, folder: &Path| {
+        let address = Postgres::address(host, server.port, "public") + "&sslmode=verify-full";
+        let ca = Some(folder.join("cert.pem"));
+        PostgresStore::look(&PostgresOptions { ca, ..postgres_options(&address) })
+    };
+    assert!(look("127.0.0.1", folder.path()).unwrap().is_encrypted);
+    let other = folder_with_certificate().unwrap();
+    for (what, refused) in [
+        ("another name", look("localhost", folder.path())),
+        ("another authority", look("127.0.0.1", other.path())),
+    ] {
+        let told = with_causes(&refused.expect_err(what));
+        assert!(told.contains("certificate"), "{what}: {told}");
+    }
 }

@@ -122,6 +122,29 @@ impl Postgres {
         postgres::Client::connect(&address, postgres::NoTls).unwrap()
     }
 
+    /// Has it offer encryption, with `cert.pem` and `key.pem` of `folder`.
+    pub(crate) fn encrypt(&self, folder: &Path) {
+        for (from, to) in [("cert.pem", "server.crt"), ("key.pem", "server.key")] {
+            // It reads no folder of whoever runs the tests, and wants a key of its own.
+            let mut copy = as_somebody("sh")
+                .args(["-c", "umask 077; cat >\"$1\"", "sh"])
+                .arg(self.folder.join("data").join(to))
+                .current_dir("/")
+                .stdin(std::fs::File::open(folder.join(from)).unwrap())
+                .spawn()
+                .unwrap();
+            assert!(copy.wait().unwrap().success());
+        }
+        self.client().batch_execute("ALTER SYSTEM SET ssl = on").unwrap();
+        self.control(&["reload"]);
+        let is_on = || self.client().query_one("SHOW ssl", &[]).unwrap().get::<_, &str>(0) == "on";
+        let begin = std::time::Instant::now();
+        while !is_on() {
+            assert!(begin.elapsed().as_secs() < 20, "no encryption: {}", self.log());
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
     /// Runs `pg_ctl` with these arguments, as `stop -m immediate`.
     pub(crate) fn control(&self, arguments: &[&str]) {
         let ran = as_somebody(self.bin.join("pg_ctl"))
