@@ -115,7 +115,11 @@ impl Terminal {
     /// `None`, after saying so, where there is no `script`.
     fn init(env: &TestEnv) -> Option<Self> {
         let script = crate::support::env::program("script")?;
-        let command = format!("{} init --config {CONFIG}", env!("CARGO_BIN_EXE_synchroniser"));
+        // Where tests run in the background, a shell may have them ignore SIGINT, and so whatever they start.
+        let command = format!(
+            "env --default-signal=INT {} init --config {CONFIG}",
+            env!("CARGO_BIN_EXE_synchroniser")
+        );
         let mut child = env
             .command(script)
             .args(["-qec", &command, "/dev/null"])
