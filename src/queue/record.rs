@@ -242,9 +242,9 @@ pub(super) trait Cells {
     }
 }
 
-/// The row that is in the columns.
-pub(super) fn row<C: Cells>(next: &mut C) -> Result<Row, C::Error> {
-    let member = Member {
+/// What the configuration said of the mirror that is in the columns.
+pub(super) fn member<C: Cells>(next: &mut C) -> Result<Member, C::Error> {
+    Ok(Member {
         key: next.name()?,
         was: None,
         owner: next.name()?,
@@ -252,7 +252,12 @@ pub(super) fn row<C: Cells>(next: &mut C) -> Result<Row, C::Error> {
         target_host: next.name()?,
         target: next.name()?,
         fingerprint: next.name()?,
-    };
+    })
+}
+
+/// The row that is in the columns.
+pub(super) fn row<C: Cells>(next: &mut C) -> Result<Row, C::Error> {
+    let member = member(next)?;
     let removed = next.time()?;
     let (wanted, taken) = (next.count()?, next.count()?);
     let waiting = waiting(next)?;

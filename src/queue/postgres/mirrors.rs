@@ -204,15 +204,7 @@ pub(super) fn configured(client: &mut Client) -> Result<Vec<(Member, bool)>, Tro
     let found = client.query_typed(select, &[])?;
     let read = |columns: &Columns| {
         let mut next = Reader::new(columns, 0);
-        let member = Member {
-            key: next.name()?,
-            was: None,
-            owner: next.name()?,
-            source_host: next.name()?,
-            target_host: next.name()?,
-            target: next.name()?,
-            fingerprint: next.name()?,
-        };
+        let member = record::member(&mut next)?;
         Ok((member, next.next()?))
     };
     found.iter().map(read).collect()

@@ -2,6 +2,7 @@
 //!
 //! `SYNCHRONISER_KILLS` says how often.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -14,20 +15,20 @@ use crate::support::generator::{Generated, Shape};
 const MIRRORS: usize = 12;
 const SENDERS: usize = 4;
 /// More than any source gets.
-const CHANGESETS: usize = 400;
+pub(super) const CHANGESETS: usize = 400;
 
 /// What was running at several kills in a row may be what ends the process, as far as the daemon can tell: it is
 /// parked for a minute, and for longer the next times.
 pub(super) const LONGEST: Duration = Duration::from_mins(6);
 
 /// A source, and what the daemon was told of it.
-struct Told {
-    source: PathBuf,
-    target: PathBuf,
+pub(super) struct Told {
+    pub(super) source: PathBuf,
+    pub(super) target: PathBuf,
     /// How many changesets it has.
     has: usize,
     /// How many it had when a hook was answered last.
-    answered: usize,
+    pub(super) answered: usize,
 }
 
 /// How many commits a target has.
@@ -40,13 +41,14 @@ pub(super) fn commits(target: &Path) -> usize {
     }
 }
 
-/// Adds changesets and tells of them, one mirror after another, until `stop` or until nobody answers.
-fn push(
+/// Adds changesets of `history`, and has `hook` tell of each, one mirror after another, until `stop` or until `hook`
+/// breaks off. It gets a number that grows and the name of the mirror, and says whether that was accepted.
+pub(super) fn push(
     history: &Generated,
     told: &mut [Told],
-    program: &Program,
     stop: &AtomicBool,
     answered: &AtomicUsize,
+    hook: impl Fn(usize, &str) -> ControlFlow<(), bool>,
 ) {
     for turn in 0.. {
         let place = turn % told.len();
@@ -57,33 +59,41 @@ fn push(
         history.add(&told.source, told.has..told.has + 1);
         told.has += 1;
         let name = told.source.file_name().unwrap().to_str().unwrap();
-        match program.try_hook(name) {
-            Some(202) => {
+        match hook(turn, name) {
+            ControlFlow::Continue(true) => {
                 told.answered = told.has;
                 answered.fetch_add(1, Ordering::Relaxed);
             }
-            Some(other) => panic!("answered {other}:\n{}", program.log()),
-            None => return,
+            ControlFlow::Continue(false) => {}
+            ControlFlow::Break(()) => return,
         }
     }
 }
 
-/// Sources of one changeset each, empty targets, and the configuration.
-fn repositories(env: &TestEnv, history: &Generated) -> Vec<Told> {
-    let mut text = String::new();
-    let mut all = Vec::new();
-    for number in 0..MIRRORS {
+/// So many sources of one changeset each, empty targets, and the configuration.
+pub(super) fn repositories(
+    env: &TestEnv,
+    history: &Generated,
+    count: usize,
+) -> (Vec<Told>, String) {
+    let (mut all, mut text) = (Vec::new(), String::new());
+    for number in 0..count {
         let (source, target) = (env.path(format!("m{number}")), env.path(format!("t{number}.git")));
         Generated::create(&source);
         history.add(&source, 0..1);
         git2::Repository::init_bare(&target).unwrap();
-        text += &format!(
-            "mirrors.m{number} = {{ source = \"m{number}\", target = \"t{number}.git\" }}\n"
-        );
+        text += &format!("mirrors.m{number} = {{ source = {source:?}, target = {target:?} }}\n");
         all.push(Told { source, target, has: 1, answered: 1 });
     }
-    configure(env, &text);
-    all
+    (all, text)
+}
+
+fn hook(program: &Program, name: &str) -> ControlFlow<(), bool> {
+    match program.try_hook(name) {
+        Some(202) => ControlFlow::Continue(true),
+        Some(other) => panic!("answered {other}:\n{}", program.log()),
+        None => ControlFlow::Break(()),
+    }
 }
 
 #[test]
@@ -98,7 +108,8 @@ fn nothing_that_was_answered_is_lost() {
         heads: 1,
         ..Shape::PLAIN
     });
-    let mut all = repositories(&env, &history);
+    let (mut all, text) = repositories(&env, &history, MIRRORS);
+    configure(&env, &text);
     // Numbers that look random and are the same in each run.
     let mut random = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = |below: u64| {
@@ -114,7 +125,8 @@ fn nothing_that_was_answered_is_lost() {
         thread::scope(|scope| {
             for told in all.chunks_mut(MIRRORS / SENDERS) {
                 let (history, program, stop, answered) = (&history, &program, &stop, &answered);
-                scope.spawn(move || push(history, told, program, stop, answered));
+                let hook = move |_, name: &str| hook(program, name);
+                scope.spawn(move || push(history, told, stop, answered, hook));
             }
             let begin = Instant::now();
             while answered.load(Ordering::Relaxed) < enough && begin.elapsed() < LONG {

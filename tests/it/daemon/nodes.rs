@@ -1,13 +1,14 @@
 //! Several daemons on one database: any takes any hook, one that is killed loses nothing, and no two sync one mirror.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::killed::{LONGEST, commits};
+use super::killed::{CHANGESETS, LONGEST, commits, push, repositories};
 use super::program::{Program, ask, configure};
 use crate::support::generator::{Generated, Shape};
 use crate::support::postgres::shared;
@@ -15,60 +16,15 @@ use crate::support::{Ran, TestEnv};
 
 const MIRRORS: usize = 6;
 const NODES: usize = 3;
-/// More than any source gets.
-const CHANGESETS: usize = 300;
 
-struct Told {
-    source: PathBuf,
-    target: PathBuf,
-    has: usize,
-    answered: usize,
-}
-
-/// What each daemon has in its configuration, all the same.
-fn repositories(env: &TestEnv, history: &Generated) -> (Vec<Told>, String) {
-    let (mut all, mut text) = (Vec::new(), String::new());
-    for number in 0..MIRRORS {
-        let (source, target) = (env.path(format!("m{number}")), env.path(format!("t{number}.git")));
-        Generated::create(&source);
-        history.add(&source, 0..1);
-        git2::Repository::init_bare(&target).unwrap();
-        text += &format!("mirrors.m{number} = {{ source = {source:?}, target = {target:?} }}\n");
-        all.push(Told { source, target, has: 1, answered: 1 });
-    }
-    (all, text)
-}
-
-/// Adds changesets, and tells whichever daemon answers.
-fn push(
-    history: &Generated,
-    told: &mut [Told],
-    programs: &[std::sync::RwLock<Option<Program>>],
-    stop: &AtomicBool,
-    answered: &AtomicUsize,
-) {
-    for turn in 0.. {
-        let place = turn % told.len();
-        let told = &mut told[place];
-        if stop.load(Ordering::Relaxed) || told.has == CHANGESETS {
-            return;
-        }
-        history.add(&told.source, told.has..told.has + 1);
-        told.has += 1;
-        let name = told.source.file_name().unwrap().to_str().unwrap();
-        let program = programs[turn % NODES].read().unwrap();
-        match program.as_ref().and_then(|program| program.try_hook(name)) {
-            Some(202) => {
-                told.answered = told.has;
-                answered.fetch_add(1, Ordering::Relaxed);
-            }
-            Some(other) => panic!("answered {other}:\n{}", program.as_ref().unwrap().log()),
-            // It was killed meanwhile; the next one is asked next time.
-            None => {}
-        }
-        drop(program);
-        thread::sleep(Duration::from_millis(20));
-    }
+/// Asks one daemon after the other. One that was killed meanwhile is asked again later.
+fn hook(programs: &[RwLock<Option<Program>>], turn: usize, name: &str) -> ControlFlow<(), bool> {
+    let program = programs[turn % NODES].read().unwrap();
+    let answer = program.as_ref().and_then(|program| program.try_hook(name));
+    assert!(matches!(answer, Some(202) | None), "{}", program.as_ref().unwrap().log());
+    drop(program);
+    thread::sleep(Duration::from_millis(20));
+    ControlFlow::Continue(answer.is_some())
 }
 
 #[test]
@@ -83,18 +39,19 @@ fn three_daemons_share_one_queue_and_may_be_killed() {
         heads: 1,
         ..Shape::PLAIN
     });
-    let (mut all, mirrors) = repositories(&place, &history);
+    let (mut all, mirrors) = repositories(&place, &history, MIRRORS);
     let envs: Vec<_> = (0..NODES).map(|_| TestEnv::new()).collect();
     for env in &envs {
         configure(env, &format!("queue.store = {address:?}\n{mirrors}"));
     }
-    let start = |node: usize| std::sync::RwLock::new(Some(Program::start(&envs[node])));
+    let start = |node: usize| RwLock::new(Some(Program::start(&envs[node])));
     let programs: Vec<_> = (0..NODES).map(start).collect();
     let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         for told in all.chunks_mut(MIRRORS / 2) {
             let (history, programs, stop, answered) = (&history, &programs, &stop, &answered);
-            scope.spawn(move || push(history, told, programs, stop, answered));
+            let hook = move |turn, name: &str| hook(programs, turn, name);
+            scope.spawn(move || push(history, told, stop, answered, hook));
         }
         for node in [0, 1, 2, 0] {
             let (before, begin) = (answered.load(Ordering::Relaxed), Instant::now());
@@ -154,7 +111,7 @@ fn a_queue_is_moved_to_a_database_and_back() {
     let env = TestEnv::new();
     let history =
         Generated::new(Shape { seed: 6, changesets: 3, files: 2, heads: 1, ..Shape::PLAIN });
-    let (_, mirrors) = repositories(&env, &history);
+    let (_, mirrors) = repositories(&env, &history, MIRRORS);
     configure(&env, &mirrors);
     let program = Program::start(&env);
     program.until_state("m0", "good");
