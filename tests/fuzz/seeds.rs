@@ -360,7 +360,12 @@ fn main() -> Done {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
     seeds.by_hand(&fixtures)?;
     let scratch = seeds.folder.join("unpacked");
+    // What older versions wrote is no repository.
+    let states = fixtures.join("state");
     for archive in files_below(&fixtures, ".tar.zst")? {
+        if archive.starts_with(&states) {
+            continue;
+        }
         let bytes = zstd::decode_all(fs::File::open(&archive)?)?;
         tar::Archive::new(&bytes[..]).unpack(&scratch)?;
         let root = scratch.join("repository");
