@@ -210,8 +210,7 @@ impl Resolver<'_> {
             ("known_hosts", &keys.known_hosts),
             ("known_hosts_credential", &keys.known_hosts_credential),
         );
-        let ca_file = secret(What::Readable, ("ca_file", &keys.ca_file), ("", &None));
-        let ca_file = ca_file.and_then(|file| file.path().ok());
+        let ca_file = self.certificates(section, keys.ca_file.as_ref());
         let token = self.token(section, token);
         let key = self.key(section, key);
         let tokens = ["token_file", "token_credential", "token_env", "app_id"];
@@ -295,6 +294,19 @@ impl Resolver<'_> {
         let (line, key) = (section.line_of(key), section.full_name(key));
         self.pending.push(Pending { line, key, what, source: source.clone() });
         Some(source)
+    }
+
+    /// The file with certificates that `ca_file` names. It is read when it is used, like a secret.
+    pub(super) fn certificates<T>(
+        &mut self,
+        section: &Section<T>,
+        written: Option<&PathBuf>,
+    ) -> Option<PathBuf> {
+        let path = self.folders.folder.join(written?);
+        let (line, key) = (section.line_of("ca_file"), section.full_name("ca_file"));
+        let source = SecretSource::File(path.clone());
+        self.pending.push(Pending { line, key, what: What::Readable, source });
+        Some(path)
     }
 }
 

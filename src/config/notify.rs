@@ -8,7 +8,7 @@ use wildmatch::WildMatch;
 
 use super::endpoint::Resolver;
 use super::file::Section;
-use super::pending::{Pending, What};
+use super::pending::What;
 use super::problem::ProblemKind;
 use super::sections::{NotifyKeys, is_plain_name};
 use crate::base::text::named;
@@ -245,7 +245,7 @@ fn webhook(section: &Section<NotifyKeys>, resolver: &mut Resolver<'_>) -> Option
         ("secret_file", &keys.secret_file),
         ("secret_credential", &keys.secret_credential),
     );
-    let ca_file = certificates(section, resolver);
+    let ca_file = resolver.certificates(section, keys.ca_file.as_ref());
     let plain_http = keys.plain_http.unwrap_or_default();
     let Some(url) = keys.url.as_deref() else {
         section.wrong("url", ProblemKind::Missing, resolver.problems);
@@ -271,7 +271,7 @@ fn mail(section: &Section<NotifyKeys>, resolver: &mut Resolver<'_>) -> Option<No
         ("password_file", &keys.password_file),
         ("password_credential", &keys.password_credential),
     );
-    let ca_file = certificates(section, resolver);
+    let ca_file = resolver.certificates(section, keys.ca_file.as_ref());
     for key in ["from", "to"] {
         if !section.sets(key) {
             section.wrong(key, ProblemKind::Missing, resolver.problems);
@@ -327,15 +327,6 @@ fn command(section: &Section<NotifyKeys>, resolver: &mut Resolver<'_>) -> Option
     // A program without a slash would be looked for wherever a variable says.
     let program = resolver.folders.folder.join(program);
     Some(NotifyWay::Command { program, arguments: words.collect() })
-}
-
-/// The file with certificates, which is read when it is used.
-fn certificates(section: &Section<NotifyKeys>, resolver: &mut Resolver<'_>) -> Option<PathBuf> {
-    let path = resolver.folders.folder.join(section.value.ca_file.as_ref()?);
-    let (line, key) = (section.line_of("ca_file"), section.full_name("ca_file"));
-    let source = SecretSource::File(path.clone());
-    resolver.pending.push(Pending { line, key, what: What::Readable, source });
-    Some(path)
 }
 
 #[cfg(test)]

@@ -143,12 +143,7 @@ fn queue(section: &Section<QueueKeys>, mut resolver: Resolver<'_>) -> QueueOptio
         ("password_file", &keys.password_file),
         ("password_credential", &keys.password_credential),
     );
-    let ca_file = keys.ca_file.as_ref().map(|file| resolver.folders.folder.join(file));
-    if let Some(path) = &ca_file {
-        let (line, key) = (section.line_of("ca_file"), section.full_name("ca_file"));
-        let source = SecretSource::File(path.clone());
-        resolver.pending.push(Pending { line, key, what: What::Readable, source });
-    }
+    let ca_file = resolver.certificates(section, keys.ca_file.as_ref());
     let address = keys.store.clone().filter(|store| store != SQLITE);
     QueueOptions { address, password, ca_file }
 }
