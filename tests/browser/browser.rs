@@ -126,6 +126,21 @@ pub(crate) fn with_browser(test: impl AsyncFn(&Browser)) {
     runtime.shutdown_background();
 }
 
+/// Asks until there is an answer, for at most five seconds: a page that is loading has no elements yet.
+async fn while_a_page_comes<T>(seen: impl AsyncFn() -> WebDriverResult<T>) -> WebDriverResult<T> {
+    for _ in 0..100 {
+        if let Ok(seen) = seen().await {
+            return Ok(seen);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    seen().await
+}
+
+fn missing(what: &str) -> WebDriverError {
+    WebDriverErrorInner::NotFound("page".to_owned(), what.to_owned()).into()
+}
+
 fn skip(why: &str) {
     assert_ne!(std::env::var("SYNCHRONISER_STRICT").as_deref(), Ok("1"), "{why}");
     eprintln!("left out: {why}");
@@ -214,16 +229,29 @@ impl Browser {
         self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
     }
 
+    /// The first element that this selects; waits for it while a page comes.
     pub(crate) async fn find(&self, selector: &str) -> WebElement {
-        self.driver.find(By::Css(selector)).await.unwrap()
+        let seen = async || self.driver.find(By::Css(selector)).await;
+        while_a_page_comes(seen).await.unwrap_or_else(|error| panic!("{selector}: {error}"))
     }
 
     pub(crate) async fn find_all(&self, selector: &str) -> Vec<WebElement> {
         self.driver.find_all(By::Css(selector)).await.unwrap()
     }
 
+    /// What the first element that this selects says; an element may go with its page between the two questions.
     pub(crate) async fn text(&self, selector: &str) -> String {
-        self.find(selector).await.text().await.unwrap()
+        let seen = async || self.driver.find(By::Css(selector)).await?.text().await;
+        while_a_page_comes(seen).await.unwrap_or_else(|error| panic!("{selector}: {error}"))
+    }
+
+    /// Waits until a page is shown whose path begins so; also without scripts.
+    pub(crate) async fn wait_for_path(&self, start: &str) {
+        let seen = async || {
+            let url = self.driver.current_url().await?;
+            if url.path().starts_with(start) { Ok(()) } else { Err(missing(url.as_str())) }
+        };
+        while_a_page_comes(seen).await.unwrap_or_else(|error| panic!("{start}: {error}"));
     }
 
     /// Waits until an element has this text.

@@ -230,6 +230,7 @@ fn forms_are_enough_without_scripts() {
         real.mend("sextant");
         browser.open_without_scripts(&real, "/mirrors/sextant").await;
         browser.find(".buttons form[action$='/retry'] button").await.click().await.unwrap();
+        browser.wait_for_path("/runs/").await;
         assert!(browser.text("h1").await.contains("sextant"));
         real.until_state("sextant", "good");
         browser.driver.refresh().await.unwrap();
