@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::fleet::Fleet;
 use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
-    RunId,
+    RunId, RunState, Running,
 };
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
@@ -143,6 +144,22 @@ pub trait JobStore: Send + Sync {
     /// How many bytes of a log are not yet where they are kept in the end, if there is such a log. More
     /// than some hundred megabytes say that something reads the queue for far too long.
     fn log_size(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether the run of `claim` may go on: nobody else has claimed its mirror, and nobody may.
+    fn holds(&self, claim: &Claim, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(row) = self.row(&claim.key)? else {
+            // It was renamed or removed meanwhile, and goes on as it began.
+            let run = self.run(claim.run)?;
+            return Ok(run.is_some_and(|run| run.state == RunState::Running));
+        };
+        let is_ours = |running: Running| running.run == claim.run && running.until > now;
+        Ok(row.token == claim.token && row.running.is_some_and(is_ours))
+    }
+
+    /// The processes that share the store; `None` if there can be one alone.
+    fn fleet(&self) -> Option<&dyn Fleet> {
         None
     }
 

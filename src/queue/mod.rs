@@ -16,6 +16,7 @@
 //! | `rules` | what becomes of one row: asked for, begun, ended, parked | other rows, stores |
 //! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
+//! | `fleet` | the processes that share a store | rows |
 //! | `memory` | a store in memory: the model for the others | |
 //! | `portable` | all that a store has, for another one | stores |
 //! | `record` | the columns that a row is kept in | stores |
@@ -27,6 +28,7 @@
 pub mod backoff;
 mod choose;
 mod failure;
+pub mod fleet;
 pub mod job_store;
 mod memory;
 pub mod model;
@@ -40,6 +42,7 @@ mod store_error;
 
 pub use backoff::{Next, backoff, not_before, random};
 pub use failure::Failure;
+pub use fleet::{Fleet, Node, NodeReport};
 pub use job_store::{ClaimLimits, JobStore};
 pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};

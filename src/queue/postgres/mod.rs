@@ -8,8 +8,9 @@
 //! | `batch` | those operations: what they need is locked at once, and what they change is written at once |
 //! | `alone` | operations with a transaction of their own: claims, configurations |
 //! | `place` | which process was here before |
+//! | `nodes` | the table of processes |
 //! | `readers` | connections that only read |
-//! | `mirrors`, `runs`, `deliveries`, `values` | the tables: all SQL of them is here and in `1.sql` |
+//! | `mirrors`, `runs`, `deliveries`, `values` | the tables: all SQL of them is here and in the numbered files |
 //!
 //! Rows are locked while they are changed, so that of two processes one waits for the other; a claim passes over what
 //! is locked. Due times and leases are by the clock of the database. A process that ends holds nothing but its
@@ -21,6 +22,7 @@ mod connection;
 mod deliveries;
 mod migrate;
 mod mirrors;
+mod nodes;
 mod place;
 mod portable;
 mod readers;
@@ -44,6 +46,7 @@ use self::readers::Readers;
 use self::writer::Writer;
 use super::backoff::random;
 use super::failure::Failure;
+use super::fleet::Fleet;
 use super::job_store::{ClaimLimits, JobStore};
 use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
@@ -64,6 +67,8 @@ pub struct PostgresStore {
     writer: Writer,
     /// Whether there may be other processes.
     is_shared: bool,
+    /// The id of this process.
+    node: String,
     /// Given back last.
     _place: Option<Place>,
 }
@@ -81,19 +86,22 @@ impl PostgresStore {
             if let Some(before) = place.before()? {
                 let expired = mirrors::expire_all_of(&mut client, &before);
                 expired.map_err(|trouble| connector.error(&trouble))?;
+                let ended = nodes::end(&mut client, &before);
+                ended.map_err(|trouble| connector.error(&trouble))?;
             }
             place.note(&node)?;
         }
-        let writer = Writer::start(Arc::clone(&connector), client, node).map_err(|error| {
-            let problem = Problem::Other;
-            StoreError::Server {
-                place: connector.place().to_owned(),
-                problem,
-                message: error.to_string(),
-            }
-        })?;
+        let writer =
+            Writer::start(Arc::clone(&connector), client, node.clone()).map_err(|error| {
+                let problem = Problem::Other;
+                StoreError::Server {
+                    place: connector.place().to_owned(),
+                    problem,
+                    message: error.to_string(),
+                }
+            })?;
         let is_shared = connector.is_shared();
-        Ok(Self { readers: Readers::new(connector), writer, is_shared, _place: place })
+        Ok(Self { readers: Readers::new(connector), writer, is_shared, node, _place: place })
     }
 }
 
@@ -282,7 +290,12 @@ impl JobStore for PostgresStore {
             })
         };
         while trim()? > 0 {}
-        Ok(())
+        self.writer
+            .write_alone(move |Work { client, ahead, .. }| nodes::trim(client, *ahead, before))
+    }
+
+    fn fleet(&self) -> Option<&dyn Fleet> {
+        Some(self)
     }
 
     fn probe(&self, _now: Timestamp) -> Result<(), StoreError> {

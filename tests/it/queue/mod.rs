@@ -2,6 +2,7 @@
 //! threads that run what is due.
 
 mod contract;
+mod fleet;
 mod kill;
 mod moved;
 mod pool;
