@@ -7,9 +7,10 @@
 //! 2. The class: the more urgent goes first, but a class and those above it get at most four fifths of
 //!    the workers while something less urgent waits, so that everything moves. What has waited for longer
 //!    than the bound of its class counts as one class higher, and takes turns with what is really urgent.
-//! 3. The owner, then the host of the source: whichever was served least recently. So a thousand
+//! 3. Where the cache is: here first, and only then what has waited in vain for another process that has it.
+//! 4. The owner, then the host of the source: whichever was served least recently. So a thousand
 //!    mirrors of one owner or host do not hold up the single one of another.
-//! 4. The one that has been due for longest.
+//! 5. The one that has been due for longest.
 //!
 //! Short and long runs have workers of their own and are chosen apart.
 
@@ -52,6 +53,8 @@ pub(super) struct Candidate {
     /// Whether its run has a worker of this process. That of another one counts against the limits of hosts and
     /// targets alone.
     pub(super) is_here: bool,
+    /// Whether another process has its cache, or is to make it, and has not come to it so far.
+    pub(super) is_guest: bool,
 }
 
 impl Candidate {
@@ -65,7 +68,18 @@ impl Candidate {
         let due = row.due().unwrap_or_default();
         let deaths = row.attempts.saturating_sub(u32::from(row.running.is_some()));
         let is_here = row.running.is_some();
-        Self { owner, source_host, target_host, target, class, weight, due, deaths, is_here }
+        Self {
+            owner,
+            source_host,
+            target_host,
+            target,
+            class,
+            weight,
+            due,
+            deaths,
+            is_here,
+            is_guest: false,
+        }
     }
 }
 
@@ -250,7 +264,8 @@ impl<'a> Counts<'a> {
         let of_class = allowed.into_iter().filter(|one| one.class == class);
         let rank = |one: &&Waiting<'_>| {
             let same_kind = one.is_raised == was_raised;
-            (same_kind, one.owner_turn, one.host_turn, one.candidate.due, one.position)
+            let is_guest = one.candidate.is_guest;
+            (is_guest, same_kind, one.owner_turn, one.host_turn, one.candidate.due, one.position)
         };
         of_class.min_by_key(rank).map(|one| one.position)
     }

@@ -97,6 +97,7 @@ pub(super) fn options(config: &Config, address: &str) -> PostgresOptions {
         ca: config.queue.ca_file.clone(),
         folder: None,
         clock: Some(Arc::new(SystemClock)),
+        has_caches: false,
     }
 }
 

@@ -4,14 +4,16 @@ use std::collections::{HashMap, HashSet};
 
 use postgres::Client;
 
+use super::due::{self, Lanes};
+use super::homes::{Homes, Process};
 use super::mirrors::{self, Stored};
 use super::runs;
 use super::trouble::Trouble;
 use super::values::theirs;
 use crate::base::time::Timestamp;
-use crate::queue::choose::{Situation, Turns, a_minute_before, choose};
+use crate::queue::choose::{Candidate, Situation, Turns, a_minute_before, choose};
 use crate::queue::job_store::ClaimLimits;
-use crate::queue::model::{Claimed, Member, Row, Weight};
+use crate::queue::model::{Claim, Claimed, Member, Row, Weight};
 
 /// Rows that are locked and written with one statement.
 const AT_ONCE: usize = 500;
@@ -22,10 +24,18 @@ pub(super) struct Work<'w> {
     /// How far the clock of the database is ahead of ours, in milliseconds.
     pub(super) ahead: i64,
     /// The process that we are.
-    pub(super) node: &'w str,
-    pub(super) turns: &'w mut Turns,
+    pub(super) node: &'w Process,
+    pub(super) memory: &'w mut Memory,
+}
+
+/// What a process remembers from one claim to the next. If it is lost, all begins anew.
+#[derive(Default)]
+pub(super) struct Memory {
+    turns: Turns,
     /// The largest token that we have given out.
-    pub(super) last_token: &'w mut u64,
+    last_token: u64,
+    lanes: Lanes,
+    homes: Homes,
 }
 
 pub(super) fn claim(
@@ -33,66 +43,88 @@ pub(super) fn claim(
     limits: &ClaimLimits,
     now: Timestamp,
 ) -> Result<Claimed, Trouble> {
-    let Work { client, ahead, node, turns, last_token } = work;
-    let (ahead, node) = (*ahead, *node);
-    expire(client, ahead, node, limits, now)?;
-    let running = mirrors::all_running(client, ahead, node)?;
-    let count = |weight| {
-        running.iter().filter(|running| running.is_here && running.weight == weight).count()
+    let mut running = mirrors::all_running(work.client, work.ahead, work.node)?;
+    if running.iter().any(|running| running.due <= now) {
+        expire(work.client, work.ahead, work.node, limits, now)?;
+        running = mirrors::all_running(work.client, work.ahead, work.node)?;
+    }
+    let room = |weight, workers: usize| {
+        let is_ours = |running: &&Candidate| running.is_here && running.weight == weight;
+        (weight, workers.saturating_sub(running.iter().filter(is_ours).count()))
     };
-    let has_room = [
-        (Weight::Short, count(Weight::Short) < limits.short),
-        (Weight::Long, count(Weight::Long) < limits.long),
-    ];
-    let mut due = Vec::new();
-    for (weight, _) in has_room.into_iter().filter(|(_, has_room)| *has_room) {
-        due.extend(mirrors::due(client, ahead, weight, now)?);
+    let weights = [room(Weight::Short, limits.short), room(Weight::Long, limits.long)];
+    let free: usize = weights.iter().fold(0, |free, (_, room)| free.saturating_add(*room));
+    let runs_out = running.iter().map(|running| running.due).min();
+    let Memory { turns, lanes, homes, .. } = &mut *work.memory;
+    let homes = homes.now(work.client, work.ahead, work.node, now)?;
+    let found = due::find(work.client, work.ahead, now, &weights, homes, lanes)?;
+    let mut again = found.next.into_iter().chain(runs_out).min();
+    if found.due.is_empty() {
+        let again = if found.is_cut { Some(now) } else { again };
+        return Ok(Claimed { claims: Vec::new(), again });
     }
+    let (ids, due): (Vec<i64>, Vec<_>) = found.due.into_iter().unzip();
+    let targets: Vec<_> = due.iter().map(|candidate| &*candidate.target).collect();
+    let begun = runs::begun(work.client, work.ahead, &targets, a_minute_before(now))?;
+    let situation = Situation { due: &due, running: &running, begun: &begun, limits, now };
+    let choice = choose(&situation, turns);
+    again = again.into_iter().chain(choice.again).min();
+    if found.is_cut && choice.chosen.len() < free {
+        // There may be more for us where we have not looked.
+        again = Some(now);
+    }
+    let chosen: Vec<i64> =
+        choice.chosen.iter().filter_map(|position| ids.get(*position).copied()).collect();
+    let claims = begin(work, &chosen, limits, now)?;
+    if claims.len() < chosen.len() {
+        // Another process has it; there may be another one for us.
+        again = Some(now);
+    }
+    let again = again.into_iter().chain(claims.iter().map(|claim| claim.until)).min();
+    Ok(Claimed { claims, again })
+}
+
+/// Begins the runs of these mirrors, but of those that somebody else has meanwhile.
+fn begin(
+    work: &mut Work<'_>,
+    chosen: &[i64],
+    limits: &ClaimLimits,
+    now: Timestamp,
+) -> Result<Vec<Claim>, Trouble> {
+    let Work { client, ahead, node, memory } = work;
+    let ahead = *ahead;
     let mut claims = Vec::new();
-    let mut again = None;
-    if !due.is_empty() {
-        let (ids, due): (Vec<i64>, Vec<_>) = due.into_iter().unzip();
-        let begun = runs::begun(client, ahead, a_minute_before(now))?;
-        let situation = Situation { due: &due, running: &running, begun: &begun, limits, now };
-        let choice = choose(&situation, turns);
-        again = choice.again;
-        let chosen: Vec<i64> =
-            choice.chosen.iter().filter_map(|position| ids.get(*position).copied()).collect();
-        let mut locked: HashMap<i64, Stored> = mirrors::lock_due(client, ahead, now, &chosen)?
-            .into_iter()
-            .map(|stored| (stored.id, stored))
-            .collect();
-        let (mut changed, mut begun) = (Vec::new(), Vec::new());
-        for id in &chosen {
-            let Some(mut stored) = locked.remove(id) else {
-                // Another process has it; there may be another one for us.
-                again = Some(now);
-                continue;
-            };
-            let their_now = Timestamp::from_millis(theirs(now, ahead));
-            // Those of other processes are of other mirrors, or in the row.
-            let token = Row::next_token(stored.row.token.max(**last_token), their_now);
-            **last_token = token;
-            let (claim, run) = stored.row.begin(token, now.after(limits.lease), now);
-            begun.push((*id, run));
-            changed.push(stored);
-            claims.push(claim);
-        }
-        if !changed.is_empty() {
-            mirrors::update(client, ahead, node, &changed)?;
-            let begun = begun.iter().map(|(mirror, run)| (*mirror, run));
-            runs::insert(client, ahead, Some(node), begun)?;
-        }
+    if chosen.is_empty() {
+        return Ok(claims);
     }
-    let next = mirrors::next_attention(client, ahead, now)?;
-    Ok(Claimed { claims, again: next.into_iter().chain(again).min() })
+    let locked = mirrors::lock_due(client, ahead, now, chosen)?;
+    let mut locked: HashMap<i64, Stored> =
+        locked.into_iter().map(|stored| (stored.id, stored)).collect();
+    let (mut changed, mut begun) = (Vec::new(), Vec::new());
+    for id in chosen {
+        let Some(mut stored) = locked.remove(id) else { continue };
+        let their_now = Timestamp::from_millis(theirs(now, ahead));
+        // Those of other processes are of other mirrors, or in the row.
+        let token = Row::next_token(stored.row.token.max(memory.last_token), their_now);
+        memory.last_token = token;
+        let (claim, run) = stored.row.begin(token, now.after(limits.lease), now);
+        begun.push((*id, run));
+        changed.push(stored);
+        claims.push(claim);
+    }
+    if !changed.is_empty() {
+        mirrors::update(client, ahead, node, &changed)?;
+        let begun = begun.iter().map(|(mirror, run)| (*mirror, run));
+        runs::insert(client, ahead, Some(node.id), begun)?;
+    }
+    Ok(claims)
 }
 
 /// Ends the runs whose claims have run out.
 fn expire(
     client: &mut Client,
     ahead: i64,
-    node: &str,
+    node: &Process,
     limits: &ClaimLimits,
     now: Timestamp,
 ) -> Result<(), Trouble> {

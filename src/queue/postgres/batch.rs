@@ -8,12 +8,13 @@ use std::collections::{BTreeSet, HashMap};
 use postgres::Client;
 
 use super::deliveries::{self, Asked, Noted};
+use super::homes::Process;
 use super::mirrors::{self, Stored};
 use super::runs;
 use super::trouble::Trouble;
 use crate::base::time::Timestamp;
 use crate::queue::model::{
-    Claim, DeliveryRecord, Finish, Receipt, Request, Row, Run, RunId, Verdict,
+    Claim, DeliveryRecord, Finish, Receipt, Request, Row, Run, RunId, RunState, Verdict,
 };
 use crate::queue::store_error::StoreError;
 
@@ -107,7 +108,12 @@ impl Batch {
     }
 
     /// Writes what has changed. Runs that have begun are those of `node`.
-    pub(super) fn write(&self, client: &mut Client, ahead: i64, node: &str) -> Result<(), Trouble> {
+    pub(super) fn write(
+        &self,
+        client: &mut Client,
+        ahead: i64,
+        node: &Process,
+    ) -> Result<(), Trouble> {
         if !self.changed.is_empty() {
             let changed = self.changed.iter().filter_map(|id| self.rows.get(id));
             mirrors::update(client, ahead, node, changed)?;
@@ -201,16 +207,16 @@ impl Batch {
     }
 
     /// The row that `claim` holds, and its run.
-    fn held(&mut self, claim: &Claim) -> Option<(&mut Row, &mut (Run, Fate))> {
+    fn held(&mut self, claim: &Claim) -> Option<(&mut Stored, &mut (Run, Fate))> {
         let id = *self.by_run.get(&claim.run)?;
         let stored = self.rows.get_mut(&id).filter(|stored| stored.row.is_held_by(claim))?;
         let run = self.runs.get_mut(&claim.run)?;
         self.changed.insert(id);
-        Some((&mut stored.row, run))
+        Some((stored, run))
     }
 
     pub(super) fn renew(&mut self, claim: &Claim, until: Timestamp) -> bool {
-        let held = self.held(claim).and_then(|(row, _)| row.running.as_mut());
+        let held = self.held(claim).and_then(|(stored, _)| stored.row.running.as_mut());
         let is_held = held.is_some();
         if let Some(running) = held {
             running.until = until;
@@ -219,14 +225,15 @@ impl Batch {
     }
 
     pub(super) fn finish(&mut self, claim: &Claim, finish: &Finish, now: Timestamp) -> bool {
-        let Some((row, (run, fate))) = self.held(claim) else { return false };
-        row.finish(run, finish, now);
+        let Some((stored, (run, fate))) = self.held(claim) else { return false };
+        stored.row.finish(run, finish, now);
+        stored.comes_home |= matches!(finish.state, RunState::Done | RunState::Partial);
         *fate = if finish.unremarkable { Fate::Goes } else { Fate::Changes };
         true
     }
 
     pub(super) fn release(&mut self, claim: &Claim, now: Timestamp) {
-        let Some((row, (run, fate))) = self.held(claim) else { return };
-        *fate = if row.release(run, now) { Fate::Goes } else { Fate::Changes };
+        let Some((stored, (run, fate))) = self.held(claim) else { return };
+        *fate = if stored.row.release(run, now) { Fate::Goes } else { Fate::Changes };
     }
 }

@@ -48,6 +48,9 @@ pub struct PostgresOptions {
     /// The clock of whoever uses the store. Times are then kept by the clock of the database, and are those of this
     /// one to whoever asks: so it does not matter if it is wrong. Without it, they are kept as they come.
     pub clock: Option<Arc<dyn Clock>>,
+    /// Whether what this process syncs stays cached in its folder. Mirrors are then at home where they were synced last,
+    /// and others leave them to that process for a while.
+    pub has_caches: bool,
 }
 
 /// What makes connections.
@@ -281,6 +284,7 @@ mod tests {
             ca: None,
             folder: None,
             clock: None,
+            has_caches: false,
         })
     }
 

@@ -6,18 +6,21 @@ use postgres::types::Type;
 use postgres::{Client, Row as Columns};
 use serde_json::Value;
 
+use super::homes::Process;
 use super::trouble::Trouble;
 use super::values::{Reader, number, object, theirs};
 use crate::base::time::Timestamp;
 use crate::queue::choose::Candidate;
-use crate::queue::model::{Class, Member, Row, RunId, Weight};
-use crate::queue::record::{self, COLUMNS, Cells as _, cells, word};
+use crate::queue::model::{Class, Member, Row, RunId};
+use crate::queue::record::{self, COLUMNS, Cells as _, cells};
 
 /// A row with the number that runs and deliveries know its mirror by, which a new name does not change.
 #[derive(Clone)]
 pub(super) struct Stored {
     pub(super) id: i64,
     pub(super) row: Row,
+    /// Whether it is at home here from now on.
+    pub(super) comes_home: bool,
 }
 
 /// `id`, and all columns that a row is read from.
@@ -27,8 +30,9 @@ static SELECT: LazyLock<String> =
 static UPDATE: LazyLock<String> = LazyLock::new(|| {
     let news: Vec<_> = COLUMNS.iter().map(|column| format!("new.{column}")).collect();
     format!(
-        "UPDATE mirror SET ({0}, node) = ROW({1}, CASE WHEN new.running_run IS NULL THEN NULL \
-         WHEN new.running_run = mirror.running_run THEN mirror.node ELSE $2::text::uuid END) \
+        "UPDATE mirror SET ({0}, node, home) = ROW({1}, CASE WHEN new.running_run IS NULL THEN NULL \
+         WHEN new.running_run = mirror.running_run THEN mirror.node ELSE $2::text::uuid END, \
+         coalesce(new.home, mirror.home)) \
          FROM json_populate_recordset(NULL::mirror, $1::text::json) AS new WHERE mirror.id = new.id",
         COLUMNS.join(", "),
         news.join(", ")
@@ -44,7 +48,7 @@ static INSERT: LazyLock<String> = LazyLock::new(|| {
 
 fn read(columns: &Columns, ahead: i64) -> Result<Stored, Trouble> {
     let mut next = Reader::new(columns, ahead);
-    Ok(Stored { id: next.next()?, row: record::row(&mut next)? })
+    Ok(Stored { id: next.next()?, row: record::row(&mut next)?, comes_home: false })
 }
 
 fn read_all(found: &[Columns], ahead: i64) -> Result<Vec<Stored>, Trouble> {
@@ -121,10 +125,17 @@ pub(super) fn lock_due(
     read_all(&found, ahead)
 }
 
-fn json<'s>(stored: impl IntoIterator<Item = &'s Stored>, ahead: i64) -> String {
+fn json<'s>(
+    stored: impl IntoIterator<Item = &'s Stored>,
+    ahead: i64,
+    home: Option<RunId>,
+) -> String {
     let rows = stored.into_iter().map(|stored| {
         let mut object = object(COLUMNS.into_iter().zip(cells(&stored.row)), ahead);
         object.insert("id".to_owned(), stored.id.into());
+        if let Some(home) = home.filter(|_| stored.comes_home) {
+            object.insert("home".to_owned(), home.to_string().into());
+        }
         Value::Object(object)
     });
     Value::Array(rows.collect()).to_string()
@@ -134,18 +145,19 @@ fn json<'s>(stored: impl IntoIterator<Item = &'s Stored>, ahead: i64) -> String 
 pub(super) fn update<'s>(
     client: &mut Client,
     ahead: i64,
-    node: &str,
+    node: &Process,
     stored: impl IntoIterator<Item = &'s Stored>,
 ) -> Result<(), Trouble> {
-    let rows = json(stored, ahead);
-    client.query_typed(&UPDATE, &[(&rows, Type::TEXT), (&node, Type::TEXT)])?;
+    let rows = json(stored, ahead, node.home);
+    client.query_typed(&UPDATE, &[(&rows, Type::TEXT), (&node.id.to_string(), Type::TEXT)])?;
     Ok(())
 }
 
 /// Adds rows.
 pub(super) fn insert(client: &mut Client, ahead: i64, rows: Vec<Row>) -> Result<(), Trouble> {
-    let rows: Vec<_> = rows.into_iter().map(|row| Stored { id: 0, row }).collect();
-    let rows = json(&rows, ahead);
+    let rows: Vec<_> =
+        rows.into_iter().map(|row| Stored { id: 0, row, comes_home: false }).collect();
+    let rows = json(&rows, ahead, None);
     client.query_typed(&INSERT, &[(&rows, Type::TEXT)])?;
     Ok(())
 }
@@ -237,10 +249,10 @@ pub(super) fn numbers(client: &mut Client) -> Result<Vec<i64>, Trouble> {
     found.iter().map(|columns| Ok(columns.try_get(0)?)).collect()
 }
 
-const CANDIDATE: &str = "owner, source_host, target_host, target";
+pub(super) const CANDIDATE: &str = "owner, source_host, target_host, target";
 
-fn candidate(columns: &Columns, ahead: i64) -> Result<(i64, Candidate), Trouble> {
-    let mut next = Reader::new(columns, ahead);
+/// The candidate that comes next in the columns, and the number of its mirror.
+pub(super) fn candidate_of(next: &mut Reader<'_>) -> Result<(i64, Candidate), Trouble> {
     let (owner, source_host, target_host, target) =
         (next.name()?, next.name()?, next.name()?, next.name()?);
     let (class, weight, due, deaths) = (next.class()?, next.word()?, next.time()?, next.count()?);
@@ -255,47 +267,22 @@ fn candidate(columns: &Columns, ahead: i64) -> Result<(i64, Candidate), Trouble>
         due: due.unwrap_or_default(),
         deaths,
         is_here,
+        is_guest: false,
     };
     Ok((id, candidate))
 }
 
-/// The mirrors that are due for a run of that weight, each with its number.
-pub(super) fn due(
-    client: &mut Client,
-    ahead: i64,
-    weight: Weight,
-    now: Timestamp,
-) -> Result<Vec<(i64, Candidate)>, Trouble> {
-    let select = format!(
-        "SELECT {CANDIDATE}, waiting_class, weight, attention, attempts, id, false FROM mirror \
-         WHERE attention <= $1 AND running_run IS NULL AND weight = $2 ORDER BY id"
-    );
-    let (now, weight) = (theirs(now, ahead), word(weight));
-    let found = client.query_typed(&select, &[(&now, Type::INT8), (&weight, Type::TEXT)])?;
-    found.iter().map(|columns| candidate(columns, ahead)).collect()
-}
-
-/// The mirrors whose runs are under way, at whichever node.
+/// The mirrors whose runs are under way, at whichever node. Each is due when its claim runs out.
 pub(super) fn all_running(
     client: &mut Client,
     ahead: i64,
-    node: &str,
+    node: &Process,
 ) -> Result<Vec<Candidate>, Trouble> {
     let select = format!(
         "SELECT {CANDIDATE}, running_class, running_weight, running_until, attempts - 1, id, \
          node IS NOT DISTINCT FROM $1::text::uuid FROM mirror WHERE running_run IS NOT NULL"
     );
-    let found = client.query_typed(&select, &[(&node, Type::TEXT)])?;
-    found.iter().map(|columns| Ok(candidate(columns, ahead)?.1)).collect()
-}
-
-/// When the next row after `now` needs attention.
-pub(super) fn next_attention(
-    client: &mut Client,
-    ahead: i64,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, Trouble> {
-    let select = "SELECT min(attention) FROM mirror WHERE attention > $1";
-    let found = client.query_typed_one(select, &[(&theirs(now, ahead), Type::INT8)])?;
-    Reader::new(&found, ahead).time()
+    let found = client.query_typed(&select, &[(&node.id.to_string(), Type::TEXT)])?;
+    let read = |columns| Ok(candidate_of(&mut Reader::new(columns, ahead))?.1);
+    found.iter().map(read).collect()
 }

@@ -7,6 +7,8 @@
 //! | `writer` | the one thread of this process that writes, many operations in one commit |
 //! | `batch` | those operations: what they need is locked at once, and what they change is written at once |
 //! | `alone` | operations with a transaction of their own: claims, configurations |
+//! | `due` | which rows a claim looks at, however many there are |
+//! | `homes` | which process has which caches |
 //! | `place` | which process was here before |
 //! | `nodes` | the table of processes |
 //! | `readers` | connections that only read |
@@ -20,6 +22,8 @@ mod alone;
 mod batch;
 mod connection;
 mod deliveries;
+mod due;
+mod homes;
 mod migrate;
 mod mirrors;
 mod nodes;
@@ -41,6 +45,7 @@ pub use self::trouble::Problem;
 use self::alone::Work;
 use self::batch::Needs;
 use self::connection::Connector;
+use self::homes::Process;
 use self::place::Place;
 use self::readers::Readers;
 use self::writer::Writer;
@@ -81,7 +86,7 @@ impl PostgresStore {
         let mut client = connector.connect().map_err(|trouble| connector.error(&trouble))?;
         migrate::migrate(&mut client).map_err(|trouble| connector.error(&trouble))?;
         // New for each process: who comes after one that has ended is not it.
-        let node = RunId::random().to_string();
+        let mut process = Process { id: RunId::random(), home: None };
         if let Some(place) = &place {
             if let Some(before) = place.before()? {
                 let expired = mirrors::expire_all_of(&mut client, &before);
@@ -89,17 +94,23 @@ impl PostgresStore {
                 let ended = nodes::end(&mut client, &before);
                 ended.map_err(|trouble| connector.error(&trouble))?;
             }
-            place.note(&node)?;
+            place.note(&process.id.to_string())?;
         }
-        let writer =
-            Writer::start(Arc::clone(&connector), client, node.clone()).map_err(|error| {
-                let problem = Problem::Other;
-                StoreError::Server {
-                    place: connector.place().to_owned(),
-                    problem,
-                    message: error.to_string(),
-                }
-            })?;
+        if options.has_caches {
+            let home = place.as_ref().map_or(Ok(process.id), Place::home)?;
+            process.home = Some(home);
+            let moved = homes::move_in(&mut client, home, process.id);
+            moved.map_err(|trouble| connector.error(&trouble))?;
+        }
+        let node = process.id.to_string();
+        let writer = Writer::start(Arc::clone(&connector), client, process).map_err(|error| {
+            let problem = Problem::Other;
+            StoreError::Server {
+                place: connector.place().to_owned(),
+                problem,
+                message: error.to_string(),
+            }
+        })?;
         let is_shared = connector.is_shared();
         Ok(Self { readers: Readers::new(connector), writer, is_shared, node, _place: place })
     }

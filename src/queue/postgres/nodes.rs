@@ -25,11 +25,13 @@ impl Fleet for PostgresStore {
 
     fn beat(&self, report: &NodeReport) -> Result<(), StoreError> {
         let report = report.clone();
-        self.writer.write_alone(move |Work { client, node, .. }| beat(client, node, &report))
+        let node = self.node.clone();
+        self.writer.write_alone(move |Work { client, .. }| beat(client, &node, &report))
     }
 
     fn leave(&self) -> Result<(), StoreError> {
-        self.writer.write_alone(|Work { client, node, .. }| end(client, node))
+        let node = self.node.clone();
+        self.writer.write_alone(move |Work { client, .. }| end(client, &node))
     }
 
     fn nodes(&self, since: Timestamp) -> Result<Vec<Node>, StoreError> {

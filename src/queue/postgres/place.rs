@@ -14,6 +14,7 @@ use crate::queue::model::RunId;
 use crate::queue::store_error::StoreError;
 
 const NODE: &str = "queue.node";
+const HOME: &str = "queue.home";
 const LOCK: &str = "queue.node.lock";
 
 /// A folder that is ours for as long as this lives.
@@ -45,6 +46,24 @@ impl Place {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::File { path, source }),
         }
+    }
+
+    /// What the caches of whoever has the folder are known by, made up when it is asked for first.
+    pub(super) fn home(&self) -> Result<RunId, StoreError> {
+        let path = self.folder.join(HOME);
+        let failed = |source| StoreError::File { path: path.clone(), source };
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                if let Ok(home) = text.trim().parse() {
+                    return Ok(home);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(failed(source)),
+        }
+        let home = RunId::random();
+        durable::replace_file(&path, format!("{home}\n").as_bytes()).map_err(failed)?;
+        Ok(home)
     }
 
     /// From now on the folder is that of `node`.

@@ -39,7 +39,7 @@ fn json<'r>(runs: impl IntoIterator<Item = (i64, &'r Run)>, ahead: i64) -> Strin
 pub(super) fn insert<'r>(
     client: &mut Client,
     ahead: i64,
-    node: Option<&str>,
+    node: Option<RunId>,
     runs: impl IntoIterator<Item = (i64, &'r Run)>,
 ) -> Result<(), Trouble> {
     let insert = "INSERT INTO run (id, mirror, state, cause, requests, asked, started, ended, \
@@ -47,6 +47,7 @@ pub(super) fn insert<'r>(
          ended, token, failure, details, $2::text::uuid \
          FROM json_populate_recordset(NULL::run, $1::text::json)";
     let runs = json(runs, ahead);
+    let node = node.map(|node| node.to_string());
     client.query_typed(insert, &[(&runs, Type::TEXT), (&node, Type::TEXT)])?;
     Ok(())
 }
@@ -118,15 +119,20 @@ pub(super) fn after(
     found.iter().map(|columns| Ok((columns.try_get("number")?, run(columns, ahead)?))).collect()
 }
 
-/// The targets of the runs that began after `since`, at whichever node, and when each began.
+/// Of these targets, the runs that began after `since`, at whichever node: which target, and when each began.
 pub(super) fn begun(
     client: &mut Client,
     ahead: i64,
+    targets: &[&str],
     since: Timestamp,
 ) -> Result<Vec<(String, Timestamp)>, Trouble> {
-    let select = "SELECT mirror.target, run.started FROM run JOIN mirror ON mirror.id = run.mirror \
-         WHERE run.started > $1 AND mirror.target <> ''";
-    let found = client.query_typed(select, &[(&theirs(since, ahead), Type::INT8)])?;
+    // A mirror that runs no more and ended none since then has begun none.
+    let select = "SELECT mirror.target, run.started FROM mirror JOIN run ON run.mirror = mirror.id \
+         WHERE mirror.target = ANY($2) AND mirror.target <> '' \
+         AND (mirror.last_tried > $1 OR mirror.running_run IS NOT NULL) AND run.started > $1";
+    let since = theirs(since, ahead);
+    let found =
+        client.query_typed(select, &[(&since, Type::INT8), (&targets, Type::TEXT_ARRAY)])?;
     let read = |columns: &postgres::Row| {
         let mut next = Reader::new(columns, ahead);
         let (target, started) = (next.name()?, next.time()?);

@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use super::alone::Work;
+use super::alone::{Memory, Work};
 use super::batch::{Batch, Needs};
 use super::connection::Connector;
+use super::homes::Process;
 use super::trouble::{Problem, Trouble};
-use crate::queue::choose::Turns;
 use crate::queue::store_error::StoreError;
 
 /// Operations in one transaction.
@@ -105,12 +105,12 @@ impl Writer {
     pub(super) fn start(
         connector: Arc<Connector>,
         client: Client,
-        node: String,
+        node: Process,
     ) -> io::Result<Self> {
         let (operations, receiver) = channel();
         let thread = thread::Builder::new().name("queue-writer".to_owned());
-        let (client, turns) = (Some(client), Turns::default());
-        let main = Main { connector, client, failed: None, node, turns, last_token: 0 };
+        let (client, memory) = (Some(client), Memory::default());
+        let main = Main { connector, client, failed: None, node, memory };
         let thread = thread.spawn(move || main.write_until_closed(&receiver))?;
         Ok(Self { operations: Some(operations), thread: Some(thread) })
     }
@@ -168,9 +168,8 @@ struct Main {
     /// When the server could not be reached, and why.
     failed: Option<(Instant, Problem, String)>,
     /// The process that we are.
-    node: String,
-    turns: Turns,
-    last_token: u64,
+    node: Process,
+    memory: Memory,
 }
 
 impl Main {
@@ -265,8 +264,8 @@ impl Main {
         let mut client = self.take_client().map_err(Undone::Known)?;
         let connector = Arc::clone(&self.connector);
         let done = connector.begin(&mut client, "BEGIN").and_then(|ahead| {
-            let (node, turns, last_token) = (&*self.node, &mut self.turns, &mut self.last_token);
-            let mut work = Work { client: &mut client, ahead, node, turns, last_token };
+            let (node, memory) = (&self.node, &mut self.memory);
+            let mut work = Work { client: &mut client, ahead, node, memory };
             // A mistake of ours must not end the thread that all others need too.
             catch_unwind(AssertUnwindSafe(|| run(&mut work))).unwrap_or_else(|_| {
                 let message = "panicked: this is a mistake in synchroniser";

@@ -150,6 +150,7 @@ fn candidate(columns: &Columns<'_>) -> Result<(i64, Candidate)> {
         due: next.next()?,
         deaths: next.count()?,
         is_here: true,
+        is_guest: false,
     };
     Ok((next.next()?, candidate))
 }

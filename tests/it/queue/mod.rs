@@ -4,6 +4,7 @@
 mod contract;
 mod fleet;
 mod kill;
+mod many;
 mod moved;
 mod pool;
 mod postgres;

@@ -20,7 +20,14 @@ pub(super) fn open_postgres(address: &str) -> PostgresStore {
 
 pub(super) fn postgres_options(address: &str) -> PostgresOptions {
     let address = address.to_owned();
-    PostgresOptions { address, password: None, ca: None, folder: None, clock: None }
+    PostgresOptions {
+        address,
+        password: None,
+        ca: None,
+        folder: None,
+        clock: None,
+        has_caches: false,
+    }
 }
 
 /// A time so many seconds after the one at which each test begins.
