@@ -7,6 +7,7 @@ pub mod compress;
 pub mod decompress;
 pub mod durable;
 pub mod fault;
+pub mod fence;
 pub mod hex;
 pub mod id_table;
 pub mod interrupt;
@@ -31,6 +32,7 @@ pub mod users;
 
 pub(crate) use fault::faults;
 pub use fault::{Carried, Cause, Diagnosis, Fault, HasFault, Severity, Side};
+pub use fence::{Fence, FenceError, NoFence};
 pub use id_table::IdTable;
 pub use interrupt::{Interrupt, Interrupted};
 pub use lazy_bytes::LazyBytes;

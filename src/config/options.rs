@@ -77,7 +77,7 @@ impl Default for CacheOptions {
 }
 
 /// Where the queue is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueOptions {
     /// The address of a PostgreSQL database; `None` is a file in the folder of the daemon.
     pub address: Option<String>,
@@ -85,6 +85,15 @@ pub struct QueueOptions {
     pub password: Option<SecretSource>,
     /// Certificates that are trusted instead of those of the system.
     pub ca_file: Option<PathBuf>,
+    /// How long a claim holds that is not renewed.
+    pub lease: Duration,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        // Longer than any pause of a healthy process.
+        Self { address: None, password: None, ca_file: None, lease: Duration::from_mins(2) }
+    }
 }
 
 /// When mirrors are synced.

@@ -145,7 +145,8 @@ fn queue(section: &Section<QueueKeys>, mut resolver: Resolver<'_>) -> QueueOptio
     );
     let ca_file = resolver.certificates(section, keys.ca_file.as_ref());
     let address = keys.store.clone().filter(|store| store != SQLITE);
-    QueueOptions { address, password, ca_file }
+    let lease = seconds(keys.lease, QueueOptions::default().lease);
+    QueueOptions { address, password, ca_file, lease }
 }
 
 fn schedule(keys: &ScheduleKeys) -> ScheduleOptions {

@@ -37,7 +37,8 @@ impl Fixed {
     pub(super) fn changed(&self, other: &Self) -> Vec<&'static str> {
         // All fields are named: none is forgotten.
         let Self { listen, metrics_listen, socket, connections, state, queue } = self;
-        let QueueOptions { address, password, ca_file } = queue;
+        // The lease is read for each claim.
+        let QueueOptions { address, password, ca_file, lease: _ } = queue;
         let password_key = match &other.queue.password {
             Some(SecretSource::Credential { .. }) => "queue.password_credential",
             _ => "queue.password_file",
@@ -65,7 +66,8 @@ mod tests {
     use crate::config::template;
 
     /// Keys that are read again, with a value that is not the default.
-    const LIVE: [(&str, &str); 19] = [
+    const LIVE: [(&str, &str); 20] = [
+        ("queue.lease", "60"),
         ("daemon.wait", "3"),
         ("daemon.max_body", "4096"),
         ("daemon.workers", "7"),

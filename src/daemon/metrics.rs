@@ -9,7 +9,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -17,7 +17,9 @@ use prometheus_client::registry::Registry;
 
 use crate::base::time::Timestamp;
 use crate::base::{Fault, HasFault as _, Side};
-use crate::service::view::{Actions, MirrorFilter, MirrorSummary, RunSummary, ServiceEvent};
+use crate::service::view::{
+    Actions, MirrorFilter, MirrorSummary, NodeState, Overview, RunSummary, ServiceEvent,
+};
 
 /// How the text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +218,7 @@ impl Collector for Now {
         for mirror in &list.mirrors {
             set(&mut failing, ("mirror", &mirror.name), i64::from(mirror.failures))?;
         }
+        of_nodes(encoder, &overview)?;
         self.of_caches(encoder)?;
         self.of_credentials(encoder)?;
         let mut build = gauge(encoder, "build_info", "The version of the program")?;
@@ -230,6 +233,21 @@ fn failing(encoder: &mut DescriptorEncoder<'_>, trouble: Option<(Fault, Side)>) 
     let (fault, side) = trouble.map_or(("", ""), |(fault, side)| (fault.name(), side.name()));
     let labels = [("fault", fault), ("side", side)];
     ConstGauge::new(i64::from(trouble.is_some())).encode(failing.encode_family(&labels)?)
+}
+
+/// The processes that share the queue, and what kept them from publishing.
+fn of_nodes(encoder: &mut DescriptorEncoder<'_>, overview: &Overview) -> fmt::Result {
+    if !overview.nodes.is_empty() {
+        let help = "Daemons that share the queue, by their state";
+        let mut nodes = gauge(encoder, "nodes", help)?;
+        for state in NodeState::ALL {
+            let count = overview.nodes.iter().filter(|node| node.state == state).count();
+            set(&mut nodes, ("state", state.name()), whole(count))?;
+        }
+    }
+    let help = "Times that a run of this daemon was kept from publishing, since its claim may have been gone";
+    let fenced = encoder.encode_descriptor("fenced", help, None, MetricType::Counter)?;
+    ConstCounter::new(overview.fenced).encode(fenced)
 }
 
 impl Now {

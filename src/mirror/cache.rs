@@ -139,6 +139,11 @@ impl Layout {
         }
     }
 
+    /// The largest token of those that have worked in it.
+    pub(super) fn token(&self) -> PathBuf {
+        self.folder.join("token")
+    }
+
     /// The file that a process locks while it writes to the cache.
     pub(super) fn lock(&self) -> PathBuf {
         self.folder.join("lock")

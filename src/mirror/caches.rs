@@ -164,7 +164,7 @@ impl FoundCache {
         remove_folder(&self.path).map_err(failed)
     }
 
-    /// Moves all but the lock and the ledger into a folder of their own, which it returns.
+    /// Moves all but the lock, the token and the ledger into a folder of their own, which it returns.
     fn take_out(&self) -> io::Result<PathBuf> {
         let layout = layout(&self.path);
         // Without it nothing else in there is of use: half of a cache is none.
@@ -172,7 +172,7 @@ impl FoundCache {
         let beside = self.path.parent().unwrap_or(&self.path);
         durable::step(Step::Write(beside))?;
         let removed = tempfile::Builder::new().prefix(REMOVED).tempdir_in(beside)?.keep();
-        let kept = [layout.lock(), layout.ledger()];
+        let kept = [layout.lock(), layout.ledger(), layout.token()];
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
             if let Some(name) = path.file_name().filter(|_| !kept.contains(&path)) {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::cache::OwnerError;
-use crate::base::{Interrupted, faults};
+use crate::base::{FenceError, Interrupted, faults};
 use crate::convert::identity::recorded::RecordedIdentityError;
 use crate::convert::idmap::{IdMapError, Record};
 use crate::convert::names::NamesError;
@@ -53,6 +53,9 @@ pub enum SyncError {
         /// The lock.
         path: PathBuf,
     },
+    /// Whoever syncs has no right to any more.
+    #[error(transparent)]
+    Fenced(#[from] FenceError),
     /// The source cannot be fetched.
     #[error(transparent)]
     Pull(#[from] PullError),
@@ -203,6 +206,7 @@ faults!(SyncError {
     Self::Newer { .. } => Unsupported.at(Here).hint("install that version again"),
     Self::NeverSynced { .. } | Self::NeverFetched { .. } => Config.at(Here),
     Self::Locked { .. } => Unavailable.at(Here).hint("wait until it is done, and try again"),
+    Self::Fenced(error) => of(error),
     Self::Changing { .. } => Unavailable.at(Source).hint("wait until it is done, and try again"),
     Self::Abandoned { path, .. } => Corrupt.at(Source).hint(format!(
         "if no Mercurial is at work there, `hg recover -R {}` undoes what was broken off; then \

@@ -4,6 +4,7 @@ mod adopt;
 mod cache;
 mod caches;
 mod check;
+mod context;
 mod credentials;
 mod error;
 mod event;
@@ -30,6 +31,7 @@ pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, adopt};
 pub use cache::{CacheLocation, OwnerError};
 pub use caches::{CacheError, FoundCache, caches, clear_removed, rename_cache};
+pub use context::SyncContext;
 pub use credentials::CredentialEnd;
 pub use error::SyncError;
 pub use event::{HeardNotes, NoObserver, Observer, SyncEvent};
@@ -40,7 +42,7 @@ pub use plan::{
 };
 pub use probe::TargetSeen;
 pub use report::{Kept, Note, RefChange, SyncReport, SyncStatus};
-pub use sync::{commits, rebuild, sync};
+pub use sync::{commits, rebuild, sync, sync_in};
 pub use verify::verify;
 
 pub use crate::forge::ForgeOptions;

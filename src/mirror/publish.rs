@@ -7,8 +7,8 @@ use super::event::{Events, SyncEvent};
 use super::ledger::Ledger;
 use super::report::Kept;
 use super::update::UpdatedCache;
-use super::{Mirror, Note, RefChange, SyncError};
-use crate::base::{Fault, Interrupt};
+use super::{Mirror, Note, RefChange, SyncContext, SyncError};
+use crate::base::{Fault, Fence, Interrupt};
 use crate::convert::IdMap;
 use crate::git::destination::{
     self, Journal, Orders, PublishError, PublishRules, RefOutcome, RefUpdate, Refusal, RefusalKind,
@@ -30,13 +30,15 @@ pub(super) struct PublishedRefs {
 
 /// Publishes what `updated` has at `target`.
 pub(super) fn publish(
-    mirror: &Mirror,
+    (mirror, context): (&Mirror, &SyncContext<'_>),
     target: &Target,
     updated: &UpdatedCache,
     (cache, ledger): (&LockedCache, &mut Ledger),
     (events, interrupt): (&Events<'_>, &Interrupt),
 ) -> Result<PublishedRefs, SyncError> {
     let _lock = cache.lock_target(&target.url.to_string(), interrupt)?;
+    // What is there now may be of somebody who has taken over.
+    context.fence.check()?;
     let rules = &mirror.publish;
     let known = ledger.published();
     let ours = Ours::of(&updated.map);
@@ -48,7 +50,8 @@ pub(super) fn publish(
         backups: &backup_prefix(&mirror.options.naming.prefix),
     };
     let access = target.way();
-    let mut record = Record { ledger, wanted: &updated.wanted, access: &access, rules };
+    let fence = context.fence;
+    let mut record = Record { ledger, wanted: &updated.wanted, access: &access, rules, fence };
     let mut destination = destination::open(target, cache.git())?;
     let published = destination::publish(
         destination.as_mut(),
@@ -132,6 +135,7 @@ struct Record<'r> {
     /// Stands for how the target is reached.
     access: &'r str,
     rules: &'r PublishRules,
+    fence: &'r dyn Fence,
 }
 
 impl Record<'_> {
@@ -157,6 +161,10 @@ impl Record<'_> {
 }
 
 impl Journal for Record<'_> {
+    fn may_push(&self) -> Result<(), PublishError> {
+        Ok(self.fence.check()?)
+    }
+
     fn publishing(&mut self, updates: &[RefUpdate]) -> Result<(), PublishError> {
         self.ledger.publishing(updates);
         self.save()

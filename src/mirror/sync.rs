@@ -9,7 +9,7 @@ use super::publish::{PublishedRefs, publish};
 use super::source::{LocalSource, read_source};
 use super::target::CheckedTarget;
 use super::update::{Sync, UpdatedCache};
-use super::{Mirror, Note, SyncError, SyncReport};
+use super::{Mirror, Note, SyncContext, SyncError, SyncReport};
 use crate::base::{Fault, HasFault as _, Interrupt, Side};
 use crate::convert::idmap::Record;
 use crate::git::destination::{PublishError, Target};
@@ -25,6 +25,16 @@ pub fn sync(
     observer: &dyn Observer,
     interrupt: &Interrupt,
 ) -> Result<SyncReport, SyncError> {
+    sync_in(mirror, &SyncContext::alone(), observer, interrupt)
+}
+
+/// The same in the name of somebody who may lose the right to it meanwhile: then it stops before it publishes.
+pub fn sync_in(
+    mirror: &Mirror,
+    context: &SyncContext<'_>,
+    observer: &dyn Observer,
+    interrupt: &Interrupt,
+) -> Result<SyncReport, SyncError> {
     let start = Instant::now();
     let events = &Events::to(observer);
     let options = &mirror.options;
@@ -37,7 +47,8 @@ pub fn sync(
     }
     // The lock first: what the source has after it was taken is what this run must see.
     let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
-    sync_locked(mirror, &cache, start, events, interrupt)
+    cache.admit(context.fence.token())?;
+    sync_locked((mirror, context), &cache, start, events, interrupt)
 }
 
 /// Makes the cache of a mirror again, from its source alone, and syncs it. What was published, the ledger knows as
@@ -54,12 +65,12 @@ pub fn rebuild(
     let events = &Events::to(observer);
     let cache = LockedCache::lock(&mirror.cache, &mirror.options.naming.main_name())?;
     cache.discard(fetch)?;
-    sync_locked(mirror, &cache, start, events, interrupt)
+    sync_locked((mirror, &SyncContext::alone()), &cache, start, events, interrupt)
 }
 
 /// The whole of a sync, in a cache that is locked.
 fn sync_locked(
-    mirror: &Mirror,
+    (mirror, context): (&Mirror, &SyncContext<'_>),
     cache: &LockedCache,
     start: Instant,
     events: &Events<'_>,
@@ -74,7 +85,7 @@ fn sync_locked(
         notes.extend(events.notes(vec![Note::LedgerDamaged { ledger: ledger.file() }]));
     }
     let checked = CheckedTarget::check(mirror, cache, interrupt)?;
-    let run = Run { mirror, cache, source: &source, events, interrupt };
+    let run = Run { mirror, context, cache, source: &source, events, interrupt };
     let mut updated = run.update(&mut ledger).map_err(|error| checked.explained(error))?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
@@ -115,6 +126,7 @@ fn sync_locked(
 /// The two halves of a sync, which are done again where the cache proves to be damaged.
 struct Run<'r> {
     mirror: &'r Mirror,
+    context: &'r SyncContext<'r>,
     cache: &'r LockedCache,
     source: &'r LocalSource,
     events: &'r Events<'r>,
@@ -151,7 +163,8 @@ impl Run<'_> {
             return Ok(PublishedRefs { changes: updated.moved(), ..PublishedRefs::default() });
         };
         let state = (self.cache, ledger);
-        publish(self.mirror, target, updated, state, (self.events, self.interrupt))
+        let of = (self.mirror, self.context);
+        publish(of, target, updated, state, (self.events, self.interrupt))
     }
 }
 

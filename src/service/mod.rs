@@ -14,6 +14,7 @@ mod hosts;
 mod intake;
 mod lags;
 mod live;
+mod nodes;
 mod online;
 mod rates;
 mod recorder;
@@ -55,8 +56,6 @@ pub use rates::Rates;
 pub use runner::{SyncFailure, Syncer};
 pub use view::ServiceError;
 
-/// How long a claim holds that is not renewed: longer than any pause of a healthy process.
-const LEASE: Duration = Duration::from_mins(2);
 /// So often in a row is a mirror claimed whose run ends the process, before it is parked.
 const ATTEMPTS: u32 = 3;
 /// A run that has said nothing for so long waits for somebody else, and holds up nobody: another one may begin
@@ -94,6 +93,8 @@ struct Shared {
     /// Set once, before anything can be asked for.
     pool: OnceLock<Pool>,
     stopping: AtomicBool,
+    /// How many runs were kept from publishing, since their claims may have been gone.
+    fenced: AtomicU64,
     /// The hash of the mirrors that the queue was last told of by `tidy`.
     tidied: AtomicU64,
 }
@@ -160,7 +161,7 @@ impl Shared {
             per_target_host: schedule.per_target_host.get(),
             per_target_minute: schedule.per_target_minute.get(),
             closed_hosts: self.hosts.closed(self.clock.now()),
-            lease: LEASE,
+            lease: directory.config().queue.lease,
             attempts: ATTEMPTS,
         }
     }
@@ -281,8 +282,10 @@ impl Service {
             trouble: Trouble::default(),
             pool: OnceLock::new(),
             stopping: AtomicBool::new(false),
+            fenced: AtomicU64::new(0),
             tidied: AtomicU64::new(0),
         });
+        shared.report_to_fleet()?;
         let runner = Arc::new(SyncRunner(Arc::clone(&shared)));
         let pool = Pool::start(Arc::clone(&shared.store), runner, clock, shared.limits())?;
         // Nothing else sets it.
@@ -332,18 +335,22 @@ impl Service {
         if let Some(pool) = self.0.pool.get() {
             pool.close();
         }
+        self.tell_fleet();
     }
 
     /// Waits until no run is under way, or for `timeout`, and returns how many still are.
     pub fn wait_idle(&self, timeout: Duration) -> usize {
-        self.0.pool.get().map_or(0, |pool| pool.wait_idle(timeout))
+        let left = self.0.pool.get().map_or(0, |pool| pool.wait_idle(timeout));
+        self.left(left)
     }
 
     /// What is to be done every few seconds: hosts that were left alone are asked again when it is time, runs
-    /// that wait for a server give their workers to others, and a queue that could not be written is tried again.
+    /// that wait for a server give their workers to others, other processes hear of this one, and a queue that could
+    /// not be written is tried again.
     pub fn tick(&self) {
         let shared = &self.0;
         shared.adjust();
+        self.tell_fleet();
         if shared.trouble.now().is_some() {
             // What came of it is noted.
             let _ = shared.trouble.noted(shared.store.probe(shared.clock.now()));

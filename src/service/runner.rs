@@ -1,6 +1,7 @@
 //! One run of one mirror, on a thread of the pool: look, sync, and say what is to become of it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
@@ -8,9 +9,9 @@ use super::live::Watch;
 use super::recorder::Recorder;
 use super::schedule;
 use super::view::ServiceEvent;
-use crate::base::{Fault, HasFault, Interrupt, Severity, Side};
+use crate::base::{Fault, Fence, FenceError, HasFault, Interrupt, Severity, Side};
 use crate::config::MirrorConfig;
-use crate::mirror::{Mirror, Observer, RefChange, Seen, SyncReport};
+use crate::mirror::{Mirror, Observer, RefChange, Seen, SyncContext, SyncReport};
 use crate::queue::model::{Cause, Claim, Finish, RunState, Weight};
 use crate::queue::{Failure, Next, Runner, backoff, not_before, random};
 
@@ -20,7 +21,9 @@ pub type SyncFailure = Box<dyn HasFault + Send + Sync>;
 /// Syncs one mirror, on a thread that may block, and stops at a safe place once the interrupt is
 /// raised. It is never called twice at once for the same mirror.
 pub type Syncer = Arc<
-    dyn Fn(&Mirror, &dyn Observer, &Interrupt) -> Result<SyncReport, SyncFailure> + Send + Sync,
+    dyn Fn(&Mirror, &SyncContext<'_>, &dyn Observer, &Interrupt) -> Result<SyncReport, SyncFailure>
+        + Send
+        + Sync,
 >;
 
 /// A run that takes longer makes the next one count as long.
@@ -110,7 +113,8 @@ impl SyncRunner {
             return Ended::Failed(Box::new(error));
         }
         let watch = Watch::of(&shared.live, &claim.key, claim.run, recorder);
-        match (shared.syncer)(&mirror, &watch, interrupt) {
+        let context = SyncContext { fence: &OfClaim { shared, claim } };
+        match (shared.syncer)(&mirror, &context, &watch, interrupt) {
             Ok(report) => {
                 if let Some(seen) = seen.filter(|_| report.failure().is_none()) {
                     mirror.remember(&seen);
@@ -220,6 +224,25 @@ impl SyncRunner {
         let row = || shared.store.row(&claim.key).ok().flatten();
         let change = if changed { Some(now) } else { row().and_then(|row| row.last_change) };
         schedule::next_look(&shared.directory().config().schedule, now, change, random())
+    }
+}
+
+/// The right of a run to go on: its claim.
+struct OfClaim<'r> {
+    shared: &'r Shared,
+    claim: &'r Claim,
+}
+
+impl Fence for OfClaim<'_> {
+    fn token(&self) -> u64 {
+        self.claim.token
+    }
+
+    fn check(&self) -> Result<(), FenceError> {
+        self.shared.pool.wait().check(self.claim).inspect_err(|error| {
+            self.shared.fenced.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!("nothing is published: failed to {error}");
+        })
     }
 }
 

@@ -1,5 +1,8 @@
 //! The queue's rows, runs and deliveries as they are shown.
 
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
 use super::Shared;
 use super::directory::Directory;
 use super::recorder::RunRecord;
@@ -48,11 +51,12 @@ fn state(row: &Row, now: Timestamp, stale: std::time::Duration) -> MirrorState {
     }
 }
 
-fn run_summary(run: &Run, record: &RunRecord) -> RunSummary {
+fn run_summary(run: &Run, node: Option<String>, record: &RunRecord) -> RunSummary {
     RunSummary {
         id: run.id,
         mirror: run.key.clone(),
         state: run.state,
+        node,
         cause: run.cause,
         requests: run.requests,
         asked: run.asked,
@@ -113,13 +117,26 @@ impl Shared {
     }
 
     fn summaries(&self, runs: &[Run]) -> Vec<RunSummary> {
-        runs.iter().map(|run| run_summary(run, &self.record(run))).collect()
+        let mut nodes = self.nodes_of(runs.iter().map(|run| run.id));
+        runs.iter().map(|run| run_summary(run, nodes.remove(&run.id), &self.record(run))).collect()
+    }
+
+    /// The names of the nodes at which runs were begun, where there may be several.
+    fn nodes_of(&self, runs: impl Iterator<Item = RunId>) -> HashMap<RunId, String> {
+        let Some(fleet) = self.store.fleet() else { return HashMap::new() };
+        let runs: Vec<_> = runs.collect();
+        // Nothing else depends on it.
+        fleet.nodes_of(&runs).unwrap_or_default()
     }
 
     /// What was found of the run `id`, for those who follow.
     pub(super) fn ended_run(&self, id: RunId) -> Result<Option<RunSummary>, ServiceError> {
         let run = self.store.run(id)?;
-        Ok(run.map(|run| run_summary(&run, &RunRecord::from_json(&run.details))))
+        let summary = |run: Run| {
+            let node = self.nodes_of([run.id].into_iter()).remove(&run.id);
+            run_summary(&run, node, &RunRecord::from_json(&run.details))
+        };
+        Ok(run.map(summary))
     }
 
     /// The rows of the mirrors that are configured, with their configuration.
@@ -175,6 +192,8 @@ impl Views for Shared {
             stopping: self.is_stopping(),
             trouble: self.trouble().as_ref().map(FailureView::from),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            nodes: self.nodes()?,
+            fenced: self.fenced.load(Ordering::Relaxed),
         })
     }
 
@@ -224,7 +243,8 @@ impl Views for Shared {
         let Some(run) = self.store.run(id)? else { return Ok(None) };
         let record = self.record(&run);
         let progress = self.live.run(id).and_then(|recorder| recorder.progress());
-        let summary = run_summary(&run, &record);
+        let node = self.nodes_of([id].into_iter()).remove(&id);
+        let summary = run_summary(&run, node, &record);
         let RunRecord { refs, more_refs, log, more_lines, .. } = record;
         Ok(Some(RunDetail { summary, refs, more_refs, log, more_lines, progress }))
     }
@@ -260,7 +280,10 @@ impl Views for Shared {
         let mut rows = self.store.rows()?;
         rows.retain(|row| row.running.is_some() || row.waiting.is_some());
         rows.sort_by_key(|row| (row.running.is_none(), row.next_run().is_none(), row.next_run()));
+        let running = rows.iter().filter_map(|row| Some(row.running?.run));
+        let mut nodes = self.nodes_of(running);
         let entry = |row: Row| QueueEntry {
+            node: row.running.and_then(|running| nodes.remove(&running.run)),
             run: row.running.map(|it| it.run).or(row.waiting.map(|it| it.run)),
             running: row.running.is_some(),
             requests: row.requests(),

@@ -3,6 +3,7 @@
 
 mod event;
 mod kept;
+mod node;
 mod request_key;
 mod run;
 
@@ -15,6 +16,7 @@ use crate::queue::model::{Receipt, RunId, Verdict};
 
 pub use event::ServiceEvent;
 pub use kept::{CacheView, CachesView, CredentialView};
+pub use node::{NodeState, NodeView};
 pub use request_key::RequestKey;
 pub use run::{LogLine, PhaseView, RefView, RunDetail, RunSummary};
 
@@ -241,6 +243,8 @@ pub struct QueueEntry {
     pub mirror: String,
     /// The run, if its id was given to somebody.
     pub run: Option<RunId>,
+    /// The node that it is under way at, where there may be several.
+    pub node: Option<String>,
     /// Whether it is under way.
     pub running: bool,
     /// How many requests wait.
@@ -270,6 +274,10 @@ pub struct Overview {
     pub trouble: Option<FailureView>,
     /// The version of the program.
     pub version: String,
+    /// The processes that share the queue, by name; none if there can be one alone.
+    pub nodes: Vec<NodeView>,
+    /// How many runs of this process were kept from publishing, since their claims may have been gone.
+    pub fenced: u64,
 }
 
 /// Why something could not be shown or done.

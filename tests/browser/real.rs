@@ -15,7 +15,7 @@ use synchroniser::daemon::{Daemon, Setup};
 use synchroniser::git::destination::Target;
 use synchroniser::git::{BareRepository, init};
 use synchroniser::hg::pull::Source;
-use synchroniser::mirror::{self, Mirror, Observer, SyncEvent, SyncReport};
+use synchroniser::mirror::{self, Mirror, Observer, SyncContext, SyncEvent, SyncReport};
 use synchroniser::queue::SqliteStore;
 use synchroniser::service::{SyncFailure, Syncer};
 use ureq::http::StatusCode;
@@ -310,7 +310,10 @@ fn only_ours(path: &Path) {
 
 /// Syncs what has a repository here in the place of its server, and the others as they are configured.
 fn syncer(folder: PathBuf, pace: Pace) -> Syncer {
-    let synced = move |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
+    let synced = move |mirror: &Mirror,
+                       context: &SyncContext<'_>,
+                       observer: &dyn Observer,
+                       interrupt: &Interrupt| {
         if mirror.name.starts_with("fleet-") {
             return Ok(SyncReport { changesets: 12, ..SyncReport::default() });
         }
@@ -332,9 +335,10 @@ fn syncer(folder: PathBuf, pace: Pace) -> Syncer {
         }
         let result = match mirror.name.as_str() {
             "lighthouse" => {
-                mirror::sync(&mirror, &Paced { observer, pace: &pace, interrupt }, interrupt)
+                let observer = &Paced { observer, pace: &pace, interrupt };
+                mirror::sync_in(&mirror, context, observer, interrupt)
             }
-            _ => mirror::sync(&mirror, observer, interrupt),
+            _ => mirror::sync_in(&mirror, context, observer, interrupt),
         };
         result.map_err(|error| -> SyncFailure { Box::new(error) })
     };

@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod endpoints;
+mod fenced;
 mod http;
 mod killed;
 mod load;
@@ -27,7 +28,7 @@ use std::time::Duration;
 use synchroniser::base::{Fault, Interrupt, Side};
 use synchroniser::config::Config;
 use synchroniser::daemon::Daemon;
-use synchroniser::mirror::{self, Mirror, Note, Observer, SyncReport};
+use synchroniser::mirror::{self, Mirror, Note, Observer, SyncContext, SyncReport};
 
 use crate::support::github::FakeGitHub;
 use crate::support::serve::Web;
@@ -187,8 +188,11 @@ fn start_for_real(text: &str, folder: &Path) -> Daemon {
     config.daemon.wait = LONG;
     config.schedule.debounce = Duration::ZERO;
     config.schedule.per_target_minute = 100.try_into().unwrap();
-    let syncer = |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
-        mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
+    let syncer = |mirror: &Mirror,
+                  context: &SyncContext<'_>,
+                  observer: &dyn Observer,
+                  interrupt: &Interrupt| {
+        mirror::sync_in(mirror, context, observer, interrupt).map_err(|error| Box::new(error) as _)
     };
     Daemon::start(setup(config, Arc::new(syncer))).unwrap()
 }

@@ -20,6 +20,7 @@ mod destination;
 mod documents;
 mod error_index;
 mod errors;
+mod fenced;
 mod first_steps;
 mod fixtures;
 mod generated;

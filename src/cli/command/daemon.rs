@@ -91,6 +91,10 @@ pub(super) fn status(args: &StatusArgs, ui: &Ui) -> Outcome {
     for line in table.lines() {
         ui.result(&line);
     }
+    if overview.nodes.len() > 1 {
+        ui.result("");
+        super::nodes::list(&overview, ui);
+    }
     if let Some(trouble) = &overview.trouble {
         let message = clean(&trouble.message);
         ui.result(&format!("hooks are refused, and nothing begins: failed to {message}"));
@@ -126,7 +130,7 @@ fn state_of(mirror: &MirrorSummary) -> String {
 }
 
 /// How long ago something was.
-fn ago(at: Timestamp, now: Timestamp) -> String {
+pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
     format!("{} ago", length(now.since(at)))
 }
 
@@ -182,6 +186,9 @@ fn show(mirror: &MirrorDetail, overview: &Overview, ui: &Ui) {
 fn sentence(run: &RunSummary, now: Timestamp) -> String {
     let when = ago(run.ended.or(run.started).unwrap_or(run.asked), now);
     let mut text = format!("{} {}, {when}", run.id, run.state.name());
+    if let Some(node) = &run.node {
+        text += &format!(", on {node}");
+    }
     if run.state == RunState::Done || run.state == RunState::Partial {
         text += &format!(", {} converted, {} refs changed", run.converted, run.changed);
     }
@@ -204,7 +211,7 @@ pub(super) fn queue(args: &ListArgs, ui: &Ui) -> Outcome {
     }
     let overview: Overview = client.get("/api/v1/overview")?;
     let Queue { queue } = client.get(path)?;
-    let mut table = Table::new(["MIRROR", "STATE", "REQUESTS", "DUE", "RUN"]);
+    let mut table = Table::new(["MIRROR", "STATE", "REQUESTS", "DUE", "RUN", ""]);
     for entry in queue {
         table.row([
             clean(&entry.mirror),
@@ -212,6 +219,7 @@ pub(super) fn queue(args: &ListArgs, ui: &Ui) -> Outcome {
             entry.requests.to_string(),
             entry.due.map_or_else(|| "-".to_owned(), |due| until(due, overview.now)),
             entry.run.map(|run| run.to_string()).unwrap_or_default(),
+            entry.node.map(|node| format!("on {}", clean(&node))).unwrap_or_default(),
         ]);
     }
     for line in table.lines() {

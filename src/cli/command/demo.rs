@@ -96,8 +96,8 @@ pub(super) fn run(args: &DemoArgs, ui: &Ui) -> Outcome {
     let daemon = Daemon::start(Setup {
         config: config::load(&places.config)?,
         store: Arc::new(MemoryStore::default()),
-        syncer: Arc::new(move |mirror, observer, interrupt| {
-            let synced = sync(mirror, observer, interrupt);
+        syncer: Arc::new(move |mirror, context, observer, interrupt| {
+            let synced = sync(mirror, context, observer, interrupt);
             // Nobody waits for those after the first.
             let _ = tell_synced.send(());
             synced

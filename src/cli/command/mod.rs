@@ -15,6 +15,7 @@ mod init;
 mod inspect;
 mod known_hosts;
 mod mirror;
+mod nodes;
 mod notify;
 mod notify_test;
 mod plan;
@@ -98,8 +99,8 @@ fn interrupted_by_signals(ui: &Ui) -> Result<Interrupt, Failure> {
 
 /// What the daemon calls to sync a mirror; `observer` hears of it, as the daemon does.
 fn syncer(observer: impl Observer + Send + 'static) -> Syncer {
-    Arc::new(move |mirror, daemon, interrupt| {
-        crate::mirror::sync(mirror, &(daemon, &observer), interrupt)
+    Arc::new(move |mirror, context, daemon, interrupt| {
+        crate::mirror::sync_in(mirror, context, &(daemon, &observer), interrupt)
             .map_err(|error| -> SyncFailure { Box::new(error) })
     })
 }

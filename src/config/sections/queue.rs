@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::super::keys::{Key, Keys, Value, Written, keys};
 use super::super::problem::ProblemKind;
+use super::HOUR;
 use super::access::credential;
 use crate::queue::PostgresStore;
 
@@ -25,6 +26,11 @@ keys! {
         password_credential: String = Key::checked("NAME", credential).example("\"queue\""),
         /// For a database: certificates (PEM) that are trusted in place of the system's.
         ca_file: PathBuf = Key::file().example("\"secrets/ca.pem\""),
+        /// Seconds after which another daemon does what one has begun of which nothing is heard any more.
+        ///
+        /// A daemon that is only slow, or cannot reach the database for so long, stops what it runs and publishes
+        /// nothing.
+        lease: u64 = Key::number("seconds", 5, HOUR).default("120"),
     }
 }
 

@@ -6,6 +6,7 @@ mod layout;
 mod lists;
 mod mirror;
 mod mirrors;
+mod nodes;
 mod parts;
 mod run;
 mod texts;

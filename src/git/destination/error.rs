@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::RefusalKind;
-use crate::base::{Interrupted, faults};
+use crate::base::{FenceError, Interrupted, faults};
 use crate::git::init::InitError;
 use crate::git::pack::OutgoingError;
 use crate::git::repository::{RepositoryError, UpdateRefsError};
@@ -23,6 +23,9 @@ pub enum PublishError {
     /// A stop was requested.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+    /// Whoever pushes has no right to any more.
+    #[error(transparent)]
+    Fenced(#[from] FenceError),
     /// libgit2 could not be set up.
     #[error(transparent)]
     Init(#[from] InitError),
@@ -240,6 +243,7 @@ fn denied_hint(said: &str) -> &'static str {
 
 faults!(PublishError {
     Self::Interrupted(error) => of(error),
+    Self::Fenced(error) => of(error),
     Self::Init(error) => of(error).at(Here),
     Self::Net(error @ NetError::Unintelligible { .. }) => {
         of(error).at(Target).hint("check that the address is that of a Git repository")

@@ -27,6 +27,11 @@ const TRIES: usize = 3;
 /// Is told what is about to be done to a target and what it has, so that a run that is killed in the
 /// middle knows what is its own.
 pub trait Journal {
+    /// Right before each push, and before anything else that the target would show: whether that may be done.
+    fn may_push(&self) -> Result<(), PublishError> {
+        Ok(())
+    }
+
     /// Before anything is pushed: these may arrive from now on.
     fn publishing(&mut self, updates: &[RefUpdate]) -> Result<(), PublishError>;
 
@@ -172,6 +177,7 @@ impl Run<'_> {
                 self.hold_back(&mut now, planned, orders, &mut outcomes)?;
             }
             if let (Turn::Alone, [main]) = (turn, now.as_slice()) {
+                journal.may_push()?;
                 self.destination.make_default(&main.name)?;
             }
             // What goes goes last.
@@ -228,6 +234,7 @@ impl Run<'_> {
         journal: &mut dyn Journal,
     ) -> Result<Pushed, PublishError> {
         self.pace.wait(self.interrupt)?;
+        journal.may_push()?;
         let arrived = |outcomes| Pushed { outcomes, is_pack_refused: false };
         match self.destination.push(updates, self.progress, self.interrupt) {
             Err(PublishError::PackRefused { kind, reason, .. }) => {

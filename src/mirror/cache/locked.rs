@@ -2,12 +2,13 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{CacheLocation, Layout, owner};
-use crate::base::durable::{self, replace_file};
-use crate::base::{Interrupt, Interrupted, LockedFile, hex, sha1};
+use crate::base::durable::{self, Step, replace_file};
+use crate::base::{FenceError, Interrupt, Interrupted, LockedFile, hex, sha1};
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{self, Record};
 use crate::convert::placeholder::{Placeholders, PlaceholdersError};
@@ -47,6 +48,32 @@ impl LockedCache {
         let lock = lock(&layout)?;
         layout.check_format()?;
         Ok(Self { layout, _lock: lock })
+    }
+
+    /// Lets in who has this token, unless somebody with a larger one was here; 0 is let in always.
+    pub(in crate::mirror) fn admit(&self, token: u64) -> Result<(), SyncError> {
+        if token == 0 {
+            return Ok(());
+        }
+        let path = self.layout.token();
+        let admit = || {
+            let mut options = File::options();
+            let file = options.create(true).truncate(false).read(true).write(true).open(&path)?;
+            let text = io::read_to_string(&file)?;
+            // What cannot be read was left by a machine that lost its power, and whoever was at work there with it.
+            let largest = text.trim().parse::<u64>().unwrap_or(0);
+            if largest < token {
+                durable::step(Step::Write(&path))?;
+                // Always as long, and nobody but a process that is alive has to know it: it is not flushed.
+                file.write_all_at(format!("{token:020}\n").as_bytes(), 0)?;
+            }
+            Ok(largest <= token)
+        };
+        match admit() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(FenceError::Older { path }.into()),
+            Err(source) => Err(SyncError::Folder { path, source }),
+        }
     }
 
     /// The bare repository, which is made if it is not there, clean of what a killed run left.

@@ -18,6 +18,7 @@
 //! to it is kept until it could be said, and the claim is renewed meanwhile.
 
 mod dispatcher;
+mod hold;
 mod worker;
 
 use std::collections::{HashMap, VecDeque};

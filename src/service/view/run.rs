@@ -29,6 +29,8 @@ pub struct RunSummary {
     pub mirror: String,
     /// What has become of it.
     pub state: RunState,
+    /// The node that began it, where there may be several and it is still known.
+    pub node: Option<String>,
     /// What asked for it.
     pub cause: Cause,
     /// How many requests it answers.

@@ -15,7 +15,7 @@ use sha2::Sha256;
 use synchroniser::base::Interrupt;
 use synchroniser::config::Config;
 use synchroniser::daemon::{Daemon, Setup};
-use synchroniser::mirror::{Mirror, Observer, SyncReport};
+use synchroniser::mirror::{Mirror, Observer, SyncContext, SyncReport};
 use synchroniser::queue::model::{Row, RunId, RunState};
 use synchroniser::queue::{JobStore, SqliteStore};
 use synchroniser::service::Syncer;
@@ -46,7 +46,7 @@ struct Syncs {
 impl Syncs {
     fn syncer(self: &Arc<Self>) -> Syncer {
         let this = Arc::clone(self);
-        Arc::new(move |mirror: &Mirror, _: &dyn Observer, _: &Interrupt| {
+        Arc::new(move |mirror: &Mirror, _: &SyncContext<'_>, _: &dyn Observer, _: &Interrupt| {
             let with = |change: &dyn Fn(&mut Watched)| {
                 change(this.mirrors.lock().unwrap().entry(mirror.name.clone()).or_default());
             };

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use synchroniser::base::{Diagnosis, Fault, HasFault, Interrupt, Side, Stage};
 use synchroniser::config::Config;
 use synchroniser::daemon::{Daemon, Setup};
-use synchroniser::mirror::{Mirror, Observer, SyncEvent, SyncReport};
+use synchroniser::mirror::{Mirror, Observer, SyncContext, SyncEvent, SyncReport};
 use synchroniser::queue::MemoryStore;
 use synchroniser::service::Syncer;
 
@@ -50,7 +50,10 @@ impl HasFault for SubstituteError {
 pub(super) fn substitute() -> (Syncer, Receiver<Begun>) {
     let (begun_sender, begun) = channel();
     let begun_sender = Mutex::new(begun_sender);
-    let syncer = move |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
+    let syncer = move |mirror: &Mirror,
+                       _: &SyncContext<'_>,
+                       observer: &dyn Observer,
+                       interrupt: &Interrupt| {
         let (end, ended) = channel();
         observer.event(&SyncEvent::StageBegun { stage: Stage::ConvertingFiles, total: Some(9) });
         observer.event(&SyncEvent::Advanced { stage: Stage::ConvertingFiles, done: 4 });

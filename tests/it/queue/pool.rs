@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use synchroniser::base::time::{Clock, SystemClock, Timestamp};
-use synchroniser::base::{Fault, Interrupt};
+use synchroniser::base::{Fault, FenceError, Interrupt};
 use synchroniser::queue::model::{
     Cause, Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row,
     Run, RunId, RunState,
@@ -433,4 +433,33 @@ fn a_clock_that_is_set_is_noticed() {
         assert!(since.elapsed() < LONG, "the beat stands still");
     }
     pool.close();
+}
+
+#[test]
+fn a_run_is_told_whether_its_claim_still_holds() {
+    let rig = rig(&["a"], ClaimLimits { lease: Duration::from_secs(3), ..limits() });
+    rig.ask(hook("a"));
+    let (claim, end) = rig.begun.recv_timeout(LONG).unwrap();
+    rig.pool.check(&claim).unwrap();
+    // While the store says nothing, for as long as nobody else can have claimed it.
+    rig.store.fails.store(true, Ordering::SeqCst);
+    rig.pool.check(&claim).unwrap();
+    let begin = Instant::now();
+    let error = loop {
+        match rig.pool.check(&claim) {
+            Ok(()) => thread::sleep(Duration::from_millis(10)),
+            Err(error) => break error,
+        }
+        assert!(begin.elapsed() < LONG);
+    };
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
+    assert!(matches!(error, FenceError::Unknown), "{error}");
+    rig.store.fails.store(false, Ordering::SeqCst);
+    let later = Claim { token: claim.token + 1, ..claim.clone() };
+    assert!(matches!(rig.pool.check(&later), Err(FenceError::Lost)));
+    end.send(done()).unwrap();
+    let begin = Instant::now();
+    while rig.pool.check(&claim).is_ok() {
+        assert!(begin.elapsed() < LONG);
+    }
 }

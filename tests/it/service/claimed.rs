@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use synchroniser::base::Interrupt;
 use synchroniser::base::time::{SystemClock, Timestamp};
-use synchroniser::mirror::{Mirror, Observer, SyncReport};
+use synchroniser::mirror::{Mirror, Observer, SyncContext, SyncReport};
 use synchroniser::queue::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
     RunId, RunState,
@@ -100,7 +100,7 @@ fn scene() -> Scene {
     let store = Arc::new(gate);
     let (tell, synced) = channel();
     let tell = Mutex::new(tell);
-    let run = move |mirror: &Mirror, _: &dyn Observer, _: &Interrupt| {
+    let run = move |mirror: &Mirror, _: &SyncContext<'_>, _: &dyn Observer, _: &Interrupt| {
         let _ = tell.lock().unwrap().send(mirror.name.clone());
         Ok(SyncReport::default())
     };

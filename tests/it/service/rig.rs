@@ -12,7 +12,7 @@ use synchroniser::base::time::{Clock, Timestamp};
 use synchroniser::base::{Diagnosis, Fault, HasFault, Interrupt, Side};
 use synchroniser::config::Config;
 use synchroniser::hook::Delivery;
-use synchroniser::mirror::{self, Mirror, Observer, SyncReport};
+use synchroniser::mirror::{self, Mirror, Observer, SyncContext, SyncReport};
 use synchroniser::queue::model::Row;
 use synchroniser::queue::{JobStore, MemoryStore};
 use synchroniser::service::view::{Actions, MirrorDetail, MirrorState, ServiceEvent};
@@ -71,7 +71,7 @@ pub(super) struct Substitute {
 impl Substitute {
     fn syncer(self: &Arc<Self>) -> Syncer {
         let this = Arc::clone(self);
-        Arc::new(move |mirror: &Mirror, _: &dyn Observer, _: &Interrupt| {
+        Arc::new(move |mirror: &Mirror, _: &SyncContext<'_>, _: &dyn Observer, _: &Interrupt| {
             let name = &mirror.name;
             this.synced.lock().unwrap().push(name.clone());
             let is_first = !mirror.cache.path().exists();
@@ -160,9 +160,13 @@ impl Rig {
     pub(super) fn for_real(env: TestEnv, text: &str) -> Self {
         let substitute = Arc::new(Substitute::default());
         let noted = Arc::clone(&substitute);
-        let syncer = move |mirror: &Mirror, observer: &dyn Observer, interrupt: &Interrupt| {
+        let syncer = move |mirror: &Mirror,
+                           context: &SyncContext<'_>,
+                           observer: &dyn Observer,
+                           interrupt: &Interrupt| {
             noted.synced.lock().unwrap().push(mirror.name.clone());
-            mirror::sync(mirror, observer, interrupt).map_err(|error| Box::new(error) as _)
+            mirror::sync_in(mirror, context, observer, interrupt)
+                .map_err(|error| Box::new(error) as _)
         };
         Self::with(env, text, substitute, Arc::new(syncer))
     }

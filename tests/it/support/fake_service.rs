@@ -9,8 +9,9 @@ use synchroniser::queue::StoreError;
 use synchroniser::queue::model::{Cause, Receipt, RunId, RunState, Verdict};
 use synchroniser::service::view::{
     Actions, Asked, CredentialView, DeliveryView, FailureView, LogLine, MirrorDetail, MirrorFilter,
-    MirrorList, MirrorState, MirrorSummary, Overview, PhaseView, QueueEntry, RefView, RequestKey,
-    RunDetail, RunSummary, ServiceError, Setting, StageProgress, StateCount, Views,
+    MirrorList, MirrorState, MirrorSummary, NodeState, NodeView, Overview, PhaseView, QueueEntry,
+    RefView, RequestKey, RunDetail, RunSummary, ServiceError, Setting, StageProgress, StateCount,
+    Views,
 };
 
 /// 2026-11-30 12:00 UTC: now, until the clock is moved.
@@ -112,6 +113,8 @@ impl Views for FakeService {
             stopping: shown.stopping,
             trouble: None,
             version: "0.1.0".to_owned(),
+            nodes: nodes(),
+            fenced: 2,
         })
     }
 
@@ -269,6 +272,7 @@ pub(crate) fn run(id: u128, mirror: &str, state: RunState, seconds: i64) -> RunD
         id: RunId(id),
         mirror: mirror.to_owned(),
         state,
+        node: Some("wörker-1".to_owned()),
         cause: Cause::Hook,
         requests: 3,
         asked: ago(seconds + 30),
@@ -405,10 +409,34 @@ fn deliveries() -> Vec<DeliveryView> {
     deliveries
 }
 
+fn nodes() -> Vec<NodeView> {
+    let node = |name: &str, state, seconds| NodeView {
+        id: format!("{seconds:032x}"),
+        name: name.to_owned(),
+        role: "all".to_owned(),
+        version: "0.1.0".to_owned(),
+        state,
+        here: state == NodeState::Working,
+        started: ago(90_000),
+        beat: ago(seconds),
+        free: (state != NodeState::Lost).then_some(123 << 30),
+        runs: (0..seconds)
+            .take(12)
+            .map(|_| Asked { mirror: "running".to_owned(), run: RunId(5) })
+            .collect(),
+    };
+    vec![
+        node(HOSTILE[0], NodeState::Draining, 0),
+        node("worker-1", NodeState::Working, 3),
+        node("worker-2", NodeState::Lost, 700),
+    ]
+}
+
 fn queue() -> Vec<QueueEntry> {
     let entry = |mirror: &str, running: bool, due| QueueEntry {
         mirror: mirror.to_owned(),
         run: running.then_some(RunId(5)),
+        node: running.then(|| HOSTILE[0].to_owned()),
         running,
         requests: 2,
         due,

@@ -16,6 +16,7 @@ pub(crate) mod hg_server;
 pub(crate) mod kill;
 pub(crate) mod nginx;
 pub(crate) mod postgres;
+pub(crate) mod relay;
 pub(crate) mod secrets;
 pub(crate) mod serve;
 pub(crate) mod truth;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::of;
 use crate::base::{Fault, Severity, Side, Stage, Unit};
 use crate::queue::model::{Cause, RunState, Verdict};
-use crate::service::view::MirrorState;
+use crate::service::view::{MirrorState, NodeState};
 
 /// A field: its name, its schema, what it says.
 type Field = (&'static str, Value, &'static str);
@@ -90,6 +90,7 @@ fn names() -> Vec<(&'static str, Value)> {
     vec![
         ("RunId", json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })),
         ("MirrorState", one_of(&MirrorState::ALL)),
+        ("NodeState", one_of(&NodeState::ALL)),
         (
             "RunState",
             one_of(&[
@@ -241,6 +242,7 @@ fn run_fields() -> Vec<Field> {
         ("id", of("RunId"), "Its id."),
         ("mirror", of("Text"), "The mirror."),
         ("state", of("RunState"), "What has become of it."),
+        ("node", or_null("Text"), "The node that began it, where there may be several."),
         ("cause", of("Cause"), "What asked for it."),
         ("requests", of("Unsigned"), "How many requests it answers."),
         ("asked", of("Time"), "When it was asked for."),
@@ -320,6 +322,16 @@ fn others() -> Vec<(&'static str, Value)> {
                 ("stopping", of("Flag"), "Whether it is stopping."),
                 ("trouble", or_null("Failure"), "Why the queue cannot be used, if it cannot."),
                 ("version", of("Text"), "The version of the program."),
+                (
+                    "nodes",
+                    list("Node"),
+                    "The daemons that share the queue, where there may be several.",
+                ),
+                (
+                    "fenced",
+                    of("Unsigned"),
+                    "Runs kept from publishing, as their claims may be gone.",
+                ),
             ]),
         ),
         (

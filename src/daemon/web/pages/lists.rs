@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::layout::{Page, page};
+use super::nodes::nodes;
 use super::parts::{
     cell, head, list, mirror_link, next_page, run_link, state, text, time, time_or,
 };
@@ -106,6 +107,7 @@ pub(in crate::daemon::web) fn queue(visit: &Visit<'_>) -> Result<Answer, Problem
                 p { (number((lines.len() - PAGE) as u64)) " more are not shown." }
             }
         }
+        (nodes(visit, &overview))
     };
     let page_of_queue = Page {
         title: format!("{headline} · Queue"),
@@ -123,7 +125,10 @@ fn queue_row(visit: &Visit<'_>, entry: &QueueEntry) -> Markup {
     let due = html! {
         @if !entry.running { (time_or(visit.now, entry.due, "when it is asked for")) }
     };
-    let run = html! { @if let Some(run) = entry.run { (run_link(run)) } };
+    let run = html! {
+        @if let Some(run) = entry.run { (run_link(run)) }
+        @if let Some(node) = &entry.node { span class="detail" { "on " (text(node)) } }
+    };
     let [_, _, requests, begin, run_column] = QUEUE;
     html! {
         tr role="row" {

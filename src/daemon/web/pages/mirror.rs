@@ -196,7 +196,10 @@ fn runs(visit: &Visit<'_>, runs: &[RunSummary]) -> Markup {
     let rows = html! {
         @for run in runs {
             tr {
-                th scope="row" { (run_link(run.id)) }
+                th scope="row" {
+                    (run_link(run.id))
+                    @if let Some(node) = &run.node { span class="detail" { "on " (text(node)) } }
+                }
                 td {
                     (run_state(run.state))
                     @if let Some(why) = &run.failure {

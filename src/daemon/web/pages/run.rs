@@ -66,7 +66,13 @@ fn facts(visit: &Visit<'_>, run: &RunSummary) -> Markup {
                     @if run.requests > 1 { "; it answers " (number(run.requests)) " requests" }
                 }
             }
-            div { dt { "Began" } dd { (time_or(now, run.started, "not yet")) } }
+            div {
+                dt { "Began" }
+                dd {
+                    (time_or(now, run.started, "not yet"))
+                    @if let Some(node) = &run.node { ", on " (text(node)) }
+                }
+            }
             div {
                 dt { "Ended" }
                 dd {

@@ -61,9 +61,29 @@ pub(super) fn more() -> Vec<(&'static str, Value)> {
             object(vec![
                 ("mirror", of("Text"), "The mirror."),
                 ("run", or_null("RunId"), "The run, if its id was given to somebody."),
+                (
+                    "node",
+                    or_null("Text"),
+                    "The node that it is under way at, where there may be several.",
+                ),
                 ("running", of("Flag"), "Whether it is under way."),
                 ("requests", of("Unsigned"), "How many requests wait."),
                 ("due", or_null("Time"), "When it may begin."),
+            ]),
+        ),
+        (
+            "Node",
+            object(vec![
+                ("id", of("Text"), "Its id, new for each process."),
+                ("name", of("Text"), "The name of its machine."),
+                ("role", of("Text"), "What it does: all, or a part of that."),
+                ("version", of("Text"), "The version of its program."),
+                ("state", of("NodeState"), "How it is."),
+                ("here", of("Flag"), "Whether it is the one that answers."),
+                ("started", of("Time"), "When it began."),
+                ("beat", of("Time"), "When it was last heard of."),
+                ("free", or_null("Unsigned"), "What is free on the disk of its caches, in bytes."),
+                ("runs", list("Asked"), "What is under way there."),
             ]),
         ),
         (

@@ -1,0 +1,83 @@
+//! The processes that share the queue: this one tells the others of itself, and all of them are shown.
+
+use std::time::Duration;
+
+use super::view::{Asked, NodeState, NodeView};
+use super::{Service, Shared};
+use crate::base::sizes::bytes_free;
+use crate::queue::{Fleet, Node, NodeReport, StoreError};
+
+/// Nobody is lost that was heard of since: some times as long as one says nothing while it is well.
+const LOST: Duration = Duration::from_secs(15);
+/// Who is lost is shown for so long.
+const SHOWN: Duration = Duration::from_hours(24);
+/// What a process does that does all.
+const ALL: &str = "all";
+
+impl Service {
+    /// Tells the others of this process.
+    pub(super) fn tell_fleet(&self) {
+        if let Err(error) = self.0.report_to_fleet() {
+            tracing::debug!("the other processes do not hear of this one: {error}");
+        }
+    }
+
+    /// Tells the others that this process ends, if it does and `left`, the number of runs that are under way, is 0.
+    /// Returns `left`.
+    pub(super) fn left(&self, left: usize) -> usize {
+        let fleet = self.0.store.fleet().filter(|_| left == 0 && self.0.is_stopping());
+        if let Some(Err(error)) = fleet.map(Fleet::leave) {
+            tracing::debug!("the other processes were not told of the end: {error}");
+        }
+        left
+    }
+}
+
+impl Shared {
+    /// Tells the others of this process.
+    pub(super) fn report_to_fleet(&self) -> Result<(), StoreError> {
+        let Some(fleet) = self.store.fleet() else { return Ok(()) };
+        fleet.beat(&NodeReport {
+            name: machine(),
+            role: ALL.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            draining: self.is_stopping(),
+            free: bytes_free(&self.directory().config().cache),
+        })
+    }
+
+    /// All of them, by name; none if there can be one alone.
+    pub(super) fn nodes(&self) -> Result<Vec<NodeView>, StoreError> {
+        let Some(fleet) = self.store.fleet() else { return Ok(Vec::new()) };
+        // When its claims have run out, too.
+        let lost = self.directory().config().queue.lease.max(LOST);
+        let now = self.clock.now();
+        let nodes = fleet.nodes(now.before(SHOWN))?;
+        let shown = |Node { id, report, started, beat, runs }: Node| NodeView {
+            state: match (now.since(beat) > lost, report.draining) {
+                (true, _) => NodeState::Lost,
+                (false, true) => NodeState::Draining,
+                (false, false) => NodeState::Working,
+            },
+            here: id == fleet.id(),
+            id,
+            name: report.name,
+            role: report.role,
+            version: report.version,
+            started,
+            beat,
+            free: report.free,
+            runs: runs.into_iter().map(|(mirror, run)| Asked { mirror, run }).collect(),
+        };
+        Ok(nodes.into_iter().map(shown).collect())
+    }
+}
+
+/// The name of this machine.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "unknown".to_owned(),
+        name => name.to_owned(),
+    }
+}
