@@ -9,6 +9,8 @@ use crate::queue::model::Weight;
 
 /// The dispatcher looks again after this long, whatever it waits for: the clock may have been set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// For so long it waits for runs whose ends are being noted, to claim for all their workers at once.
+const GATHER: Duration = Duration::from_millis(5);
 
 impl Shared {
     /// What the dispatcher does until the pool is closed and nothing is held any more.
@@ -27,6 +29,7 @@ impl Shared {
                 (std::mem::take(&mut state.is_woken) || is_due) && !state.is_closed
             };
             if is_wanted {
+                self.gather();
                 claim_at = self.claim();
             }
             self.sleep(claim_at);
@@ -45,6 +48,12 @@ impl Shared {
             |state: &mut State| !(state.is_woken || state.is_closed && state.held.is_empty());
         let sleep = sleep.unwrap_or(LONGEST_SLEEP);
         drop(self.dispatch.wait_timeout_while(state, sleep, is_asleep));
+    }
+
+    /// Lets workers come free that are about to.
+    fn gather(&self) {
+        let are_ending = |state: &mut State| state.held.values().any(|held| held.is_ending);
+        drop(self.dispatch.wait_timeout_while(self.lock(), GATHER, are_ending));
     }
 
     /// Claims what there are workers for. Returns when to claim again.

@@ -1,4 +1,5 @@
-//! Operations that have a transaction of their own: claims, and what touches many rows.
+//! Operations that are not part of a batch: claims, which come after one, and what touches many rows and has a
+//! transaction of its own.
 
 use std::collections::{HashMap, HashSet};
 

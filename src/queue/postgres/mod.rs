@@ -6,7 +6,7 @@
 //! | `migrate` | the schema, and how an old one becomes the newest |
 //! | `writer` | the one thread of this process that writes, many operations in one commit |
 //! | `batch` | those operations: what they need is locked at once, and what they change is written at once |
-//! | `alone` | operations with a transaction of their own: claims, configurations |
+//! | `alone` | operations that are not part of a batch: claims, configurations |
 //! | `due` | which rows a claim looks at, however many there are |
 //! | `homes` | which process has which caches |
 //! | `place` | which process was here before |
@@ -182,7 +182,7 @@ impl JobStore for PostgresStore {
 
     fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError> {
         let limits = limits.clone();
-        let claimed = self.writer.write_alone(move |work| alone::claim(work, &limits, now))?;
+        let claimed = self.writer.write_last(move |work| alone::claim(work, &limits, now))?;
         // Others may have asked meanwhile, and nothing tells us.
         let look = self.is_shared.then(|| now.after(LOOK.mul_f64(0.75 + random() / 2.0)));
         let again = claimed.again.into_iter().chain(look).min();

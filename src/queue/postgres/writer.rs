@@ -92,6 +92,8 @@ where
 
 enum Operation {
     Batched(Box<dyn Batched>),
+    /// It comes after those of the batch, and is committed with them.
+    Last(Box<dyn Alone>),
     Alone(Box<dyn Alone>),
 }
 
@@ -124,6 +126,16 @@ impl Writer {
         let (answer, answered) = sync_channel(1);
         let operation = OfBatch { needs, apply, result: None, answer };
         self.send(Operation::Batched(Box::new(operation)))?;
+        answered.recv().unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Does `run` after what else has arrived, and returns what came out once all that is committed.
+    pub(super) fn write_last<T: Send + 'static>(
+        &self,
+        run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = sync_channel(1);
+        self.send(Operation::Last(Box::new(OfItself { run, result: None, answer })))?;
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 
@@ -176,16 +188,15 @@ impl Main {
     fn write_until_closed(mut self, operations: &Receiver<Operation>) {
         while let Ok(first) = operations.recv() {
             let more = operations.try_iter().take(MOST - 1);
-            let (mut batched, mut alone) = (Vec::new(), Vec::new());
+            let (mut together, mut alone) = (Together::default(), Vec::new());
             for operation in std::iter::once(first).chain(more) {
                 match operation {
-                    Operation::Batched(operation) => batched.push(operation),
+                    Operation::Batched(operation) => together.batched.push(operation),
+                    Operation::Last(operation) => together.last.push(operation),
                     Operation::Alone(operation) => alone.push(operation),
                 }
             }
-            if !batched.is_empty() {
-                self.write_batch(batched);
-            }
+            self.write_together(together);
             for mut operation in alone {
                 let written = self.insist(|main| main.transact(|work| operation.run(work)));
                 operation.answer(written);
@@ -193,26 +204,24 @@ impl Main {
         }
     }
 
-    /// Does all `operations` in one transaction; or each in its own, if that cannot be done.
-    fn write_batch(&mut self, mut operations: Vec<Box<dyn Batched>>) {
-        let written = match operations.len() {
-            1 => self.insist(|main| main.transact(|work| apply(work, &mut operations))),
-            _ => match self.transact(|work| apply(work, &mut operations)) {
+    /// Does all of `together` in one transaction; or each in its own, if that cannot be done.
+    fn write_together(&mut self, mut together: Together) {
+        let written = match together.count() {
+            0 => return,
+            1 => self.insist(|main| main.transact(|work| together.apply(work))),
+            _ => match self.transact(|work| together.apply(work)) {
                 Ok(()) => Ok(()),
                 Err(Undone::Unknown(trouble)) => Err(self.connector.error(&trouble)),
                 Err(Undone::Known(trouble)) => {
                     tracing::debug!(?trouble, "a transaction of the queue was undone");
-                    return operations.into_iter().for_each(|one| self.write_batch(vec![one]));
+                    return together.apart().for_each(|one| self.write_together(one));
                 }
             },
         };
         let place = self.connector.place();
-        for operation in operations {
-            operation.answer(match &written {
-                Ok(()) => Ok(()),
-                Err(error) => Err(again(error, place)),
-            });
-        }
+        let answer = || written.as_ref().map(|()| ()).map_err(|error| again(error, place));
+        together.batched.into_iter().for_each(|operation| operation.answer(answer()));
+        together.last.into_iter().for_each(|operation| operation.answer(answer()));
     }
 
     /// Does something until it is done, or until it is clear that it cannot be now.
@@ -296,15 +305,38 @@ impl Main {
     }
 }
 
-fn apply(work: &mut Work<'_>, operations: &mut [Box<dyn Batched>]) -> Result<(), Trouble> {
-    let needs = Needs::of(operations.iter().map(|operation| operation.needs()));
-    let mut batch = Batch::read(work.client, work.ahead, &needs)?;
-    for operation in operations {
-        operation.apply(&mut batch);
+/// Operations that are committed together.
+#[derive(Default)]
+struct Together {
+    batched: Vec<Box<dyn Batched>>,
+    last: Vec<Box<dyn Alone>>,
+}
+
+impl Together {
+    fn count(&self) -> usize {
+        self.batched.len() + self.last.len()
     }
-    match batch.is_unchanged() {
-        true => Ok(()),
-        false => batch.write(work.client, work.ahead, work.node),
+
+    /// Each by itself.
+    fn apart(self) -> impl Iterator<Item = Self> {
+        let batched = self.batched.into_iter();
+        let batched = batched.map(|one| Self { batched: vec![one], last: Vec::new() });
+        let last = self.last.into_iter();
+        batched.chain(last.map(|one| Self { batched: Vec::new(), last: vec![one] }))
+    }
+
+    fn apply(&mut self, work: &mut Work<'_>) -> Result<(), Trouble> {
+        if !self.batched.is_empty() {
+            let needs = Needs::of(self.batched.iter().map(|operation| operation.needs()));
+            let mut batch = Batch::read(work.client, work.ahead, &needs)?;
+            for operation in &mut self.batched {
+                operation.apply(&mut batch);
+            }
+            if !batch.is_unchanged() {
+                batch.write(work.client, work.ahead, work.node)?;
+            }
+        }
+        self.last.iter_mut().try_for_each(|operation| operation.run(work))
     }
 }
 
