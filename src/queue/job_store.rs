@@ -66,6 +66,12 @@ pub trait JobStore: Send + Sync {
     /// Notes a delivery that asks for nothing.
     fn record(&self, delivery: &DeliveryRecord) -> Result<(), StoreError>;
 
+    /// Has `wake` called when another process has asked for something, if others can use the store. That is a hint: it
+    /// may come for nothing, late or never.
+    fn watch(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        drop(wake);
+    }
+
     /// Claims what is due, the most urgent first, fairly among owners and hosts.
     ///
     /// A claim that has run out is over: its run is recorded as `Interrupted`, and its mirror is due, or

@@ -147,6 +147,12 @@ impl Pool {
             work: Condvar::new(),
             over: Condvar::new(),
         }));
+        let watching = Arc::downgrade(&pool.0);
+        pool.0.store.watch(Box::new(move || {
+            if let Some(shared) = watching.upgrade() {
+                Self(shared).wake();
+            }
+        }));
         let started = pool.spawn("dispatcher", Shared::dispatch).and_then(|()| pool.adjust(|_| {}));
         started.inspect_err(|_| pool.close())?;
         Ok(pool)

@@ -27,6 +27,8 @@ pub(super) struct Needs {
     pub(super) claims: Vec<RunId>,
     /// Deliveries that may have come before, by endpoint and the sender's id.
     pub(super) deliveries: Vec<(String, String)>,
+    /// Whether runs are asked for, of which others are to be told.
+    pub(super) asks: bool,
 }
 
 impl Needs {
@@ -43,6 +45,7 @@ impl Needs {
             mirrors: requests.iter().map(|request| request.key.clone()).collect(),
             claims: Vec::new(),
             deliveries: delivery.and_then(sent).into_iter().collect(),
+            asks: !requests.is_empty(),
         }
     }
 
@@ -50,6 +53,7 @@ impl Needs {
         self.mirrors.extend_from_slice(&other.mirrors);
         self.claims.extend_from_slice(&other.claims);
         self.deliveries.extend_from_slice(&other.deliveries);
+        self.asks |= other.asks;
     }
 
     pub(super) fn of<'n>(all: impl IntoIterator<Item = &'n Self>) -> Self {

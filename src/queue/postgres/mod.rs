@@ -8,6 +8,7 @@
 //! | `batch` | those operations: what they need is locked at once, and what they change is written at once |
 //! | `alone` | operations that are not part of a batch: claims, configurations |
 //! | `due` | which rows a claim looks at, however many there are |
+//! | `listener` | hints from other processes that something was asked for |
 //! | `homes` | which process has which caches |
 //! | `place` | which process was here before |
 //! | `nodes` | the table of processes |
@@ -24,6 +25,7 @@ mod connection;
 mod deliveries;
 mod due;
 mod homes;
+mod listener;
 mod migrate;
 mod mirrors;
 mod nodes;
@@ -36,7 +38,7 @@ mod values;
 mod writer;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use self::connection::PostgresOptions;
@@ -46,6 +48,7 @@ use self::alone::Work;
 use self::batch::Needs;
 use self::connection::Connector;
 use self::homes::Process;
+use self::listener::Listener;
 use self::place::Place;
 use self::readers::Readers;
 use self::writer::Writer;
@@ -74,6 +77,9 @@ pub struct PostgresStore {
     is_shared: bool,
     /// The id of this process.
     node: String,
+    connector: Arc<Connector>,
+    /// What listens to others, once somebody wants to hear of them.
+    listener: Mutex<Option<Listener>>,
     /// Given back last.
     _place: Option<Place>,
 }
@@ -112,7 +118,15 @@ impl PostgresStore {
             }
         })?;
         let is_shared = connector.is_shared();
-        Ok(Self { readers: Readers::new(connector), writer, is_shared, node, _place: place })
+        Ok(Self {
+            readers: Readers::new(Arc::clone(&connector)),
+            writer,
+            is_shared,
+            node,
+            connector,
+            listener: Mutex::default(),
+            _place: place,
+        })
     }
 }
 
@@ -178,6 +192,12 @@ impl JobStore for PostgresStore {
             batch.record(&delivery);
             Ok(())
         })
+    }
+
+    fn watch(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        let listen = || Listener::start(Arc::clone(&self.connector), self.node.clone(), wake);
+        let listener = self.is_shared.then(listen);
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = listener;
     }
 
     fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError> {

@@ -9,7 +9,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use super::alone::{Memory, Work};
 use super::batch::{Batch, Needs};
 use super::connection::Connector;
 use super::homes::Process;
+use super::listener;
 use super::trouble::{Problem, Trouble};
 use crate::queue::store_error::StoreError;
 
@@ -112,7 +113,8 @@ impl Writer {
         let (operations, receiver) = channel();
         let thread = thread::Builder::new().name("queue-writer".to_owned());
         let (client, memory) = (Some(client), Memory::default());
-        let main = Main { connector, client, failed: None, node, memory };
+        let told = Told::default();
+        let main = Main { connector, client, failed: None, node, memory, told };
         let thread = thread.spawn(move || main.write_until_closed(&receiver))?;
         Ok(Self { operations: Some(operations), thread: Some(thread) })
     }
@@ -182,11 +184,40 @@ struct Main {
     /// The process that we are.
     node: Process,
     memory: Memory,
+    told: Told,
+}
+
+/// What others were told of what was asked for.
+#[derive(Default)]
+struct Told {
+    last: Option<Instant>,
+    /// Whether something was asked for since then.
+    is_due: bool,
+}
+
+impl Told {
+    /// For how long nothing is told yet; `None` if there is nothing to tell.
+    fn wait(&self) -> Option<Duration> {
+        let since = self.last.map_or(listener::DEBOUNCE, |last| last.elapsed());
+        self.is_due.then(|| listener::DEBOUNCE.saturating_sub(since))
+    }
 }
 
 impl Main {
     fn write_until_closed(mut self, operations: &Receiver<Operation>) {
-        while let Ok(first) = operations.recv() {
+        loop {
+            let first = match self.told.wait() {
+                None => operations.recv().ok(),
+                Some(wait) => match operations.recv_timeout(wait) {
+                    Ok(first) => Some(first),
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.tell();
+                        continue;
+                    }
+                    Err(RecvTimeoutError::Disconnected) => None,
+                },
+            };
+            let Some(first) = first else { return };
             let more = operations.try_iter().take(MOST - 1);
             let (mut together, mut alone) = (Together::default(), Vec::new());
             for operation in std::iter::once(first).chain(more) {
@@ -201,6 +232,21 @@ impl Main {
                 let written = self.insist(|main| main.transact(|work| operation.run(work)));
                 operation.answer(written);
             }
+            if self.told.wait().is_some_and(|wait| wait.is_zero()) {
+                self.tell();
+            }
+        }
+    }
+
+    /// Tells other processes that something was asked for.
+    fn tell(&mut self) {
+        self.told = Told { last: Some(Instant::now()), is_due: false };
+        if let Some(client) = &mut self.client
+            && let Err(trouble) = listener::tell(client, &self.node.id.to_string())
+        {
+            tracing::debug!(?trouble, "other processes were not told what was asked for");
+            // In whatever state it is.
+            self.client = None;
         }
     }
 
@@ -218,6 +264,9 @@ impl Main {
                 }
             },
         };
+        let asks = |operation: &Box<dyn Batched>| operation.needs().asks;
+        self.told.is_due |=
+            self.connector.is_shared() && together.batched.iter().any(asks) && written.is_ok();
         let place = self.connector.place();
         let answer = || written.as_ref().map(|()| ()).map_err(|error| again(error, place));
         together.batched.into_iter().for_each(|operation| operation.answer(answer()));

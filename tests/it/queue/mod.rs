@@ -3,6 +3,7 @@
 
 mod contract;
 mod fleet;
+mod hints;
 mod kill;
 mod many;
 mod moved;
