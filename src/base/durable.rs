@@ -182,13 +182,26 @@ pub fn create_folders(path: &Path) -> io::Result<()> {
 /// Replaces the file at `path` by one with `contents`, so that a reader, or a restart after a crash
 /// at any moment, sees the old file or the new one and never a mixture.
 pub fn replace_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let file = beside(path, contents)?;
+    flush(file.as_file(), file.path())?;
+    persist(file, path)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Replaces the file at `path`, of which nothing depends but time: when it is lost or damaged, it is made
+/// again, and its reader sees that it is damaged. It is not flushed: a reader sees the old file or the new one,
+/// a restart after a power cut perhaps neither.
+pub fn replace_remade_file(path: &Path, contents: &[u8]) -> io::Result<()> {
+    persist(beside(path, contents)?, path).map(drop)
+}
+
+/// A temporary file with `contents` in the folder of `path`.
+fn beside(path: &Path, contents: &[u8]) -> io::Result<NamedTempFile> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     step(Step::Write(path))?;
     let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(folder)?;
     file.write_all(contents)?;
-    flush(file.as_file(), file.path())?;
-    persist(file, path)?;
-    sync_folder(folder)
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -226,13 +239,15 @@ mod tests {
         let observation = observe(&folder, Arc::new(record));
         let path = folder.join("file");
         replace_file(&path, b"one").unwrap();
+        replace_remade_file(&path, b"again").unwrap();
         assert!(remove_if_there(&path).unwrap());
         assert!(!remove_if_there(&path).unwrap());
         drop(observation);
         replace_file(&path, b"two").unwrap();
         let seen = seen.lock().unwrap();
         let replaced = ["write file", "flush .tmp-", "rename .tmp- file", "flush folder"];
-        assert_eq!(*seen, [&replaced[..], &["remove file"; 2]].concat());
+        let remade = ["write file", "rename .tmp- file"];
+        assert_eq!(*seen, [&replaced[..], &remade, &["remove file"; 2]].concat());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::durable::{self, Step, replace_file, sync_folder};
+use crate::base::durable::{self, Step, replace_file, replace_remade_file};
 use crate::base::{IdTable, LazyBytes, ReadAt, faults};
 use crate::git::ObjectId;
 use crate::hg::{Changelog, Node, RevSet};
@@ -213,7 +213,7 @@ impl IdMap {
         self.check()?;
         let path = self.path.with_file_name(COVERAGE);
         let coverage = Coverage::of(changelog, mapped, self.len(), last);
-        replace_file(&path, &coverage.to_bytes()).map_err(|source| IdMapError {
+        replace_remade_file(&path, &coverage.to_bytes()).map_err(|source| IdMapError {
             doing: "write",
             path,
             source,
@@ -340,9 +340,10 @@ impl IdMap {
         // What a crash left of a record is not the start of the next one.
         file.set_len(self.length)?;
         file.write_all(bytes)?;
+        // Its folder has named it since `create`.
         durable::flush(&file, &self.path)?;
         self.length += bytes.len() as u64;
-        self.path.parent().map_or(Ok(()), sync_folder)
+        Ok(())
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Repository;
-use crate::base::durable::{remove_if_there, replace_file};
+use crate::base::durable::{remove_if_there, replace_remade_file};
 use crate::base::time::Timestamp;
 
 /// For how long an answer is taken for true.
@@ -60,7 +60,7 @@ impl RecordFile {
     /// Keeps an answer.
     pub(super) fn write(&self, record: &Record) {
         let bytes = serde_json::to_vec(record).unwrap_or_default();
-        if let Err(error) = replace_file(&self.0, &bytes) {
+        if let Err(error) = replace_remade_file(&self.0, &bytes) {
             tracing::debug!(%error, file = %self.0.display(), "the forge will be asked again");
         }
     }

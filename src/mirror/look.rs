@@ -34,7 +34,7 @@ impl Mirror {
     pub fn remember(&self, seen: &Seen) {
         let file = self.cache.layout().seen();
         // What is not remembered is looked for once more.
-        if let Err(error) = durable::replace_file(&file, seen.0.as_bytes()) {
+        if let Err(error) = durable::replace_remade_file(&file, seen.0.as_bytes()) {
             tracing::debug!(%error, file = %file.display(), "what the source looked like is not remembered");
         }
     }

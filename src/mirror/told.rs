@@ -9,7 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::Note;
-use crate::base::durable::replace_file;
+use crate::base::durable::replace_remade_file;
 use crate::base::{hex, sha1};
 use crate::convert;
 
@@ -51,7 +51,7 @@ impl ToldNotes {
             return;
         }
         let text = self.now.iter().flat_map(|key| [key, "\n"]).collect::<String>();
-        if let Err(error) = replace_file(&self.file, text.as_bytes()) {
+        if let Err(error) = replace_remade_file(&self.file, text.as_bytes()) {
             tracing::debug!(%error, file = %self.file.display(), "notes will be told again");
         }
     }

@@ -341,7 +341,11 @@ fn a_map_of_another_tool_is_adopted_unless_it_lies() {
     );
     assert!(!target.join("synchroniser/map").exists());
 
-    let said = adopt(&lines).ok().unwrap();
+    let ran = adopt(&lines);
+    let changesets = made.commits.len();
+    let written = format!("writing commits: {changesets} changesets in ");
+    assert!(ran.stderr.contains(&written), "{ran:?}");
+    let said = ran.ok().unwrap();
     assert!(said.contains("the identity is hg-git"), "{said}");
     let mut written: Vec<_> =
         std::fs::read_to_string(&out).unwrap().lines().map(str::to_owned).collect();

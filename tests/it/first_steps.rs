@@ -393,11 +393,16 @@ fn a_cache_is_made_again_and_what_was_published_stays() {
     // Something in it is damaged, and nobody knows what.
     fs::write(cache.join("branches"), "nonsense").unwrap();
     fs::write(cache.join("map"), "nonsense").unwrap();
-    let told = rig.run(&["rebuild", "rocket"]).ok().unwrap();
+    let ran = rig.run(&["rebuild", "rocket"]);
+    assert!(ran.stderr.contains("writing commits: 300 changesets in "), "{ran:?}");
+    let told = ran.ok().unwrap();
     assert!(told.contains("rocket: 300 changesets, 300 new"), "{told}");
     assert_eq!(refs(&target), before);
     assert_eq!(fs::read(cache.join("ledger")).unwrap(), ledger);
-    rig.run(&["verify", "rocket"]).ok().unwrap();
+    let ran = rig.run(&["verify", "rocket"]);
+    let compared = "comparing changesets with commits: 300 changesets in ";
+    assert!(ran.stderr.contains(compared), "{ran:?}");
+    ran.ok().unwrap();
     // Beside a daemon, which leaves it alone meanwhile and goes on afterwards.
     let _daemon = rig.serve();
     let status = || {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{CacheLocation, Layout, owner};
-use crate::base::durable::{self, Step, replace_file};
+use crate::base::durable::{self, Step, replace_file, replace_remade_file};
 use crate::base::{FenceError, Interrupt, Interrupted, LockedFile, hex, sha1};
 use crate::convert::identity::{Identity, IdentityChoice, recorded};
 use crate::convert::idmap::{self, Record};
@@ -208,7 +208,7 @@ impl LockedCache {
         table: &BranchTable,
         changelog: &Changelog,
     ) -> Result<(), SyncError> {
-        replace_file(&self.layout.branches(), &table.to_bytes(changelog))
+        replace_remade_file(&self.layout.branches(), &table.to_bytes(changelog))
             .map_err(|source| SyncError::Folder { path: self.layout.branches(), source })
     }
 
