@@ -65,9 +65,13 @@ keys! {
         /// Bytes of the largest hook that is read.
         max_body: u64 = Key::number("bytes", 1 << 10, 1 << 30).default("1048576"),
         /// Mirrors that are synced at the same time. One mirror is never synced twice at once.
-        workers: u64 = Key::number("mirrors", 1, 1 << 10).default("2"),
+        ///
+        /// A sync mostly waits, for servers and for the disk: there may be more of them than processors.
+        workers: u64 = Key::number("mirrors", 1, 1 << 10).default("8"),
         /// Long syncs at the same time, beside these: first ones, and of mirrors whose last one was long.
-        long_workers: u64 = Key::number("mirrors", 1, 1 << 10).default("1"),
+        ///
+        /// Of a large repository each has work for all processors, and takes memory.
+        long_workers: u64 = Key::number("mirrors", 1, 1 << 10).default("2"),
         /// The folder of what the daemon must not lose: the queue, and the history of syncs and hooks.
         ///
         /// On a disk of this machine, and not on a network file system. It belongs to the user that the

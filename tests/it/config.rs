@@ -129,7 +129,7 @@ fn what_is_written_is_what_is_meant() {
         wait: 0ns,
         max_body: 65536,
         workers: 4,
-        long_workers: 1,
+        long_workers: 2,
         state: "/var/lib/synchroniser",
         socket: Some(
             "/run/synchroniser/admin.sock",
