@@ -1,11 +1,12 @@
 //! As many mirrors as a fleet has, as rows of a database: what a claim costs there, whose turn it is, and whether all
 //! are looked at in time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
+use synchroniser::queue::model::{Claim, Finish};
 use synchroniser::queue::{ClaimLimits, JobStore, PostgresStore};
 
 use super::support::*;
@@ -41,6 +42,7 @@ fn no_limits(workers: usize) -> ClaimLimits {
         short: workers,
         per_source_host: usize::MAX,
         per_target_host: usize::MAX,
+        per_target_minute: usize::MAX,
         ..limits()
     }
 }
@@ -139,4 +141,111 @@ fn an_empty_probe_costs_next_to_nothing() {
     assert!(rows < 1000, "{rows} rows for {PROBES} probes");
     // Others use the server too, while all tests run.
     assert!(busy < 20.0, "{busy} ms");
+}
+
+/// What workers do who take some seconds for each look at a source, of which one in a hundred finds something.
+struct Simulated {
+    store: PostgresStore,
+    workers: usize,
+    /// The runs that are under way, each with when it ends.
+    running: Vec<(i64, Claim)>,
+}
+
+impl Simulated {
+    /// Ends what is over by `now`, and begins what there are workers for. Tells `begun` of each run.
+    fn step(&mut self, now: i64, every: i64, begun: &mut impl FnMut(&Claim)) {
+        let (over, running) = self.running.drain(..).partition(|(ends, _)| *ends <= now);
+        self.running = running;
+        let over: Vec<(i64, Claim)> = over;
+        // Together, as the workers of a daemon do.
+        thread::scope(|scope| {
+            let store = &self.store;
+            for some in over.chunks(over.len().div_ceil(64).max(1)) {
+                scope.spawn(move || {
+                    for (_, claim) in some {
+                        let spread = (claim.token * 7919 % 201) as i64 - 100;
+                        let due = at(now + every + every * spread / 1000);
+                        let finish =
+                            Finish { unremarkable: true, changed: false, due: Some(due), ..done() };
+                        assert!(store.finish(claim, &finish, at(now)).unwrap());
+                    }
+                });
+            }
+        });
+        let claimed = self.store.claim(&no_limits(self.workers), at(now)).unwrap();
+        for claim in claimed.claims {
+            begun(&claim);
+            self.running.push((now + 1 + (claim.token % 3) as i64, claim));
+        }
+    }
+}
+
+/// A clock that goes as fast as the database can: every mirror is looked at once an hour or so. In the middle all
+/// daemons end at once, and are gone for ten minutes.
+#[test]
+fn all_mirrors_are_looked_at_in_time() {
+    const EVERY: i64 = 3600;
+    const STEP: i64 = 5;
+    let Some(server) = shared() else { return };
+    let count = mirrors().min(2_000_000);
+    let address = server.schema();
+    // As after long work: what is due is spread over the hour.
+    let start = at(0).millis();
+    let scheduled = format!("{start} + (n * 7919) % {}", EVERY * 1000);
+    let (_, mut client) = with(&address, count, &scheduled);
+    // A quarter more than what is due in a step.
+    let workers = usize::try_from(count * STEP / EVERY * 5 / 4 / 3 + 2).unwrap();
+    let open = || Simulated { store: open_postgres(&address), workers, running: Vec::new() };
+    let mut daemons: Vec<_> = (0..3).map(|_| open()).collect();
+    let (mut last, mut waits) = (HashMap::new(), Vec::new());
+    let mut runs_of_small = 0_u64;
+    let mut peak = 0;
+    let (begin, mut runs) = (Instant::now(), 0_u64);
+    let gone = EVERY * 3 / 2..EVERY * 3 / 2 + 600;
+    for now in (0..EVERY * 3).step_by(STEP as usize) {
+        if gone.contains(&now) {
+            // What they had is claimed again when it has run out.
+            daemons.clear();
+            continue;
+        }
+        if daemons.is_empty() {
+            daemons = (0..3).map(|_| open()).collect();
+        }
+        let before = runs;
+        for daemon in &mut daemons {
+            daemon.step(now, EVERY, &mut |claim| {
+                runs += 1;
+                runs_of_small += u64::from(claim.key.ends_with('0'));
+                if let Some(before) = last.insert(claim.key.clone(), now) {
+                    waits.push(now - before);
+                }
+            });
+        }
+        peak = peak.max(runs - before);
+    }
+    let took = begin.elapsed();
+    waits.sort_unstable();
+    let [half, most, all] =
+        [50, 99, 100].map(|part| waits[(waits.len() * part / 100).min(waits.len() - 1)]);
+    let select = "SELECT pg_relation_size('mirror'), pg_indexes_size('mirror'), \
+         (SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = 'mirror'::regclass)";
+    let sizes = client.query_one(select, &[]).unwrap();
+    let [table, indexes, dead]: [i64; 3] = [0, 1, 2].map(|column| sizes.get(column));
+    let rate = runs as f64 / took.as_secs_f64();
+    eprintln!(
+        "{count} mirrors, three hours: {runs} runs in {took:?}, {rate:.0} a second; between two looks half within \
+         {half} s, 99 of 100 within {most} s, all within {all} s; at most {peak} begun in {STEP} s by {} workers; \
+         table {table} bytes, indexes {indexes}, {dead} dead rows",
+        3 * workers
+    );
+    // None was forgotten, and those ten minutes are all that any is late by, but for what had to wait behind others.
+    assert_eq!(i64::try_from(last.len()).unwrap(), count);
+    assert!(last.values().all(|seen| *seen > EVERY * 3 - EVERY * 3 / 2), "one was left out");
+    assert!(
+        half <= EVERY * 11 / 10 + 2 * STEP && all <= EVERY * 11 / 10 + 600 + EVERY / 2,
+        "{half}, {all}"
+    );
+    // One of ten mirrors is of somebody with few.
+    let small = runs_of_small as f64 / runs as f64;
+    assert!((0.09..0.11).contains(&small), "{small}");
 }

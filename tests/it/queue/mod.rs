@@ -4,6 +4,7 @@
 mod contract;
 mod fleet;
 mod hints;
+mod homes;
 mod kill;
 mod many;
 mod moved;
