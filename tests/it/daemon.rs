@@ -8,6 +8,7 @@
 
 mod endpoints;
 mod fenced;
+mod harsh;
 mod http;
 mod killed;
 mod load;

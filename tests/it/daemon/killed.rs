@@ -26,7 +26,7 @@ pub(super) struct Told {
     pub(super) source: PathBuf,
     pub(super) target: PathBuf,
     /// How many changesets it has.
-    has: usize,
+    pub(super) has: usize,
     /// How many it had when a hook was answered last.
     pub(super) answered: usize,
 }
