@@ -7,6 +7,7 @@ mod read;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 pub(super) use locked::LockedCache;
@@ -14,6 +15,7 @@ pub use owner::OwnerError;
 pub(super) use read::ReadCache;
 
 use super::SyncError;
+use super::context::LedgerStore;
 use super::ledger::{Found, Ledger};
 use crate::git::destination::Target;
 
@@ -130,9 +132,13 @@ impl Layout {
     }
 
     /// What was published at the target with this address.
-    fn ledger_of(&self, target: Option<&Target>) -> Result<(Ledger, Found), SyncError> {
+    fn ledger_of(
+        &self,
+        target: Option<&Target>,
+        store: Option<Arc<dyn LedgerStore>>,
+    ) -> Result<(Ledger, Found), SyncError> {
         let (path, address) = (self.ledger(), target.map(|target| target.url.to_string()));
-        match Ledger::read(path.clone(), address) {
+        match Ledger::read(path.clone(), address, store) {
             Ok((_, Found::Newer)) => Err(SyncError::Newer { path }),
             Ok(read) => Ok(read),
             Err(source) => Err(SyncError::Folder { path, source }),

@@ -1,19 +1,22 @@
 //! The ledger of a mirror: the references that it has published, which names of the source they are
 //! of, and with what value. So a name keeps its reference, and only what is ours is moved or removed.
 //!
-//! On disk, in the cache, as JSON that is replaced as a whole. If it is lost, a reference of the
+//! On disk, in the cache, as JSON that is replaced as a whole; where several machines sync a mirror, in a store that
+//! they share, and in each cache a copy. If it is lost, a reference of the
 //! target counts as ours if the source asks for its name and its commit is one of this mirror;
 //! nothing else is moved back or removed then.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
+use super::context::LedgerStore;
 use crate::base::durable::replace_file;
 use crate::convert::refs::{KnownName, Origin, WantedRef};
 use crate::convert::report::SourceName;
@@ -34,8 +37,9 @@ const REFUSED_FOR: Duration = Duration::from_hours(24);
 pub(super) struct Ledger {
     file: PathBuf,
     contents: Contents,
-    /// What the file has.
+    /// What the file has, and the store if there is one.
     saved: Vec<u8>,
+    store: Option<Arc<dyn LedgerStore>>,
 }
 
 /// What every form of the file has.
@@ -162,12 +166,26 @@ pub(super) enum Found {
 impl Ledger {
     /// Reads `file`. The values in it are those at the target with this address; at another one
     /// nothing is published yet.
-    pub(super) fn read(file: PathBuf, target: Option<String>) -> io::Result<(Self, Found)> {
-        let saved = match fs::read(&file) {
+    ///
+    /// What a `store` has goes before the file, which then becomes a copy of it. If it has nothing yet, it gets what
+    /// the file has.
+    pub(super) fn read(
+        file: PathBuf,
+        target: Option<String>,
+        store: Option<Arc<dyn LedgerStore>>,
+    ) -> io::Result<(Self, Found)> {
+        let of_file = match fs::read(&file) {
             Ok(saved) => saved,
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
+        let of_store = store.as_ref().map(|store| store.read()).transpose()?;
+        let (read, is_everywhere) = match of_store {
+            Some(Some(saved)) if saved.as_bytes() != of_file => (saved.into_bytes(), false),
+            Some(None) => (of_file, false),
+            Some(Some(_)) | None => (of_file, true),
+        };
+        let saved = read;
         let nothing =
             || Contents { version: VERSION, target: target.clone(), refs: BTreeMap::new() };
         let read = (!saved.is_empty()).then(|| serde_json::from_slice::<Contents>(&saved));
@@ -185,15 +203,20 @@ impl Ledger {
                 entry.refused = None;
             }
         }
-        Ok((Self { file, contents, saved }, found))
+        let saved = if is_everywhere { saved } else { Vec::new() };
+        Ok((Self { file, contents, saved, store }, found))
     }
 
-    /// Replaces the file, if anything has changed.
+    /// Replaces the file, and what the store has before it, if anything has changed.
     pub(super) fn save(&mut self) -> io::Result<()> {
         // Strings and numbers only: nothing that JSON has no form for.
         let mut text = serde_json::to_vec_pretty(&self.contents).unwrap_or_default();
         text.push(b'\n');
         if text != self.saved {
+            if let Some(store) = &self.store {
+                // Strings of JSON are UTF-8.
+                store.write(&String::from_utf8_lossy(&text))?;
+            }
             replace_file(&self.file, &text)?;
             self.saved = text;
         }

@@ -31,7 +31,7 @@ pub use crate::convert::names::{MainBranch, RefNaming};
 pub use adopt::{Adopted, adopt};
 pub use cache::{CacheLocation, OwnerError};
 pub use caches::{CacheError, FoundCache, caches, clear_removed, rename_cache};
-pub use context::SyncContext;
+pub use context::{LedgerStore, SyncContext};
 pub use credentials::CredentialEnd;
 pub use error::SyncError;
 pub use event::{HeardNotes, NoObserver, Observer, SyncEvent};

@@ -80,7 +80,7 @@ fn sync_locked(
     let (copy, limits) = (&cache.copy(), &options.limits);
     let (source, fetched) = LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
     let mut notes = events.notes(fetched);
-    let (mut ledger, found) = cache.ledger(mirror.target.as_ref())?;
+    let (mut ledger, found) = cache.ledger(mirror.target.as_ref(), context.ledger.clone())?;
     if found == Found::Damaged {
         notes.extend(events.notes(vec![Note::LedgerDamaged { ledger: ledger.file() }]));
     }

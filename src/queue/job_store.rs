@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::fleet::Fleet;
+use super::ledgers::Ledgers;
 use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
     RunId, RunState, Running,
@@ -166,6 +167,11 @@ pub trait JobStore: Send + Sync {
 
     /// The processes that share the store; `None` if there can be one alone.
     fn fleet(&self) -> Option<&dyn Fleet> {
+        None
+    }
+
+    /// Where the ledgers of mirrors are, if several processes share them.
+    fn ledgers(&self) -> Option<&dyn Ledgers> {
         None
     }
 

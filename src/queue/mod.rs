@@ -17,6 +17,7 @@
 //! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
 //! | `fleet` | the processes that share a store | rows |
+//! | `ledgers` | what runs leave for those after them, where several processes share it | what that is |
 //! | `memory` | a store in memory: the model for the others | |
 //! | `portable` | all that a store has, for another one | stores |
 //! | `record` | the columns that a row is kept in | stores |
@@ -30,6 +31,7 @@ mod choose;
 mod failure;
 pub mod fleet;
 pub mod job_store;
+mod ledgers;
 mod memory;
 pub mod model;
 pub mod pool;
@@ -44,6 +46,7 @@ pub use backoff::{Next, backoff, not_before, random};
 pub use failure::Failure;
 pub use fleet::{Fleet, Node, NodeReport};
 pub use job_store::{ClaimLimits, JobStore};
+pub use ledgers::Ledgers;
 pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};
 pub use portable::{Moved, Portable};

@@ -17,6 +17,13 @@ pub trait Portable: Send + Sync {
     /// Deliveries, the first ones after that number.
     fn deliveries_after(&self, number: i64, count: usize)
     -> Result<Vec<DeliveryEntry>, StoreError>;
+
+    /// Ledgers in the order of the names of their mirrors: the first ones after `name`. None where each cache has its
+    /// own.
+    fn ledgers_after(&self, name: &str, count: usize) -> Result<Vec<(String, String)>, StoreError> {
+        let _ = (name, count);
+        Ok(Vec::new())
+    }
 }
 
 /// How much was taken along.
@@ -28,6 +35,8 @@ pub struct Moved {
     pub runs: u64,
     /// Deliveries.
     pub deliveries: u64,
+    /// Ledgers.
+    pub ledgers: u64,
 }
 
 /// What takes the pieces, and says why it cannot.
@@ -40,6 +49,12 @@ pub(super) trait Taker {
     fn rows(&mut self, rows: Vec<Row>) -> Result<(), Self::Error>;
     fn runs(&mut self, runs: &[(i64, Run)]) -> Result<(), Self::Error>;
     fn deliveries(&mut self, deliveries: Vec<DeliveryEntry>) -> Result<(), Self::Error>;
+
+    /// A store that keeps no ledgers leaves them to the caches.
+    fn ledgers(&mut self, ledgers: Vec<(String, String)>) -> Result<(), Self::Error> {
+        drop(ledgers);
+        Ok(())
+    }
 }
 
 /// Gives `taker` all that `giver` has.
@@ -68,6 +83,14 @@ pub(super) fn take_along<T: Taker>(giver: &dyn Portable, taker: &mut T) -> Resul
         last = end.number;
         moved.deliveries += all.len() as u64;
         taker.deliveries(all)?;
+    }
+    let mut last = String::new();
+    loop {
+        let all = giver.ledgers_after(&last, PIECE).map_err(|error| taker.of_giver(error))?;
+        let Some((end, _)) = all.last() else { break };
+        last.clone_from(end);
+        moved.ledgers += all.len() as u64;
+        taker.ledgers(all)?;
     }
     Ok(moved)
 }

@@ -8,6 +8,7 @@
 
 mod backup;
 mod caches;
+mod claimed;
 mod credentials;
 mod directory;
 mod hosts;

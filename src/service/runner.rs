@@ -1,17 +1,17 @@
 //! One run of one mirror, on a thread of the pool: look, sync, and say what is to become of it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
+use super::claimed::OfClaim;
 use super::live::Watch;
 use super::recorder::Recorder;
 use super::schedule;
 use super::view::ServiceEvent;
-use crate::base::{Fault, Fence, FenceError, HasFault, Interrupt, Severity, Side};
+use crate::base::{Fault, HasFault, Interrupt, Severity, Side};
 use crate::config::MirrorConfig;
-use crate::mirror::{Mirror, Observer, RefChange, Seen, SyncContext, SyncReport};
+use crate::mirror::{LedgerStore, Mirror, Observer, RefChange, Seen, SyncContext, SyncReport};
 use crate::queue::model::{Cause, Claim, Finish, RunState, Weight};
 use crate::queue::{Failure, Next, Runner, backoff, not_before, random};
 
@@ -113,7 +113,9 @@ impl SyncRunner {
             return Ended::Failed(Box::new(error));
         }
         let watch = Watch::of(&shared.live, &claim.key, claim.run, recorder);
-        let context = SyncContext { fence: &OfClaim { shared, claim } };
+        let right = Arc::new(OfClaim { shared: Arc::clone(shared), claim: claim.clone() });
+        let ledger = shared.store.ledgers().map(|_| Arc::clone(&right) as Arc<dyn LedgerStore>);
+        let context = SyncContext { fence: &*right, ledger };
         match (shared.syncer)(&mirror, &context, &watch, interrupt) {
             Ok(report) => {
                 if let Some(seen) = seen.filter(|_| report.failure().is_none()) {
@@ -224,25 +226,6 @@ impl SyncRunner {
         let row = || shared.store.row(&claim.key).ok().flatten();
         let change = if changed { Some(now) } else { row().and_then(|row| row.last_change) };
         schedule::next_look(&shared.directory().config().schedule, now, change, random())
-    }
-}
-
-/// The right of a run to go on: its claim.
-struct OfClaim<'r> {
-    shared: &'r Shared,
-    claim: &'r Claim,
-}
-
-impl Fence for OfClaim<'_> {
-    fn token(&self) -> u64 {
-        self.claim.token
-    }
-
-    fn check(&self) -> Result<(), FenceError> {
-        self.shared.pool.wait().check(self.claim).inspect_err(|error| {
-            self.shared.fenced.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!("nothing is published: failed to {error}");
-        })
     }
 }
 

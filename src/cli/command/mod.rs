@@ -20,6 +20,7 @@ mod notify;
 mod notify_test;
 mod plan;
 mod queue;
+mod queue_ledgers;
 mod rebuild;
 mod report;
 mod restore;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::daemon;
+use super::queue_ledgers::{self, WithCaches};
 use super::report::count;
 use super::{Outcome, config};
 use crate::base::time::SystemClock;
@@ -68,6 +69,8 @@ fn take_along(args: &QueueMoveArgs, ui: &Ui) -> Outcome {
     let runs = count(moved.runs, "sync", "syncs");
     let deliveries = count(moved.deliveries, "hook", "hooks");
     ui.say(&format!("{place}: {mirrors}, the history of {runs} and {deliveries}"));
+    let ledgers = count(moved.ledgers, "mirror", "mirrors");
+    ui.say(&format!("what was published of {ledgers} was taken along"));
     ui.say("what was moved is still in its old place, and of no use there any more; start the daemon now");
     Ok(exit::OK)
 }
@@ -78,10 +81,15 @@ fn moved(config: &Config, old: Option<&String>) -> Result<(Moved, String), MoveE
     let giver: Arc<dyn Portable> = match old {
         Some(address) => Arc::new(PostgresStore::open(&options(config, address))?),
         None if !file.exists() => return Err(MoveError::Missing { path: file }),
-        None => Arc::new(SqliteStore::open(&file)?),
+        None => Arc::new(WithCaches::of(SqliteStore::open(&file)?, config)?),
     };
     let Some(address) = &config.queue.address else {
-        let moved = in_folder(config)?.take_over(giver)?;
+        let taker = in_folder(config)?;
+        // Whoever has mirrors already takes nothing over, and keeps the ledgers that it has.
+        if taker.keys()?.is_empty() {
+            queue_ledgers::put(&*giver, config)?;
+        }
+        let moved = taker.take_over(giver)?;
         return Ok((moved, file.display().to_string()));
     };
     let options = options(config, address);

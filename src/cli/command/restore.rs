@@ -31,6 +31,9 @@ enum RestoreError {
     /// The daemon would go on with what it has.
     #[error("put the backup back: the daemon runs")]
     Running,
+    /// The daemon would not look at it.
+    #[error("put the backup back: `queue.store` is a database")]
+    InDatabase,
     /// There is a queue.
     #[error("put the backup back: {} is there", path.display())]
     NotEmpty { path: PathBuf },
@@ -50,6 +53,10 @@ enum RestoreError {
 
 faults!(RestoreError {
     Self::Running => Refused.at(Here).hint("stop it first: `systemctl stop synchroniser`"),
+    Self::InDatabase => Unsupported.at(Here).hint(
+        "a database is put back by its own tools, `pg_restore` or `psql`. To put this backup into an empty one: \
+         restore it with `queue.store = \"sqlite\"`, then `synchroniser queue move sqlite`"
+    ),
     Self::NotEmpty { path } => Refused.at(Here).hint(format!(
         "a queue is never overwritten; if it is of no use any more, move it away: `mv {file} {file}.old`",
         file = path.display()
@@ -71,6 +78,9 @@ pub(super) fn run(args: &RestoreArgs, ui: &Ui) -> Outcome {
     let config = config::load(&args.daemon.config.config)?;
     if daemon::client(&args.daemon).is_ok_and(|client| client.text("/api/v1/overview").is_ok()) {
         return Err(RestoreError::Running.into());
+    }
+    if config.queue.address.is_some() {
+        return Err(RestoreError::InDatabase.into());
     }
     let state = &config.daemon.state;
     for name in [QUEUE, "queue.sqlite-wal", "queue.sqlite-shm"] {

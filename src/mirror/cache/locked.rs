@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{CacheLocation, Layout, owner};
@@ -16,10 +17,10 @@ use crate::convert::{AuthorMap, IdMap, Rules, recorded_authors};
 use crate::git::BareRepository;
 use crate::git::destination::Target;
 use crate::hg::{BranchTable, Changelog, Node, Repository};
-use crate::mirror::SyncError;
 use crate::mirror::ledger::{Found, Ledger};
 use crate::mirror::rebuild::Rebuilding;
 use crate::mirror::told::ToldNotes;
+use crate::mirror::{LedgerStore, SyncError};
 
 /// How long a sync waits before it looks whether another one is done with its target.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -216,8 +217,9 @@ impl LockedCache {
     pub(in crate::mirror) fn ledger(
         &self,
         target: Option<&Target>,
+        store: Option<Arc<dyn LedgerStore>>,
     ) -> Result<(Ledger, Found), SyncError> {
-        self.layout.ledger_of(target)
+        self.layout.ledger_of(target, store)
     }
 
     /// Locks the target with this address against the other mirrors of this machine whose caches

@@ -115,7 +115,7 @@ impl ReadCache {
 
     /// What was published at the target with this address.
     pub(in crate::mirror) fn ledger(&self, target: Option<&Target>) -> Result<Ledger, SyncError> {
-        self.layout.ledger_of(target).map(|(ledger, _)| ledger)
+        self.layout.ledger_of(target, None).map(|(ledger, _)| ledger)
     }
 
     /// Whether a commit is one of this mirror.

@@ -12,6 +12,7 @@
 //! | `homes` | which process has which caches |
 //! | `place` | which process was here before |
 //! | `nodes` | the table of processes |
+//! | `ledgers` | the table of ledgers |
 //! | `readers` | connections that only read |
 //! | `mirrors`, `runs`, `deliveries`, `values` | the tables: all SQL of them is here and in the numbered files |
 //!
@@ -25,6 +26,7 @@ mod connection;
 mod deliveries;
 mod due;
 mod homes;
+mod ledgers;
 mod listener;
 mod migrate;
 mod mirrors;
@@ -56,6 +58,7 @@ use super::backoff::random;
 use super::failure::Failure;
 use super::fleet::Fleet;
 use super::job_store::{ClaimLimits, JobStore};
+use super::ledgers::Ledgers;
 use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
     RunId,
@@ -326,6 +329,10 @@ impl JobStore for PostgresStore {
     }
 
     fn fleet(&self) -> Option<&dyn Fleet> {
+        Some(self)
+    }
+
+    fn ledgers(&self) -> Option<&dyn Ledgers> {
         Some(self)
     }
 

@@ -8,7 +8,7 @@ use postgres::types::Type;
 use super::alone::Work;
 use super::deliveries::{self, Asked, Noted};
 use super::trouble::{Problem, Trouble};
-use super::{PostgresStore, mirrors, runs};
+use super::{PostgresStore, ledgers, mirrors, runs};
 use crate::queue::model::{DeliveryEntry, Row, Run};
 use crate::queue::portable::{Moved, Portable, Taker, take_along};
 use crate::queue::store_error::StoreError;
@@ -30,6 +30,10 @@ impl Portable for PostgresStore {
         count: usize,
     ) -> Result<Vec<DeliveryEntry>, StoreError> {
         self.readers.read(|client, ahead| deliveries::after(client, ahead, number, count))
+    }
+
+    fn ledgers_after(&self, name: &str, count: usize) -> Result<Vec<(String, String)>, StoreError> {
+        self.readers.read(|client, _| ledgers::after(client, name, count))
     }
 }
 
@@ -92,6 +96,12 @@ impl Taker for OfServer<'_, '_> {
         }
         let Work { client, ahead, .. } = &mut *self.work;
         runs::insert(client, *ahead, None, numbered)
+    }
+
+    fn ledgers(&mut self, all: Vec<(String, String)>) -> Result<(), Trouble> {
+        let numbered: Result<Vec<_>, Trouble> =
+            all.into_iter().map(|(key, contents)| Ok((self.id(&key)?, contents))).collect();
+        ledgers::insert(self.work.client, &numbered?)
     }
 
     fn deliveries(&mut self, all: Vec<DeliveryEntry>) -> Result<(), Trouble> {

@@ -114,7 +114,9 @@ fn a_queue_is_moved_to_a_database_and_back() {
     let (_, mirrors) = repositories(&env, &history, MIRRORS);
     configure(&env, &mirrors);
     let program = Program::start(&env);
-    program.until_state("m0", "good");
+    for mirror in 0..MIRRORS {
+        program.until_state(&format!("m{mirror}"), "good");
+    }
     let refused = take_along(&env, "sqlite");
     assert!(format!("{refused:?}").contains("the daemon runs"));
     let before = program.json("/api/v1/runs?mirror=m0");
@@ -122,7 +124,9 @@ fn a_queue_is_moved_to_a_database_and_back() {
     configure(&env, &format!("queue.store = {address:?}\n{mirrors}"));
     let said = take_along(&env, "sqlite");
     let said = format!("{said:?}");
-    assert!(said.contains("6 mirrors"), "{said}");
+    assert!(said.contains("6 mirrors") && said.contains("published of 6 mirrors"), "{said}");
+    let refused = format!("{:?}", ask(&env, &["restore", "/dev/null"]));
+    assert!(refused.contains("queue move sqlite"), "{refused}");
     let program = Program::start(&env);
     assert_eq!(program.json("/api/v1/runs?mirror=m0")["runs"], before["runs"]);
     program.hook("m0");
@@ -138,4 +142,64 @@ fn a_queue_is_moved_to_a_database_and_back() {
     let said = format!("{:?}", take_along(&env, &address));
     assert!(said.contains("6 mirrors"), "{said}");
     Program::start(&env).until_state("m5", "good");
+    // What was published is known as before, and where it was known before.
+    let ledger =
+        |name: &str| std::fs::read_to_string(env.path("cache").join(name).join("ledger")).unwrap();
+    assert!(ledger("m0").contains("published"), "{}", ledger("m0"));
+}
+
+/// A name of the source ends that another daemon has published, which then is gone with its cache.
+#[test]
+fn what_one_daemon_has_published_another_one_removes() {
+    let Some(server) = shared() else { return };
+    let address = server.schema();
+    let place = TestEnv::new();
+    let shape = Shape { seed: 13, changesets: 3, files: 2, heads: 1, ..Shape::PLAIN };
+    let history = Generated::new(shape);
+    let (source, target) = (place.path("source"), place.path("target.git"));
+    Generated::create(&source);
+    history.add(&source, 0..2);
+    let bookmarks = source.join(".hg/bookmarks");
+    let tip = |number: usize| history.nodes().nth(number).unwrap().to_string();
+    std::fs::write(&bookmarks, format!("{} old\n{} kept\n", tip(0), tip(1))).unwrap();
+    let repository = git2::Repository::init_bare(&target).unwrap();
+    let has = |name: &str| repository.find_reference(&format!("refs/heads/{name}")).is_ok();
+    let envs = [TestEnv::new(), TestEnv::new()];
+    for env in &envs {
+        configure(
+            env,
+            &format!(
+                "queue.store = {address:?}\n[mirrors.m]\nsource = {source:?}\ntarget = {target:?}\n"
+            ),
+        );
+    }
+    let first = Program::start(&envs[0]);
+    first.until_state("m", "good");
+    assert!(has("old") && has("kept"));
+    first.kill();
+    // Somebody else's, at a commit of ours.
+    let head = repository.find_reference("refs/heads/kept").unwrap().target().unwrap();
+    repository.reference("refs/heads/theirs", head, false, "").unwrap();
+    std::fs::write(&bookmarks, format!("{} kept\n", tip(2))).unwrap();
+    history.add(&source, 2..3);
+    let second = Program::start(&envs[1]);
+    second.hook("m");
+    second.until_state("m", "good");
+    let begin = Instant::now();
+    while has("old") {
+        assert!(begin.elapsed() < LONGEST, "{}", second.log());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(has("kept") && has("theirs"), "{}", second.log());
+    // A cache that was there before knows it too.
+    second.kill();
+    std::fs::write(&bookmarks, "").unwrap();
+    let first = Program::start(&envs[0]);
+    first.hook("m");
+    let begin = Instant::now();
+    while has("kept") {
+        assert!(begin.elapsed() < LONGEST, "{}", first.log());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(has("theirs"));
 }
