@@ -58,6 +58,8 @@ fn add_foreign(target: &Path, number: usize) -> [(String, git2::Oid); 2] {
 /// The database, the daemons, and what is between them.
 struct Fleet {
     server: Postgres,
+    /// The address of its schema, without a relay.
+    address: String,
     relays: Vec<Relay>,
     envs: Vec<TestEnv>,
     programs: Vec<RwLock<Option<Program>>>,
@@ -70,6 +72,11 @@ impl Fleet {
             program.read().unwrap().as_ref().map(Program::log).unwrap_or_default()
         };
         self.programs.iter().map(log).collect::<Vec<_>>().join("\n\n")
+    }
+
+    /// A connection that sees the tables.
+    fn client(&self) -> postgres::Client {
+        postgres::Client::connect(&self.address, postgres::NoTls).unwrap()
     }
 
     fn signal(&self, node: usize, signal: Signal) {
@@ -168,7 +175,14 @@ fn whatever_goes_wrong_three_daemons_make_what_one_would_have_made() {
         })
         .collect();
     let programs = envs.iter().map(|env| RwLock::new(Some(Program::start(env)))).collect();
-    let fleet = Fleet { server, relays, envs, programs, kills: AtomicUsize::new(0) };
+    let fleet = Fleet {
+        server,
+        address: address.clone(),
+        relays,
+        envs,
+        programs,
+        kills: AtomicUsize::new(0),
+    };
     let longest = LONGEST + Duration::from_millis(500) * u32::try_from(mirrors).unwrap();
     for told in &all {
         while commits(&told.target) == 0 {
@@ -240,9 +254,7 @@ fn settle(fleet: &Fleet, all: &[Told], longest: Duration) {
             thread::sleep(Duration::from_millis(100));
         }
     }
-    let mut client = fleet.server.client();
-    let schema = "SET search_path = test_0";
-    client.batch_execute(schema).unwrap();
+    let mut client = fleet.client();
     let left =
         "SELECT count(*) FROM mirror WHERE running_run IS NOT NULL OR waiting_run IS NOT NULL";
     while client.query_one(left, &[]).unwrap().get::<_, i64>(0) > 0 {
@@ -260,8 +272,7 @@ fn settle(fleet: &Fleet, all: &[Told], longest: Duration) {
 
 /// What the database says of the runs: how many there were, and by how many processes.
 fn check_runs(fleet: &Fleet, answered: usize) -> (i64, i64) {
-    let mut client = fleet.server.client();
-    client.batch_execute("SET search_path = test_0").unwrap();
+    let mut client = fleet.client();
     let mut count = |select: &str| client.query_one(select, &[]).unwrap().get::<_, i64>(0);
     // Times are taken a little before what they are the times of.
     let overlaps = count(

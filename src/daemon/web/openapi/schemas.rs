@@ -23,6 +23,7 @@ pub(super) fn all() -> Map<String, Value> {
         .chain(runs())
         .chain(others())
         .chain(more::kept())
+        .chain(more::overview())
         .chain(more::more())
     {
         schemas.insert(name.to_owned(), schema);
@@ -332,13 +333,6 @@ fn others() -> Vec<(&'static str, Value)> {
                     of("Unsigned"),
                     "Runs kept from publishing, as their claims may be gone.",
                 ),
-            ]),
-        ),
-        (
-            "StateCount",
-            object(vec![
-                ("state", of("MirrorState"), "The state."),
-                ("mirrors", of("Unsigned"), "How many mirrors are in it."),
             ]),
         ),
         (

@@ -45,6 +45,34 @@ pub(super) fn kept() -> Vec<(&'static str, Value)> {
     ]
 }
 
+/// What an overview has in it.
+pub(super) fn overview() -> Vec<(&'static str, Value)> {
+    vec![
+        (
+            "StateCount",
+            object(vec![
+                ("state", of("MirrorState"), "The state."),
+                ("mirrors", of("Unsigned"), "How many mirrors are in it."),
+            ]),
+        ),
+        (
+            "Node",
+            object(vec![
+                ("id", of("Text"), "Its id, new for each process."),
+                ("name", of("Text"), "The name of its machine."),
+                ("role", of("Text"), "What it does: all, or a part of that."),
+                ("version", of("Text"), "The version of its program."),
+                ("state", of("NodeState"), "How it is."),
+                ("here", of("Flag"), "Whether it is the one that answers."),
+                ("started", of("Time"), "When it began."),
+                ("beat", of("Time"), "When it was last heard of."),
+                ("free", or_null("Unsigned"), "What is free on the disk of its caches, in bytes."),
+                ("runs", list("Asked"), "What is under way there."),
+            ]),
+        ),
+    ]
+}
+
 /// All others.
 pub(super) fn more() -> Vec<(&'static str, Value)> {
     vec![
@@ -69,21 +97,6 @@ pub(super) fn more() -> Vec<(&'static str, Value)> {
                 ("running", of("Flag"), "Whether it is under way."),
                 ("requests", of("Unsigned"), "How many requests wait."),
                 ("due", or_null("Time"), "When it may begin."),
-            ]),
-        ),
-        (
-            "Node",
-            object(vec![
-                ("id", of("Text"), "Its id, new for each process."),
-                ("name", of("Text"), "The name of its machine."),
-                ("role", of("Text"), "What it does: all, or a part of that."),
-                ("version", of("Text"), "The version of its program."),
-                ("state", of("NodeState"), "How it is."),
-                ("here", of("Flag"), "Whether it is the one that answers."),
-                ("started", of("Time"), "When it began."),
-                ("beat", of("Time"), "When it was last heard of."),
-                ("free", or_null("Unsigned"), "What is free on the disk of its caches, in bytes."),
-                ("runs", list("Asked"), "What is under way there."),
             ]),
         ),
         (
