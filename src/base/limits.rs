@@ -15,6 +15,18 @@ pub struct Limits {
     pub text_cache_bytes: usize,
 }
 
+impl Limits {
+    /// What a sync may take for what it works on, unless somebody says otherwise: the full texts that deltas build
+    /// on, and the part of a history that is converted at a time. What else these limits are is made for that.
+    pub const WORKING_BYTES: u64 = 256 << 20;
+
+    /// What `of` becomes if a sync may work in `memory` bytes, and not in [`Limits::WORKING_BYTES`].
+    pub fn part_of(memory: u64, of: u64) -> u64 {
+        let part = u128::from(of) * u128::from(memory) / u128::from(Self::WORKING_BYTES);
+        u64::try_from(part).unwrap_or(u64::MAX)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -17,6 +17,7 @@ use super::resolve;
 use super::sections::{PatternKeys, RuleKeys, is_plain_name};
 use super::template::{Placeholder, Template, Values};
 use crate::base::{Limits, faults};
+use crate::convert::SliceLimits;
 use crate::net::url::RepositoryId;
 
 /// What stands between the parts of a mirror's key.
@@ -64,6 +65,7 @@ faults!(DeriveError => Config.at(Here));
 pub(super) struct Surroundings {
     pub(super) cache: PathBuf,
     pub(super) limits: Limits,
+    pub(super) slice: SliceLimits,
     pub(super) folder: PathBuf,
     pub(super) credentials: Option<PathBuf>,
 }

@@ -24,9 +24,9 @@ use super::{
     CacheOptions, Config, DaemonOptions, MirrorConfig, QueueOptions, ScheduleOptions, Selector,
 };
 use crate::base::Limits;
-use crate::convert::Verify;
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::IdentityChoice;
+use crate::convert::{SliceLimits, Verify};
 use crate::hg::ServedPhases;
 use crate::mirror::{CacheLocation, ConvertOptions, Divergence, Mirror, Prune, PublishRules};
 use crate::net::{SecretSource, TargetUrl};
@@ -42,6 +42,7 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     let surroundings = Surroundings {
         cache: folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into())),
         limits: limits(&file.limits.value),
+        slice: SliceLimits::within(memory(&file.limits.value)),
         folder: folders.folder.to_owned(),
         credentials: folders.credentials.map(Path::to_owned),
     };
@@ -170,8 +171,17 @@ fn limits(keys: &LimitsKeys) -> Limits {
         revision_bytes: size(keys.revision_bytes, default.revision_bytes),
         index_bytes: keys.index_bytes.unwrap_or(default.index_bytes),
         metadata_bytes: keys.metadata_bytes.unwrap_or(default.metadata_bytes),
-        text_cache_bytes: size(keys.text_cache_bytes, default.text_cache_bytes),
+        text_cache_bytes: size(
+            keys.text_cache_bytes
+                .or_else(|| Some(Limits::part_of(memory(keys), default.text_cache_bytes as u64))),
+            default.text_cache_bytes,
+        ),
     }
+}
+
+/// What a sync may take for what it works on, in bytes.
+fn memory(keys: &LimitsKeys) -> u64 {
+    keys.memory_bytes.unwrap_or(Limits::WORKING_BYTES)
 }
 
 fn size(written: Option<u64>, default: usize) -> usize {
@@ -203,7 +213,7 @@ pub(super) fn mirror(
     mut resolver: Resolver<'_>,
 ) -> Option<MirrorConfig> {
     let MirrorTable { keys: section, source, target } = table;
-    let Surroundings { cache, limits, .. } = surroundings;
+    let Surroundings { cache, limits, slice, .. } = surroundings;
     for (key, end) in [("source", source), ("target", target)] {
         if end.is_none() && !section.sets(key) {
             section.wrong(key, ProblemKind::Missing, resolver.problems);
@@ -231,7 +241,11 @@ pub(super) fn mirror(
         cache: CacheLocation::Folder(patterns::folder(cache, name)),
         target: Some(target?),
         forge,
-        options: ConvertOptions { limits: limits.clone(), ..convert(&section.value) },
+        options: ConvertOptions {
+            limits: limits.clone(),
+            slice: *slice,
+            ..convert(&section.value)
+        },
         publish: publish(&section.value.publish),
     };
     let ServiceKeys { owner, was } = section.value.service.clone();

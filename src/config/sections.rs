@@ -129,7 +129,15 @@ keys! {
         /// Bytes of one small file of a store: bookmarks, phase roots, obsolescence markers, the list
         /// of files.
         metadata_bytes: u64 = Key::number("bytes", 1, TIB).default("268435456"),
+        /// Bytes of memory that one sync may take for what it works on: texts that deltas build on, and the part of the
+        /// history that is converted at a time.
+        ///
+        /// With less, syncs are slower. Beside that a sync takes what two revisions of the largest file take, and less than 500 bytes for
+        /// each changeset of the history.
+        memory_bytes: u64 = Key::number("bytes", 1 << 20, TIB).default("268435456"),
         /// Bytes of the full texts that one reader keeps for the deltas that build on them.
+        ///
+        /// Unless it is written, it follows `memory_bytes`: three sixteenths of that.
         text_cache_bytes: u64 = Key::number("bytes", 0, TIB).default("50331648"),
     }
 

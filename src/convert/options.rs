@@ -64,6 +64,21 @@ impl Default for SliceLimits {
     }
 }
 
+impl SliceLimits {
+    /// Slices that are worked on in so many bytes of memory: the default ones, or smaller ones where that is less
+    /// than [`Limits::WORKING_BYTES`].
+    pub fn within(memory: u64) -> Self {
+        let whole = Self::default();
+        let part = |of: u64| Limits::part_of(memory, of).min(of).max(1);
+        let part_of = |of: usize| usize::try_from(part(of as u64)).unwrap_or(of);
+        Self {
+            changesets: part_of(whole.changesets),
+            edits: part_of(whole.edits),
+            store_bytes: part(whole.store_bytes),
+        }
+    }
+}
+
 /// What configuration and command line can choose. Verification takes the same: it compares with
 /// what a conversion under these options makes.
 #[derive(Clone, Debug, Default)]

@@ -1,13 +1,15 @@
 //! How much memory the program takes for large texts, and for small ones that become large.
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use synchroniser::cli::exit;
 
 use super::store::{Revlog, Store, fragment, zlib};
+use crate::adoption::refs;
 use crate::support::env::cases;
+use crate::support::generator::{Generated, Shape};
 use crate::support::{TestEnv, git};
 
 const MIB: usize = 1 << 20;
@@ -16,6 +18,11 @@ const MIB: usize = 1 << 20;
 fn measure(env: &TestEnv, source: &Path, more: &[&str]) -> (Option<i32>, usize) {
     let mut command = env.synchroniser();
     command.arg("convert").arg(source).arg(env.path("target.git")).args(more);
+    peak(command)
+}
+
+/// Runs `command`; returns the exit code and the most memory that the process had, in MiB.
+fn peak(mut command: Command) -> (Option<i32>, usize) {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0;
@@ -61,6 +68,34 @@ fn a_large_file_is_held_twice_at_most() {
     assert_eq!(code, Some(0));
     assert!(most < 2 * size / MIB + 60, "{most} MiB");
     git::fsck(&env, &env.path("target.git")).unwrap();
+}
+
+/// A sync that may take less takes less, and makes the same commits.
+#[test]
+fn what_a_sync_may_take_bounds_what_it_works_on() {
+    let env = TestEnv::new();
+    let changesets = cases(4_000, 10_000);
+    let shape = Shape { changesets, lines: [1; 2], ..Shape::PLAIN };
+    Generated::new(shape).write(&env.path("source"));
+    let mut most = Vec::new();
+    for memory in [256 * MIB, 8 * MIB] {
+        let name = format!("m{memory}");
+        env.run("git", ["init", "-q", "--bare", &name]).ok().unwrap();
+        let text = format!(
+            "cache = \"cache-{name}\"\ndaemon = {{ socket = \"none\", state = \"state\" }}\n\
+             limits.memory_bytes = {memory}\nmirrors.it = {{ source = \"source\", target = \"{name}\" }}\n"
+        );
+        std::fs::write(env.path("synchroniser.toml"), text).unwrap();
+        let mut command = env.synchroniser();
+        command.args(["sync", "--config", "synchroniser.toml"]);
+        let (code, took) = peak(command);
+        assert_eq!(code, Some(0));
+        most.push(took);
+    }
+    eprintln!("with 256 and 8 MiB to work in: {most:?} MiB");
+    assert!(most[1] + changesets / 400 < most[0], "{most:?} MiB");
+    let refs = |memory: usize| refs(&env.path(format!("m{memory}")));
+    assert_eq!(refs(256 * MIB), refs(8 * MIB));
 }
 
 /// Bytes that nothing makes smaller.
