@@ -67,6 +67,23 @@ struct Fleet {
 }
 
 impl Fleet {
+    /// Daemons with these mirrors, each with a connection of its own to the database.
+    fn start(server: Postgres, mirrors: &str) -> Self {
+        let address = server.schema();
+        let schema = address.rsplit("%3D").next().unwrap();
+        let relays: Vec<_> = (0..NODES).map(|_| Relay::to(server.port)).collect();
+        let env = |relay: &Relay| {
+            let env = TestEnv::new();
+            let address = Postgres::address("127.0.0.1", relay.port, schema);
+            let queue = format!("queue = {{ store = {address:?}, lease = {LEASE} }}\n{mirrors}");
+            configure(&env, &queue);
+            env
+        };
+        let envs: Vec<_> = relays.iter().map(env).collect();
+        let programs = envs.iter().map(|env| RwLock::new(Some(Program::start(env)))).collect();
+        Self { server, address, relays, envs, programs, kills: AtomicUsize::new(0) }
+    }
+
     fn log(&self) -> String {
         let log = |program: &RwLock<Option<Program>>| {
             program.read().unwrap().as_ref().map(Program::log).unwrap_or_default()
@@ -158,31 +175,11 @@ fn whatever_goes_wrong_three_daemons_make_what_one_would_have_made() {
     let mirrors: usize = mirrors.map_or(FEW, |mirrors| mirrors.parse().unwrap());
     let Some(server) = Postgres::start() else { return };
     let begin = Instant::now();
-    let address = server.schema();
-    let schema = address.rsplit("%3D").next().unwrap();
     let place = TestEnv::new();
     let shape = Shape { seed: 8, changesets: CHANGESETS, files: 4, heads: 1, ..Shape::PLAIN };
     let history = Generated::new(shape);
     let (mut all, text) = repositories(&place, &history, mirrors);
-    let relays: Vec<_> = (0..NODES).map(|_| Relay::to(server.port)).collect();
-    let envs: Vec<_> = relays
-        .iter()
-        .map(|relay| {
-            let env = TestEnv::new();
-            let address = Postgres::address("127.0.0.1", relay.port, schema);
-            configure(&env, &format!("queue = {{ store = {address:?}, lease = {LEASE} }}\n{text}"));
-            env
-        })
-        .collect();
-    let programs = envs.iter().map(|env| RwLock::new(Some(Program::start(env)))).collect();
-    let fleet = Fleet {
-        server,
-        address: address.clone(),
-        relays,
-        envs,
-        programs,
-        kills: AtomicUsize::new(0),
-    };
+    let fleet = Fleet::start(server, &text);
     let longest = LONGEST + Duration::from_millis(500) * u32::try_from(mirrors).unwrap();
     for told in &all {
         while commits(&told.target) == 0 {
@@ -190,14 +187,35 @@ fn whatever_goes_wrong_three_daemons_make_what_one_would_have_made() {
             thread::sleep(Duration::from_millis(20));
         }
     }
-    let published = begin.elapsed();
+    let published = begin.elapsed().as_secs();
     // A target that is not empty at first is nobody's.
     let foreign: Vec<_> =
         all.iter().enumerate().map(|(number, told)| add_foreign(&told.target, number)).collect();
+    let answered = push_to_all(&fleet, &history, &mut all);
+    let haunted = begin.elapsed().as_secs();
+    settle(&fleet, &all, longest);
+    let mut truth = HashMap::new();
+    for (told, foreign) in all.iter().zip(foreign) {
+        let mut expected =
+            truth.entry(told.has).or_insert_with(|| alone(&place, &history, told.has)).clone();
+        expected.extend(foreign);
+        assert_eq!(refs(&told.target), expected, "{}", told.target.display());
+    }
+    let (runs, processes) = check_runs(&fleet, answered);
+    let (kills, all) = (fleet.kills.into_inner(), begin.elapsed().as_secs());
+    eprintln!(
+        "{mirrors} mirrors, published first after {published} s; {kills} kills until {haunted} s, {answered} hooks \
+         answered, {runs} runs by {processes} processes, all done after {all} s"
+    );
+}
+
+/// Adds changesets to all sources and tells of them while everything goes wrong; how many hooks were accepted.
+fn push_to_all(fleet: &Fleet, history: &Generated, all: &mut [Told]) -> usize {
+    let mirrors = all.len();
     let (stop, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         for told in all.chunks_mut(mirrors.div_ceil(SENDERS)) {
-            let (history, fleet, stop, answered) = (&history, &fleet, &stop, &answered);
+            let (stop, answered) = (&stop, &answered);
             let hook = move |turn, name: &str| {
                 let is_accepted = fleet.hook(turn, name);
                 thread::sleep(Duration::from_millis(20));
@@ -216,25 +234,7 @@ fn whatever_goes_wrong_three_daemons_make_what_one_would_have_made() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    let haunted = begin.elapsed();
-    settle(&fleet, &all, longest);
-    let answered = answered.into_inner();
-    let mut truth = HashMap::new();
-    for (told, foreign) in all.iter().zip(foreign) {
-        let mut expected =
-            truth.entry(told.has).or_insert_with(|| alone(&place, &history, told.has)).clone();
-        expected.extend(foreign);
-        assert_eq!(refs(&told.target), expected, "{}", told.target.display());
-    }
-    let (runs, processes) = check_runs(&fleet, answered);
-    let kills = fleet.kills.into_inner();
-    eprintln!(
-        "{mirrors} mirrors, published first after {:.0} s; {kills} kills until {:.0} s, {answered} hooks answered, {runs} runs by {processes} \
-         processes, all done after {:.0} s",
-        published.as_secs_f64(),
-        haunted.as_secs_f64(),
-        begin.elapsed().as_secs_f64()
-    );
+    answered.into_inner()
 }
 
 /// Each mirror is asked for once more, and done.
