@@ -2,7 +2,7 @@
 //!
 //! In this order:
 //! 1. The limits: so many runs that read from one host, that publish to one host, and that begin in a
-//!    minute for one target; and hosts that are not to be asked now, but for a person. Of mirrors that may
+//!    minute for one target; and hosts and targets that are not to be asked now, but for a person. Of mirrors that may
 //!    be what ends the process, one at a time. What is held up so holds up nobody else.
 //! 2. The class: the more urgent goes first, but a class and those above it get at most four fifths of
 //!    the workers while something less urgent waits, so that everything moves. What has waited for longer
@@ -281,8 +281,11 @@ impl<'a> Counts<'a> {
         let is_below = |counts: &HashMap<&str, usize>, host: &str, limit| {
             host.is_empty() || counts.get(host).is_none_or(|count| *count < limit)
         };
+        let Candidate { source_host, target_host, owner, .. } = candidate;
+        let is_of = |(host, of): &(String, String)| host == target_host && of == owner;
+        let closed = &self.limits.closed;
         let is_closed = candidate.class != Class::Interactive
-            && self.limits.closed_hosts.contains(&candidate.source_host);
+            && (closed.hosts.contains(source_host) || closed.targets.iter().any(is_of));
         !is_closed
             && (self.suspects == 0 || !self.is_suspect(candidate))
             && is_below(&self.source_hosts, &candidate.source_host, self.limits.per_source_host)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::fleet::Fleet;
+use super::hosts::Closed;
 use super::ledgers::Ledgers;
 use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
@@ -26,8 +27,8 @@ pub struct ClaimLimits {
     pub per_target_host: usize,
     /// Runs of one target repository that begin within a minute.
     pub per_target_minute: usize,
-    /// Source hosts that are not to be asked now: only requests of class `Interactive` are handed out.
-    pub closed_hosts: Vec<String>,
+    /// What is not to be asked now: only requests of class `Interactive` are handed out.
+    pub closed: Closed,
     /// How long a claim holds.
     pub lease: Duration,
     /// How often in a row a mirror is claimed whose run never ends, before it is parked. Mirrors that may be at the
@@ -104,6 +105,16 @@ pub trait JobStore: Send + Sync {
 
     /// Parks a mirror for a reason; or, if it is parked, makes it due again.
     fn park(&self, key: &str, parked: Option<&Failure>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// A host of sources has answered, or could not be reached or used. One that could not several times in a row is
+    /// left alone for a while, by all who use the store.
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The host of a target wants to be left alone until `until`, with the mirrors of one owner.
+    fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError>;
+
+    /// What is left alone now.
+    fn closed(&self, now: Timestamp) -> Result<Closed, StoreError>;
 
     /// The rows of all members, in the order of their names.
     fn rows(&self) -> Result<Vec<Row>, StoreError>;

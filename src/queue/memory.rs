@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::choose::{Candidate, Situation, Turns, a_minute_before, choose};
 use super::failure::Failure;
+use super::hosts::{Closed, Hosts};
 use super::job_store::{ClaimLimits, JobStore};
 use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
@@ -18,7 +19,7 @@ use crate::base::time::Timestamp;
 
 /// A queue in memory.
 #[derive(Debug, Default)]
-pub struct MemoryStore(Mutex<State>);
+pub struct MemoryStore(Mutex<State>, Hosts);
 
 #[derive(Debug, Default)]
 struct State {
@@ -238,6 +239,23 @@ impl JobStore for MemoryStore {
     fn park(&self, key: &str, parked: Option<&Failure>, now: Timestamp) -> Result<(), StoreError> {
         self.lock().member(key)?.park(parked, now);
         Ok(())
+    }
+
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError> {
+        match answered {
+            true => self.1.answered(host),
+            false => self.1.failed(host, now),
+        }
+        Ok(())
+    }
+
+    fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError> {
+        self.1.pause(host, owner, until);
+        Ok(())
+    }
+
+    fn closed(&self, now: Timestamp) -> Result<Closed, StoreError> {
+        Ok(self.1.closed(now))
     }
 
     fn rows(&self) -> Result<Vec<Row>, StoreError> {

@@ -15,6 +15,7 @@
 //! | `model`, `failure`, `store_error` | what is kept, as plain data | |
 //! | `rules` | what becomes of one row: asked for, begun, ended, parked | other rows, stores |
 //! | `choose` | which of the rows that are due are run: limits, classes, turns | stores |
+//! | `hosts` | which hosts are left alone, since they do not answer or have asked for it | rows, stores |
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
 //! | `fleet` | the processes that share a store | rows |
 //! | `ledgers` | what runs leave for those after them, where several processes share it | what that is |
@@ -30,6 +31,7 @@ pub mod backoff;
 mod choose;
 mod failure;
 pub mod fleet;
+mod hosts;
 pub mod job_store;
 mod ledgers;
 mod memory;
@@ -45,6 +47,7 @@ mod store_error;
 pub use backoff::{Next, backoff, not_before, random};
 pub use failure::Failure;
 pub use fleet::{Fleet, Node, NodeReport};
+pub use hosts::Closed;
 pub use job_store::{ClaimLimits, JobStore};
 pub use ledgers::Ledgers;
 pub use memory::MemoryStore;

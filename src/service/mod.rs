@@ -11,7 +11,6 @@ mod caches;
 mod claimed;
 mod credentials;
 mod directory;
-mod hosts;
 mod intake;
 mod lags;
 mod live;
@@ -37,11 +36,10 @@ use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
 use crate::config::Config;
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict, Weight};
-use crate::queue::{ClaimLimits, Failure, JobStore, Pool, StartPoolError, StoreError};
+use crate::queue::{ClaimLimits, Closed, Failure, JobStore, Pool, StartPoolError, StoreError};
 use caches::Caches;
 use credentials::Credentials;
 use directory::Directory;
-use hosts::Hosts;
 use lags::Lags;
 use live::Live;
 use runner::SyncRunner;
@@ -83,7 +81,6 @@ struct Shared {
     changing: Mutex<()>,
     live: Live,
     lags: Lags,
-    hosts: Hosts,
     caches: Caches,
     credentials: Credentials,
     /// How many hooks each address may send.
@@ -161,7 +158,11 @@ impl Shared {
             per_source_host: schedule.per_source_host.get(),
             per_target_host: schedule.per_target_host.get(),
             per_target_minute: schedule.per_target_minute.get(),
-            closed_hosts: self.hosts.closed(self.clock.now()),
+            closed: self.store.closed(self.clock.now()).unwrap_or_else(|error| {
+                // Then nothing is claimed either.
+                tracing::debug!("which hosts are left alone is not known: {error}");
+                Closed::default()
+            }),
             lease: directory.config().queue.lease,
             attempts: ATTEMPTS,
         }
@@ -275,7 +276,6 @@ impl Service {
             changing: Mutex::new(()),
             live: Live::default(),
             lags: Lags::default(),
-            hosts: Hosts::default(),
             caches: Caches::default(),
             credentials: Credentials::default(),
             senders: Rates::default(),

@@ -9,6 +9,7 @@ use super::live::Watch;
 use super::recorder::Recorder;
 use super::schedule;
 use super::view::ServiceEvent;
+use crate::base::time::Timestamp;
 use crate::base::{Fault, HasFault, Interrupt, Severity, Side};
 use crate::config::MirrorConfig;
 use crate::mirror::{LedgerStore, Mirror, Observer, RefChange, Seen, SyncContext, SyncReport};
@@ -176,13 +177,13 @@ impl SyncRunner {
         let finish = match ended {
             Ended::Unchanged => {
                 recorder.line(Severity::Note, "the source has nothing new");
-                shared.hosts.answered(host);
+                self.note(host, true);
                 // Somebody may have been told the id of a run that answers requests.
                 let unremarkable = claim.requests == 0;
                 Finish { unremarkable, due: Some(self.next_look(claim, false)), ..new }
             }
             Ended::Synced(report) => {
-                shared.hosts.answered(host);
+                self.note(host, true);
                 recorder.finished(&report);
                 let moved = report.refs.iter().any(RefChange::is_change);
                 let changed = report.converted > 0 || moved;
@@ -197,7 +198,7 @@ impl SyncRunner {
             Ended::Failed(error) => {
                 let failure = Failure::of(&*error as &dyn HasFault);
                 if failure.side == Side::Source && failure.fault == Fault::Unavailable {
-                    shared.hosts.failed(host, now);
+                    self.note(host, false);
                     shared.adjust();
                 }
                 let failures = claim.failures(failure.fault);
@@ -210,6 +211,11 @@ impl SyncRunner {
                 // A first conversion that failed is still one.
                 let weight = if recorder.record().changesets == 0 { claim.weight } else { weight };
                 let not_before = not_before(retry_after, now);
+                if failure.side == Side::Target
+                    && let Some(until) = not_before
+                {
+                    self.pause_target(configured, until);
+                }
                 let (state, failure) = (RunState::Failed, Some(failure));
                 Finish { state, failure, due, not_before, park, weight, ..new }
             }
@@ -220,7 +226,29 @@ impl SyncRunner {
         Finish { details: recorder.record().to_json(), ..finish }
     }
 
-    fn next_look(&self, claim: &Claim, changed: bool) -> crate::base::time::Timestamp {
+    /// Notes whether the host of a source has answered; those on this machine have none.
+    fn note(&self, host: &str, answered: bool) {
+        let Self(shared) = self;
+        if host.is_empty() {
+            return;
+        }
+        if let Err(error) = shared.store.note_host(host, answered, shared.clock.now()) {
+            tracing::debug!(host, "whether the host answers was not noted: {error}");
+        }
+    }
+
+    /// Leaves the host of a target alone until then, with all mirrors of the same owner.
+    fn pause_target(&self, configured: &MirrorConfig, until: Timestamp) {
+        let Self(shared) = self;
+        let Some(target) = &configured.mirror.target else { return };
+        let (Some(host), owner) = (target.url.host(), configured.owner()) else { return };
+        match shared.store.pause_target(host, owner, until) {
+            Ok(()) => shared.adjust(),
+            Err(error) => tracing::debug!(host, owner, "a pause was not noted: {error}"),
+        }
+    }
+
+    fn next_look(&self, claim: &Claim, changed: bool) -> Timestamp {
         let Self(shared) = self;
         let now = shared.clock.now();
         let row = || shared.store.row(&claim.key).ok().flatten();

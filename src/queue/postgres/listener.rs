@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::Client;
 use postgres::fallible_iterator::FallibleIterator as _;
@@ -15,7 +15,7 @@ use super::connection::Connector;
 use super::trouble::Trouble;
 
 /// What is told within so short a time is told once.
-pub(super) const DEBOUNCE: Duration = Duration::from_millis(100);
+const DEBOUNCE: Duration = Duration::from_millis(100);
 /// How soon the end of the store is noticed.
 const WAIT: Duration = Duration::from_secs(1);
 /// How long a server is left alone that cannot be reached.
@@ -88,6 +88,32 @@ fn heard(client: &mut Client, wait: Duration, process: &str) -> Result<bool, Tro
         is_of_other |= next.payload() != process;
     }
     Ok(is_of_other)
+}
+
+/// What others were told of what was asked for.
+#[derive(Default)]
+pub(super) struct Told {
+    last: Option<Instant>,
+    /// Whether something was asked for since then.
+    is_due: bool,
+}
+
+impl Told {
+    /// They are being told now.
+    pub(super) fn now() -> Self {
+        Self { last: Some(Instant::now()), is_due: false }
+    }
+
+    /// Something was asked for.
+    pub(super) fn ask(&mut self) {
+        self.is_due = true;
+    }
+
+    /// For how long nothing is told yet; `None` if there is nothing to tell.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let since = self.last.map_or(DEBOUNCE, |last| last.elapsed());
+        self.is_due.then(|| DEBOUNCE.saturating_sub(since))
+    }
 }
 
 /// Tells all other processes that something was asked for.

@@ -9,6 +9,7 @@
 //! | `alone` | operations that are not part of a batch: claims, configurations |
 //! | `due` | which rows a claim looks at, however many there are |
 //! | `listener` | hints from other processes that something was asked for |
+//! | `hosts` | what is left alone by all processes |
 //! | `homes` | which process has which caches |
 //! | `place` | which process was here before |
 //! | `nodes` | the table of processes |
@@ -26,6 +27,7 @@ mod connection;
 mod deliveries;
 mod due;
 mod homes;
+mod hosts;
 mod ledgers;
 mod listener;
 mod migrate;
@@ -39,8 +41,9 @@ mod trouble;
 mod values;
 mod writer;
 
+use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::connection::PostgresOptions;
@@ -57,6 +60,7 @@ use self::writer::Writer;
 use super::backoff::random;
 use super::failure::Failure;
 use super::fleet::Fleet;
+use super::hosts::Closed;
 use super::job_store::{ClaimLimits, JobStore};
 use super::ledgers::Ledgers;
 use super::model::{
@@ -81,6 +85,8 @@ pub struct PostgresStore {
     /// The id of this process.
     node: String,
     connector: Arc<Connector>,
+    /// The hosts that have failed since they last answered, as far as is known here.
+    failing: Mutex<HashSet<String>>,
     /// What listens to others, once somebody wants to hear of them.
     listener: Mutex<Option<Listener>>,
     /// Given back last.
@@ -127,9 +133,16 @@ impl PostgresStore {
             is_shared,
             node,
             connector,
+            failing: Mutex::default(),
             listener: Mutex::default(),
             _place: place,
         })
+    }
+}
+
+impl PostgresStore {
+    fn failing(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -248,6 +261,36 @@ impl JobStore for PostgresStore {
         let (key, parked) = (key.to_owned(), parked.cloned());
         self.writer
             .write(needs, move |batch| batch.change(&key, |row| row.park(parked.as_ref(), now)))
+    }
+
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError> {
+        // Nearly always there is nothing to note of one that answers; others are known in a few seconds.
+        if answered && !self.failing().contains(host) {
+            return Ok(());
+        }
+        let name = host.to_owned();
+        self.writer.write_alone(move |Work { client, ahead, .. }| {
+            hosts::note(client, *ahead, &name, answered, now)
+        })?;
+        match answered {
+            true => self.failing().remove(host),
+            false => self.failing().insert(host.to_owned()),
+        };
+        Ok(())
+    }
+
+    fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError> {
+        let (host, owner) = (host.to_owned(), owner.to_owned());
+        self.writer.write_alone(move |Work { client, ahead, .. }| {
+            hosts::pause(client, *ahead, &host, &owner, until)
+        })
+    }
+
+    fn closed(&self, now: Timestamp) -> Result<Closed, StoreError> {
+        let (closed, failing) =
+            self.readers.read(|client, ahead| hosts::closed(client, ahead, now))?;
+        *self.failing() = failing;
+        Ok(closed)
     }
 
     fn rows(&self) -> Result<Vec<Row>, StoreError> {

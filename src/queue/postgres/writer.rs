@@ -19,7 +19,7 @@ use super::alone::{Memory, Work};
 use super::batch::{Batch, Needs};
 use super::connection::Connector;
 use super::homes::Process;
-use super::listener;
+use super::listener::{self, Told};
 use super::trouble::{Problem, Trouble};
 use crate::queue::store_error::StoreError;
 
@@ -187,22 +187,6 @@ struct Main {
     told: Told,
 }
 
-/// What others were told of what was asked for.
-#[derive(Default)]
-struct Told {
-    last: Option<Instant>,
-    /// Whether something was asked for since then.
-    is_due: bool,
-}
-
-impl Told {
-    /// For how long nothing is told yet; `None` if there is nothing to tell.
-    fn wait(&self) -> Option<Duration> {
-        let since = self.last.map_or(listener::DEBOUNCE, |last| last.elapsed());
-        self.is_due.then(|| listener::DEBOUNCE.saturating_sub(since))
-    }
-}
-
 impl Main {
     fn write_until_closed(mut self, operations: &Receiver<Operation>) {
         loop {
@@ -240,7 +224,7 @@ impl Main {
 
     /// Tells other processes that something was asked for.
     fn tell(&mut self) {
-        self.told = Told { last: Some(Instant::now()), is_due: false };
+        self.told = Told::now();
         if let Some(client) = &mut self.client
             && let Err(trouble) = listener::tell(client, &self.node.id.to_string())
         {
@@ -265,8 +249,9 @@ impl Main {
             },
         };
         let asks = |operation: &Box<dyn Batched>| operation.needs().asks;
-        self.told.is_due |=
-            self.connector.is_shared() && together.batched.iter().any(asks) && written.is_ok();
+        if self.connector.is_shared() && written.is_ok() && together.batched.iter().any(asks) {
+            self.told.ask();
+        }
         let place = self.connector.place();
         let answer = || written.as_ref().map(|()| ()).map_err(|error| again(error, place));
         together.batched.into_iter().for_each(|operation| operation.answer(answer()));

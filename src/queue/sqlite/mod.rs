@@ -28,6 +28,7 @@ use self::operations as write;
 use self::readers::Readers;
 use self::writer::Writer;
 use super::failure::Failure;
+use super::hosts::{Closed, Hosts};
 use super::job_store::{ClaimLimits, JobStore};
 use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
@@ -47,6 +48,7 @@ pub struct SqliteStore {
     path: PathBuf,
     readers: Readers,
     writer: Writer,
+    hosts: Hosts,
     /// Given back last.
     _lock: LockedFile,
 }
@@ -60,7 +62,8 @@ impl SqliteStore {
         let (connection, lock) = open::open(&path)?;
         let writer = Writer::start(connection, path.clone())
             .map_err(|source| StoreError::File { path: path.clone(), source })?;
-        Ok(Self { readers: Readers::new(path.clone()), path, writer, _lock: lock })
+        let hosts = Hosts::default();
+        Ok(Self { readers: Readers::new(path.clone()), path, writer, hosts, _lock: lock })
     }
 
     fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
@@ -137,6 +140,23 @@ impl JobStore for SqliteStore {
         let (key, parked) = (key.to_owned(), parked.cloned());
         self.writer
             .write(move |work| write::change(work, &key, |row| row.park(parked.as_ref(), now)))
+    }
+
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError> {
+        match answered {
+            true => self.hosts.answered(host),
+            false => self.hosts.failed(host, now),
+        }
+        Ok(())
+    }
+
+    fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError> {
+        self.hosts.pause(host, owner, until);
+        Ok(())
+    }
+
+    fn closed(&self, now: Timestamp) -> Result<Closed, StoreError> {
+        Ok(self.hosts.closed(now))
     }
 
     fn rows(&self) -> Result<Vec<Row>, StoreError> {

@@ -6,7 +6,7 @@ use synchroniser::base::Fault;
 use synchroniser::queue::model::{
     Cause, Class, DeliveryRecord, Finish, Member, RunId, RunState, Verdict, Weight,
 };
-use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, SqliteStore, StoreError};
+use synchroniser::queue::{ClaimLimits, Closed, JobStore, MemoryStore, SqliteStore, StoreError};
 
 use super::support::*;
 
@@ -618,10 +618,39 @@ fn hosts_that_are_closed_are_for_persons_alone(store: &dyn JobStore) {
         ask(store, hook(key), 0);
     }
     ask(store, request("b", Cause::Person), 0);
-    let limits = ClaimLimits { closed_hosts: vec!["dead".to_owned()], ..limits() };
+    for _ in 0..5 {
+        assert_eq!(store.closed(at(990)).unwrap(), Closed::default());
+        store.note_host("dead", false, at(990)).unwrap();
+    }
+    let closed = store.closed(at(1000)).unwrap();
+    assert_eq!(closed.hosts, ["dead"]);
+    let limits = ClaimLimits { closed, ..limits() };
     let mut claimed = claim_with(store, &limits, 1000);
     claimed.sort();
     assert_eq!(claimed, ["b", "c"]);
+    assert_eq!(store.closed(at(1050)).unwrap(), Closed::default(), "time for a look");
+    store.note_host("dead", false, at(1060)).unwrap();
+    assert_eq!(store.closed(at(1179)).unwrap().hosts, ["dead"], "for twice as long");
+    store.note_host("dead", true, at(1179)).unwrap();
+    assert_eq!(store.closed(at(1179)).unwrap(), Closed::default());
+    store.note_host("dead", false, at(1180)).unwrap();
+    assert_eq!(store.closed(at(1180)).unwrap(), Closed::default(), "it is counted anew");
+}
+
+fn a_target_that_wants_to_be_left_alone_is_for_one_owner(store: &dyn JobStore) {
+    let of = |key: &str, owner: &str| Member { owner: owner.to_owned(), ..member(key) };
+    settle(store, &[of("a", "one"), of("b", "one"), of("c", "other")]);
+    for key in ["a", "c"] {
+        ask(store, hook(key), 0);
+    }
+    ask(store, request("b", Cause::Person), 0);
+    store.pause_target("git.example", "one", at(60)).unwrap();
+    store.pause_target("git.example", "one", at(30)).unwrap();
+    let with = |seconds| ClaimLimits { closed: store.closed(at(seconds)).unwrap(), ..limits() };
+    let mut claimed = claim_with(store, &with(59), 59);
+    claimed.sort();
+    assert_eq!(claimed, ["b", "c"]);
+    assert_eq!(claim_with(store, &with(60), 60), ["a"]);
 }
 
 fn a_target_is_pushed_to_a_few_times_a_minute(store: &dyn JobStore) {
@@ -719,6 +748,7 @@ contract!(
     owners_and_hosts_take_turns,
     hosts_have_limits_that_hold_up_nobody_else,
     hosts_that_are_closed_are_for_persons_alone,
+    a_target_that_wants_to_be_left_alone_is_for_one_owner,
     a_target_is_pushed_to_a_few_times_a_minute,
     long_runs_have_workers_of_their_own,
 );

@@ -178,3 +178,38 @@ fn who_has_more_room_makes_more_first_caches() {
     assert_eq!(large + small, MIRRORS);
     assert!((MIRRORS / 25..MIRRORS / 5).contains(&small), "{small}");
 }
+
+#[test]
+fn what_one_leaves_alone_all_do() {
+    let Some(server) = shared() else { return };
+    let address = server.schema();
+    let (one, other) = (open_postgres(&address), open_postgres(&address));
+    // Of whomever they are, they are counted together.
+    for store in [&one, &other, &one, &other, &one] {
+        store.note_host("hg.example", false, at(0)).unwrap();
+    }
+    one.pause_target("git.example", "somebody", at(100)).unwrap();
+    for store in [&one, &other] {
+        let closed = store.closed(at(10)).unwrap();
+        assert_eq!(closed.hosts, ["hg.example"]);
+        assert_eq!(closed.targets, [("git.example".to_owned(), "somebody".to_owned())]);
+    }
+    other.note_host("hg.example", true, at(20)).unwrap();
+    assert!(one.closed(at(20)).unwrap().hosts.is_empty());
+}
+
+/// Wherever they run, runs count against the limits of hosts.
+#[test]
+fn limits_of_hosts_hold_for_all_nodes_together() {
+    let Some(server) = shared() else { return };
+    let address = server.schema();
+    let (one, other) = (open_postgres(&address), open_postgres(&address));
+    settle(&one, &members(&["a", "b", "c"]));
+    for key in ["a", "b", "c"] {
+        ask(&one, hook(key), 0);
+    }
+    let limits = ClaimLimits { per_source_host: 2, short: 1, ..limits() };
+    assert_eq!(claim_with(&one, &limits, 1).len(), 1);
+    assert_eq!(claim_with(&other, &limits, 1).len(), 1);
+    assert_eq!(claim_with(&open_postgres(&address), &limits, 1), [""; 0], "two run elsewhere");
+}

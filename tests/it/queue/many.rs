@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 use synchroniser::queue::model::{Claim, Finish};
-use synchroniser::queue::{ClaimLimits, JobStore, PostgresStore};
+use synchroniser::queue::{ClaimLimits, Closed, JobStore, PostgresStore};
 
 use super::support::*;
 use crate::support::postgres::shared;
@@ -98,8 +98,9 @@ fn what_nobody_may_ask_hides_nothing() {
     let now = at(0).millis();
     let scheduled = format!("{now} - CASE n % 7 WHEN 3 THEN 1 ELSE 100000 END");
     let (store, _client) = with(&server.schema(), count, &scheduled);
-    let closed_hosts = [0, 1, 2, 4, 5, 6].map(|host| format!("hg{host}.example")).to_vec();
-    let limits = ClaimLimits { closed_hosts, ..no_limits(8) };
+    let hosts = [0, 1, 2, 4, 5, 6].map(|host| format!("hg{host}.example")).to_vec();
+    let closed = Closed { hosts, ..Closed::default() };
+    let limits = ClaimLimits { closed, ..no_limits(8) };
     let mut rounds = 0;
     let mut claimed = 0;
     while claimed < 64 {
@@ -201,7 +202,7 @@ fn all_mirrors_are_looked_at_in_time() {
     let address = server.schema();
     // As after long work: what is due is spread over the hour.
     let start = at(0).millis();
-    let scheduled = format!("{start} + (n * 7919) % {EVERY} * 1000");
+    let scheduled = format!("{start} + (n::bigint * 7919) % {EVERY} * 1000");
     let (_, mut client) = with(&address, count, &scheduled);
     let mut due: HashMap<String, i64> =
         (1..=count).map(|n| (format!("m{n}"), n * 7919 % EVERY)).collect();

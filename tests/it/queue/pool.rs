@@ -14,7 +14,9 @@ use synchroniser::queue::model::{
     Cause, Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row,
     Run, RunId, RunState,
 };
-use synchroniser::queue::{ClaimLimits, Failure, JobStore, MemoryStore, Pool, Runner, StoreError};
+use synchroniser::queue::{
+    ClaimLimits, Closed, Failure, JobStore, MemoryStore, Pool, Runner, StoreError,
+};
 
 use super::support::{done, failed, hook, limits, member, members, request};
 
@@ -93,6 +95,9 @@ failing! {
     fn schedule(key: &str, due: Timestamp) -> ();
     fn pause(key: &str, paused: bool, now: Timestamp) -> ();
     fn park(key: &str, parked: Option<&Failure>, now: Timestamp) -> ();
+    fn note_host(host: &str, answered: bool, now: Timestamp) -> ();
+    fn pause_target(host: &str, owner: &str, until: Timestamp) -> ();
+    fn closed(now: Timestamp) -> Closed;
     fn rows() -> Vec<Row>;
     fn keys() -> Vec<String>;
     fn row(key: &str) -> Option<Row>;
@@ -389,12 +394,12 @@ fn limits_can_be_changed_while_it_works() {
     }
     let (_a, _end_a) = rig.begun();
     assert!(rig.begun.recv_timeout(Duration::from_millis(50)).is_err());
-    rig.pool.adjust(|limits| limits.closed_hosts = vec![member("b").source_host]).unwrap();
+    rig.pool.adjust(|limits| limits.closed.hosts = vec![member("b").source_host]).unwrap();
     rig.pool.adjust(|limits| limits.short = 3).unwrap();
     assert!(rig.begun.recv_timeout(Duration::from_millis(50)).is_err(), "the host is closed");
     rig.ask(request("c", Cause::Person));
     assert_eq!(rig.begun().0.key, "c", "a person may try");
-    rig.pool.adjust(|limits| limits.closed_hosts.clear()).unwrap();
+    rig.pool.adjust(|limits| limits.closed.hosts.clear()).unwrap();
     assert_eq!(rig.begun().0.key, "b");
 }
 

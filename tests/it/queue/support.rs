@@ -8,7 +8,7 @@ use synchroniser::queue::model::{
     Cause, Claim, Class, DeliveryRecord, Finish, Member, Receipt, Request, Row, RunState, Verdict,
     Weight,
 };
-use synchroniser::queue::{ClaimLimits, Failure, JobStore, PostgresOptions, PostgresStore};
+use synchroniser::queue::{ClaimLimits, Closed, Failure, JobStore, PostgresOptions, PostgresStore};
 
 pub(super) const MINUTE: Duration = Duration::from_mins(1);
 pub(super) const LEASE: Duration = MINUTE;
@@ -58,7 +58,7 @@ pub(super) fn limits() -> ClaimLimits {
         per_source_host: 100,
         per_target_host: 100,
         per_target_minute: 100,
-        closed_hosts: Vec::new(),
+        closed: Closed::default(),
         lease: LEASE,
         attempts: 3,
     }

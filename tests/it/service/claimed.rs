@@ -12,7 +12,7 @@ use synchroniser::queue::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
     RunId, RunState,
 };
-use synchroniser::queue::{ClaimLimits, Failure, JobStore, MemoryStore, StoreError};
+use synchroniser::queue::{ClaimLimits, Closed, Failure, JobStore, MemoryStore, StoreError};
 use synchroniser::service::Service;
 
 use super::rig::config;
@@ -57,6 +57,9 @@ gated! {
     fn schedule(key: &str, due: Timestamp) -> ();
     fn pause(key: &str, paused: bool, now: Timestamp) -> ();
     fn park(key: &str, parked: Option<&Failure>, now: Timestamp) -> ();
+    fn note_host(host: &str, answered: bool, now: Timestamp) -> ();
+    fn pause_target(host: &str, owner: &str, until: Timestamp) -> ();
+    fn closed(now: Timestamp) -> Closed;
     fn rows() -> Vec<Row>;
     fn keys() -> Vec<String>;
     fn row(key: &str) -> Option<Row>;
