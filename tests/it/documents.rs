@@ -177,6 +177,7 @@ documents! {
     pages_run: "docs/pages.md",
     performance_runs: "docs/performance.md",
     service_runs: "docs/service.md",
+    sizing_runs: "docs/sizing.md",
     sources_run: "docs/sources.md",
     start_runs: "docs/start.md",
     targets_run: "docs/targets.md",
