@@ -795,7 +795,7 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__convert)
-            opts="-q -v -h --source-token-file --source-token-env --source-token-user --source-key-file --source-known-hosts --source-ca-file --source-proxy --source-plain-http --source-private-downloads --source-connect-timeout --source-answer-timeout --source-idle-timeout --map --identity --author-map --phases --adopt --notes --main --main-branch --ref-prefix --publish --exclude --closed-branches --topics --branches --tags --skip-damaged --verify --allow-empty --quiet --verbose --help"
+            opts="-q -v -h --source-token-file --source-token-env --source-token-user --source-key-file --source-known-hosts --source-ca-file --source-proxy --source-plain-http --source-private-downloads --source-connect-timeout --source-answer-timeout --source-idle-timeout --map --identity --author-map --phases --adopt --notes --main --main-branch --ref-prefix --publish --exclude --closed-branches --topics --branches --tags --skip-damaged --verify --allow-empty --compact --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

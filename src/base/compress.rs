@@ -195,6 +195,14 @@ impl Default for Deflater {
 }
 
 impl Deflater {
+    /// One that makes little of what is written once and read for years: a tenth less than the default, in
+    /// several times its time.
+    pub fn thorough() -> Self {
+        let level = libdeflater::CompressionLvl::new(9).unwrap_or_default();
+        let whole = libdeflater::Compressor::new(level);
+        Self { whole, stream: Compress::new(Compression::new(9), true) }
+    }
+
     /// Appends the zlib stream of `input` to `out`. What is too short to become shorter is stored as
     /// it is: starting the compressor costs more than all else that happens to it.
     pub fn append(&mut self, input: &[u8], out: &mut Vec<u8>) {

@@ -68,11 +68,14 @@ pub struct CacheOptions {
     pub unused: Option<Duration>,
     /// How many bytes of their disk stay free.
     pub reserve: u64,
+    /// Whether their packs are made smaller.
+    pub compact: bool,
 }
 
 impl Default for CacheOptions {
     fn default() -> Self {
-        Self { quota: None, unused: Some(Duration::from_hours(30 * 24)), reserve: 100 << 20 }
+        let unused = Some(Duration::from_hours(30 * 24));
+        Self { quota: None, unused, reserve: 100 << 20, compact: true }
     }
 }
 

@@ -110,6 +110,7 @@ fn caches(keys: &TopKeys) -> CacheOptions {
         reserve: keys
             .cache_reserve
             .map_or(default.reserve, |mebibytes| mebibytes.saturating_mul(1 << 20)),
+        compact: keys.cache_compact.unwrap_or(default.compact),
     }
 }
 

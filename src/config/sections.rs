@@ -48,6 +48,10 @@ keys! {
         cache_unused: u64 = Key::number("days", 0, 3650).default("30"),
         /// Mebibytes (MiB) of the disk of the caches that stay free: with less, no sync begins.
         cache_reserve: u64 = Key::number("MiB", 0, 1 << 30).default("100"),
+        /// Whether the daemon makes the packs of caches smaller.
+        ///
+        /// It takes processor time at the lowest priority, once for what a sync has added, and a third less room.
+        cache_compact: bool = Key::switch().default("true"),
     }
 
     /// `[daemon]`

@@ -55,6 +55,8 @@ const TICK: Duration = Duration::from_secs(5);
 const TICKS_PER_BEAT: u64 = 4;
 /// After so many of these looks the queue is tidied.
 const TICKS_PER_TIDY: u64 = 12;
+/// How often packs of caches are made smaller.
+const COMPACT: Duration = Duration::from_mins(10);
 
 /// The queue hangs if it has not moved for this long.
 const LONGEST_BEAT: Duration = Duration::from_mins(1);
@@ -239,7 +241,10 @@ async fn serve(
     bound(address);
     systemd::ready(mirrors);
     let upkeep = tokio::spawn(upkeep(Arc::clone(&app)));
-    let caches = tokio::spawn(tend_caches(service.clone()));
+    let (tend, compact) = (Service::tend_caches_if_due, Service::compact_caches);
+    let caches = now_and_then(TICK, service.clone(), tend, "the caches were not looked at");
+    let packs = now_and_then(COMPACT, service.clone(), compact, "no packs were made smaller");
+    let (caches, packs) = (tokio::spawn(caches), tokio::spawn(packs));
     let serving = Serving::of(&service, connections);
     tokio::select! {
         () = listen(sockets, &app, &serving) => {}
@@ -252,6 +257,7 @@ async fn serve(
     let connections = tokio::spawn(serving.shutdown());
     upkeep.abort();
     caches.abort();
+    packs.abort();
     app.web.close();
     drop(notifier);
     service.close();
@@ -346,17 +352,21 @@ async fn upkeep(app: Arc<App>) {
     }
 }
 
-/// Looks at the caches now and then: apart from all else, since it can take long.
-async fn tend_caches(service: Service) {
+/// Does now and then what can take long: apart from all else.
+async fn now_and_then<E: std::error::Error + Send + 'static>(
+    every: Duration,
+    service: Service,
+    work: fn(&Service) -> Result<(), E>,
+    failed: &'static str,
+) {
     // Not amid the start, when there is enough to do.
-    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + TICK, TICK);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let service = service.clone();
-        let tended = tokio::task::spawn_blocking(move || service.tend_caches_if_due()).await;
-        if let Ok(Err(error)) = tended {
-            tracing::warn!("the caches were not looked at: {}", with_causes(&error));
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || work(&service)).await {
+            tracing::warn!("{failed}: {}", with_causes(&error));
         }
     }
 }

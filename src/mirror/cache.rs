@@ -98,6 +98,21 @@ impl Layout {
         self.folder.join("packs")
     }
 
+    /// The names of the packs that were compacted.
+    pub(super) fn compacted(&self) -> PathBuf {
+        self.folder.join("compacted")
+    }
+
+    /// The file that a process locks while it compacts packs.
+    pub(super) fn compacting(&self) -> PathBuf {
+        self.folder.join("compacting")
+    }
+
+    /// The folder of everything but the repository.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// How far making the cache again is.
     pub(super) fn rebuilding(&self) -> PathBuf {
         self.folder.join("rebuilding")

@@ -13,6 +13,7 @@ use crate::convert::{ConvertError, Difference, VerifyError};
 use crate::forge::ForgeError;
 use crate::git::ObjectId;
 use crate::git::destination::{self, PublishError, Refusal};
+use crate::git::pack::CompactError;
 use crate::git::repository::{RepositoryError as GitError, UpdateRefsError};
 use crate::git::sink::SinkError;
 use crate::hg::Node;
@@ -155,6 +156,9 @@ pub enum SyncError {
     /// The Git side of the cache cannot be used.
     #[error(transparent)]
     Git(#[from] GitError),
+    /// Its packs cannot be compacted.
+    #[error(transparent)]
+    Compact(#[from] CompactError),
     /// The conversion stops.
     #[error(transparent)]
     Convert(#[from] ConvertError),
@@ -234,6 +238,7 @@ faults!(SyncError {
     )),
     Self::Mismatched { .. } => Config.at(Here).hint("make the map again, or leave it out"),
     Self::Git(error) => of(error).at(Here),
+    Self::Compact(error) => of(error).at(Here),
     Self::Convert(error) => of(error).at(Here),
     Self::Sink(error) => of(error).at(Here),
     Self::Wrong { unreadable, .. } => if *unreadable { Corrupt } else { Internal }.at(Here).hint(

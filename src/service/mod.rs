@@ -3,12 +3,12 @@
 //!
 //! Data goes one way: a [`Service`] has a directory of mirrors (`directory`), made of the configuration; what
 //! asks for one becomes a request in the queue; a thread of the pool claims it and runs it (`runner`); what
-//! the run says while it runs is kept (`recorder`, `live`), told to listeners, and ends in its row and its
-//! record; `shown` reads these for whoever looks.
+//! the run says is kept (`recorder`, `live`), told to listeners, and ends in its record, which `shown` reads.
 
 mod backup;
 mod caches;
 mod claimed;
+mod compaction;
 mod credentials;
 mod directory;
 mod intake;

@@ -14,6 +14,7 @@ mod bundles;
 mod cache;
 mod cli;
 mod commit_texts;
+mod compact;
 mod config;
 mod daemon;
 mod destination;

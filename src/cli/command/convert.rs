@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::{Outcome, interrupted_by_signals, report};
 use crate::base::faults;
+use crate::base::text::megabytes;
 use crate::cli::args::ConvertArgs;
 use crate::cli::exit;
 use crate::cli::ui::Ui;
 use crate::convert::Verify;
 use crate::git::ObjectId;
 use crate::hg::Node;
-use crate::mirror::{self, CacheLocation, Mirror, PublishRules, SyncError};
+use crate::mirror::{self, CacheLocation, Compact, Compacted, Mirror, PublishRules, SyncError};
 
 /// Why `convert` fails.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,14 @@ pub(super) fn run(args: &ConvertArgs, ui: &Ui) -> Outcome {
             .map_err(|source| ConvertCommandError::Map { path: path.clone(), source })?;
     }
     report::say(ui, &mirror.name, &report);
+    if args.compact {
+        let (cache, options) = (&mirror.cache, &mirror.options);
+        let compacted = mirror::compact(cache, Compact::All, options, ui, &interrupt);
+        if let Some(Compacted { objects, before, after, .. }) = compacted.map_err(failed)? {
+            let (name, before, after) = (&mirror.name, megabytes(before), megabytes(after));
+            ui.say(&format!("{name}: {objects} objects compacted, from {before} to {after}"));
+        }
+    }
     Ok(exit::OK)
 }
 

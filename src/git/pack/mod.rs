@@ -4,6 +4,7 @@
 //! Formats: pack version 2 and index version 2, `gitformat-pack(5)`.
 
 mod check;
+mod compact;
 mod delta;
 mod idx;
 mod lookup;
@@ -12,7 +13,11 @@ mod outgoing;
 mod reader;
 mod writer;
 
+/// The number in the entry of an annotated tag, which is no [`ObjectKind`](crate::git::ObjectKind).
+const TAG: u8 = 4;
+
 pub(super) use check::{damaged_files, indexes};
+pub use compact::{CompactError, Compacted, Compaction, compactable};
 pub use delta::apply as apply_delta;
 #[cfg(fuzzing)]
 pub(super) use delta::encode as encode_delta;

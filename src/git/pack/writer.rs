@@ -16,7 +16,7 @@ use crate::git::sink::{NewObject, ObjectSink, ObjectWriter, SinkError};
 use crate::git::{ObjectId, ObjectKind};
 
 /// The longest chain of deltas, as long as Git's own default.
-const MAX_DEPTH: u8 = 50;
+pub(super) const MAX_DEPTH: u8 = 50;
 /// How much a writer collects before it takes its turn at the file.
 const SEGMENT: usize = 4 << 20;
 /// What is deflated from so many bytes goes straight into the file.
@@ -49,8 +49,8 @@ struct Claim {
 /// The file of a pack in the making.
 pub(super) struct Output {
     file: tempfile::NamedTempFile,
-    length: u64,
-    objects: Vec<Packed>,
+    pub length: u64,
+    pub objects: Vec<Packed>,
 }
 
 /// What was saved.

@@ -113,6 +113,12 @@ impl Lookup {
         Ok(folder.map(|folder| Place::new(LOOSE, folder as u64)))
     }
 
+    /// The numbers of the packs whose paths `is_wanted`.
+    pub(super) fn numbers(&self, is_wanted: impl Fn(&Path) -> bool) -> impl Iterator<Item = u32> {
+        let packs = self.packs.list.iter().zip(0..);
+        packs.filter(move |(pack, _)| is_wanted(pack.path())).map(|(_, number)| number)
+    }
+
     /// The pack with this number.
     pub(super) fn pack(&mut self, number: u32) -> Result<&mut PackFile, ReadError> {
         self.packs.get(number)

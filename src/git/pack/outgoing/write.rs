@@ -14,6 +14,7 @@ use super::{Outgoing, OutgoingError};
 use crate::base::compress::{Crc32, Deflater, crc32};
 use crate::base::durable::{self, Step};
 use crate::base::{Interrupt, Progress, Stage};
+use crate::git::pack::TAG;
 use crate::git::pack::idx::Packed;
 use crate::git::pack::lookup::{Indexed, Lookup, Place, ReadError};
 use crate::git::pack::reader::{EntryFlaw, MAX_HEADER, PackError, Payload, entry_header};
@@ -24,8 +25,6 @@ use crate::git::{ObjectId, ObjectKind};
 const WINDOW: usize = 256 << 10;
 /// From how many bytes on an object is deflated piece by piece.
 const LARGE: usize = 8 << 20;
-/// The number in the entry of an annotated tag.
-const TAG: u8 = 4;
 
 /// How an entry is sent.
 enum Form {
