@@ -206,6 +206,7 @@ pub(super) struct FetchArgs {
 
 /// `convert`
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct ConvertArgs {
     #[command(flatten)]
     pub(super) source: SourceAt,

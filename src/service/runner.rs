@@ -196,34 +196,46 @@ impl SyncRunner {
                 Finish { state: RunState::Interrupted, due: Some(now), ..new }
             }
             Ended::Failed(error) => {
-                let failure = Failure::of(&*error as &dyn HasFault);
-                if failure.side == Side::Source && failure.fault == Fault::Unavailable {
-                    self.note(host, false);
-                    shared.adjust();
-                }
-                let failures = claim.failures(failure.fault);
-                let retry_after = error.diagnosis().retry_after;
-                let next = backoff(failure.fault, failures, retry_after, random());
-                let (due, park) = match next {
-                    Next::At(delay) => (Some(now.after(delay)), false),
-                    Next::Park => (None, true),
-                };
                 // A first conversion that failed is still one.
                 let weight = if recorder.record().changesets == 0 { claim.weight } else { weight };
-                let not_before = not_before(retry_after, now);
-                if failure.side == Side::Target
-                    && let Some(until) = not_before
-                {
-                    self.pause_target(configured, until);
-                }
-                let (state, failure) = (RunState::Failed, Some(failure));
-                Finish { state, failure, due, not_before, park, weight, ..new }
+                self.failed(claim, &*error, configured, Finish { weight, ..new })
             }
         };
         if let Some(failure) = &finish.failure {
             recorder.line(Severity::Error, &failure.message);
         }
         Finish { details: recorder.record().to_json(), ..finish }
+    }
+
+    /// What is to become of a mirror whose sync has failed: `new`, with when it is tried again, if it is.
+    fn failed(
+        &self,
+        claim: &Claim,
+        error: &(dyn HasFault + 'static),
+        configured: &MirrorConfig,
+        new: Finish,
+    ) -> Finish {
+        let Self(shared) = self;
+        let now = shared.clock.now();
+        let failure = Failure::of(error);
+        if failure.side == Side::Source && failure.fault == Fault::Unavailable {
+            self.note(configured.mirror.source.host(), false);
+            shared.adjust();
+        }
+        let retry_after = error.diagnosis().retry_after;
+        let failures = claim.failures(failure.fault);
+        let (due, park) = match backoff(failure.fault, failures, retry_after, random()) {
+            Next::At(delay) => (Some(now.after(delay)), false),
+            Next::Park => (None, true),
+        };
+        let not_before = not_before(retry_after, now);
+        if failure.side == Side::Target
+            && let Some(until) = not_before
+        {
+            self.pause_target(configured, until);
+        }
+        let (state, failure) = (RunState::Failed, Some(failure));
+        Finish { state, failure, due, not_before, park, ..new }
     }
 
     /// Notes whether the host of a source has answered; those on this machine have none.

@@ -248,12 +248,13 @@ impl Main {
                 }
             },
         };
-        let asks = |operation: &Box<dyn Batched>| operation.needs().asks;
-        if self.connector.is_shared() && written.is_ok() && together.batched.iter().any(asks) {
+        let mut batched = together.batched.iter();
+        let is_asked_for = batched.any(|operation| operation.needs().asks);
+        if self.connector.is_shared() && written.is_ok() && is_asked_for {
             self.told.ask();
         }
         let place = self.connector.place();
-        let answer = || written.as_ref().map(|()| ()).map_err(|error| again(error, place));
+        let answer = || written.as_ref().copied().map_err(|error| again(error, place));
         together.batched.into_iter().for_each(|operation| operation.answer(answer()));
         together.last.into_iter().for_each(|operation| operation.answer(answer()));
     }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
+use synchroniser::base::time::Timestamp;
 use synchroniser::queue::model::{Claim, Finish};
 use synchroniser::queue::{ClaimLimits, Closed, JobStore, PostgresStore};
 
@@ -130,7 +131,7 @@ fn an_empty_probe_costs_next_to_nothing() {
     for _ in 0..PROBES {
         let claimed = store.claim(&limits, at(0)).unwrap();
         assert_eq!(
-            (claimed.claims.len(), claimed.again.map(|at| at.millis())),
+            (claimed.claims.len(), claimed.again.map(Timestamp::millis)),
             (0, Some(later + 1))
         );
     }
@@ -187,6 +188,20 @@ fn next(ends: i64, every: i64, claim: &Claim) -> i64 {
     ends + every + every * (i64::try_from(claim.token * 7919 % 201).unwrap() - 100) / 1000
 }
 
+/// What so many of a hundred are below.
+fn part(late: &mut [i64], part: usize) -> i64 {
+    late.sort_unstable();
+    late[(late.len() * part / 100).min(late.len() - 1)]
+}
+
+/// Bytes of the table of mirrors and of its indexes, and how many of its rows are dead.
+fn sizes(client: &mut Client) -> [i64; 3] {
+    let select = "SELECT pg_relation_size('mirror'), pg_indexes_size('mirror'), n_dead_tup \
+         FROM pg_stat_user_tables WHERE relid = 'mirror'::regclass";
+    let sizes = client.query_one(select, &[]).unwrap();
+    [0, 1, 2].map(|column| sizes.get(column))
+}
+
 /// A clock that goes as fast as the database can: every mirror is looked at once an hour or so. In the middle all
 /// daemons end at once, and are gone for a while.
 #[test]
@@ -234,16 +249,9 @@ fn all_mirrors_are_looked_at_in_time() {
     }
     let took = begin.elapsed();
     let runs = late.len();
-    let part = |late: &mut Vec<i64>, part: usize| {
-        late.sort_unstable();
-        late[(late.len() * part / 100).min(late.len() - 1)]
-    };
     let [half, most, all] = [50, 99, 100].map(|share| part(&mut late, share));
     let small = part(&mut late_of_small, 100);
-    let select = "SELECT pg_relation_size('mirror'), pg_indexes_size('mirror'), n_dead_tup \
-         FROM pg_stat_user_tables WHERE relid = 'mirror'::regclass";
-    let sizes = client.query_one(select, &[]).unwrap();
-    let [table, indexes, dead]: [i64; 3] = [0, 1, 2].map(|column| sizes.get(column));
+    let [table, indexes, dead] = sizes(&mut client);
     eprintln!(
         "{count} mirrors for {simulated} s, {} s of them without daemons: {runs} runs by {} workers in {took:?}; begun \
          half within {half} s, 99 of 100 within {most} s, all within {all} s, those of the small within {small} s; \

@@ -6,6 +6,7 @@
 
 mod caches;
 mod claimed;
+mod compaction;
 mod day;
 mod gone;
 mod hosts;

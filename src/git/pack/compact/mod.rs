@@ -307,13 +307,12 @@ impl<'w> Segment<'w> {
     ) -> Result<(), CompactError> {
         let start = self.bytes.len();
         let base = base.map(|base| (base, self.offsets.get(&base).map(|offset| start - offset)));
-        match base {
+        if base.is_some() {
             // The type of a delta is that of its base.
-            Some(_) => append_head(&mut self.bytes, ObjectKind::Blob, base, payload.len()),
-            None => {
-                let number = kind.map_or(TAG, ObjectKind::pack_type);
-                append_header(&mut self.bytes, number, payload.len());
-            }
+            append_head(&mut self.bytes, ObjectKind::Blob, base, payload.len());
+        } else {
+            let number = kind.map_or(TAG, ObjectKind::pack_type);
+            append_header(&mut self.bytes, number, payload.len());
         }
         self.deflater.append(payload, &mut self.bytes);
         let crc = crc32(self.bytes.get(start..).unwrap_or_default());
