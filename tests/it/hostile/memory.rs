@@ -74,7 +74,7 @@ fn a_large_file_is_held_twice_at_most() {
 #[test]
 fn what_a_sync_may_take_bounds_what_it_works_on() {
     let env = TestEnv::new();
-    let changesets = cases(4_000, 10_000);
+    let changesets = cases(4_000, 6_000);
     let shape = Shape { changesets, lines: [1; 2], ..Shape::PLAIN };
     Generated::new(shape).write(&env.path("source"));
     let mut most = Vec::new();
