@@ -235,7 +235,7 @@ complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -l no
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -l skip-damaged -d 'Put a placeholder in place of each damaged or missing file revision, and continue'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -l verify -d 'Verify what was converted before refs move, as a sync does'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -l allow-empty -d 'Accept, this once, a source with none of the changesets converted before, and remove their refs'
-complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -l compact -d 'Make the packs as small as a full repack by Git does, at the end: takes several times as long as the conversion, once'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -l compact -d 'Make the packs as small as a full repack by Git does, at the end: takes as long again as the conversion, once'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -s q -l quiet -d 'Print only errors and results'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -s v -l verbose -d 'Log more; give it twice for even more'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand convert" -s h -l help -d 'Print help'

@@ -226,7 +226,7 @@ pub(super) struct ConvertArgs {
     /// Accept, this once, a source with none of the changesets converted before, and remove their refs
     #[arg(long)]
     pub(super) allow_empty: bool,
-    /// Make the packs as small as a full repack by Git does, at the end: takes several times as long as the
+    /// Make the packs as small as a full repack by Git does, at the end: takes as long again as the
     /// conversion, once
     #[arg(long)]
     pub(super) compact: bool,
