@@ -261,7 +261,9 @@ fn all_mirrors_are_looked_at_in_time() {
     );
     let away = gone.end - gone.start;
     // What became due meanwhile waits until they are back, and a little for what is before it.
-    assert!(half <= away / 2 && all <= away + away / 2 + 2 * step, "{half}, {all}");
+    assert!(all <= away + away / 2 + 2 * step, "{all}");
+    // In a short time, most have waited for them.
+    assert!(simulated < 2 * EVERY || half <= away / 2, "{half}");
     assert!(small <= away + 4 * step, "{small}");
     // None is left out, and none is looked at because of the restart.
     let due_by =
