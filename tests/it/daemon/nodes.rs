@@ -91,7 +91,8 @@ fn check_runs(address: &str) {
     let mut client = postgres::Client::connect(address, postgres::NoTls).unwrap();
     let nodes = client.query_one("SELECT count(DISTINCT node) FROM run", &[]);
     let nodes: i64 = nodes.unwrap().get(0);
-    assert!(nodes > 3, "{nodes} processes have synced");
+    // How many depends on who has the caches when somebody is killed.
+    assert!(nodes > 1, "{nodes} processes have synced");
     // Times are taken a little before what they are the times of.
     let overlaps = "SELECT count(*) FROM (SELECT started, lag(ended) OVER (PARTITION BY mirror \
          ORDER BY number) AS before, lag(token) OVER (PARTITION BY mirror ORDER BY number) AS lower, \
