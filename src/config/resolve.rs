@@ -168,15 +168,13 @@ fn schedule(keys: &ScheduleKeys) -> ScheduleOptions {
 
 fn limits(keys: &LimitsKeys) -> Limits {
     let default = Limits::default();
+    let part = Limits::part_of(memory(keys), default.text_cache_bytes as u64);
+    let texts = keys.text_cache_bytes.unwrap_or(part);
     Limits {
         revision_bytes: size(keys.revision_bytes, default.revision_bytes),
         index_bytes: keys.index_bytes.unwrap_or(default.index_bytes),
         metadata_bytes: keys.metadata_bytes.unwrap_or(default.metadata_bytes),
-        text_cache_bytes: size(
-            keys.text_cache_bytes
-                .or_else(|| Some(Limits::part_of(memory(keys), default.text_cache_bytes as u64))),
-            default.text_cache_bytes,
-        ),
+        text_cache_bytes: size(Some(texts), default.text_cache_bytes),
     }
 }
 

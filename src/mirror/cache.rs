@@ -39,6 +39,11 @@ impl CacheLocation {
         }
     }
 
+    /// The file with what was published.
+    pub fn ledger(&self) -> PathBuf {
+        self.layout().ledger()
+    }
+
     /// Where everything in it is.
     pub(super) fn layout(&self) -> Layout {
         match self {

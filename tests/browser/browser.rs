@@ -256,16 +256,13 @@ impl Browser {
 
     /// Waits until an element has this text.
     pub(crate) async fn wait_for(&self, selector: &str, text: &str) {
-        for _ in 0..100 {
-            let found = self.driver.find(By::Css(selector)).await;
-            if let Ok(found) = found
-                && found.text().await.is_ok_and(|found| found == text)
-            {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        let seen = async || {
+            let found = self.driver.find(By::Css(selector)).await?.text().await?;
+            if found == text { Ok(()) } else { Err(missing(text)) }
+        };
+        if while_a_page_comes(seen).await.is_err() {
+            panic!("{selector} is not {text:?} but {:?}", self.text("main").await);
         }
-        panic!("{selector} is not {text:?} but {:?}", self.text("main").await);
     }
 
     /// Waits until a script says true.

@@ -100,12 +100,10 @@ fn moved(config: &Config, old: Option<&String>) -> Result<(Moved, String), MoveE
 /// How the database at `address` is reached.
 pub(super) fn options(config: &Config, address: &str) -> PostgresOptions {
     PostgresOptions {
-        address: address.to_owned(),
         password: config.queue.password.clone(),
         ca: config.queue.ca_file.clone(),
-        folder: None,
         clock: Some(Arc::new(SystemClock)),
-        has_caches: false,
+        ..PostgresOptions::at(address)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::base::durable;
 use crate::config::Config;
+use crate::mirror::CacheLocation;
 use crate::queue::model::{DeliveryEntry, Row, Run};
 use crate::queue::{JobStore as _, Portable, SqliteStore, StoreError};
 
@@ -81,5 +82,5 @@ pub(super) fn put(giver: &dyn Portable, config: &Config) -> Result<(), StoreErro
 }
 
 fn ledger(config: &Config, key: &str) -> PathBuf {
-    config.cache_of(key).join("ledger")
+    CacheLocation::Folder(config.cache_of(key)).ledger()
 }

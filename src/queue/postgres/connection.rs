@@ -53,6 +53,20 @@ pub struct PostgresOptions {
     pub has_caches: bool,
 }
 
+impl PostgresOptions {
+    /// The database at `address`, and nothing else.
+    pub fn at(address: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            password: None,
+            ca: None,
+            folder: None,
+            clock: None,
+            has_caches: false,
+        }
+    }
+}
+
 /// What makes connections.
 pub(super) struct Connector {
     config: Config,
@@ -277,15 +291,7 @@ mod tests {
     use super::*;
 
     fn open(address: &str) -> Result<Connector, StoreError> {
-        let address = address.to_owned();
-        Connector::new(&PostgresOptions {
-            address,
-            password: None,
-            ca: None,
-            folder: None,
-            clock: None,
-            has_caches: false,
-        })
+        Connector::new(&PostgresOptions::at(address))
     }
 
     fn refused(address: &str) -> String {

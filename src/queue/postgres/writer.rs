@@ -136,9 +136,7 @@ impl Writer {
         &self,
         run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (answer, answered) = sync_channel(1);
-        self.send(Operation::Last(Box::new(OfItself { run, result: None, answer })))?;
-        answered.recv().unwrap_or(Err(StoreError::Closed))
+        self.write_as(Operation::Last, run)
     }
 
     /// Does `run` in a transaction of its own, and returns what came out once it is committed.
@@ -146,8 +144,16 @@ impl Writer {
         &self,
         run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_as(Operation::Alone, run)
+    }
+
+    fn write_as<T: Send + 'static>(
+        &self,
+        kind: fn(Box<dyn Alone>) -> Operation,
+        run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (answer, answered) = sync_channel(1);
-        self.send(Operation::Alone(Box::new(OfItself { run, result: None, answer })))?;
+        self.send(kind(Box::new(OfItself { run, result: None, answer })))?;
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 

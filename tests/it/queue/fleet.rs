@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use synchroniser::base::time::{Clock as _, SystemClock, Timestamp};
-use synchroniser::queue::{Fleet as _, JobStore as _, MemoryStore, NodeReport, SqliteStore};
+use synchroniser::queue::{
+    Fleet as _, JobStore as _, MemoryStore, NodeReport, PostgresOptions, SqliteStore,
+};
 
 use super::support::*;
 use crate::support::postgres::shared;
@@ -62,7 +64,7 @@ fn who_comes_after_a_process_in_its_folder_ends_it() {
     let folder = tempfile::tempdir().unwrap();
     let open = || {
         let folder = Some(folder.path().to_owned());
-        let options = synchroniser::queue::PostgresOptions { folder, ..postgres_options(&address) };
+        let options = PostgresOptions { folder, ..PostgresOptions::at(&address) };
         synchroniser::queue::PostgresStore::open(&options).unwrap()
     };
     let store = open();

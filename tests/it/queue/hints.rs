@@ -30,7 +30,9 @@ impl Runner for Noted {
 
 fn open(address: &str) -> Arc<PostgresStore> {
     let clock: Option<Arc<dyn Clock>> = Some(Arc::new(SystemClock));
-    Arc::new(PostgresStore::open(&PostgresOptions { clock, ..postgres_options(address) }).unwrap())
+    Arc::new(
+        PostgresStore::open(&PostgresOptions { clock, ..PostgresOptions::at(address) }).unwrap(),
+    )
 }
 
 #[test]

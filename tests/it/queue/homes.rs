@@ -29,7 +29,7 @@ impl Node {
         let options = PostgresOptions {
             folder: Some(folder.path().to_owned()),
             has_caches: true,
-            ..postgres_options(address)
+            ..PostgresOptions::at(address)
         };
         let store = PostgresStore::open(&options).unwrap();
         let node = Self {

@@ -34,28 +34,28 @@ fn who_is_not_let_in_is_told_why() {
     let Some(server) = shared() else { return };
     let address = server.schema();
     let missing = address.replace("/postgres?", "/nowhere?");
-    let (problem, error) = refused(&postgres_options(&missing));
+    let (problem, error) = refused(&PostgresOptions::at(&missing));
     assert_eq!(
         (problem, error.fault(), error.side()),
         (Problem::Missing, Fault::Config, Side::Here)
     );
     assert!(error.to_string().contains("\"nowhere\""), "{error}");
     let unknown = address.replace("synchroniser@", "nobody@");
-    let (problem, error) = refused(&postgres_options(&unknown));
+    let (problem, error) = refused(&PostgresOptions::at(&unknown));
     assert_eq!((problem, error.fault()), (Problem::Login, Fault::Auth), "{error}");
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = Postgres::address("127.0.0.1", port, "public");
-    let (problem, error) = refused(&postgres_options(&nobody));
+    let (problem, error) = refused(&PostgresOptions::at(&nobody));
     assert_eq!((problem, error.fault()), (Problem::Unreachable, Fault::Unavailable), "{error}");
     assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
     let password = Some(std::path::PathBuf::from("/nowhere/password").into());
-    let unread = PostgresOptions { password, ..postgres_options(&address) };
+    let unread = PostgresOptions { password, ..PostgresOptions::at(&address) };
     assert_eq!(refused(&unread).0, Problem::Password);
     // Ours, of a later version.
     drop(open_postgres(&address));
     let mut client = postgres::Client::connect(&address, postgres::NoTls).unwrap();
     client.batch_execute("UPDATE schema_version SET version = 99").unwrap();
-    let (problem, error) = refused(&postgres_options(&address));
+    let (problem, error) = refused(&PostgresOptions::at(&address));
     assert_eq!((problem, error.fault()), (Problem::Newer, Fault::Unsupported), "{error}");
     // One that may only look.
     let schema = address.rsplit("%3D").next().unwrap();
@@ -67,7 +67,7 @@ fn who_is_not_let_in_is_told_why() {
         ))
         .unwrap();
     let looker = address.replace("synchroniser@", "looker@");
-    assert_eq!(refused(&postgres_options(&looker)).0, Problem::Forbidden);
+    assert_eq!(refused(&PostgresOptions::at(&looker)).0, Problem::Forbidden);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn who_comes_back_ends_the_claims_of_who_was_there_before() {
     let address = server.schema();
     let open = |folder: &tempfile::TempDir| {
         let folder = Some(folder.path().to_owned());
-        PostgresStore::open(&PostgresOptions { folder, ..postgres_options(&address) })
+        PostgresStore::open(&PostgresOptions { folder, ..PostgresOptions::at(&address) })
     };
     let other = open(&others).unwrap();
     settle(&other, &members(&["a", "b"]));
@@ -297,7 +297,7 @@ fn a_wrong_clock_changes_nothing() {
     let open = |by: i64| {
         let clock: Arc<dyn Clock> = Arc::new(Wrong(by));
         let options =
-            PostgresOptions { clock: Some(Arc::clone(&clock)), ..postgres_options(&address) };
+            PostgresOptions { clock: Some(Arc::clone(&clock)), ..PostgresOptions::at(&address) };
         (PostgresStore::open(&options).unwrap(), clock)
     };
     let (right, right_clock) = open(0);
@@ -450,7 +450,7 @@ fn the_server_proves_its_name() {
     let look = |host: &str, folder: &Path| {
         let address = Postgres::address(host, server.port, "public") + "&sslmode=verify-full";
         let ca = Some(folder.join("cert.pem"));
-        PostgresStore::look(&PostgresOptions { ca, ..postgres_options(&address) })
+        PostgresStore::look(&PostgresOptions { ca, ..PostgresOptions::at(&address) })
     };
     assert!(look("127.0.0.1", folder.path()).unwrap().is_encrypted);
     let other = folder_with_certificate().unwrap();

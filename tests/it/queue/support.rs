@@ -15,19 +15,7 @@ pub(super) const LEASE: Duration = MINUTE;
 
 /// The queue in the database at `address`, with times as they come.
 pub(super) fn open_postgres(address: &str) -> PostgresStore {
-    PostgresStore::open(&postgres_options(address)).unwrap()
-}
-
-pub(super) fn postgres_options(address: &str) -> PostgresOptions {
-    let address = address.to_owned();
-    PostgresOptions {
-        address,
-        password: None,
-        ca: None,
-        folder: None,
-        clock: None,
-        has_caches: false,
-    }
+    PostgresStore::open(&PostgresOptions::at(address)).unwrap()
 }
 
 /// A time so many seconds after the one at which each test begins.

@@ -87,6 +87,25 @@ fn a_dead_host_is_left_alone_and_the_others_go_on() {
     }
 }
 
+/// What cannot be read on this machine says nothing of what else is there.
+#[test]
+fn sources_on_this_machine_have_no_host() {
+    let text =
+        |name: &str| format!("mirrors.{name} = {{ source = \"{name}\", target = \"t-{name}\" }}\n");
+    let names: Vec<_> = (0..DEAD).map(|number| format!("d{number}")).collect();
+    let rig = Rig::new(&names.iter().map(|name| text(name)).collect::<String>());
+    rig.synced();
+    for name in &names {
+        rig.substitute.fails(name, Some((Fault::Unavailable, Side::Source)));
+        rig.hook(name);
+    }
+    rig.at(rig.now());
+    rig.until("all have failed", |rig| {
+        rig.store.rows().unwrap().iter().all(|row| row.failing.is_some())
+    });
+    assert!(rig.store.closed(rig.now()).unwrap().hosts.is_empty());
+}
+
 /// Servers that take connections and say nothing do not hold up those that do.
 #[test]
 fn runs_that_wait_for_a_server_hold_up_nobody() {
