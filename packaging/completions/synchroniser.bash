@@ -2731,12 +2731,16 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__serve)
-            opts="-q -v -h --config --quiet --verbose --help"
+            opts="-q -v -h --role --config --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --role)
+                    COMPREPLY=($(compgen -W "all front work" -- "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -74,6 +74,9 @@ complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l offli
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -s q -l quiet -d 'Print only errors and results'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -s v -l verbose -d 'Log more; give it twice for even more'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -s h -l help -d 'Print help'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand serve" -l role -d 'What this daemon does, whatever the configuration says, which may be the same on every machine' -r -f -a "all\t''
+front\t''
+work\t''"
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand serve" -l config -d 'The configuration to use' -r -F
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand serve" -s q -l quiet -d 'Print only errors and results'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand serve" -s v -l verbose -d 'Log more; give it twice for even more'

@@ -20,7 +20,7 @@ use super::target::TargetArgs;
 
 pub(super) use daemon::{
     BackupArgs, DaemonArgs, ListArgs, NamedArgs, NotifyTestArgs, RebuildArgs, RestoreArgs,
-    RetryArgs, RunsArgs, StatusArgs,
+    RetryArgs, RunsArgs, ServeArgs, StatusArgs,
 };
 pub(super) use doctor::DoctorArgs;
 pub(super) use hooks::{HookConfigArgs, NotifyArgs, TestHookArgs};
@@ -137,13 +137,6 @@ pub(super) struct SourceAt {
     pub(super) written: PathBuf,
     #[command(flatten)]
     pub(super) way: SourceArgs,
-}
-
-/// `serve`
-#[derive(Debug, clap::Args)]
-pub(super) struct ServeArgs {
-    #[command(flatten)]
-    pub(super) config: ConfigArgs,
 }
 
 /// `sync`

@@ -26,6 +26,12 @@ pub enum ConfigError {
         /// All that is wrong, in the order of the lines. Never empty.
         problems: Vec<Problem>,
     },
+    /// A part of the work is to be left to others, and there can be none.
+    #[error("take the role {role:?}: the queue is a file, which no other daemon shares")]
+    Alone {
+        /// What the daemon was to be.
+        role: &'static str,
+    },
     /// What the file names cannot be used. Only the mirrors that need it fail.
     #[error("use what the configuration names:{}", listed(path, problems))]
     Unusable {
@@ -44,6 +50,9 @@ faults!(ConfigError {
         Config.hint("`synchroniser config default` prints every key with its meaning")
     },
     Self::Invalid { .. } => Config,
+    Self::Alone { .. } => {
+        Config.hint("name a PostgreSQL database in `queue.store`, which several daemons share; docs/many-nodes.md shows how")
+    },
     Self::Unusable { .. } => {
         Config.hint("only the mirrors that need them fail; the others are synced")
     },

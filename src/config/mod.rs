@@ -33,7 +33,7 @@ pub use error::ConfigError;
 pub use hooks::{HookEndpoint, SYNCHRONISE};
 pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
 pub use options::{
-    CacheOptions, DaemonOptions, MirrorConfig, QueueOptions, ScheduleOptions, Selector,
+    CacheOptions, DaemonOptions, MirrorConfig, QueueOptions, Role, ScheduleOptions, Selector,
 };
 pub use patterns::DeriveError;
 pub use pending::{Finding, NamedFile};
@@ -108,6 +108,15 @@ impl Config {
             problems if problems.is_empty() => Ok(config),
             problems => Err(ConfigError::Invalid { path: path.to_owned(), problems }),
         }
+    }
+
+    /// Has this daemon do what `role` says, whatever the file does.
+    pub fn take_role(&mut self, role: Role) -> Result<(), ConfigError> {
+        if role != Role::All && self.queue.address.is_none() {
+            return Err(ConfigError::Alone { role: role.name() });
+        }
+        self.daemon.role = role;
+        Ok(())
     }
 
     /// Tries what the configuration names and a sync reads when it uses it: secrets, host keys,

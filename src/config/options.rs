@@ -5,15 +5,56 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::base::text::named;
 use crate::convert::{AuthorMap, AuthorMapError};
 use crate::hg::pull::Source;
 use crate::mirror::Mirror;
 use crate::net::SecretSource;
 use crate::net::url::RepositoryId;
 
+/// What a daemon does of all that there is to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It takes hooks, shows pages, and syncs.
+    #[default]
+    All,
+    /// It takes hooks and shows pages, and syncs nothing.
+    Front,
+    /// It syncs, and takes no hooks and shows no pages.
+    Work,
+}
+
+impl Role {
+    /// All of them, with their names in the configuration.
+    pub const ALL: [(&'static str, Self); 3] =
+        [("all", Self::All), ("front", Self::Front), ("work", Self::Work)];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, role)| *role == self).map_or("", |(name, _)| name)
+    }
+
+    /// The one that is called so.
+    pub fn named(name: &str) -> Option<Self> {
+        named(&Self::ALL, name)
+    }
+
+    /// Whether it runs syncs.
+    pub fn syncs(self) -> bool {
+        self != Self::Front
+    }
+
+    /// Whether it takes hooks and shows pages.
+    pub fn serves(self) -> bool {
+        self != Self::Work
+    }
+}
+
 /// What the daemon needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DaemonOptions {
+    /// What it does.
+    pub role: Role,
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// How long a hook is kept waiting for its sync.
@@ -43,6 +84,7 @@ pub struct DaemonOptions {
 impl Default for DaemonOptions {
     fn default() -> Self {
         Self {
+            role: Role::All,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8377)),
             wait: Duration::from_secs(10),
             max_body: 1 << 20,

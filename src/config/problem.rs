@@ -56,6 +56,9 @@ pub enum ProblemKind {
     /// No hash of a token.
     #[error("is no SHA-256 in hex (64 digits): `synchroniser config token` prints one")]
     NotAHash,
+    /// Other daemons are counted on, and there can be none.
+    #[error("needs a PostgreSQL database in `queue.store`, which several daemons share")]
+    NotShared,
     /// The file is not TOML.
     #[error("not TOML: {message}")]
     Syntax {

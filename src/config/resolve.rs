@@ -21,7 +21,8 @@ use super::sections::{
 };
 use super::web;
 use super::{
-    CacheOptions, Config, DaemonOptions, MirrorConfig, QueueOptions, ScheduleOptions, Selector,
+    CacheOptions, Config, DaemonOptions, MirrorConfig, QueueOptions, Role, ScheduleOptions,
+    Selector,
 };
 use crate::base::Limits;
 use crate::convert::adoption::AdoptionPolicy;
@@ -80,6 +81,7 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     let resolver = Resolver { folders, problems, pending: &mut pending };
     let notify = notify::receivers(&file.notify, resolver);
     let queue = queue(&file.queue, Resolver { folders, problems, pending: &mut pending });
+    check_shared(&file.daemon, &daemon, &queue, problems);
     let cache = surroundings.cache;
     let mut config = Config {
         cache,
@@ -100,6 +102,18 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     config
 }
 
+/// What is left to other daemons needs a queue that they share.
+fn check_shared(
+    section: &Section<DaemonKeys>,
+    daemon: &DaemonOptions,
+    queue: &QueueOptions,
+    problems: &mut Problems,
+) {
+    if queue.address.is_none() && daemon.role != Role::All {
+        section.wrong("role", ProblemKind::NotShared, problems);
+    }
+}
+
 fn caches(keys: &TopKeys) -> CacheOptions {
     let default = CacheOptions::default();
     let quota = keys.cache_quota.map(|gibibytes| gibibytes.saturating_mul(1 << 30));
@@ -118,6 +132,7 @@ fn daemon(keys: &DaemonKeys, folder: &Path) -> DaemonOptions {
     let default = DaemonOptions::default();
     let listen = keys.listen.as_deref().and_then(|listen| listen.parse().ok());
     DaemonOptions {
+        role: keys.role.as_deref().and_then(Role::named).unwrap_or_default(),
         listen: listen.unwrap_or(default.listen),
         wait: seconds(keys.wait, default.wait),
         max_body: size(keys.max_body, default.max_body),

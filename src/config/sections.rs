@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use super::keys::{Key, Keys, Shape, Value, Written, keys};
 use super::naming::{is_branch_name, is_prefix};
+use super::options::Role;
 use super::problem::ProblemKind;
 use crate::convert::adoption::AdoptionPolicy;
 use crate::convert::identity::choices;
@@ -56,6 +57,12 @@ keys! {
 
     /// `[daemon]`
     struct DaemonKeys {
+        /// What this daemon does, where several share a PostgreSQL database.
+        ///
+        /// `front` takes hooks and shows pages, API and metrics; `work` syncs mirrors, and answers nothing but
+        /// `/healthz`, `/readyz` and `/metrics`; `all` does both. `synchroniser serve --role` says so for one machine,
+        /// where all have the same file.
+        role: String = Key::choice(roles).default("\"all\""),
         /// The address that `synchroniser serve` listens on; port 0 takes a free one.
         ///
         /// What is sent there is not encrypted: keep it on loopback, and put a web server with a certificate in
@@ -329,6 +336,10 @@ impl Keys for MirrorKeys {
             hooks.set(key, value)
         }
     }
+}
+
+fn roles() -> Vec<&'static str> {
+    Role::ALL.iter().map(|(name, _)| *name).collect()
 }
 
 fn identities() -> Vec<&'static str> {

@@ -101,6 +101,22 @@ impl Answer {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, text).header(header::RETRY_AFTER, wait)
     }
 
+    /// To whoever asks a daemon that only syncs. A hook is sent again, perhaps to another one.
+    pub(super) fn elsewhere(path: &str) -> Self {
+        let is_hook = path.starts_with("/hook/") || path.trim_end_matches('/') == "/synchronise";
+        let text = |what: &str| {
+            format!(
+                "This daemon only syncs: {what} by those whose role is \"front\" or \"all\". The proxy in front \
+                 of them should send nothing here."
+            )
+        };
+        match is_hook {
+            true => Self::new(StatusCode::SERVICE_UNAVAILABLE, text("hooks are taken"))
+                .header(header::RETRY_AFTER, "60"),
+            false => Self::new(StatusCode::NOT_FOUND, text("pages are shown")),
+        }
+    }
+
     /// To a hook whose run was forgotten before it could be looked at.
     pub(super) fn forgotten(asked: &AskedFor) -> Self {
         let text = format!("What became of the sync of {} is not known any more.", asked.project);

@@ -20,6 +20,10 @@ use crate::service::{Service, ServiceError};
 /// So many events wait for whoever follows them; who is slower is told that some were lost.
 const EVENTS: usize = 1024;
 
+/// How often a run is looked at that somebody waits for, and that may be under way elsewhere, from where no events
+/// come.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What all requests share.
 pub(super) struct App {
     pub(super) service: Service,
@@ -42,7 +46,8 @@ impl App {
         let WebConfig { access, public_url, trusted_proxies, .. } = config.web.clone();
         let body_timeout = config.daemon.request_timeout;
         let settings = WebSettings { public_url, body_timeout, trusted_proxies };
-        let options = WebOptions { access, settings, ..WebOptions::default() };
+        let look_every = service.is_shared().then_some(LOOK);
+        let options = WebOptions { access, settings, look_every, ..WebOptions::default() };
         let web = WebState::new(service.actions(), service.clock(), options);
         let web = Arc::new(web);
         let (counted, told, shown) = (Arc::clone(&metrics), events.clone(), Arc::clone(&web));
@@ -140,9 +145,17 @@ impl App {
         if wait.is_zero() || found.as_ref().is_none_or(|run| run.summary.state.is_over()) {
             return Ok(found);
         }
+        let look_every = self.service.is_shared().then_some(LOOK);
         let is_over = async {
             loop {
-                match events.recv().await {
+                let event = match look_every {
+                    None => events.recv().await,
+                    // As if something had been lost.
+                    Some(time) => tokio::time::timeout(time, events.recv())
+                        .await
+                        .unwrap_or(Err(RecvError::Lagged(0))),
+                };
+                match event {
                     Ok(event) => {
                         if matches!(&*event, ServiceEvent::Ended { run } if run.id == id) {
                             return;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::config::{Config, QueueOptions};
+use crate::config::{Config, QueueOptions, Role};
 use crate::net::SecretSource;
 
 /// The settings that hold until the daemon is started again. All others are read where they are used, of the
@@ -15,6 +15,7 @@ pub(super) struct Fixed {
     pub(super) metrics_listen: Option<SocketAddr>,
     pub(super) socket: Option<PathBuf>,
     pub(super) connections: NonZeroUsize,
+    pub(super) role: Role,
     /// Whoever started the daemon has opened the queue in it.
     state: PathBuf,
     queue: QueueOptions,
@@ -28,6 +29,7 @@ impl Fixed {
             metrics_listen: web.metrics_listen,
             socket: daemon.socket.clone(),
             connections: daemon.connections,
+            role: daemon.role,
             state: daemon.state.clone(),
             queue: config.queue.clone(),
         }
@@ -36,7 +38,7 @@ impl Fixed {
     /// The keys of what is another one in `other`, with their tables.
     pub(super) fn changed(&self, other: &Self) -> Vec<&'static str> {
         // All fields are named: none is forgotten.
-        let Self { listen, metrics_listen, socket, connections, state, queue } = self;
+        let Self { listen, metrics_listen, socket, connections, role, state, queue } = self;
         // The lease is read for each claim.
         let QueueOptions { address, password, ca_file, lease: _ } = queue;
         let password_key = match &other.queue.password {
@@ -48,6 +50,7 @@ impl Fixed {
             ("web.metrics_listen", *metrics_listen != other.metrics_listen),
             ("daemon.socket", *socket != other.socket),
             ("daemon.connections", *connections != other.connections),
+            ("daemon.role", *role != other.role),
             ("daemon.state", *state != other.state),
             ("queue.store", *address != other.queue.address),
             (password_key, *password != other.queue.password),
@@ -89,7 +92,8 @@ mod tests {
         ("web.trusted_proxies", "[\"127.0.0.1\"]"),
     ];
     /// Keys that need a restart.
-    const FIXED: [(&str, &str); 9] = [
+    const FIXED: [(&str, &str); 10] = [
+        ("daemon.role", "\"front\""),
         ("daemon.listen", "\"127.0.0.1:1\""),
         ("daemon.socket", "\"none\""),
         ("daemon.connections", "7"),
@@ -111,7 +115,10 @@ mod tests {
         assert!(before.changed(&before).is_empty());
         for (keys, is_fixed) in [(&LIVE[..], false), (&FIXED[..], true)] {
             for (key, value) in keys {
-                let after = Fixed::of(&parsed(&format!("{key} = {value}")));
+                let shared = "queue.store = \"postgres://u@localhost/queue\"\n";
+                let head = if *key == "daemon.role" { shared } else { "" };
+                let before = Fixed::of(&parsed(head));
+                let after = Fixed::of(&parsed(&format!("{head}{key} = {value}")));
                 let expected: &[&str] = if is_fixed { &[key] } else { &[] };
                 assert_eq!(before.changed(&after), expected, "{key}");
             }

@@ -244,6 +244,9 @@ fn of_nodes(encoder: &mut DescriptorEncoder<'_>, overview: &Overview) -> fmt::Re
             let count = overview.nodes.iter().filter(|node| node.state == state).count();
             set(&mut nodes, ("state", state.name()), whole(count))?;
         }
+        let help = "1 while no daemon is there that syncs, so that what is due waits";
+        let no_worker = gauge(encoder, "no_worker", help)?;
+        ConstGauge::new(i64::from(overview.no_worker)).encode(no_worker)?;
     }
     let help = "Times that a run of this daemon was kept from publishing, since its claim may have been gone";
     let fenced = encoder.encode_descriptor("fenced", help, None, MetricType::Counter)?;

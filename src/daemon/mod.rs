@@ -244,7 +244,10 @@ async fn serve(
     let (tend, compact) = (Service::tend_caches_if_due, Service::compact_caches);
     let caches = now_and_then(TICK, service.clone(), tend, "the caches were not looked at");
     let packs = now_and_then(COMPACT, service.clone(), compact, "no packs were made smaller");
-    let (caches, packs) = (tokio::spawn(caches), tokio::spawn(packs));
+    // Who syncs nothing has no caches.
+    let syncs = service.role().syncs();
+    let caches = syncs.then(|| tokio::spawn(caches));
+    let packs = syncs.then(|| tokio::spawn(packs));
     let serving = Serving::of(&service, connections);
     tokio::select! {
         () = listen(sockets, &app, &serving) => {}
@@ -256,8 +259,7 @@ async fn serve(
     // A task of its own: connections that wait for a request must close now, whatever we wait for.
     let connections = tokio::spawn(serving.shutdown());
     upkeep.abort();
-    caches.abort();
-    packs.abort();
+    caches.into_iter().chain(packs).for_each(|task| task.abort());
     app.web.close();
     drop(notifier);
     service.close();
@@ -278,6 +280,10 @@ async fn serve(
 /// Serves whoever connects, until it is dropped.
 async fn listen(sockets: Sockets, app: &Arc<App>, serving: &Serving) {
     let all = || routes::routes(app);
+    let network = match app.service.role().serves() {
+        true => all(),
+        false => routes::working(app),
+    };
     let admin = async {
         if let Some(admin) = sockets.admin {
             serving.serve(admin, all()).await;
@@ -288,7 +294,7 @@ async fn listen(sockets: Sockets, app: &Arc<App>, serving: &Serving) {
             serving.serve(metrics, routes::watching(app)).await;
         }
     };
-    tokio::join!(admin, metrics, serving.serve(sockets.network, all()));
+    tokio::join!(admin, metrics, serving.serve(sockets.network, network));
 }
 
 /// Starts what is not HTTP.

@@ -12,6 +12,8 @@
 //! | `/api/v1/notify-test` | POST | a test of receivers, over the admin socket alone |
 //! | all others | | pages and API: `web` |
 //!
+//! A daemon that only syncs serves none of them to a network but the three that watch it.
+//!
 //! Methods are told apart by the handlers and not by warp's filters: those turn a wrong method into
 //! a rejection, and rejections of several routes into one that is hard to foretell.
 
@@ -48,6 +50,13 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let shown = shown.or(notify::trial::route(app)).unify().boxed();
     let shown = shown.or(web::routes(Arc::clone(&app.web))).unify();
     watched(app, Need::ToRead).or(shown.boxed()).unify().boxed()
+}
+
+/// What a daemon serves that takes no hooks and shows no pages.
+pub(super) fn working(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let elsewhere = warp::path::full()
+        .map(|path: warp::path::FullPath| Answer::elsewhere(path.as_str()).into_response());
+    watched(app, Need::ToRead).or(elsewhere.boxed()).unify().boxed()
 }
 
 /// What watches the daemon, for a listener that nobody else reaches.
@@ -189,7 +198,9 @@ async fn ready(app: &Arc<App>) -> Response {
         Ok(overview) => overview,
         Err(error) => return Answer::unavailable(&error).into_response(),
     };
-    let reason = if overview.stopping {
+    let reason = if !app.service.role().serves() {
+        "It takes no hooks: its role is \"work\"."
+    } else if overview.stopping {
         "The daemon is stopping."
     } else if overview.trouble.is_some() {
         "The queue cannot be used; the log says why."

@@ -5,6 +5,7 @@
 //! asks for one becomes a request in the queue; a thread of the pool claims it and runs it (`runner`); what
 //! the run says is kept (`recorder`, `live`), told to listeners, and ends in its record, which `shown` reads.
 
+mod asking;
 mod backup;
 mod caches;
 mod claimed;
@@ -26,6 +27,7 @@ mod shown;
 mod trouble;
 pub mod view;
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,8 +36,8 @@ use std::time::Duration;
 
 use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
-use crate::config::Config;
-use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict, Weight};
+use crate::config::{Config, Role};
+use crate::queue::model::{Member, Weight};
 use crate::queue::{ClaimLimits, Closed, Failure, JobStore, Pool, StartPoolError, StoreError};
 use caches::Caches;
 use credentials::Credentials;
@@ -44,7 +46,7 @@ use lags::Lags;
 use live::Live;
 use runner::SyncRunner;
 use trouble::Trouble;
-use view::{Actions, RequestKey, ServiceEvent};
+use view::Actions;
 
 pub use backup::BackupError;
 pub use caches::{NoRoomError, TendCachesError, check_room};
@@ -62,8 +64,6 @@ const ATTEMPTS: u32 = 3;
 const SILENT: Duration = Duration::from_secs(15);
 /// So many short runs, and so many long ones, may be that silent at the same time.
 const MOST_SILENT: usize = 16;
-/// What stands for an endpoint in the record of a request of the API that has a key.
-const API: &str = "api";
 /// So many of the last runs of each mirror are kept however old they are.
 const RUNS_KEPT: usize = 50;
 
@@ -76,6 +76,8 @@ struct Shared {
     store: Arc<dyn JobStore>,
     clock: Arc<dyn Clock>,
     syncer: Syncer,
+    /// What this process does, for as long as it runs.
+    role: Role,
     directory: RwLock<Arc<Directory>>,
     /// Held while another directory takes its place, and while the queue is told of its mirrors.
     changing: Mutex<()>,
@@ -88,8 +90,10 @@ struct Shared {
     /// How many deliveries that ask for nothing are noted, for each endpoint.
     notes: Rates<String>,
     trouble: Trouble,
-    /// Set once, before anything can be asked for.
+    /// Set once, before anything can be asked for; never where nothing is synced.
     pool: OnceLock<Pool>,
+    /// Whether it was told that nobody syncs.
+    told_no_worker: AtomicBool,
     stopping: AtomicBool,
     /// How many runs were kept from publishing, since their claims may have been gone.
     fenced: AtomicU64,
@@ -108,7 +112,12 @@ impl Shared {
 
     /// When the threads last moved.
     fn beat(&self) -> Timestamp {
-        self.pool.get().map_or_else(Timestamp::default, Pool::beat)
+        match (self.pool.get(), self.role.syncs()) {
+            (Some(pool), _) => pool.beat(),
+            // Nothing moves here that could stand still.
+            (None, false) => self.clock.now(),
+            (None, true) => Timestamp::default(),
+        }
     }
 
     /// Why the queue cannot be used now, if it cannot.
@@ -130,11 +139,28 @@ impl Shared {
         // Two that changed the same one would undo what the other has done.
         let changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(directory) = new(&self.directory())? {
-            self.store.configure(&directory.members(), self.clock.now())?;
+            self.store.configure(&self.members(&directory)?, self.clock.now())?;
             *self.directory.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(directory);
         }
         drop(changing);
         Ok(())
+    }
+
+    /// What the queue is told of the mirrors of `directory`. Of those that it knows, whoever syncs says when a secret
+    /// has changed.
+    fn members(&self, directory: &Directory) -> Result<Vec<Member>, StoreError> {
+        let mut members = directory.members();
+        if !self.role.syncs() {
+            let known = self.store.rows()?.into_iter();
+            let known: HashMap<_, _> =
+                known.map(|row| (row.member.key, row.member.fingerprint)).collect();
+            for member in &mut members {
+                if let Some(fingerprint) = known.get(&member.key) {
+                    member.fingerprint.clone_from(fingerprint);
+                }
+            }
+        }
+        Ok(members)
     }
 
     /// Makes those of `keys` mirrors that are none yet, and that a pattern gives.
@@ -177,101 +203,24 @@ impl Shared {
             );
         }
     }
-
-    /// Asks for runs, all or none, for the delivery if one asks.
-    fn request(
-        &self,
-        requests: &[Request],
-        delivery: Option<&DeliveryRecord>,
-    ) -> Result<Vec<Receipt>, ServiceError> {
-        if self.is_stopping() {
-            return Err(ServiceError::Stopping);
-        }
-        let receipts = self.store.enqueue(requests, delivery, self.clock.now());
-        let receipts = self.trouble.noted(receipts)?;
-        self.wake();
-        for receipt in &receipts {
-            let mirror = receipt.key.clone();
-            self.live.tell(&ServiceEvent::Asked { mirror, run: receipt.run });
-        }
-        Ok(receipts)
-    }
-
-    /// Asks for a run now, for a person; if there is a key, once.
-    fn ask(&self, mirror: &str, key: Option<&RequestKey>) -> Result<Receipt, ServiceError> {
-        let none = || ServiceError::NoMirror { name: mirror.to_owned() };
-        // One that a pattern gives need not have been told of by a hook.
-        self.make_known(&self.with_room(vec![mirror.to_owned()]))?;
-        self.directory().mirror(mirror).ok_or_else(none)?;
-        let request = Request {
-            key: mirror.to_owned(),
-            class: Class::Interactive,
-            cause: Cause::Person,
-            delay: Duration::ZERO,
-            longest_delay: Duration::ZERO,
-        };
-        let delivery = key.map(|RequestKey { id, from }| DeliveryRecord {
-            at: self.clock.now(),
-            endpoint: API.to_owned(),
-            sender_id: Some(format!("{API}:{id}")),
-            from: from.to_string(),
-            verdict: Verdict::Accepted,
-            about: format!("sync of {mirror}"),
-        });
-        let receipts = self.request(&[request], delivery.as_ref())?;
-        receipts.into_iter().next().ok_or_else(none)
-    }
-
-    fn change(
-        &self,
-        mirror: &str,
-        change: impl FnOnce(&dyn JobStore, Timestamp) -> Result<(), StoreError>,
-    ) -> Result<(), ServiceError> {
-        let none = || ServiceError::NoMirror { name: mirror.to_owned() };
-        self.directory().mirror(mirror).ok_or_else(none)?;
-        self.trouble.noted(change(&*self.store, self.clock.now()))?;
-        self.wake();
-        self.live.tell(&ServiceEvent::Changed { mirror: mirror.to_owned() });
-        Ok(())
-    }
-}
-
-impl Actions for Shared {
-    fn sync(&self, mirror: &str) -> Result<Receipt, ServiceError> {
-        self.ask(mirror, None)
-    }
-
-    fn sync_once(&self, mirror: &str, key: &RequestKey) -> Result<Receipt, ServiceError> {
-        self.ask(mirror, Some(key))
-    }
-
-    fn pause(&self, mirror: &str) -> Result<(), ServiceError> {
-        self.change(mirror, |store, now| store.pause(mirror, true, now))
-    }
-
-    fn resume(&self, mirror: &str) -> Result<(), ServiceError> {
-        self.change(mirror, |store, now| store.pause(mirror, false, now))
-    }
-
-    fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError> {
-        self.ask(mirror, None)
-    }
 }
 
 impl Service {
-    /// Starts to sync the mirrors of `config` with `syncer`, as `store` says what is due.
+    /// Starts to sync the mirrors of `config` with `syncer`, as `store` says what is due; if that is its role. Otherwise
+    /// it only takes requests, and shows what others do.
     pub fn start(
         config: Config,
         store: Arc<dyn JobStore>,
         clock: Arc<dyn Clock>,
         syncer: Syncer,
     ) -> Result<Self, StartServiceError> {
+        let role = config.daemon.role;
         let directory = Directory::of(config, &*store)?;
-        store.configure(&directory.members(), clock.now())?;
         let shared = Arc::new(Shared {
             store,
             clock: Arc::clone(&clock),
             syncer,
+            role,
             directory: RwLock::new(Arc::new(directory)),
             changing: Mutex::new(()),
             live: Live::default(),
@@ -282,11 +231,17 @@ impl Service {
             notes: Rates::default(),
             trouble: Trouble::default(),
             pool: OnceLock::new(),
+            told_no_worker: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             fenced: AtomicU64::new(0),
             tidied: AtomicU64::new(0),
         });
+        let members = shared.members(&shared.directory())?;
+        shared.store.configure(&members, clock.now())?;
         shared.report_to_fleet()?;
+        if !role.syncs() {
+            return Ok(Self(shared));
+        }
         let runner = Arc::new(SyncRunner(Arc::clone(&shared)));
         let pool = Pool::start(Arc::clone(&shared.store), runner, clock, shared.limits())?;
         // Nothing else sets it.
@@ -308,6 +263,16 @@ impl Service {
     /// The configuration in force.
     pub fn config(&self) -> Arc<Config> {
         Arc::clone(self.0.directory().config())
+    }
+
+    /// What it does, whatever the configuration in force says.
+    pub fn role(&self) -> Role {
+        self.0.role
+    }
+
+    /// Whether others may do what it is asked for.
+    pub fn is_shared(&self) -> bool {
+        self.0.store.fleet().is_some()
     }
 
     /// Its clock.
@@ -352,6 +317,7 @@ impl Service {
         let shared = &self.0;
         shared.adjust();
         self.tell_fleet();
+        shared.look_for_workers();
         if shared.trouble.now().is_some() {
             // What came of it is noted.
             let _ = shared.trouble.noted(shared.store.probe(shared.clock.now()));
@@ -372,7 +338,7 @@ impl Service {
         let members = shared.directory().members();
         let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(&members);
         // To go through thousands of rows would hold up the hooks that come meanwhile.
-        if shared.tidied.load(Ordering::Relaxed) != hash {
+        if shared.role.syncs() && shared.tidied.load(Ordering::Relaxed) != hash {
             shared.store.configure(&members, now)?;
             shared.tidied.store(hash, Ordering::Relaxed);
         }

@@ -1,18 +1,38 @@
 //! The processes that share the queue: this one tells the others of itself, and all of them are shown.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::view::{Asked, NodeState, NodeView};
 use super::{Service, Shared};
 use crate::base::sizes::bytes_free;
+use crate::config::Role;
 use crate::queue::{Fleet, Node, NodeReport, StoreError};
 
 /// Nobody is lost that was heard of since: some times as long as one says nothing while it is well.
 const LOST: Duration = Duration::from_secs(15);
 /// Who is lost is shown for so long.
 const SHOWN: Duration = Duration::from_hours(24);
-/// What a process does that does all.
-const ALL: &str = "all";
+
+/// The names of the processes that are there and begin runs; `None` if there can be one alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Workers(Option<Vec<String>>);
+
+impl Workers {
+    /// Those of all processes.
+    pub(super) fn of(nodes: &[NodeView]) -> Self {
+        let works = |node: &&NodeView| {
+            node.state == NodeState::Working && Role::named(&node.role).is_none_or(Role::syncs)
+        };
+        let names = nodes.iter().filter(works).map(|node| node.name.clone());
+        Self((!nodes.is_empty()).then(|| names.collect()))
+    }
+
+    /// Whether nobody syncs anything.
+    pub(super) fn are_none(&self) -> bool {
+        self.0.as_ref().is_some_and(Vec::is_empty)
+    }
+}
 
 impl Service {
     /// Tells the others of this process.
@@ -39,11 +59,30 @@ impl Shared {
         let Some(fleet) = self.store.fleet() else { return Ok(()) };
         fleet.beat(&NodeReport {
             name: machine(),
-            role: ALL.to_owned(),
+            role: self.role.name().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             draining: self.is_stopping(),
-            free: bytes_free(&self.directory().config().cache),
+            free: bytes_free(&self.directory().config().cache).filter(|_| self.role.syncs()),
         })
+    }
+
+    /// Says in the log when nobody syncs any more, and when somebody does again.
+    pub(super) fn look_for_workers(&self) {
+        if self.role.syncs() || self.is_stopping() {
+            return;
+        }
+        let Ok(nodes) = self.nodes() else { return };
+        let are_none = Workers::of(&nodes).are_none();
+        if are_none == self.told_no_worker.swap(are_none, Ordering::Relaxed) {
+            return;
+        }
+        if are_none {
+            tracing::error!(
+                "nothing is synced: no daemon is there whose role is \"work\" or \"all\""
+            );
+        } else {
+            tracing::info!("a daemon that syncs is there again");
+        }
     }
 
     /// All of them, by name; none if there can be one alone.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Shared;
 use super::directory::Directory;
+use super::nodes::Workers;
 use super::recorder::RunRecord;
 use super::view::{
     Asked, CachesView, CredentialView, DeliveryView, FailureView, MirrorDetail, MirrorFilter,
@@ -179,6 +180,8 @@ impl Views for Shared {
         let held_up = due.clone().filter(|row| row.running.is_none());
         let oldest = held_up.filter_map(Row::next_run).min();
         let millis = |time: Timestamp| u64::try_from(now.since(time).as_millis()).unwrap_or(0);
+        let nodes = self.nodes()?;
+        let workers = Workers::of(&nodes);
         Ok(Overview {
             states: counts
                 .filter(|(_, mirrors)| *mirrors > 0)
@@ -192,7 +195,8 @@ impl Views for Shared {
             stopping: self.is_stopping(),
             trouble: self.trouble().as_ref().map(FailureView::from),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            nodes: self.nodes()?,
+            no_worker: workers.are_none(),
+            nodes,
             fenced: self.fenced.load(Ordering::Relaxed),
         })
     }

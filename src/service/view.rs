@@ -276,6 +276,8 @@ pub struct Overview {
     pub version: String,
     /// The processes that share the queue, by name; none if there can be one alone.
     pub nodes: Vec<NodeView>,
+    /// Whether none of them is there that syncs: nobody does what is due.
+    pub no_worker: bool,
     /// How many runs of this process were kept from publishing, since their claims may have been gone.
     pub fenced: u64,
 }

@@ -125,6 +125,7 @@ fn what_is_written_is_what_is_meant() {
     assert_eq!(names, ["https", "path", "with.all-kinds_0f"]);
     insta::assert_debug_snapshot!(config.daemon, @r#"
     DaemonOptions {
+        role: All,
         listen: [::1]:0,
         wait: 0ns,
         max_body: 65536,

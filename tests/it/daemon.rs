@@ -18,6 +18,7 @@ mod older_state;
 mod operate;
 mod program;
 mod rig;
+mod roles;
 mod stop;
 mod trouble;
 mod upkeep;

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
+
 use super::ConfigArgs;
+use crate::config::Role;
 
 /// How the daemon is found, and how its answer is printed.
 #[derive(Clone, Debug, clap::Args)]
@@ -12,6 +15,20 @@ pub(in crate::cli) struct DaemonArgs {
     pub(in crate::cli) socket: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) config: ConfigArgs,
+}
+
+/// `serve`
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ServeArgs {
+    /// What this daemon does, whatever the configuration says, which may be the same on every machine
+    #[arg(long, value_name = "ROLE", value_parser = roles())]
+    pub(in crate::cli) role: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) config: ConfigArgs,
+}
+
+fn roles() -> PossibleValuesParser {
+    PossibleValuesParser::new(Role::ALL.iter().map(|(name, _)| *name))
 }
 
 /// `status`

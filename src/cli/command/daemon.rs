@@ -91,9 +91,12 @@ pub(super) fn status(args: &StatusArgs, ui: &Ui) -> Outcome {
     for line in table.lines() {
         ui.result(&line);
     }
-    if overview.nodes.len() > 1 {
+    if overview.nodes.len() > 1 || overview.no_worker {
         ui.result("");
         super::nodes::list(&overview, ui);
+    }
+    if overview.no_worker {
+        ui.result("nothing is synced: no daemon is there whose role is \"work\" or \"all\"");
     }
     if let Some(trouble) = &overview.trouble {
         let message = clean(&trouble.message);

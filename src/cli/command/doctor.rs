@@ -181,7 +181,7 @@ fn unsound(error: &ConfigError) -> Vec<Check> {
             });
             checks.collect()
         }
-        other @ ConfigError::Read { .. } => {
+        other @ (ConfigError::Read { .. } | ConfigError::Alone { .. }) => {
             let mut check = Check::failed("configuration", other);
             check.hint = check.hint.or_else(|| {
                 Some(

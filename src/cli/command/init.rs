@@ -191,7 +191,7 @@ fn sound(text: &str, path: &Path) -> Result<Config, InitError> {
                     problems.iter().map(|problem| format!("{}: {}", problem.key, problem.kind));
                 kinds.collect::<Vec<_>>().join("; ")
             }
-            other @ ConfigError::Read { .. } => other.to_string(),
+            other @ (ConfigError::Read { .. } | ConfigError::Alone { .. }) => other.to_string(),
         };
         InitError::Unsound { problem }
     })

@@ -8,11 +8,12 @@ use crate::service::view::Overview;
 
 /// The daemons that share the queue.
 pub(super) fn list(overview: &Overview, ui: &Ui) {
-    let mut table = Table::new(["NODE", "STATE", "LAST HEARD OF", "VERSION", "ID", "RUNS"]);
+    let mut table = Table::new(["NODE", "ROLE", "STATE", "LAST HEARD OF", "VERSION", "ID", "RUNS"]);
     for node in &overview.nodes {
         let here = if node.here { ", this one" } else { "" };
         table.row([
             clean(&node.name),
+            clean(&node.role),
             format!("{}{here}", node.state.name()),
             ago(node.beat, overview.now),
             clean(&node.version),

@@ -113,7 +113,8 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn JobStore>, StoreError> {
         Some(address) => {
             make_folder(config)?;
             let folder = Some(config.daemon.state.clone());
-            let options = PostgresOptions { folder, has_caches: true, ..options(config, address) };
+            let has_caches = config.daemon.role.syncs();
+            let options = PostgresOptions { folder, has_caches, ..options(config, address) };
             Ok(Arc::new(PostgresStore::open(&options)?))
         }
         None => Ok(Arc::new(in_folder(config)?)),

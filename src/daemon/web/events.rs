@@ -291,7 +291,15 @@ pub(super) async fn until_over(state: &Arc<WebState>, request: &Request, id: &st
                 return;
             }
             loop {
-                if follow.changed().await.is_err() {
+                let changed = match state.look_every {
+                    None => follow.changed().await,
+                    Some(time) => match tokio::time::timeout(time, follow.changed()).await {
+                        Ok(changed) => changed,
+                        // It may have ended elsewhere.
+                        Err(_) => break,
+                    },
+                };
+                if changed.is_err() {
                     return;
                 }
                 // Events that are forgotten may have been about this run.

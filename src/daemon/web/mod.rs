@@ -78,6 +78,8 @@ pub struct WebOptions {
     pub longest_stream: Duration,
     /// How long a request may wait for a run to end.
     pub longest_wait: Duration,
+    /// How often a run is looked at that is waited for, where it may be under way elsewhere.
+    pub look_every: Option<Duration>,
 }
 
 impl Default for WebSettings {
@@ -99,6 +101,7 @@ impl Default for WebOptions {
             streams: 200,
             longest_stream: Duration::from_hours(1),
             longest_wait: Duration::from_mins(1),
+            look_every: None,
         }
     }
 }
@@ -111,6 +114,7 @@ pub struct WebState {
     events: Events,
     settings: RwLock<WebSettings>,
     longest_wait: Duration,
+    look_every: Option<Duration>,
 }
 
 impl std::fmt::Debug for WebState {
@@ -123,9 +127,9 @@ impl WebState {
     /// Shows and asks `service`.
     pub fn new(service: Arc<dyn Actions>, clock: Arc<dyn Clock>, options: WebOptions) -> Self {
         let events = Events::new(clock.now(), &options);
-        let WebOptions { access, settings, longest_wait, .. } = options;
+        let WebOptions { access, settings, longest_wait, look_every, .. } = options;
         let (access, settings) = (Access::new(access), RwLock::new(settings));
-        Self { service, clock, access, events, settings, longest_wait }
+        Self { service, clock, access, events, settings, longest_wait, look_every }
     }
 
     /// Tells those who follow. To be called with each event of the service, from any thread; it does not

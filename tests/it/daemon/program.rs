@@ -64,6 +64,13 @@ impl Program {
         Self::spawn(command)
     }
 
+    /// The same with a role of its own.
+    pub(super) fn start_as(env: &TestEnv, role: &str) -> Self {
+        let mut command = env.synchroniser();
+        command.args(["serve", "--config", CONFIG, "--role", role]);
+        Self::spawn(command)
+    }
+
     /// Starts what becomes the program.
     pub(super) fn spawn(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();

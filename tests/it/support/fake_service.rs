@@ -114,6 +114,7 @@ impl Views for FakeService {
             trouble: None,
             version: "0.1.0".to_owned(),
             nodes: nodes(),
+            no_worker: false,
             fenced: 2,
         })
     }

@@ -14,7 +14,7 @@ use crate::cli::client::Client;
 use crate::cli::post::{Post, post};
 use crate::config::{Config, HookEndpoint};
 use crate::hook::SchemeKind;
-use crate::service::view::{MirrorList, Overview};
+use crate::service::view::{MirrorList, NodeState, Overview};
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -32,6 +32,7 @@ pub(super) fn check(args: &DoctorArgs, config: &Config) -> Vec<Check> {
         Some(socket) => match Client::at(&socket).get::<Overview>("/api/v1/overview") {
             Ok(overview) => {
                 checks.push(running(&overview));
+                checks.extend(workers(&overview));
                 checks.extend(same_mirrors(&Client::at(&socket), config));
                 Some(overview)
             }
@@ -64,6 +65,19 @@ fn running(overview: &Overview) -> Check {
     }
     let (running, waiting) = (overview.running, overview.waiting);
     Check::ok("daemon", format!("it answers: {running} running, {waiting} waiting"))
+}
+
+/// Whether any daemon syncs, where several share the queue.
+fn workers(overview: &Overview) -> Option<Check> {
+    if overview.nodes.is_empty() {
+        return None;
+    }
+    let fix = "start a daemon with the role \"work\" or \"all\" (`daemon.role`, or `synchroniser serve --role`)";
+    if overview.no_worker {
+        return Some(Check::wrong("nodes", "none that is there syncs: what is due waits", fix));
+    }
+    let there = overview.nodes.iter().filter(|node| node.state == NodeState::Working).count();
+    Some(Check::ok("nodes", format!("{there} of {} are there", overview.nodes.len())))
 }
 
 /// Whether the daemon has the mirrors that the configuration has now.

@@ -328,6 +328,7 @@ fn others() -> Vec<(&'static str, Value)> {
                     list("Node"),
                     "The daemons that share the queue, where there may be several.",
                 ),
+                ("no_worker", of("Flag"), "Whether none of them is there that syncs."),
                 (
                     "fenced",
                     of("Unsigned"),

@@ -81,6 +81,13 @@ pub(super) fn page(visit: &Visit<'_>, overview: &Overview, page: &Page<'_>) -> A
                 @if let Some(hint) = &trouble.hint { " What to do: " (hint) "." }
             }
         }
+        @if overview.no_worker {
+            p class="banner bad" {
+                strong { "Nothing is synced. " }
+                "No daemon is there that syncs: hooks are taken, and what is due waits. "
+                "Start one with the role “work” or “all”."
+            }
+        }
         @if overview.stopping {
             p class="banner warn" {
                 strong { "Stopping. " }

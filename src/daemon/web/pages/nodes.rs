@@ -16,7 +16,7 @@ const RUNS: usize = 10;
 /// A list of them where there is more than one.
 pub(super) fn nodes(visit: &Visit<'_>, overview: &Overview) -> Markup {
     let nodes = &overview.nodes;
-    if nodes.len() < 2 {
+    if nodes.len() < 2 && !overview.no_worker {
         return html! {};
     }
     let rows = html! { @for node in nodes { (row(visit, node)) } };
@@ -46,7 +46,7 @@ fn row(visit: &Visit<'_>, node: &NodeView) -> Markup {
         (text(&node.name))
         span class="detail" {
             code { (node.id.get(..8).unwrap_or(&node.id)) }
-            @if node.role != "all" { ", " (text(&node.role)) }
+            ", role " (text(&node.role))
             @if node.here { ", this one" }
         }
     };
