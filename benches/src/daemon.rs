@@ -17,6 +17,7 @@ schedule.debounce = 0
 schedule.per_target_minute = 1000
 schedule.per_source_host = 1000
 schedule.per_target_host = 1000
+schedule.per_target_owner = 1000
 web.read = "open"
 hooks.synchronise = { format = "bitbucket_post", allow_unauthenticated = true }
 "#;

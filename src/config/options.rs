@@ -156,6 +156,8 @@ pub struct ScheduleOptions {
     pub per_source_host: NonZeroUsize,
     /// How many syncs publish to one host at the same time.
     pub per_target_host: NonZeroUsize,
+    /// How many syncs of one owner's mirrors publish to one host at the same time.
+    pub per_target_owner: NonZeroUsize,
     /// How many syncs to one target begin within a minute.
     pub per_target_minute: NonZeroUsize,
     /// How long a mirror may have no success before it counts as stale.
@@ -171,6 +173,7 @@ impl Default for ScheduleOptions {
             longest: Duration::from_hours(6),
             per_source_host: const { NonZeroUsize::new(4).unwrap() },
             per_target_host: const { NonZeroUsize::new(8).unwrap() },
+            per_target_owner: const { NonZeroUsize::new(8).unwrap() },
             per_target_minute: const { NonZeroUsize::new(6).unwrap() },
             stale: Duration::from_hours(24),
         }

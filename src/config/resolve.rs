@@ -176,6 +176,7 @@ fn schedule(keys: &ScheduleKeys) -> ScheduleOptions {
         longest: seconds(keys.longest, default.longest).max(shortest),
         per_source_host: count(keys.per_source_host, default.per_source_host),
         per_target_host: count(keys.per_target_host, default.per_target_host),
+        per_target_owner: count(keys.per_target_owner, default.per_target_owner),
         per_target_minute: count(keys.per_target_minute, default.per_target_minute),
         stale: seconds(keys.stale.map(|hours| hours.saturating_mul(HOUR)), default.stale),
     }

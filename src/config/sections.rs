@@ -122,6 +122,11 @@ keys! {
         per_source_host: u64 = Key::number("mirrors", 1, 1 << 10).default("4"),
         /// Syncs at the same time that publish to one host.
         per_target_host: u64 = Key::number("mirrors", 1, 1 << 10).default("8"),
+        /// Syncs at the same time that publish to one host for one owner, such as an organisation on GitHub.
+        ///
+        /// The owner of a mirror is its key `owner`, or the owner in the address of its target. Where
+        /// `per_target_host` is larger, one owner leaves room for the others.
+        per_target_owner: u64 = Key::number("mirrors", 1, 1 << 10).default("8"),
         /// Syncs of mirrors with the same target that begin within a minute, unless a person asks for them.
         ///
         /// GitHub recommends no more than six pushes a minute to one repository.

@@ -69,7 +69,7 @@ mod tests {
     use crate::config::template;
 
     /// Keys that are read again, with a value that is not the default.
-    const LIVE: [(&str, &str); 20] = [
+    const LIVE: [(&str, &str); 21] = [
         ("queue.lease", "60"),
         ("daemon.wait", "3"),
         ("daemon.max_body", "4096"),
@@ -85,6 +85,7 @@ mod tests {
         ("schedule.longest", "777"),
         ("schedule.per_source_host", "7"),
         ("schedule.per_target_host", "7"),
+        ("schedule.per_target_owner", "7"),
         ("schedule.per_target_minute", "7"),
         ("schedule.stale", "7"),
         ("web.read", "\"open\""),

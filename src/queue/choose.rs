@@ -1,9 +1,9 @@
 //! Which of the mirrors that are due are run next, if not all can be.
 //!
 //! In this order:
-//! 1. The limits: so many runs that read from one host, that publish to one host, and that begin in a
-//!    minute for one target; and hosts and targets that are not to be asked now, but for a person. Of mirrors that may
-//!    be what ends the process, one at a time. What is held up so holds up nobody else.
+//! 1. The limits: so many runs that read from one host, that publish to one host, also for one owner, and that begin
+//!    in a minute for one target; and hosts and targets that are not to be asked now, but for a person, or by one run.
+//!    Of mirrors that may be what ends the process, one at a time. What is held up so holds up nobody else.
 //! 2. The class: the more urgent goes first, but a class and those above it get at most four fifths of
 //!    the workers while something less urgent waits, so that everything moves. What has waited for longer
 //!    than the bound of its class counts as one class higher, and takes turns with what is really urgent.
@@ -14,7 +14,7 @@
 //!
 //! Short and long runs have workers of their own and are chosen apart.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::job_store::ClaimLimits;
@@ -200,6 +200,10 @@ struct Counts<'a> {
     classes: HashMap<(Weight, Class), usize>,
     source_hosts: HashMap<&'a str, usize>,
     target_hosts: HashMap<&'a str, usize>,
+    /// By target host and owner.
+    target_owners: HashMap<(&'a str, &'a str), usize>,
+    /// Half-open hosts of which a run was chosen.
+    probed: HashSet<&'a str>,
     /// Runs of mirrors that are parked if they do not end.
     suspects: usize,
     /// For each target when its runs of the last minute began.
@@ -213,6 +217,8 @@ impl<'a> Counts<'a> {
             classes: HashMap::new(),
             source_hosts: HashMap::new(),
             target_hosts: HashMap::new(),
+            target_owners: HashMap::new(),
+            probed: HashSet::new(),
             suspects: 0,
             begun: HashMap::new(),
         };
@@ -231,6 +237,8 @@ impl<'a> Counts<'a> {
         }
         *self.source_hosts.entry(&candidate.source_host).or_default() += 1;
         *self.target_hosts.entry(&candidate.target_host).or_default() += 1;
+        let owner = (&*candidate.target_host, &*candidate.owner);
+        *self.target_owners.entry(owner).or_default() += 1;
         self.suspects += usize::from(self.is_suspect(candidate));
     }
 
@@ -240,6 +248,9 @@ impl<'a> Counts<'a> {
 
     fn begin(&mut self, candidate: &'a Candidate, now: Timestamp) {
         self.run(candidate, true);
+        if self.limits.closed.is_probe(candidate.class, &candidate.source_host) {
+            self.probed.insert(&candidate.source_host);
+        }
         self.begun.entry(&candidate.target).or_default().push(now);
     }
 
@@ -286,7 +297,15 @@ impl<'a> Counts<'a> {
         let closed = &self.limits.closed;
         let is_closed = candidate.class != Class::Interactive
             && (closed.hosts.contains(source_host) || closed.targets.iter().any(is_of));
+        let is_probed =
+            candidate.class != Class::Interactive && self.probed.contains(&**source_host);
+        let of_owner = self.target_owners.get(&(&**target_host, &**owner)).copied();
+        let has_room = target_host.is_empty()
+            || owner.is_empty()
+            || of_owner.is_none_or(|count| count < self.limits.per_target_owner);
         !is_closed
+            && !is_probed
+            && has_room
             && (self.suspects == 0 || !self.is_suspect(candidate))
             && is_below(&self.source_hosts, &candidate.source_host, self.limits.per_source_host)
             && is_below(&self.target_hosts, &candidate.target_host, self.limits.per_target_host)

@@ -8,8 +8,8 @@ use super::fleet::Fleet;
 use super::hosts::Closed;
 use super::ledgers::Ledgers;
 use super::model::{
-    Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
-    RunId, RunState, Running,
+    Claim, Claimed, DeliveryEntry, DeliveryRecord, End, EndState, Finish, Member, Receipt, Request,
+    Row, Run, RunId, RunState, Running,
 };
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
@@ -25,6 +25,8 @@ pub struct ClaimLimits {
     pub per_source_host: usize,
     /// Runs at the same time that publish to one host.
     pub per_target_host: usize,
+    /// Runs at the same time that publish to one host and are of one owner.
+    pub per_target_owner: usize,
     /// Runs of one target repository that begin within a minute.
     pub per_target_minute: usize,
     /// What is not to be asked now: only requests of class `Interactive` are handed out.
@@ -92,6 +94,21 @@ pub trait JobStore: Send + Sync {
     /// a person or a new configuration while the run was under way keeps the mirror from being parked.
     fn finish(&self, claim: &Claim, finish: &Finish, now: Timestamp) -> Result<bool, StoreError>;
 
+    /// Notes how these runs ended, each as [`finish`](Self::finish) does, and then claims as [`claim`](Self::claim) does, if
+    /// there are `limits`: what a process does again and again, at the cost of one operation. If a claim was lost, that
+    /// concerns its end alone. After an error, all ends may be noted again.
+    fn turn(
+        &self,
+        ends: &[End],
+        limits: Option<&ClaimLimits>,
+        now: Timestamp,
+    ) -> Result<(Vec<EndState>, Claimed), StoreError> {
+        let note = |end: &End| self.finish(&end.claim, &end.finish, now).map(EndState::of);
+        let states = ends.iter().map(note).collect::<Result<_, _>>()?;
+        let claimed = limits.map(|limits| self.claim(limits, now)).transpose()?;
+        Ok((states, claimed.unwrap_or_default()))
+    }
+
     /// Gives a claim back as if it had not been made: its requests wait again for the same run, or for the
     /// one that was asked for meanwhile, if there is one. Does nothing if the claim is not ours any more.
     fn release(&self, claim: &Claim, now: Timestamp) -> Result<(), StoreError>;
@@ -107,8 +124,9 @@ pub trait JobStore: Send + Sync {
     fn park(&self, key: &str, parked: Option<&Failure>, now: Timestamp) -> Result<(), StoreError>;
 
     /// A host of sources has answered, or could not be reached or used. One that could not several times in a row is
-    /// left alone for a while, by all who use the store.
-    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError>;
+    /// left alone for a while, by all who use the store; then one run is claimed, until it has answered, or has not,
+    /// for which it is left alone for longer. Returns whether what is left alone is another now.
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<bool, StoreError>;
 
     /// The host of a target wants to be left alone until `until`, with the mirrors of one owner.
     fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError>;

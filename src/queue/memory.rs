@@ -182,15 +182,22 @@ impl JobStore for MemoryStore {
         let recent = state.runs.iter().filter(recent);
         let begun: Vec<_> =
             recent.filter_map(|run| Some((state.target_of(run), run.started?))).collect();
+        let under_way = state.rows.values().filter_map(|row| Some(row.running?.run)).collect();
+        let closed = self.1.for_claim(&limits.closed, &under_way, now);
+        let limits = &ClaimLimits { closed, ..limits.clone() };
         let situation = Situation { due: &due, running: &running, begun: &begun, limits, now };
         let choice = choose(&situation, &mut state.turns);
         let mut claims = Vec::new();
         let until = now.after(limits.lease);
-        for key in choice.chosen.iter().filter_map(|position| keys.get(*position)) {
+        let chosen = choice.chosen.iter();
+        for (key, of) in chosen.filter_map(|at| Some((keys.get(*at)?, due.get(*at)?))) {
             let Some(row) = state.rows.get_mut(key) else { continue };
             state.last_token = Row::next_token(state.last_token, now);
             let (claim, run) = row.begin(state.last_token, until, now);
             state.runs.push(run);
+            if limits.closed.is_probe(of.class, &of.source_host) {
+                self.1.probe(&of.source_host, claim.run);
+            }
             later.push(claim.until);
             claims.push(claim);
         }
@@ -241,12 +248,8 @@ impl JobStore for MemoryStore {
         Ok(())
     }
 
-    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError> {
-        match answered {
-            true => self.1.answered(host),
-            false => self.1.failed(host, now),
-        }
-        Ok(())
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.1.note(host, answered, now))
     }
 
     fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError> {

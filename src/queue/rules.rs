@@ -194,6 +194,8 @@ impl Row {
             attempt: self.attempts,
             weight: self.weight,
             failing: self.failing.clone(),
+            last_state: self.last_run.as_ref().map(|(_, state, _)| *state),
+            last_change: self.last_change,
         };
         (claim, run)
     }
@@ -203,7 +205,7 @@ impl Row {
         self.token == claim.token && self.running.is_some_and(|running| running.run == claim.run)
     }
 
-    /// The run is over.
+    /// The run is over. Of one that has found nothing, `postgres::turn` says the same in SQL.
     pub(super) fn finish(&mut self, run: &mut Run, finish: &Finish, now: Timestamp) {
         run.details.clone_from(&finish.details);
         let last_run = self.last_run.take();

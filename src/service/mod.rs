@@ -38,7 +38,7 @@ use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::queue::model::{Member, Weight};
-use crate::queue::{ClaimLimits, Closed, Failure, JobStore, Pool, StartPoolError, StoreError};
+use crate::queue::{ClaimLimits, Failure, JobStore, Pool, StartPoolError, StoreError};
 use caches::Caches;
 use credentials::Credentials;
 use directory::Directory;
@@ -183,12 +183,10 @@ impl Shared {
             long: daemon.long_workers.get() + silent(Weight::Long),
             per_source_host: schedule.per_source_host.get(),
             per_target_host: schedule.per_target_host.get(),
+            per_target_owner: schedule.per_target_owner.get(),
             per_target_minute: schedule.per_target_minute.get(),
-            closed: self.store.closed(self.clock.now()).unwrap_or_else(|error| {
-                // Then nothing is claimed either.
-                tracing::debug!("which hosts are left alone is not known: {error}");
-                Closed::default()
-            }),
+            // If that cannot be read, nothing is claimed either, and the pool says so.
+            closed: self.store.closed(self.clock.now()).unwrap_or_default(),
             lease: directory.config().queue.lease,
             attempts: ATTEMPTS,
         }

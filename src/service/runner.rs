@@ -77,9 +77,13 @@ impl Runner for SyncRunner {
         Some(finish)
     }
 
-    fn over(&self, claim: &Claim) {
+    fn over(&self, claim: &Claim, finish: Option<&Finish>) {
         let Self(shared) = self;
         shared.live.end(claim.run);
+        if finish.is_some_and(Finish::found_nothing) {
+            // It has no place in the history, and nobody is told.
+            return;
+        }
         match shared.ended_run(claim.run) {
             Ok(Some(run)) if run.state.is_over() => shared.live.tell(&ServiceEvent::Ended { run }),
             // Its claim was given back, and it waits again.
@@ -138,12 +142,10 @@ impl SyncRunner {
             Ok(seen) => seen,
             Err(error) => return Look::Failed(Box::new(error)),
         };
-        let row = shared.store.row(&claim.key).ok().flatten();
-        let last = row.and_then(|row| row.last_run);
         // A target that somebody has changed is found once a day.
         let is_recent =
             mirror.last_seen_at().is_some_and(|at| shared.clock.now().since(at) < FULL_EVERY);
-        let went_well = last.is_some_and(|(_, state, _)| state == RunState::Done);
+        let went_well = claim.last_state == Some(RunState::Done);
         match is_recent && went_well && mirror.last_seen().as_ref() == Some(&seen) {
             true => Look::Unchanged,
             false => Look::Changed(seen),
@@ -220,7 +222,6 @@ impl SyncRunner {
         let failure = Failure::of(error);
         if failure.side == Side::Source && failure.fault == Fault::Unavailable {
             self.note(configured.mirror.source.host(), false);
-            shared.adjust();
         }
         let retry_after = error.diagnosis().retry_after;
         let failures = claim.failures(failure.fault);
@@ -244,8 +245,10 @@ impl SyncRunner {
         if host.is_empty() {
             return;
         }
-        if let Err(error) = shared.store.note_host(host, answered, shared.clock.now()) {
-            tracing::debug!(host, "whether the host answers was not noted: {error}");
+        match shared.store.note_host(host, answered, shared.clock.now()) {
+            Ok(true) => shared.adjust(),
+            Ok(false) => {}
+            Err(error) => tracing::debug!(host, "whether the host answers was not noted: {error}"),
         }
     }
 
@@ -263,8 +266,7 @@ impl SyncRunner {
     fn next_look(&self, claim: &Claim, changed: bool) -> Timestamp {
         let Self(shared) = self;
         let now = shared.clock.now();
-        let row = || shared.store.row(&claim.key).ok().flatten();
-        let change = if changed { Some(now) } else { row().and_then(|row| row.last_change) };
+        let change = if changed { Some(now) } else { claim.last_change };
         schedule::next_look(&shared.directory().config().schedule, now, change, random())
     }
 }

@@ -355,7 +355,7 @@ fn configuration(read: &str, fleet: usize, hostile: Option<&Path>) -> String {
         r#"
 cache = "cache"
 daemon = {{ listen = "127.0.0.1:0", socket = "none", state = "state", workers = 8, long_workers = 8, stop_timeout = 5 }}
-schedule = {{ debounce = 0, shortest = 3600, per_source_host = 100, per_target_host = 100 }}
+schedule = {{ debounce = 0, shortest = 3600, per_source_host = 100, per_target_host = 100, per_target_owner = 100 }}
 web = {{ read = "{read}", public_url = "https://mirrors.example.org" }}
 tokens.administrator = {{ scope = "admin", sha256 = "{}" }}
 tokens.reader = {{ scope = "read", sha256 = "{}" }}

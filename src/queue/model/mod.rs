@@ -12,4 +12,4 @@ mod run;
 
 pub use delivery::{DeliveryEntry, DeliveryRecord, Verdict};
 pub use row::{Cause, Class, Failing, Member, Receipt, Request, Row, Running, Waiting, Weight};
-pub use run::{Claim, Claimed, Finish, ParseRunIdError, Run, RunId, RunState};
+pub use run::{Claim, Claimed, End, EndState, Finish, ParseRunIdError, Run, RunId, RunState};

@@ -151,6 +151,10 @@ pub struct Claim {
     pub weight: Weight,
     /// What has failed before, if the last run did.
     pub failing: Option<Failing>,
+    /// How the last run ended that has a place in the history.
+    pub last_state: Option<RunState>,
+    /// When a run last found something new at the source.
+    pub last_change: Option<Timestamp>,
 }
 
 impl Claim {
@@ -195,4 +199,44 @@ pub struct Finish {
     pub park: bool,
     /// How long the next run is expected to be.
     pub weight: Weight,
+}
+
+impl Finish {
+    /// Whether the run has only seen that there is nothing new at the source: its mirror is looked at again when it is
+    /// [`due`](Self::due), and nothing else is to become of it.
+    pub fn found_nothing(&self) -> bool {
+        self.unremarkable
+            && self.state == RunState::Done
+            && self.failure.is_none()
+            && self.not_before.is_none()
+            && !self.changed
+            && !self.park
+    }
+}
+
+/// The end of a run that is to be noted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The claim that began the run.
+    pub claim: Claim,
+    /// How it ended.
+    pub finish: Finish,
+}
+
+/// Whether the end of a run was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndState {
+    /// It was.
+    Noted,
+    /// The claim is not ours any more, and nothing was changed.
+    Lost,
+    /// Not yet, since somebody else changes the mirror just now.
+    NotYet,
+}
+
+impl EndState {
+    /// What an answer of [`finish`](crate::queue::JobStore::finish) says.
+    pub(in crate::queue) fn of(is_noted: bool) -> Self {
+        if is_noted { Self::Noted } else { Self::Lost }
+    }
 }

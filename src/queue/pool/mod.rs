@@ -13,6 +13,9 @@
 //!                          finish, or release
 //! ```
 //!
+//! Most runs are looks of the schedule that find nothing. Their ends go to the dispatcher, which notes many of them together,
+//! with the next claim: the worker does not wait for that. If the process ends before, they are looked at once more.
+//!
 //! A claim that was lost raises the interrupt of its run, whose end is then not noted: the store refuses
 //! it. A store that fails is tried again after a pause, for as long as it takes; what a worker has to say
 //! to it is kept until it could be said, and the claim is renewed meanwhile.
@@ -29,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use super::failure::Failure;
 use super::job_store::{ClaimLimits, JobStore};
-use super::model::{Claim, Finish, RunId};
+use super::model::{Claim, End, Finish, RunId};
 use super::store_error::StoreError;
 use crate::base::time::{Clock, Timestamp};
 use crate::base::{Interrupt, faults};
@@ -44,9 +47,9 @@ pub trait Runner: Send + Sync {
     /// is our own mistake. `None` gives the claim back: there is no such mirror any more.
     fn run(&self, claim: &Claim, interrupt: &Interrupt) -> Option<Finish>;
 
-    /// How the run of `claim` ended is in the store, or its claim was given back.
-    fn over(&self, claim: &Claim) {
-        let _ = claim;
+    /// How the run of `claim` ended is in the store: like this, if that is known. Or its claim was given back, or was lost.
+    fn over(&self, claim: &Claim, finish: Option<&Finish>) {
+        let _ = (claim, finish);
     }
 }
 
@@ -84,6 +87,8 @@ struct State {
     workers: usize,
     /// Claims that no worker has taken yet.
     assigned: VecDeque<Claim>,
+    /// Runs that have found nothing, which is not noted yet.
+    ended: Vec<End>,
     /// Claims that are held, those of `assigned` and those that are being run.
     held: HashMap<RunId, Held>,
     /// Something was asked for, or a worker is free.
@@ -132,6 +137,7 @@ impl Pool {
             limits,
             workers: 0,
             assigned: VecDeque::new(),
+            ended: Vec::new(),
             held: HashMap::new(),
             is_woken: true,
             is_closed: false,

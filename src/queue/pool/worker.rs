@@ -9,7 +9,7 @@ use super::{PAUSE, Shared};
 use crate::base::{Fault, Interrupt};
 use crate::queue::backoff::{Next, backoff};
 use crate::queue::failure::Failure;
-use crate::queue::model::{Claim, Finish, RunState};
+use crate::queue::model::{Claim, End, Finish, RunState};
 use crate::queue::store_error::StoreError;
 
 impl Shared {
@@ -26,19 +26,30 @@ impl Shared {
             if let Some(held) = self.lock().held.get_mut(&claim.run) {
                 held.is_ending = true;
             }
-            self.end(&claim, finish.as_ref());
-            // A panic there must not cost us the thread.
-            drop(catch_unwind(AssertUnwindSafe(|| self.runner.over(&claim))));
-            let mut state = self.lock();
-            let ended = state.held.remove(&claim.run);
-            state.is_woken = true;
-            if ended.is_some_and(|held| held.is_lost) {
-                // A later claim of the mirror may have waited for it.
-                self.work.notify_all();
+            match finish {
+                Some(finish) if finish.found_nothing() => {
+                    self.lock().ended.push(End { claim, finish });
+                }
+                finish => {
+                    self.end(&claim, finish.as_ref());
+                    self.over(&claim, finish.as_ref());
+                    self.lock().is_woken = true;
+                }
             }
-            self.over.notify_all();
             self.dispatch.notify_one();
         }
+    }
+
+    /// The run is over, and so is its claim.
+    pub(super) fn over(&self, claim: &Claim, finish: Option<&Finish>) {
+        // A panic there must not cost us the thread.
+        drop(catch_unwind(AssertUnwindSafe(|| self.runner.over(claim, finish))));
+        let ended = self.lock().held.remove(&claim.run);
+        if ended.is_some_and(|held| held.is_lost) {
+            // A later claim of the mirror may have waited for it.
+            self.work.notify_all();
+        }
+        self.over.notify_all();
     }
 
     /// The next claim, once there is one; `None` once the pool is closed and none is left.
@@ -69,8 +80,7 @@ impl Shared {
             match told {
                 Ok(is_noted) => {
                     if !is_noted {
-                        let Claim { key: mirror, run, .. } = claim;
-                        tracing::warn!(mirror, %run, "a run ended whose claim was lost");
+                        lost(claim);
                     }
                     break;
                 }
@@ -81,6 +91,12 @@ impl Shared {
         }
         self.lock().failing = None;
     }
+}
+
+/// Says that the claim of a run was lost before it ended.
+pub(super) fn lost(claim: &Claim) {
+    let Claim { key: mirror, run, .. } = claim;
+    tracing::warn!(mirror, %run, "a run ended whose claim was lost");
 }
 
 /// What becomes of a mirror whose run has panicked.

@@ -7,14 +7,16 @@ use postgres::Client;
 
 use super::due::{self, Lanes};
 use super::homes::{Homes, Process};
+use super::hosts;
 use super::mirrors::{self, Stored};
 use super::runs;
 use super::trouble::Trouble;
+use super::turn;
 use super::values::theirs;
 use crate::base::time::Timestamp;
 use crate::queue::choose::{Candidate, Situation, Turns, a_minute_before, choose};
 use crate::queue::job_store::ClaimLimits;
-use crate::queue::model::{Claim, Claimed, Member, Row, Weight};
+use crate::queue::model::{Claim, Claimed, End, EndState, Member, Row, Weight};
 
 /// Rows that are locked and written with one statement.
 const AT_ONCE: usize = 500;
@@ -39,11 +41,19 @@ pub(super) struct Memory {
     homes: Homes,
 }
 
-pub(super) fn claim(
+/// Notes the ends of runs that have all found nothing, and then claims if there are limits.
+pub(super) fn turn(
     work: &mut Work<'_>,
-    limits: &ClaimLimits,
+    ends: &[&End],
+    limits: Option<&ClaimLimits>,
     now: Timestamp,
-) -> Result<Claimed, Trouble> {
+) -> Result<(Vec<EndState>, Claimed), Trouble> {
+    let states = turn::end(work, ends, now)?;
+    let claimed = limits.map(|limits| claim(work, limits, now)).transpose()?;
+    Ok((states, claimed.unwrap_or_default()))
+}
+
+fn claim(work: &mut Work<'_>, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, Trouble> {
     let mut running = mirrors::all_running(work.client, work.ahead, work.node)?;
     if running.iter().any(|running| running.due <= now) {
         expire(work.client, work.ahead, work.node, limits, now)?;
@@ -67,6 +77,8 @@ pub(super) fn claim(
     let (ids, due): (Vec<i64>, Vec<_>) = found.due.into_iter().unzip();
     let targets: Vec<_> = due.iter().map(|candidate| &*candidate.target).collect();
     let begun = runs::begun(work.client, work.ahead, &targets, a_minute_before(now))?;
+    let closed = hosts::for_claim(work.client, work.ahead, &limits.closed, now)?;
+    let limits = &ClaimLimits { closed, ..limits.clone() };
     let situation = Situation { due: &due, running: &running, begun: &begun, limits, now };
     let choice = choose(&situation, turns);
     again = again.into_iter().chain(choice.again).min();
@@ -74,8 +86,9 @@ pub(super) fn claim(
         // There may be more for us where we have not looked.
         again = Some(now);
     }
-    let chosen: Vec<i64> =
-        choice.chosen.iter().filter_map(|position| ids.get(*position).copied()).collect();
+    let chosen = choice.chosen.iter();
+    let chosen: Vec<(i64, &Candidate)> =
+        chosen.filter_map(|at| Some((*ids.get(*at)?, due.get(*at)?))).collect();
     let claims = begin(work, &chosen, limits, now)?;
     if claims.len() < chosen.len() {
         // Another process has it; there may be another one for us.
@@ -88,7 +101,7 @@ pub(super) fn claim(
 /// Begins the runs of these mirrors, but of those that somebody else has meanwhile.
 fn begin(
     work: &mut Work<'_>,
-    chosen: &[i64],
+    chosen: &[(i64, &Candidate)],
     limits: &ClaimLimits,
     now: Timestamp,
 ) -> Result<Vec<Claim>, Trouble> {
@@ -98,25 +111,29 @@ fn begin(
     if chosen.is_empty() {
         return Ok(claims);
     }
-    let locked = mirrors::lock_due(client, ahead, now, chosen)?;
+    let ids: Vec<_> = chosen.iter().map(|(id, _)| *id).collect();
+    let locked = mirrors::lock_due(client, ahead, now, &ids)?;
     let mut locked: HashMap<i64, Stored> =
         locked.into_iter().map(|stored| (stored.id, stored)).collect();
-    let (mut changed, mut begun) = (Vec::new(), Vec::new());
-    for id in chosen {
+    let (mut begun, mut probes) = (Vec::new(), Vec::new());
+    for (id, of) in chosen {
         let Some(mut stored) = locked.remove(id) else { continue };
         let their_now = Timestamp::from_millis(theirs(now, ahead));
         // Those of other processes are of other mirrors, or in the row.
         let token = Row::next_token(stored.row.token.max(memory.last_token), their_now);
         memory.last_token = token;
         let (claim, run) = stored.row.begin(token, now.after(limits.lease), now);
-        begun.push((*id, run));
-        changed.push(stored);
+        if limits.closed.is_probe(of.class, &of.source_host) {
+            probes.push((&*of.source_host, claim.run));
+        }
+        begun.push((stored, run));
         claims.push(claim);
     }
-    if !changed.is_empty() {
-        mirrors::update(client, ahead, node, &changed)?;
-        let begun = begun.iter().map(|(mirror, run)| (*mirror, run));
-        runs::insert(client, ahead, Some(node.id), begun)?;
+    if !begun.is_empty() {
+        turn::begin(client, ahead, node, &begun)?;
+    }
+    if !probes.is_empty() {
+        hosts::probe(client, &probes)?;
     }
     Ok(claims)
 }

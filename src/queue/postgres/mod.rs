@@ -3,9 +3,11 @@
 //! | module | is |
 //! |---|---|
 //! | `connection`, `trouble` | how a connection is made and set up; what goes wrong with it |
+//! | `look` | what a server is like, for whoever checks a configuration |
 //! | `migrate` | the schema, and how an old one becomes the newest |
 //! | `writer` | the one thread of this process that writes, many operations in one commit |
 //! | `batch` | those operations: what they need is locked at once, and what they change is written at once |
+//! | `turn` | what is done all the time with one statement: runs begin, and looks that found nothing end |
 //! | `alone` | operations that are not part of a batch: claims, configurations |
 //! | `due` | which rows a claim looks at, however many there are |
 //! | `listener` | hints from other processes that something was asked for |
@@ -30,6 +32,7 @@ mod homes;
 mod hosts;
 mod ledgers;
 mod listener;
+mod look;
 mod migrate;
 mod mirrors;
 mod nodes;
@@ -38,6 +41,7 @@ mod portable;
 mod readers;
 mod runs;
 mod trouble;
+mod turn;
 mod values;
 mod writer;
 
@@ -47,6 +51,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::connection::PostgresOptions;
+pub use self::look::ServerFacts;
 pub use self::trouble::Problem;
 
 use self::alone::Work;
@@ -64,8 +69,8 @@ use super::hosts::Closed;
 use super::job_store::{ClaimLimits, JobStore};
 use super::ledgers::Ledgers;
 use super::model::{
-    Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
-    RunId,
+    Claim, Claimed, DeliveryEntry, DeliveryRecord, End, EndState, Finish, Member, Receipt, Request,
+    Row, Run, RunId,
 };
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
@@ -146,45 +151,6 @@ impl PostgresStore {
     }
 }
 
-/// What a server is like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServerFacts {
-    /// Its address, without a password.
-    pub place: String,
-    /// Its release.
-    pub version: String,
-    /// Whether connections to it are encrypted.
-    pub is_encrypted: bool,
-    /// The settings with which it may lose what it has answered when it crashes.
-    pub unsafe_settings: Vec<String>,
-}
-
-impl PostgresStore {
-    /// What is wrong with an address, without repeating it.
-    pub fn problem_of_address(address: &str) -> Option<String> {
-        connection::parse(address).err()
-    }
-
-    /// Connects to a server, and looks what it is like. Changes nothing.
-    pub fn look(options: &PostgresOptions) -> Result<ServerFacts, StoreError> {
-        let connector = Connector::new(options)?;
-        let look = || {
-            let mut client = connector.connect()?;
-            let select = "SELECT current_setting('server_version')";
-            let version = client.query_typed_one(select, &[])?.try_get(0)?;
-            let select = "SELECT name FROM pg_settings WHERE setting = 'off' \
-                 AND name IN ('fsync', 'full_page_writes') ORDER BY name";
-            let found = client.query_typed(select, &[])?;
-            let off: Result<Vec<String>, _> = found.iter().map(|row| row.try_get(0)).collect();
-            Ok((version, off?))
-        };
-        let found: Result<_, trouble::Trouble> = look();
-        let (version, unsafe_settings) = found.map_err(|trouble| connector.error(&trouble))?;
-        let (place, is_encrypted) = (connector.place().to_owned(), connector.is_encrypted());
-        Ok(ServerFacts { place, version, is_encrypted, unsafe_settings })
-    }
-}
-
 impl JobStore for PostgresStore {
     fn configure(&self, members: &[Member], now: Timestamp) -> Result<(), StoreError> {
         let members = members.to_vec();
@@ -217,12 +183,32 @@ impl JobStore for PostgresStore {
     }
 
     fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError> {
-        let limits = limits.clone();
-        let claimed = self.writer.write_last(move |work| alone::claim(work, &limits, now))?;
+        Ok(self.turn(&[], Some(limits), now)?.1)
+    }
+
+    fn turn(
+        &self,
+        ends: &[End],
+        limits: Option<&ClaimLimits>,
+        now: Timestamp,
+    ) -> Result<(Vec<EndState>, Claimed), StoreError> {
+        let mut states: Vec<Option<EndState>> = Vec::new();
+        for End { claim, finish } in ends {
+            let is_alone = !finish.found_nothing();
+            let noted = is_alone.then(|| self.finish(claim, finish, now)).transpose()?;
+            states.push(noted.map(EndState::of));
+        }
+        let (ends, limits) = (ends.to_vec(), limits.cloned());
+        let (together, claimed) = self.writer.write_last(move |work| {
+            let ends: Vec<_> = ends.iter().filter(|end| end.finish.found_nothing()).collect();
+            alone::turn(work, &ends, limits.as_ref(), now)
+        })?;
+        let mut together = together.into_iter();
+        let states = states.into_iter().filter_map(|state| state.or_else(|| together.next()));
         // Others may have asked meanwhile, and nothing tells us.
         let look = self.is_shared.then(|| now.after(LOOK.mul_f64(0.75 + random() / 2.0)));
         let again = claimed.again.into_iter().chain(look).min();
-        Ok(Claimed { again, ..claimed })
+        Ok((states.collect(), Claimed { again, ..claimed }))
     }
 
     fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError> {
@@ -263,20 +249,20 @@ impl JobStore for PostgresStore {
             .write(needs, move |batch| batch.change(&key, |row| row.park(parked.as_ref(), now)))
     }
 
-    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError> {
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<bool, StoreError> {
         // Nearly always there is nothing to note of one that answers; others are known in a few seconds.
         if answered && !self.failing().contains(host) {
-            return Ok(());
+            return Ok(false);
         }
         let name = host.to_owned();
-        self.writer.write_alone(move |Work { client, ahead, .. }| {
+        let is_other = self.writer.write_alone(move |Work { client, ahead, .. }| {
             hosts::note(client, *ahead, &name, answered, now)
         })?;
         match answered {
             true => self.failing().remove(host),
             false => self.failing().insert(host.to_owned()),
         };
-        Ok(())
+        Ok(is_other)
     }
 
     fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError> {

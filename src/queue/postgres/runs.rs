@@ -15,7 +15,7 @@ const SELECT: &str = "SELECT run.id, mirror.name, run.state, run.cause, run.requ
      run.started, run.ended, run.token, run.failure, run.details \
      FROM run JOIN mirror ON mirror.id = run.mirror";
 
-fn json<'r>(runs: impl IntoIterator<Item = (i64, &'r Run)>, ahead: i64) -> String {
+pub(super) fn json<'r>(runs: impl IntoIterator<Item = (i64, &'r Run)>, ahead: i64) -> String {
     let rows = runs.into_iter().map(|(mirror, run)| {
         let columns = [
             ("id", run.id.into()),
@@ -35,6 +35,16 @@ fn json<'r>(runs: impl IntoIterator<Item = (i64, &'r Run)>, ahead: i64) -> Strin
     Value::Array(rows.collect()).to_string()
 }
 
+/// A statement that adds runs from the JSON and the id of the node in these parameters.
+pub(super) fn insert_from(runs: &str, node: &str) -> String {
+    format!(
+        "INSERT INTO run (id, mirror, state, cause, requests, asked, started, ended, \
+         token, failure, details, node) SELECT id, mirror, state, cause, requests, asked, started, \
+         ended, token, failure, details, {node}::text::uuid \
+         FROM json_populate_recordset(NULL::run, {runs}::text::json)"
+    )
+}
+
 /// Adds runs that have begun at `node`, each of a mirror.
 pub(super) fn insert<'r>(
     client: &mut Client,
@@ -42,13 +52,9 @@ pub(super) fn insert<'r>(
     node: Option<RunId>,
     runs: impl IntoIterator<Item = (i64, &'r Run)>,
 ) -> Result<(), Trouble> {
-    let insert = "INSERT INTO run (id, mirror, state, cause, requests, asked, started, ended, \
-         token, failure, details, node) SELECT id, mirror, state, cause, requests, asked, started, \
-         ended, token, failure, details, $2::text::uuid \
-         FROM json_populate_recordset(NULL::run, $1::text::json)";
     let runs = json(runs, ahead);
     let node = node.map(|node| node.to_string());
-    client.query_typed(insert, &[(&runs, Type::TEXT), (&node, Type::TEXT)])?;
+    client.query_typed(&insert_from("$1", "$2"), &[(&runs, Type::TEXT), (&node, Type::TEXT)])?;
     Ok(())
 }
 

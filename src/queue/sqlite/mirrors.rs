@@ -1,5 +1,6 @@
 //! The table `mirror`.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use rusqlite::types::Value;
@@ -178,6 +179,22 @@ pub(super) fn all_running(connection: &Connection) -> Result<Vec<Candidate>> {
     );
     let mut statement = connection.prepare_cached(&select)?;
     statement.query_map([], |columns| Ok(candidate(columns)?.1))?.collect()
+}
+
+/// Those of these runs that are under way.
+pub(super) fn under_way(
+    connection: &Connection,
+    mut runs: HashSet<RunId>,
+) -> Result<HashSet<RunId>> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM mirror WHERE running_run = ?1")?;
+    let mut error = None;
+    runs.retain(|run| {
+        statement.exists([*run]).unwrap_or_else(|found| {
+            error = Some(found);
+            false
+        })
+    });
+    error.map_or(Ok(runs), Err)
 }
 
 /// When the next row after `now` needs attention.

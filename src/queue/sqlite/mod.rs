@@ -23,6 +23,7 @@ mod values;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::operations as write;
 use self::readers::Readers;
@@ -31,8 +32,8 @@ use super::failure::Failure;
 use super::hosts::{Closed, Hosts};
 use super::job_store::{ClaimLimits, JobStore};
 use super::model::{
-    Claim, Claimed, DeliveryEntry, DeliveryRecord, Finish, Member, Receipt, Request, Row, Run,
-    RunId,
+    Claim, Claimed, DeliveryEntry, DeliveryRecord, End, EndState, Finish, Member, Receipt, Request,
+    Row, Run, RunId,
 };
 use super::store_error::StoreError;
 use crate::base::LockedFile;
@@ -48,7 +49,7 @@ pub struct SqliteStore {
     path: PathBuf,
     readers: Readers,
     writer: Writer,
-    hosts: Hosts,
+    hosts: Arc<Hosts>,
     /// Given back last.
     _lock: LockedFile,
 }
@@ -62,7 +63,7 @@ impl SqliteStore {
         let (connection, lock) = open::open(&path)?;
         let writer = Writer::start(connection, path.clone())
             .map_err(|source| StoreError::File { path: path.clone(), source })?;
-        let hosts = Hosts::default();
+        let hosts = Arc::default();
         Ok(Self { readers: Readers::new(path.clone()), path, writer, hosts, _lock: lock })
     }
 
@@ -107,8 +108,25 @@ impl JobStore for SqliteStore {
     }
 
     fn claim(&self, limits: &ClaimLimits, now: Timestamp) -> Result<Claimed, StoreError> {
-        let limits = limits.clone();
-        self.writer.write(move |work| write::claim(work, &limits, now))
+        Ok(self.turn(&[], Some(limits), now)?.1)
+    }
+
+    fn turn(
+        &self,
+        ends: &[End],
+        limits: Option<&ClaimLimits>,
+        now: Timestamp,
+    ) -> Result<(Vec<EndState>, Claimed), StoreError> {
+        let (ends, limits, hosts) = (ends.to_vec(), limits.cloned(), Arc::clone(&self.hosts));
+        self.writer.write(move |work| {
+            let mut states = Vec::new();
+            for End { claim, finish } in &ends {
+                states.push(EndState::of(write::finish(work, claim, finish, now)?));
+            }
+            let claimed =
+                limits.map(|limits| write::claim(work, &hosts, limits, now)).transpose()?;
+            Ok((states, claimed.unwrap_or_default()))
+        })
     }
 
     fn renew(&self, claim: &Claim, until: Timestamp) -> Result<bool, StoreError> {
@@ -142,12 +160,8 @@ impl JobStore for SqliteStore {
             .write(move |work| write::change(work, &key, |row| row.park(parked.as_ref(), now)))
     }
 
-    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<(), StoreError> {
-        match answered {
-            true => self.hosts.answered(host),
-            false => self.hosts.failed(host, now),
-        }
-        Ok(())
+    fn note_host(&self, host: &str, answered: bool, now: Timestamp) -> Result<bool, StoreError> {
+        Ok(self.hosts.note(host, answered, now))
     }
 
     fn pause_target(&self, host: &str, owner: &str, until: Timestamp) -> Result<(), StoreError> {

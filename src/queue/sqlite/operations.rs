@@ -8,6 +8,7 @@ use super::writer::Work;
 use super::{deliveries, runs};
 use crate::base::time::Timestamp;
 use crate::queue::choose::{Situation, a_minute_before, choose};
+use crate::queue::hosts::Hosts;
 use crate::queue::job_store::ClaimLimits;
 use crate::queue::model::{
     Claim, Claimed, DeliveryRecord, Finish, Member, Receipt, Request, Row, RunId, Verdict, Weight,
@@ -119,7 +120,8 @@ pub(super) fn record(work: &Work<'_>, delivery: &DeliveryRecord) -> Result<(), S
 
 pub(super) fn claim(
     work: &mut Work<'_>,
-    limits: &ClaimLimits,
+    hosts: &Hosts,
+    mut limits: ClaimLimits,
     now: Timestamp,
 ) -> Result<Claimed, StoreError> {
     let connection = work.connection;
@@ -144,15 +146,23 @@ pub(super) fn claim(
     }
     let (ids, due): (Vec<i64>, Vec<_>) = due.into_iter().unzip();
     let begun = work.check(runs::begun(connection, a_minute_before(now)))?;
+    let probes = hosts.probes(&limits.closed);
+    let probes = work.check(mirrors::under_way(connection, probes))?;
+    limits.closed = hosts.for_claim(&limits.closed, &probes, now);
+    let limits = &limits;
     let situation = Situation { due: &due, running: &running, begun: &begun, limits, now };
     let choice = choose(&situation, work.turns);
     let mut claims = Vec::new();
-    for id in choice.chosen.iter().filter_map(|position| ids.get(*position)) {
+    let chosen = choice.chosen.iter();
+    for (id, of) in chosen.filter_map(|at| Some((ids.get(*at)?, due.get(*at)?))) {
         let Some(mut stored) = work.check(mirrors::numbered(connection, *id))? else { continue };
         let token = work.check(mirrors::next_token(connection, now))?;
         let (claim, run) = stored.row.begin(token, now.after(limits.lease), now);
         work.check(runs::insert(connection, *id, &run))?;
         work.check(mirrors::update(connection, &stored))?;
+        if limits.closed.is_probe(of.class, &of.source_host) {
+            hosts.probe(&of.source_host, claim.run);
+        }
         claims.push(claim);
     }
     let next = work.check(mirrors::next_attention(connection, now))?;

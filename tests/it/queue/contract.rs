@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use synchroniser::base::Fault;
 use synchroniser::queue::model::{
-    Cause, Class, DeliveryRecord, Finish, Member, RunId, RunState, Verdict, Weight,
+    Cause, Claim, Class, DeliveryRecord, End, EndState, Finish, Member, RunId, RunState, Verdict,
+    Weight,
 };
 use synchroniser::queue::{ClaimLimits, Closed, JobStore, MemoryStore, SqliteStore, StoreError};
 
@@ -508,7 +509,7 @@ fn the_more_urgent_goes_first_and_the_rest_moves_too(store: &dyn JobStore) {
     }
     let limits = ClaimLimits { short: 10, ..limits() };
     let claimed = store.claim(&limits, at(1)).unwrap().claims;
-    let kinds = |claims: &[synchroniser::queue::model::Claim]| {
+    let kinds = |claims: &[Claim]| {
         let mut counts = BTreeMap::new();
         for claim in claims {
             *counts.entry(format!("{:?}", claim.cause)).or_insert(0) += 1;
@@ -611,6 +612,91 @@ fn hosts_have_limits_that_hold_up_nobody_else(store: &dyn JobStore) {
     assert_eq!(claim_with(store, &more, 3), ["c2"], "three publish to the target of the third");
 }
 
+/// A look that found nothing.
+fn found_nothing(due: i64) -> Finish {
+    Finish { changed: false, unremarkable: true, due: Some(at(due)), ..done() }
+}
+
+fn ends_are_noted_together_and_each_by_itself(store: &dyn JobStore) {
+    let keys = ["changed", "empty", "hooked", "lost", "parked", "paused", "removed"];
+    settle(store, &members(&keys));
+    for key in keys {
+        store.schedule(key, at(0)).unwrap();
+    }
+    let begun = claims(store, 1);
+    assert_eq!(begun.len(), keys.len());
+    for claim in begun.iter().filter(|claim| claim.key != "lost") {
+        assert!(store.renew(claim, at(200)).unwrap());
+    }
+    let later = claim(store, 70);
+    assert_eq!(later.key, "lost");
+    ask(store, hook("hooked"), 71);
+    store.pause("paused", true, at(71)).unwrap();
+    store.park("parked", Some(&failure(Fault::Config)), at(71)).unwrap();
+    store.configure(&members(&keys[..6]), at(71)).unwrap();
+    let of = |claim: &Claim| match &*claim.key {
+        "changed" => done(),
+        _ => found_nothing(500),
+    };
+    let ends: Vec<_> =
+        begun.iter().map(|claim| End { claim: claim.clone(), finish: of(claim) }).collect();
+    let (states, claimed) = store.turn(&ends, Some(&limits()), at(80)).unwrap();
+    for (claim, state) in begun.iter().zip(&states) {
+        let expected = if claim.key == "lost" { EndState::Lost } else { EndState::Noted };
+        assert_eq!(*state, expected, "{}", claim.key);
+        let run = store.run(claim.run).unwrap().map(|run| run.state);
+        let expected = match &*claim.key {
+            "changed" => Some(RunState::Done),
+            "lost" => Some(RunState::Interrupted),
+            _ => None,
+        };
+        assert_eq!(run, expected, "{}", claim.key);
+    }
+    // What was asked for meanwhile is begun with it; nothing else is due.
+    let [next] = &*claimed.claims else { panic!("{:?}", claimed.claims) };
+    assert_eq!(next.key, "hooked");
+    assert!(store.holds(&later, at(81)).unwrap(), "the later claim is untouched");
+    for key in ["empty", "parked", "paused"] {
+        let row = row(store, key);
+        assert_eq!((row.running, row.attempts, row.last_good), (None, 0, Some(at(80))), "{key}");
+        assert_eq!((row.scheduled, row.last_tried), (Some(at(500)), Some(at(80))), "{key}");
+        let settled = row.last_run.map(|(run, state, _)| (run, state));
+        assert!(settled.is_some_and(|(run, _)| begun.iter().all(|claim| claim.run != run)));
+    }
+    assert_eq!(row(store, "changed").last_change, Some(at(80)));
+    // Again: whoever did not hear the answer does no harm.
+    let (states, _) = store.turn(&ends, None, at(81)).unwrap();
+    assert!(states.iter().all(|state| *state == EndState::Lost), "{states:?}");
+    assert!(store.finish(next, &done(), at(82)).unwrap());
+    assert!(store.finish(&later, &done(), at(82)).unwrap());
+    assert_eq!(idle(store, 83), Some(500));
+    assert_eq!(claim(store, 500).key, "empty");
+}
+
+/// A run that was given back is begun again, under its old id: the claim before says nothing of it.
+fn an_end_is_that_of_its_claim(store: &dyn JobStore) {
+    settle(store, &members(&["a"]));
+    ask(store, hook("a"), 0);
+    let first = claim(store, 1);
+    store.release(&first, at(2)).unwrap();
+    let second = claim(store, 3);
+    assert_eq!(first.run, second.run);
+    let end = |claim: &Claim| End { claim: claim.clone(), finish: found_nothing(500) };
+    let (states, _) = store.turn(&[end(&first), end(&second)], None, at(4)).unwrap();
+    assert_eq!(states, [EndState::Lost, EndState::Noted]);
+}
+
+fn a_claim_says_what_was_before(store: &dyn JobStore) {
+    settle(store, &members(&["a"]));
+    ask(store, hook("a"), 0);
+    let first = claim(store, 1);
+    assert_eq!((first.last_state, first.last_change), (Some(RunState::Done), Some(at(-1000))));
+    let failed = failed(Fault::Unavailable, Some(at(2)));
+    assert!(store.finish(&first, &failed, at(2)).unwrap());
+    let second = claim(store, 3);
+    assert_eq!((second.last_state, second.last_change), (Some(RunState::Failed), Some(at(-1000))));
+}
+
 fn hosts_that_are_closed_are_for_persons_alone(store: &dyn JobStore) {
     let on = |key: &str, host: &str| Member { source_host: host.to_owned(), ..member(key) };
     settle(store, &[on("a", "dead"), on("b", "dead"), on("c", "alive")]);
@@ -628,13 +714,115 @@ fn hosts_that_are_closed_are_for_persons_alone(store: &dyn JobStore) {
     let mut claimed = claim_with(store, &limits, 1000);
     claimed.sort();
     assert_eq!(claimed, ["b", "c"]);
-    assert_eq!(store.closed(at(1050)).unwrap(), Closed::default(), "time for a look");
-    store.note_host("dead", false, at(1060)).unwrap();
+    let half_open = Closed { half_open: vec!["dead".to_owned()], ..Closed::default() };
+    assert_eq!(store.closed(at(1050)).unwrap(), half_open, "time for a look");
+    assert!(store.note_host("dead", false, at(1060)).unwrap());
     assert_eq!(store.closed(at(1179)).unwrap().hosts, ["dead"], "for twice as long");
-    store.note_host("dead", true, at(1179)).unwrap();
+    assert!(store.note_host("dead", true, at(1179)).unwrap());
     assert_eq!(store.closed(at(1179)).unwrap(), Closed::default());
-    store.note_host("dead", false, at(1180)).unwrap();
+    assert!(!store.note_host("dead", false, at(1180)).unwrap());
     assert_eq!(store.closed(at(1180)).unwrap(), Closed::default(), "it is counted anew");
+}
+
+fn a_host_that_was_closed_is_tried_by_one_run(store: &dyn JobStore) {
+    let on = |key: &str, host: &str| Member { source_host: host.to_owned(), ..member(key) };
+    let mut all: Vec<_> = ["a", "b", "c", "d", "p"].iter().map(|key| on(key, "dead")).collect();
+    all.push(on("x", "alive"));
+    settle(store, &all);
+    for key in ["a", "b", "c", "d"] {
+        ask(store, hook(key), 0);
+    }
+    for _ in 0..5 {
+        store.note_host("dead", false, at(0)).unwrap();
+    }
+    let with = |seconds| ClaimLimits { closed: store.closed(at(seconds)).unwrap(), ..limits() };
+    assert_eq!(claim_with(store, &with(59), 59), [""; 0]);
+    // One of the four, however often somebody asks, and however many begin at once.
+    let probe = store.claim(&with(60), at(60)).unwrap().claims;
+    assert_eq!(probe.len(), 1, "{probe:?}");
+    assert_eq!(claim_with(store, &with(61), 61), [""; 0]);
+    ask(store, hook("x"), 62);
+    ask(store, request("p", Cause::Person), 62);
+    let others = store.claim(&with(62), at(62)).unwrap().claims;
+    assert_eq!(others.len(), 2, "persons and other hosts do not wait for it");
+    for claim in &others {
+        assert!(["p", "x"].contains(&&*claim.key));
+        assert!(store.finish(claim, &done(), at(62)).unwrap());
+    }
+    // It does not answer.
+    assert!(store.note_host("dead", false, at(63)).unwrap());
+    assert!(store.finish(&probe[0], &failed(Fault::Unavailable, Some(at(64))), at(63)).unwrap());
+    assert_eq!(claim_with(store, &with(63 + 119), 63 + 119), [""; 0], "for twice as long");
+    let probe = store.claim(&with(63 + 120), at(63 + 120)).unwrap().claims;
+    assert_eq!(probe.len(), 1);
+    // What it would have said is never heard: the process is gone.
+    let later = 63 + 120 + 90;
+    assert!(store.renew(&probe[0], at(later)).unwrap());
+    assert_eq!(claim_with(store, &with(later - 1), later - 1), [""; 0]);
+    let next = store.claim(&with(later), at(later)).unwrap().claims;
+    assert_eq!(next.len(), 1);
+    // Given back, it has said nothing either.
+    store.release(&next[0], at(later)).unwrap();
+    let claimed = store.claim(&with(later), at(later)).unwrap().claims;
+    assert_eq!(claimed.len(), 1);
+    assert!(store.note_host("dead", true, at(later + 1)).unwrap());
+    assert_eq!(claim_with(store, &with(later + 1), later + 1).len(), 3, "it answers: all the rest");
+}
+
+/// What was read before a host was closed anew or answered counts no more.
+fn a_claim_looks_at_half_open_hosts_itself(store: &dyn JobStore) {
+    settle(store, &members(&["a", "b", "c"]));
+    for key in ["a", "b", "c"] {
+        ask(store, hook(key), 0);
+    }
+    for _ in 0..5 {
+        store.note_host("hg.example", false, at(0)).unwrap();
+    }
+    let closed = store.closed(at(60)).unwrap();
+    assert_eq!(closed.half_open, ["hg.example"]);
+    let half_open = ClaimLimits { closed, ..limits() };
+    store.note_host("hg.example", false, at(61)).unwrap();
+    assert_eq!(claim_with(store, &half_open, 62), [""; 0], "closed anew");
+    assert_eq!(claim_with(store, &half_open, 300).len(), 1);
+    store.note_host("hg.example", true, at(301)).unwrap();
+    assert_eq!(claim_with(store, &half_open, 301).len(), 2, "open");
+}
+
+fn owners_have_limits_at_each_target_host(store: &dyn JobStore) {
+    let mut all = members(&["a1", "a2", "a3", "a4", "b1", "c1", "c2", "c3", "d1", "d2", "d3"]);
+    for member in &mut all {
+        let (host, owner) = match &member.key[..1] {
+            "a" => ("git.example", "one"),
+            "b" => ("git.example", "other"),
+            "c" => ("other.example", "one"),
+            _ => ("", "one"),
+        };
+        (member.target_host, member.owner) = (host.to_owned(), owner.to_owned());
+    }
+    settle(store, &all);
+    for member in &all {
+        ask(store, hook(&member.key), 0);
+    }
+    let limits = ClaimLimits { per_target_owner: 2, ..limits() };
+    let claimed = store.claim(&limits, at(1)).unwrap().claims;
+    let mut keys: Vec<_> = claimed.iter().map(|claim| &*claim.key).collect();
+    keys.sort_unstable();
+    let expected = ["a1", "a2", "b1", "c1", "c2", "d1", "d2", "d3"];
+    assert_eq!(keys, expected, "at each host two, and on this machine as many as there are");
+    assert_eq!(claim_with(store, &limits, 2), [""; 0]);
+    let first = claimed.iter().find(|claim| claim.key == "a1").unwrap();
+    assert!(store.finish(first, &done(), at(3)).unwrap());
+    assert_eq!(claim_with(store, &limits, 3), ["a3"]);
+}
+
+fn mirrors_without_an_owner_have_no_limit_by_owner(store: &dyn JobStore) {
+    let none = |key: &str| Member { owner: String::new(), ..member(key) };
+    settle(store, &[none("a"), none("b"), none("c")]);
+    for key in ["a", "b", "c"] {
+        ask(store, hook(key), 0);
+    }
+    let limits = ClaimLimits { per_target_owner: 1, ..limits() };
+    assert_eq!(claim_with(store, &limits, 1).len(), 3);
 }
 
 fn a_target_that_wants_to_be_left_alone_is_for_one_owner(store: &dyn JobStore) {
@@ -747,7 +935,14 @@ contract!(
     what_waits_for_long_becomes_more_urgent,
     owners_and_hosts_take_turns,
     hosts_have_limits_that_hold_up_nobody_else,
+    ends_are_noted_together_and_each_by_itself,
+    an_end_is_that_of_its_claim,
+    a_claim_says_what_was_before,
     hosts_that_are_closed_are_for_persons_alone,
+    a_host_that_was_closed_is_tried_by_one_run,
+    a_claim_looks_at_half_open_hosts_itself,
+    owners_have_limits_at_each_target_host,
+    mirrors_without_an_owner_have_no_limit_by_owner,
     a_target_that_wants_to_be_left_alone_is_for_one_owner,
     a_target_is_pushed_to_a_few_times_a_minute,
     long_runs_have_workers_of_their_own,

@@ -1,6 +1,7 @@
 //! Mirrors stay where their caches are: what becomes of them when a node comes, goes, or is slow.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
 
 use synchroniser::base::time::Timestamp;
 use synchroniser::queue::model::{Claim, Finish};
@@ -84,13 +85,18 @@ fn work(nodes: &mut [Node], now: &mut i64) -> usize {
 }
 
 fn no_limits() -> ClaimLimits {
-    ClaimLimits { per_source_host: usize::MAX, per_target_host: usize::MAX, ..limits() }
+    ClaimLimits {
+        per_source_host: usize::MAX,
+        per_target_host: usize::MAX,
+        per_target_owner: usize::MAX,
+        ..limits()
+    }
 }
 
 fn schedule_all(node: &Node, now: i64) {
     let due = Timestamp::from_millis(at(now).millis());
     let rows = node.store.rows().unwrap();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for part in rows.chunks(30) {
             scope.spawn(move || {
                 for row in part {
@@ -196,6 +202,42 @@ fn what_one_leaves_alone_all_do() {
     }
     other.note_host("hg.example", true, at(20)).unwrap();
     assert!(one.closed(at(20)).unwrap().hosts.is_empty());
+}
+
+/// However many claim at the same moment, one of them tries the host.
+#[test]
+fn one_process_of_all_tries_a_host_that_was_closed() {
+    let Some(server) = shared() else { return };
+    let address = server.schema();
+    let stores: Vec<_> = (0..4).map(|_| open_postgres(&address)).collect();
+    let keys: Vec<_> = (0..40).map(|number| format!("m{number}")).collect();
+    let all: Vec<_> = keys.iter().map(|key| member(key)).collect();
+    settle(&stores[0], &all);
+    for key in &keys {
+        ask(&stores[0], hook(key), 0);
+    }
+    for _ in 0..5 {
+        stores[0].note_host("hg.example", false, at(0)).unwrap();
+    }
+    let mut now = 0;
+    for round in 0..10 {
+        // As long as it is ever closed.
+        now += 1800;
+        let claimed: Vec<_> = thread::scope(|scope| {
+            let claim = |store: &PostgresStore| {
+                let closed = store.closed(at(now)).unwrap();
+                let limits = ClaimLimits { closed, ..no_limits() };
+                store.claim(&limits, at(now)).unwrap().claims
+            };
+            let stores = stores.iter();
+            let threads: Vec<_> = stores.map(|store| scope.spawn(move || claim(store))).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(claimed.len(), 1, "round {round}");
+        stores[round % 4].note_host("hg.example", false, at(now)).unwrap();
+        let due = Some(at(now));
+        assert!(stores[0].finish(&claimed[0], &Finish { due, ..done() }, at(now)).unwrap());
+    }
 }
 
 /// Wherever they run, runs count against the limits of hosts.

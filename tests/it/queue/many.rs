@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 use synchroniser::base::time::Timestamp;
-use synchroniser::queue::model::{Claim, Finish};
+use synchroniser::queue::model::{Claim, End, EndState, Finish};
 use synchroniser::queue::{ClaimLimits, Closed, JobStore, PostgresStore};
 
 use super::support::*;
-use crate::support::postgres::shared;
+use crate::support::postgres::{Postgres, shared};
 
 /// So many mirrors; a million before a release (`SYNCHRONISER_MIRRORS=1000000`).
 fn mirrors() -> i64 {
@@ -43,6 +43,7 @@ fn no_limits(workers: usize) -> ClaimLimits {
         short: workers,
         per_source_host: usize::MAX,
         per_target_host: usize::MAX,
+        per_target_owner: usize::MAX,
         per_target_minute: usize::MAX,
         lease: 2 * MINUTE,
         ..limits()
@@ -146,6 +147,91 @@ fn an_empty_probe_costs_next_to_nothing() {
     assert!(busy < 20.0, "{busy} ms");
 }
 
+/// Each owner has its limit at a target, and those who are below theirs are found beside the many of who is not.
+#[test]
+fn an_owner_at_its_limit_hides_nothing() {
+    let Some(server) = shared() else { return };
+    let count = mirrors().min(100_000);
+    let now = at(0).millis();
+    let scheduled = format!("{now} - CASE n % 10 WHEN 0 THEN 1 ELSE 100000 END");
+    let (store, _client) = with(&server.schema(), count, &scheduled);
+    let limits = ClaimLimits { per_target_owner: 4, ..no_limits(64) };
+    let (mut rounds, mut claimed) = (0, 0);
+    let mut of_owner: HashMap<String, usize> = HashMap::new();
+    while claimed < 64 {
+        rounds += 1;
+        for claim in store.claim(&limits, at(0)).unwrap().claims {
+            claimed += 1;
+            *of_owner.entry(row(&store, &claim.key).member.owner).or_default() += 1;
+        }
+        assert!(rounds < 100, "{claimed} of 64");
+    }
+    assert!(of_owner.values().all(|runs| *runs <= 4), "{of_owner:?}");
+    assert_eq!(of_owner.get("giant"), Some(&4));
+}
+
+/// How many statements a server whose log has them has done so far.
+fn statements(server: &Postgres) -> usize {
+    let log = server.log();
+    log.lines().filter(|line| line.contains("  execute ") || line.contains("  statement: ")).count()
+}
+
+/// Looks that find nothing, as a pool has them end: what they cost together, and one by one.
+#[test]
+fn looks_that_find_nothing_end_together() {
+    const LOOKS: usize = 400;
+    let Some(server) = Postgres::start() else { return };
+    let address = server.schema() + "%20-clog_statement%3Dall";
+    let now = at(0).millis();
+    let (store, mut client) = with(&address, mirrors(), &format!("{now} - n % 1000"));
+    let end = |claim: Claim| {
+        let due = Some(at(100_000));
+        End { claim, finish: Finish { unremarkable: true, changed: false, due, ..done() } }
+    };
+    // One by one is as each look was noted by itself, before a claim for its worker.
+    for (what, together) in [("one by one", 1), ("8 together", 8), ("50 together", 50)] {
+        let limits = no_limits(together);
+        let mut ends: Vec<End> =
+            store.claim(&limits, at(0)).unwrap().claims.into_iter().map(end).collect();
+        let (statements_before, (_, busy_before)) =
+            (statements(&server), cost(&store, &mut client));
+        let begin = Instant::now();
+        let mut looks = 0;
+        while looks < LOOKS {
+            looks += ends.len();
+            let claims = if together == 1 {
+                for End { claim, finish } in ends.drain(..) {
+                    assert!(store.finish(&claim, &finish, at(1)).unwrap());
+                }
+                store.claim(&limits, at(1)).unwrap().claims
+            } else {
+                let (states, claimed) = store.turn(&ends, Some(&limits), at(1)).unwrap();
+                assert!(states.iter().all(|state| *state == EndState::Noted));
+                claimed.claims
+            };
+            assert_eq!(claims.len(), together);
+            ends = claims.into_iter().map(end).collect();
+        }
+        let took = begin.elapsed();
+        store.turn(&ends, None, at(1)).unwrap();
+        let (_, busy) = cost(&store, &mut client);
+        let each = |number: usize| f64::from(u32::try_from(number).unwrap());
+        let asked = each(statements(&server) - statements_before) / each(looks);
+        let busy = (busy - busy_before) / each(looks);
+        eprintln!(
+            "{} mirrors, looks that find nothing {what}: {asked:.2} statements and {busy:.2} ms of the database for \
+             each, {:.0} a second",
+            mirrors(),
+            each(looks) / took.as_secs_f64()
+        );
+        // Two round trips begin and commit; whatever else, there are at most ten for all of them.
+        let most = if together == 1 { 20.0 } else { 12.0 / each(together) + 0.1 };
+        assert!(asked <= most, "{asked} statements");
+        // Much else may be going on.
+        assert!(busy < 20.0, "{busy} ms");
+    }
+}
+
 /// What workers do who take some seconds for each look at a source, of which one in a hundred finds something.
 struct Simulated {
     store: PostgresStore,
@@ -161,20 +247,15 @@ impl Simulated {
         let (over, running) = self.running.drain(..).partition(|(ends, _)| *ends <= now);
         self.running = running;
         let over: Vec<(i64, Claim)> = over;
-        // Together, as the workers of a daemon do.
-        thread::scope(|scope| {
-            let store = &self.store;
-            for some in over.chunks(over.len().div_ceil(64).max(1)) {
-                scope.spawn(move || {
-                    for (ends, claim) in some {
-                        let due = Some(at(next(*ends, every, claim)));
-                        let finish = Finish { unremarkable: true, changed: false, due, ..done() };
-                        assert!(store.finish(claim, &finish, at(now)).unwrap());
-                    }
-                });
-            }
-        });
-        let claimed = self.store.claim(&no_limits(self.workers), at(now)).unwrap();
+        let end = |(ends, claim): (i64, Claim)| {
+            let due = Some(at(next(ends, every, &claim)));
+            let finish = Finish { unremarkable: true, changed: false, due, ..done() };
+            End { claim, finish }
+        };
+        let ends: Vec<_> = over.into_iter().map(end).collect();
+        let limits = no_limits(self.workers);
+        let (states, claimed) = self.store.turn(&ends, Some(&limits), at(now)).unwrap();
+        assert!(states.iter().all(|state| *state == EndState::Noted));
         for claim in claimed.claims {
             let ends = now + 1 + i64::try_from(claim.token % 3).unwrap();
             begun(&claim.key, next(ends, every, &claim));
@@ -202,6 +283,12 @@ fn sizes(client: &mut Client) -> [i64; 3] {
     [0, 1, 2].map(|column| sizes.get(column))
 }
 
+/// Whose mirror that is.
+fn owner(key: &str) -> String {
+    let number: i64 = key[1..].parse().unwrap();
+    if number % 10 == 0 { format!("owner{}", number % 1000) } else { "giant".to_owned() }
+}
+
 /// A clock that goes as fast as the database can: every mirror is looked at once an hour or so. In the middle all
 /// daemons end at once, and are gone for a while.
 #[test]
@@ -211,7 +298,7 @@ fn all_mirrors_are_looked_at_in_time() {
     let count = mirrors() / if mirrors() > 100_000 { 1 } else { 10 };
     let (simulated, step, gone) = match count > 100_000 {
         // So many take their time.
-        true => (1500, 5, 600..900),
+        true => (EVERY, 5, 1200..1500),
         false => (2 * EVERY, 60, 2400..3000),
     };
     let address = server.schema();
@@ -225,7 +312,11 @@ fn all_mirrors_are_looked_at_in_time() {
     let workers = usize::try_from(count * step / EVERY * 5 / 4 / 3 + 2).unwrap();
     let open = || Simulated { store: open_postgres(&address), workers, running: Vec::new() };
     let mut daemons: Vec<_> = (0..3).map(|_| open()).collect();
-    let (mut late, mut late_of_small) = (Vec::new(), Vec::new());
+    let mut late = Vec::new();
+    // For each owner, how many runs it got, and how late the latest of them was.
+    let mut of_owner: HashMap<String, (i64, i64)> = HashMap::new();
+    // How many runs began in each step.
+    let mut by_step: Vec<(i64, i64)> = Vec::new();
     let begin = Instant::now();
     for now in (0..simulated).step_by(usize::try_from(step).unwrap()) {
         if gone.contains(&now) {
@@ -236,25 +327,34 @@ fn all_mirrors_are_looked_at_in_time() {
         if daemons.is_empty() {
             daemons = (0..3).map(|_| open()).collect();
         }
+        let before = late.len();
         for daemon in &mut daemons {
             daemon.step(now, EVERY, &mut |key, next| {
                 let was_due = due.insert(key.to_owned(), next).unwrap();
                 late.push(now - was_due);
-                // One of ten mirrors is of somebody with few.
-                if key.ends_with('0') {
-                    late_of_small.push(now - was_due);
-                }
+                let (runs, latest) = of_owner.entry(owner(key)).or_default();
+                *runs += 1;
+                *latest = (now - was_due).max(*latest);
             });
         }
+        by_step.push((now, i64::try_from(late.len() - before).unwrap()));
     }
     let took = begin.elapsed();
     let runs = late.len();
     let [half, most, all] = [50, 99, 100].map(|share| part(&mut late, share));
-    let small = part(&mut late_of_small, 100);
+    // One of ten mirrors is of somebody with few.
+    let small = of_owner.iter().filter(|(owner, _)| *owner != "giant");
+    let small = small.map(|(_, (_, latest))| *latest).max().unwrap();
+    let most_begun = |times: std::ops::Range<i64>| {
+        let steps = by_step.iter().filter(|(time, _)| times.contains(time));
+        steps.map(|(_, runs)| *runs).max().unwrap()
+    };
+    let (usually, after) = (most_begun(step..gone.start), most_begun(gone.end..simulated));
     let [table, indexes, dead] = sizes(&mut client);
     eprintln!(
         "{count} mirrors for {simulated} s, {} s of them without daemons: {runs} runs by {} workers in {took:?}; begun \
          half within {half} s, 99 of 100 within {most} s, all within {all} s, those of the small within {small} s; \
+         at most {usually} began in {step} s before all ended, and {after} afterwards; \
          table {table} bytes, indexes {indexes}, {dead} dead rows",
         gone.end - gone.start,
         3 * workers
@@ -265,6 +365,18 @@ fn all_mirrors_are_looked_at_in_time() {
     // In a short time, most have waited for them.
     assert!(simulated < 2 * EVERY || half <= away / 2, "{half}");
     assert!(small <= away + 4 * step, "{small}");
+    // Each owner has its part of all runs, however few mirrors it has: nobody starves.
+    let mut mirrors_of: HashMap<String, i64> = HashMap::new();
+    due.keys().for_each(|key| *mirrors_of.entry(owner(key)).or_default() += 1);
+    let all_runs = i64::try_from(runs).unwrap();
+    for (owner, mirrors) in mirrors_of {
+        let (of_owner, latest) = of_owner.get(&owner).copied().unwrap_or_default();
+        let part = all_runs * mirrors / count;
+        assert!(of_owner >= part - part / 4 - 2, "{owner}: {of_owner} runs of {part}");
+        assert!(latest <= away + away / 2 + 2 * step, "{owner}: {latest} s late");
+    }
+    // What was missed is made up for by the workers that there are, a quarter more than are needed, and not at once.
+    assert!(after <= usually * 3 / 2 + 1, "{after} after {usually}");
     // None is left out, and none is looked at because of the restart.
     let due_by =
         |time: i64| i64::try_from(due.values().filter(|due| **due < time).count()).unwrap();

@@ -95,7 +95,7 @@ failing! {
     fn schedule(key: &str, due: Timestamp) -> ();
     fn pause(key: &str, paused: bool, now: Timestamp) -> ();
     fn park(key: &str, parked: Option<&Failure>, now: Timestamp) -> ();
-    fn note_host(host: &str, answered: bool, now: Timestamp) -> ();
+    fn note_host(host: &str, answered: bool, now: Timestamp) -> bool;
     fn pause_target(host: &str, owner: &str, until: Timestamp) -> ();
     fn closed(now: Timestamp) -> Closed;
     fn rows() -> Vec<Row>;
@@ -466,5 +466,58 @@ fn a_run_is_told_whether_its_claim_still_holds() {
     let begin = Instant::now();
     while rig.pool.check(&claim).is_ok() {
         assert!(begin.elapsed() < LONG);
+    }
+}
+
+/// What a look says that found nothing.
+fn found_nothing() -> Finish {
+    Finish { unremarkable: true, changed: false, ..done() }
+}
+
+/// A pool of which a look at each mirror is under way.
+fn looking(keys: &[&str]) -> (Rig, Vec<(Claim, Sender<Finish>)>) {
+    let rig = rig(keys, ClaimLimits { short: keys.len(), ..limits() });
+    for key in keys {
+        rig.store.schedule(key, Timestamp::now()).unwrap();
+    }
+    rig.pool.wake();
+    let looks = keys.iter().map(|_| rig.begun()).collect();
+    (rig, looks)
+}
+
+#[test]
+fn looks_that_find_nothing_are_held_until_that_is_noted() {
+    let keys = ["a", "b", "c", "d"];
+    let (rig, looks) = looking(&keys);
+    rig.store.fails.store(true, Ordering::SeqCst);
+    for (_, end) in &looks {
+        end.send(found_nothing()).unwrap();
+    }
+    let begin = Instant::now();
+    while rig.store.failures.load(Ordering::SeqCst) == 0 {
+        assert!(begin.elapsed() < LONG);
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(rig.pool.wait_idle(Duration::from_millis(100)), 4);
+    rig.store.fails.store(false, Ordering::SeqCst);
+    assert_eq!(rig.pool.wait_idle(LONG), 0);
+    for (claim, _) in &looks {
+        let row = rig.store.row(&claim.key).unwrap().unwrap();
+        assert_eq!((row.running, row.attempts), (None, 0));
+        assert!(rig.store.run(claim.run).unwrap().is_none(), "it has no place in the history");
+    }
+    assert!(rig.pool.failing().is_none());
+}
+
+#[test]
+fn a_pool_that_ends_notes_what_was_looked_at() {
+    let (rig, looks) = looking(&["a", "b"]);
+    rig.pool.drain();
+    for (_, end) in &looks {
+        end.send(found_nothing()).unwrap();
+    }
+    assert_eq!(rig.pool.wait_idle(LONG), 0);
+    for row in rig.store.rows().unwrap() {
+        assert_eq!((row.running, row.due()), (None, None), "{row:?}");
     }
 }

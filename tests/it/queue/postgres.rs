@@ -210,7 +210,7 @@ impl Runner for Quick {
         Some(Finish { unremarkable: self.unremarkable, changed: !self.unremarkable, ..done() })
     }
 
-    fn over(&self, _claim: &Claim) {
+    fn over(&self, _claim: &Claim, _finish: Option<&Finish>) {
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -227,6 +227,7 @@ fn runs_are_begun_and_ended_fast() {
         long: usize::MAX,
         per_source_host: usize::MAX,
         per_target_host: usize::MAX,
+        per_target_owner: usize::MAX,
         ..limits()
     };
     store.configure(&all, at(0)).unwrap();

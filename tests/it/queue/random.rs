@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use synchroniser::base::Fault;
 use synchroniser::base::time::Timestamp;
 use synchroniser::queue::model::{
-    Cause, Claim, Finish, Member, Receipt, Request, Row, Run, RunId, RunState, Running, Waiting,
-    Weight,
+    Cause, Claim, Claimed, End, EndState, Finish, Member, Receipt, Request, Row, Run, RunId,
+    RunState, Running, Waiting, Weight,
 };
 use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, PostgresStore, SqliteStore};
 
@@ -43,6 +43,12 @@ enum Event {
     },
     Release {
         claim: usize,
+    },
+    /// So many of the last claims end with nothing found, and are noted together.
+    Turn {
+        ends: usize,
+        workers: usize,
+        due: Option<u64>,
     },
     Schedule {
         key: usize,
@@ -86,6 +92,8 @@ fn event() -> impl Strategy<Value = Event> {
             |(claim, state, park, due)| Event::Finish { claim, state, park, due }
         ),
         1 => (0_usize..3).prop_map(|claim| Event::Release { claim }),
+        3 => (0_usize..5, 0_usize..4, prop::option::of(0_u64..100))
+            .prop_map(|(ends, workers, due)| Event::Turn { ends, workers, due }),
         1 => (key(), 0_u64..50).prop_map(|(key, delay)| Event::Schedule { key, delay }),
         1 => (key(), any::<bool>()).prop_map(|(key, paused)| Event::Pause { key, paused }),
         1 => (key(), any::<bool>()).prop_map(|(key, parked)| Event::Park { key, parked }),
@@ -188,6 +196,7 @@ enum Seen {
     Nothing,
     Receipt(Receipt),
     Claims(Vec<Claim>, Option<Timestamp>),
+    Turn(Vec<EndState>, Vec<Claim>, Option<Timestamp>),
     Held(bool),
 }
 
@@ -231,6 +240,7 @@ impl Model {
                 return self.finish(&claim, &finish);
             }
             Event::Release { claim } => self.release(claim),
+            Event::Turn { ends, workers, due } => return self.turn(ends, workers, due),
             Event::Schedule { key, delay } => {
                 let due = self.now.after(Duration::from_secs(delay));
                 let scheduled = self.subject.store().schedule(KEYS[key], due);
@@ -329,9 +339,43 @@ impl Model {
     }
 
     fn claim(&mut self, limits: &ClaimLimits) -> Checked<Seen> {
-        let before: BTreeMap<_, _> =
-            self.rows().into_iter().map(|row| (row.member.key.clone(), row)).collect();
+        let before = self.rows();
         let claimed = self.subject.store().claim(limits, self.now).unwrap();
+        self.claimed(&before, limits, &claimed)?;
+        Ok(Seen::Claims(claimed.claims, claimed.again))
+    }
+
+    /// Ends of runs that have found nothing, and then a claim, as one operation.
+    fn turn(&mut self, ends: usize, workers: usize, due: Option<u64>) -> Checked<Seen> {
+        let due = due.map(|seconds| self.now.after(Duration::from_secs(seconds)));
+        let finish = Finish { changed: false, unremarkable: true, due, ..done() };
+        let claims = (0..ends).filter_map(|back| self.claim_back(back));
+        let ends: Vec<_> = claims.map(|claim| End { claim, finish: finish.clone() }).collect();
+        let limits = ClaimLimits { short: workers, long: workers, ..limits() };
+        let before = self.rows();
+        let (states, claimed) = self.subject.store().turn(&ends, Some(&limits), self.now).unwrap();
+        for (end, state) in ends.iter().zip(&states) {
+            let held = self.held(&end.claim);
+            let expected = if held.is_some() { EndState::Noted } else { EndState::Lost };
+            prop_assert_eq!(*state, expected, "{:?}", end.claim);
+            if let Some(known) = held {
+                known.live = None;
+                known.taken = 0;
+                known.answered = known.begun;
+                let run = self.subject.store().run(end.claim.run).unwrap();
+                prop_assert!(run.is_none(), "{:?}", run);
+                // Nobody waits for what has no place in the history.
+                self.receipts.retain(|run| *run != end.claim.run);
+            }
+        }
+        self.claimed(&before, &limits, &claimed)?;
+        Ok(Seen::Turn(states, claimed.claims, claimed.again))
+    }
+
+    /// Checks what was claimed, where rows were like this `before`, and keeps it.
+    fn claimed(&mut self, before: &[Row], limits: &ClaimLimits, claimed: &Claimed) -> Checked<()> {
+        let before: BTreeMap<_, _> =
+            before.iter().map(|row| (row.member.key.clone(), row)).collect();
         for known in self.known.values_mut() {
             if known.live.as_ref().is_some_and(|(_, until)| *until <= self.now) {
                 known.waiting += std::mem::take(&mut known.taken);
@@ -344,10 +388,13 @@ impl Model {
             prop_assert!(known.live.is_none(), "{} has two claims", claim.key);
             prop_assert!(claim.token > known.last_token, "{} is no larger", claim.token);
             prop_assert_eq!(claim.requests, known.waiting);
-            let row = &before[&claim.key];
+            let row = before[&claim.key];
             prop_assert!(row.paused.is_none());
             prop_assert!(row.parked.is_none() || row.attempts >= limits.attempts);
+            // If its run has ended with this very operation, only the store knows when it is due again.
+            let is_ended = row.running.is_some_and(|running| running.until > self.now);
             let due = row.running.map_or(row.due(), |running| Some(running.until));
+            let due = if is_ended { Some(self.now) } else { due };
             prop_assert!(due.is_some_and(|due| due <= self.now), "{} is not due", claim.key);
             known.taken = std::mem::take(&mut known.waiting);
             known.last_token = claim.token;
@@ -364,7 +411,7 @@ impl Model {
             let live = live.filter(|(claim, _)| claim.weight == weight && is_ours(claim)).count();
             prop_assert!(!is_new || live <= workers, "{} runs for {} workers", live, workers);
         }
-        Ok(Seen::Claims(claimed.claims, claimed.again))
+        Ok(())
     }
 
     fn finish(&mut self, claim: &Claim, finish: &Finish) -> Checked<Seen> {
@@ -451,6 +498,9 @@ fn are_alike(first: Seen, second: Seen) -> bool {
         (Seen::Receipt(first), Seen::Receipt(second)) => first.folded == second.folded,
         (Seen::Claims(first, again), Seen::Claims(second, also)) => {
             without_ids(first) == without_ids(second) && again == also
+        }
+        (Seen::Turn(states, first, again), Seen::Turn(of_other, second, also)) => {
+            states == of_other && without_ids(first) == without_ids(second) && again == also
         }
         (first, second) => first == second,
     }

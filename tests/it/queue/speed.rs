@@ -28,6 +28,7 @@ fn no_limits() -> ClaimLimits {
         long: usize::MAX,
         per_source_host: usize::MAX,
         per_target_host: usize::MAX,
+        per_target_owner: usize::MAX,
         ..limits()
     }
 }

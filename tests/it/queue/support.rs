@@ -45,6 +45,7 @@ pub(super) fn limits() -> ClaimLimits {
         long: 100,
         per_source_host: 100,
         per_target_host: 100,
+        per_target_owner: 100,
         per_target_minute: 100,
         closed: Closed::default(),
         lease: LEASE,

@@ -57,7 +57,7 @@ gated! {
     fn schedule(key: &str, due: Timestamp) -> ();
     fn pause(key: &str, paused: bool, now: Timestamp) -> ();
     fn park(key: &str, parked: Option<&Failure>, now: Timestamp) -> ();
-    fn note_host(host: &str, answered: bool, now: Timestamp) -> ();
+    fn note_host(host: &str, answered: bool, now: Timestamp) -> bool;
     fn pause_target(host: &str, owner: &str, until: Timestamp) -> ();
     fn closed(now: Timestamp) -> Closed;
     fn rows() -> Vec<Row>;
