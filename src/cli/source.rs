@@ -81,7 +81,7 @@ impl SourceArgs {
     ) -> Result<Opened, OpenError> {
         let source = self.source(written)?;
         if let Some(path) = source.in_place() {
-            return Ok(Opened { repository: options.open(path, None)?, _fetched: None });
+            return Ok(Opened { repository: options.open(path, None, None)?, _fetched: None });
         }
         let folder = tempfile::Builder::new().prefix("synchroniser-").tempdir();
         let folder = folder.map_err(OpenError::Folder)?;
@@ -90,7 +90,7 @@ impl SourceArgs {
         let fetch = |source| OpenError::Fetch { from: from.clone(), source };
         pull::pull(&source, &copy, &options.limits, progress, interrupt).map_err(fetch)?;
         let shown = copy.shown().map_err(fetch)?;
-        let repository = options.open(copy.root(), shown.as_ref())?;
+        let repository = options.open(copy.root(), shown.as_ref(), None)?;
         Ok(Opened { repository, _fetched: Some(folder) })
     }
 }

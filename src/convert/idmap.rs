@@ -164,11 +164,13 @@ impl IdMap {
     pub fn mapped(&self, changelog: &Changelog) -> RevSet {
         let known = self.coverage.as_ref().and_then(|coverage| coverage.mapped(changelog));
         let revs = changelog.dag().revs();
-        if let Some(known) = known {
-            return RevSet::of(
-                revs.zip(known.into_iter().chain(std::iter::repeat(false)))
-                    .map(|(rev, known)| known || self.is_beyond_coverage(changelog.node(rev))),
-            );
+        if let Some(mut known) = known {
+            for rev in RevSet::full(revs.len()).without(&known) {
+                if self.is_beyond_coverage(changelog.node(rev)) {
+                    known.insert(rev);
+                }
+            }
+            return known;
         }
         // The record that is expected, and how many were met. If that is all, there are no more.
         let (mut next, mut met) = (0, 0);

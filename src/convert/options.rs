@@ -12,7 +12,7 @@ use super::naming::RefNaming;
 use crate::base::Limits;
 use crate::base::text::{named, utf8_or_latin1};
 use crate::hg::repository::RepositoryError;
-use crate::hg::{Repository, ServedPhases, Serving, Shown};
+use crate::hg::{Repository, SavedHistory, ServedPhases, Serving, Shown};
 
 /// What a sync verifies before references move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -114,9 +114,14 @@ impl ConvertOptions {
     }
 
     /// Opens a source, as one that serves what they say; `shown` is what the repository shows that it
-    /// is a copy of.
-    pub fn open(&self, path: &Path, shown: Option<&Shown>) -> Result<Repository, RepositoryError> {
-        Repository::open_with(path, &self.limits, Serving { phases: self.phases, shown })
+    /// is a copy of, and `saved` what an earlier run has kept of its history.
+    pub fn open(
+        &self,
+        path: &Path,
+        shown: Option<&Shown>,
+        saved: Option<&SavedHistory>,
+    ) -> Result<Repository, RepositoryError> {
+        Repository::open_with(path, &self.limits, Serving { phases: self.phases, shown, saved })
     }
 }
 

@@ -14,8 +14,12 @@ use crate::base::sha1;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct BranchTable {
     names: Vec<BString>,
-    /// Twice the index into `names`, plus one if the changeset closes its branch; or [`UNREAD`].
-    of: Vec<u32>,
+    /// What neighbours have, as long as it is the same: the number of the first of them, and twice the
+    /// index into `names`, plus one if they close their branch; or [`UNREAD`]. The first is that of the
+    /// first changeset.
+    runs: Vec<(u32, u32)>,
+    /// How many changesets there are.
+    len: usize,
 }
 
 /// Stands for a changeset that was not read yet.
@@ -29,16 +33,17 @@ impl BranchTable {
     /// Reads the changesets of `wanted` that the table does not have yet. Says whether there were
     /// so many that they are worth saving: a few are read again as soon.
     pub fn fill(&mut self, changelog: &Changelog, wanted: &RevSet) -> Result<bool, RevlogError> {
-        self.of.resize(changelog.dag().len(), UNREAD);
+        let wanted = self.unread(changelog.dag().len(), wanted);
+        if wanted.is_empty() {
+            return Ok(false);
+        }
         let names = self.names.iter().enumerate();
         let mut numbers: HashMap<BString, u32> =
             names.filter_map(|(at, name)| Some((name.clone(), u32::try_from(at).ok()?))).collect();
         let mut reader = changelog.reader();
-        let mut read = 0;
-        for rev in wanted.iter() {
-            let Some(slot) = self.of.get_mut(rev.index()).filter(|slot| **slot == UNREAD) else {
-                continue;
-            };
+        let mut values = Vec::new();
+        for rev in &wanted {
+            let rev = *rev;
             let changeset = reader.changeset(rev)?;
             let branch = changeset.branch();
             let number = numbers.get(branch).copied().unwrap_or_else(|| {
@@ -48,10 +53,60 @@ impl BranchTable {
                 self.names.push(branch.to_owned());
                 number
             });
-            *slot = number << 1 | u32::from(changeset.closes_branch());
-            read += 1;
+            values.push((rev, number << 1 | u32::from(changeset.closes_branch())));
         }
-        Ok(read > FEW)
+        self.put(&values);
+        Ok(values.len() > FEW)
+    }
+
+    /// Makes the table one of `len` changesets, and finds those of `wanted` that were not read yet.
+    fn unread(&mut self, len: usize, wanted: &RevSet) -> Vec<Rev> {
+        if self.len < len {
+            push(&mut self.runs, self.len, UNREAD);
+        }
+        self.len = self.len.max(len);
+        let mut read = RevSet::empty(self.len);
+        for (first, end, of) in self.runs() {
+            if of != UNREAD {
+                read.insert_range(first..end);
+            }
+        }
+        wanted.without(&read)
+    }
+
+    /// Enters what was read of changesets, which are in order.
+    fn put(&mut self, values: &[(Rev, u32)]) {
+        let mut runs = Vec::with_capacity(self.runs.len());
+        let mut values = values.iter().peekable();
+        for (first, end, of) in self.runs() {
+            let mut next = first;
+            while let Some((rev, value)) = values.next_if(|(rev, _)| rev.number() < end) {
+                if next < rev.number() {
+                    push(&mut runs, next as usize, of);
+                }
+                push(&mut runs, rev.index(), *value);
+                next = rev.number() + 1;
+            }
+            if next < end {
+                push(&mut runs, next as usize, of);
+            }
+        }
+        self.runs = runs;
+    }
+
+    /// Where each run begins and ends, and what is in it.
+    fn runs(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        let len = u32::try_from(self.len).unwrap_or(u32::MAX);
+        let ends = self.runs.iter().skip(1).map(|(first, _)| *first).chain([len]);
+        self.runs.iter().zip(ends).map(|((first, of), end)| (*first, end, *of))
+    }
+
+    /// What is known of a changeset, and the number of the first one of the next run.
+    fn of(&self, rev: Rev) -> (u32, u32) {
+        let after = self.runs.partition_point(|(first, _)| *first <= rev.number());
+        let of = after.checked_sub(1).and_then(|at| self.runs.get(at));
+        let of = of.filter(|_| rev.index() < self.len).map_or(UNREAD, |(_, of)| *of);
+        (of, self.runs.get(after).map_or(u32::MAX, |(first, _)| *first))
     }
 
     /// The branches, in the order in which they were first met.
@@ -61,30 +116,37 @@ impl BranchTable {
 
     /// The branch of a changeset that was read.
     pub fn branch(&self, rev: Rev) -> &BStr {
-        let number = self.of.get(rev.index()).map_or(UNREAD, |of| of >> 1);
-        self.names.get(number as usize).map_or(BStr::new(""), |name| name.as_bstr())
+        self.run(rev).0
+    }
+
+    /// The branch of a changeset that was read, and the number of the next one that may be on another.
+    pub fn run(&self, rev: Rev) -> (&BStr, u32) {
+        let (of, end) = self.of(rev);
+        let name = self.names.get((of >> 1) as usize);
+        (name.map_or(BStr::new(""), |name| name.as_bstr()), end)
     }
 
     /// Whether a changeset that was read closes its branch.
     pub fn closes(&self, rev: Rev) -> bool {
-        self.of.get(rev.index()).is_some_and(|of| *of != UNREAD && of & 1 == 1)
+        let (of, _) = self.of(rev);
+        of != UNREAD && of & 1 == 1
     }
 
     /// The table as bytes, for a later run over the same history, or one that extends it.
     pub fn to_bytes(&self, changelog: &Changelog) -> Vec<u8> {
         let mut out = MAGIC.to_vec();
         let number = |n: usize| u32::try_from(n).unwrap_or(UNREAD).to_be_bytes();
-        out.extend(number(self.of.len()));
-        out.extend(changelog.digest(self.of.len()));
+        out.extend(number(self.len));
+        out.extend(changelog.digest(self.len));
         out.extend(number(self.names.len()));
         for name in &self.names {
             out.extend(number(name.len()));
             out.extend_from_slice(name);
         }
         // Neighbours are mostly on one branch: what they have, and how many they are.
-        for same in self.of.chunk_by(|a, b| a == b) {
-            out.extend(same.first().copied().unwrap_or(UNREAD).to_be_bytes());
-            out.extend(number(same.len()));
+        for (first, end, of) in self.runs() {
+            out.extend(of.to_be_bytes());
+            out.extend((end - first).to_be_bytes());
         }
         let checksum = sha1::digest(&[&out]);
         out.extend(checksum);
@@ -116,12 +178,21 @@ impl BranchTable {
             let length = reader.u32("length of a name")? as usize;
             table.names.push(reader.bytes("name", length)?.into());
         }
-        while table.of.len() < len {
+        while table.len < len {
             let of = reader.u32("branch")?;
             let count = reader.u32("number of changesets on it")? as usize;
-            table.of.resize((table.of.len() + count.max(1)).min(len), of);
+            push(&mut table.runs, table.len, of);
+            table.len = (table.len + count.max(1)).min(len);
         }
         Ok(Some(table))
+    }
+}
+
+/// Says that from `first` on, changesets have `of`.
+fn push(runs: &mut Vec<(u32, u32)>, first: usize, of: u32) {
+    if runs.last().is_none_or(|(_, last)| *last != of) {
+        // There are no more changesets than that.
+        runs.push((u32::try_from(first).unwrap_or(u32::MAX), of));
     }
 }
 
@@ -132,9 +203,31 @@ mod tests {
     use crate::hg::revlog::Revlog;
 
     #[test]
+    fn what_was_read_later_goes_where_it_belongs() {
+        let mut table = BranchTable::default();
+        let revs = |numbers: &[u32]| numbers.iter().map(|rev| Rev::new(*rev)).collect::<Vec<_>>();
+        let mut wanted = RevSet::full(9);
+        wanted.remove(Rev::new(3));
+        wanted.remove(Rev::new(4));
+        assert_eq!(table.unread(9, &wanted), revs(&[0, 1, 2, 5, 6, 7, 8]));
+        let all = |values: &[u32]| {
+            let numbers = [0, 1, 2, 5, 6, 7, 8].map(Rev::new);
+            numbers.into_iter().zip(values.iter().copied()).collect::<Vec<_>>()
+        };
+        table.put(&all(&[0, 0, 2, 2, 3, 0, 0]));
+        assert_eq!(table.runs, [(0, 0), (2, 2), (3, UNREAD), (5, 2), (6, 3), (7, 0)]);
+        assert_eq!(table.unread(10, &RevSet::full(10)), revs(&[3, 4, 9]));
+        table.put(&[(Rev::new(3), 2), (Rev::new(4), 2), (Rev::new(9), 0)]);
+        assert_eq!(table.runs, [(0, 0), (2, 2), (6, 3), (7, 0)]);
+        assert_eq!((table.of(Rev::new(1)), table.of(Rev::new(9))), ((0, 2), (0, u32::MAX)));
+        assert_eq!(table.of(Rev::new(10)).0, UNREAD);
+    }
+
+    #[test]
     fn a_saved_table_is_believed_only_as_it_was_saved() {
         let changelog = Changelog::new(Revlog::empty("00changelog", &Limits::default())).unwrap();
-        let table = BranchTable { names: vec!["default".into(), "x y".into()], of: Vec::new() };
+        let table =
+            BranchTable { names: vec!["default".into(), "x y".into()], ..BranchTable::default() };
         let bytes = table.to_bytes(&changelog);
         assert_eq!(BranchTable::from_bytes(&bytes, &changelog), table);
         for at in 0..bytes.len() {
@@ -144,7 +237,7 @@ mod tests {
             assert_eq!(BranchTable::from_bytes(&bytes[..at], &changelog), BranchTable::default());
         }
         // A table of a longer history.
-        let longer = BranchTable { of: vec![0], ..table };
+        let longer = BranchTable { runs: vec![(0, 0)], len: 1, ..table };
         let bytes = longer.to_bytes(&changelog);
         assert_eq!(BranchTable::from_bytes(&bytes, &changelog), BranchTable::default());
     }

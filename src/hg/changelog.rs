@@ -4,7 +4,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::revlog::{Problem, Revlog, RevlogError, RevlogReader};
 use super::store::Layout;
-use super::{Dag, Node, Rev};
+use super::{Dag, Node, Rev, SavedHistory};
 use crate::base::Limits;
 use crate::base::sha1::Sha1;
 
@@ -13,6 +13,8 @@ use crate::base::sha1::Sha1;
 pub struct Changelog {
     revlog: Revlog,
     dag: Dag,
+    /// The shape of so many is that of a history that was saved.
+    known: usize,
 }
 
 /// One changeset as it was committed. Bytes are as they are stored: in no certain encoding.
@@ -44,16 +46,55 @@ pub struct Date {
 impl Changelog {
     /// The changelog of the repository with this layout.
     pub fn open(layout: &Layout, limits: &Limits) -> Result<Self, RevlogError> {
+        Self::open_after(layout, limits, None)
+    }
+
+    /// The same; what was `saved` is not read again where it is the beginning of this history.
+    pub fn open_after(
+        layout: &Layout,
+        limits: &Limits,
+        saved: Option<&SavedHistory>,
+    ) -> Result<Self, RevlogError> {
         const NAME: &str = "00changelog";
         let revlog = Revlog::open(NAME, &layout.changelog(), limits)?;
-        Self::new(revlog.unwrap_or_else(|| Revlog::empty(NAME, limits)))
+        Self::of(revlog.unwrap_or_else(|| Revlog::empty(NAME, limits)), saved)
     }
 
     /// The changelog in `revlog`. Reads the parents of every index entry, no text.
-    pub fn new(mut revlog: Revlog) -> Result<Self, RevlogError> {
-        let mut dag = Dag::with_capacity(revlog.len());
-        revlog.read_shape(|parents| dag.push(parents))?;
-        Ok(Self { revlog, dag })
+    pub fn new(revlog: Revlog) -> Result<Self, RevlogError> {
+        Self::of(revlog, None)
+    }
+
+    /// The changelog in `revlog`, whose beginning may have been `saved`.
+    pub(super) fn of(
+        mut revlog: Revlog,
+        saved: Option<&SavedHistory>,
+    ) -> Result<Self, RevlogError> {
+        let mut dag = saved
+            .and_then(|saved| saved.beginning_of(&revlog))
+            .unwrap_or_else(|| Dag::with_capacity(revlog.len()));
+        let (known, mut older) = (dag.len(), Vec::new());
+        revlog.read_shape(known, |parents| {
+            older.extend(parents.into_iter().flatten().filter(|rev| rev.index() < known));
+            dag.push(parents)
+        })?;
+        // What was read stays as it was, and commits are made upon these.
+        older.into_iter().try_for_each(|rev| revlog.node(rev).map(drop))?;
+        Ok(Self { revlog, dag, known })
+    }
+
+    /// How many of its changesets were known by a history that was saved.
+    pub fn known(&self) -> usize {
+        self.known
+    }
+
+    /// An error if the changesets that were known are not where they were when it was opened: whoever
+    /// strips a repository writes others in their place.
+    pub fn check_unchanged(&self) -> Result<(), RevlogError> {
+        let runs = self.dag.runs().take_while(|(run, _)| (run.start as usize) < self.known);
+        let known = u32::try_from(self.known).unwrap_or(u32::MAX);
+        let ends = runs.filter_map(|(run, _)| run.end.min(known).checked_sub(1).map(Rev::new));
+        self.revlog.check_unchanged(ends)
     }
 
     /// The shape of the history.
@@ -85,25 +126,32 @@ impl Changelog {
     /// That node is a hash over its parent's node and so decides all nodes of its run; and every
     /// changeset is in one.
     pub fn digest(&self, len: usize) -> [u8; 20] {
-        let (mut hash, mut before) = (Sha1::new(), None);
-        for rev in self.dag.revs().take(len) {
-            let slots = self.dag.parent_slots(rev);
-            if before.is_none() || slots != [before, None] {
-                let number = |rev: Option<Rev>| rev.map_or(u32::MAX, Rev::number).to_be_bytes();
-                let [first, second] = slots;
-                hash.update(&[number(Some(rev)), number(first), number(second)].concat());
-                hash.update(before.map_or(Node::NULL, |last| self.node(last)).as_bytes());
-            }
-            before = Some(rev);
-        }
-        hash.update(before.map_or(Node::NULL, |last| self.node(last)).as_bytes());
-        hash.finish()
+        digest(&self.dag, len, |rev| Some(self.node(rev))).unwrap_or_default()
     }
 
     /// A reader of changesets.
     pub fn reader(&self) -> ChangesetReader<'_> {
         ChangesetReader { reader: self.revlog.reader() }
     }
+}
+
+/// The same of a history with this shape and these nodes; `None` if one is not there.
+pub(super) fn digest(
+    dag: &Dag,
+    len: usize,
+    node: impl Fn(Rev) -> Option<Node>,
+) -> Option<[u8; 20]> {
+    let (mut hash, mut before) = (Sha1::new(), None);
+    for (run, slots) in dag.runs().take_while(|(run, _)| (run.start as usize) < len) {
+        let number = |rev: Option<Rev>| rev.map_or(u32::MAX, Rev::number).to_be_bytes();
+        let [first, second] = slots;
+        hash.update(&[run.start.to_be_bytes(), number(first), number(second)].concat());
+        hash.update(before.map_or(Some(Node::NULL), &node)?.as_bytes());
+        let end = run.end.min(u32::try_from(len).unwrap_or(u32::MAX));
+        before = end.checked_sub(1).map(Rev::new);
+    }
+    hash.update(before.map_or(Some(Node::NULL), &node)?.as_bytes());
+    Some(hash.finish())
 }
 
 /// Reads changesets. Cheapest in revision order.
@@ -217,6 +265,13 @@ fn unescape(text: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+#[cfg(test)]
+impl Changelog {
+    pub(super) fn into_revlog(self) -> Revlog {
+        self.revlog
+    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,44 @@
 //! The graph of a history: which changesets are parents of which. Nothing about contents.
 
+mod rev_set;
+
+use std::ops::Range;
+
 use super::Rev;
+pub use rev_set::RevSet;
 
 /// Parents of every revision, in revision order. A parent always comes before its child.
+///
+/// Most revisions have the one before as their only parent. What is kept is where a run of such
+/// revisions begins, and the parents of its first one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dag {
-    /// Their numbers, or [`NONE`].
-    parents: Vec<[u32; 2]>,
+    len: usize,
+    /// The runs, in order.
+    runs: Vec<Run>,
+    /// Which revisions begin a run: 64 in a word.
+    begins: Vec<u64>,
+    /// How many runs begin before the revisions of each word.
+    before: Vec<u32>,
+}
+
+/// Revisions each of which, but for the first, has the one before as its only parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Run {
+    first: u32,
+    /// The numbers of its first one's parents, or [`NONE`].
+    parents: [u32; 2],
 }
 
 /// Stands for a parent that is not there. No revision has this number.
 const NONE: u32 = u32::MAX;
+
+/// Revisions in a word.
+const WORD: usize = u64::BITS as usize;
+
+fn slots(parents: [u32; 2]) -> [Option<Rev>; 2] {
+    parents.map(|parent| (parent != NONE).then_some(Rev::new(parent)))
+}
 
 impl Dag {
     /// A history without revisions.
@@ -20,33 +48,75 @@ impl Dag {
 
     /// The same, with room for so many.
     pub fn with_capacity(len: usize) -> Self {
-        Self { parents: Vec::with_capacity(len) }
+        let words = len.div_ceil(WORD);
+        Self {
+            begins: Vec::with_capacity(words),
+            before: Vec::with_capacity(words),
+            ..Self::default()
+        }
     }
 
     /// Adds the next revision. `None` if a parent is not an earlier revision.
     pub fn push(&mut self, parents: [Option<Rev>; 2]) -> Option<Rev> {
-        if parents.iter().flatten().any(|parent| parent.index() >= self.parents.len()) {
+        if parents.iter().flatten().any(|parent| parent.index() >= self.len) {
             return None;
         }
-        let rev = Rev::new(u32::try_from(self.parents.len()).ok().filter(|rev| *rev != NONE)?);
-        self.parents.push(parents.map(|parent| parent.map_or(NONE, Rev::number)));
+        let rev = Rev::new(u32::try_from(self.len).ok().filter(|rev| *rev != NONE)?);
+        if self.len.is_multiple_of(WORD) {
+            self.begins.push(0);
+            // There are no more runs than revisions.
+            self.before.push(u32::try_from(self.runs.len()).unwrap_or(NONE));
+        }
+        let goes_on = match parents {
+            [Some(parent), None] => parent.index() + 1 == self.len,
+            _ => false,
+        };
+        if !goes_on {
+            let parents = parents.map(|parent| parent.map_or(NONE, Rev::number));
+            self.runs.push(Run { first: rev.number(), parents });
+            if let Some(word) = self.begins.last_mut() {
+                *word |= 1 << (self.len % WORD);
+            }
+        }
+        self.len += 1;
         Some(rev)
+    }
+
+    /// Adds so many revisions, each of which has the one before as its only parent; there must be one.
+    /// `None` if there are too many.
+    pub(super) fn go_on(&mut self, count: usize) -> Option<()> {
+        let len = self.len.checked_add(count).filter(|len| *len > 0)?;
+        u32::try_from(len).ok().filter(|len| *len != NONE)?;
+        let runs = u32::try_from(self.runs.len()).ok()?;
+        self.begins.resize(len.div_ceil(WORD), 0);
+        self.before.resize(len.div_ceil(WORD), runs);
+        self.len = len;
+        Some(())
     }
 
     /// How many revisions there are.
     pub fn len(&self) -> usize {
-        self.parents.len()
+        self.len
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.parents.is_empty()
+        self.len == 0
     }
 
     /// The first and second parent slots of `rev` as they are recorded; either may be empty.
     pub fn parent_slots(&self, rev: Rev) -> [Option<Rev>; 2] {
-        let parents = self.parents.get(rev.index()).copied().unwrap_or([NONE; 2]);
-        parents.map(|parent| (parent != NONE).then_some(Rev::new(parent)))
+        if rev.index() >= self.len {
+            return [None; 2];
+        }
+        let at = rev.index() / WORD;
+        let (word, bit) = (self.begins_in(at), 1_u64 << (rev.index() % WORD));
+        if word & bit == 0 {
+            return [rev.number().checked_sub(1).map(Rev::new), None];
+        }
+        let before = self.before.get(at).copied().unwrap_or(NONE) as usize;
+        let run = self.runs.get(before + (word & (bit - 1)).count_ones() as usize);
+        slots(run.map_or([NONE; 2], |run| run.parents))
     }
 
     /// The parents of `rev` that exist: none, one or two.
@@ -57,119 +127,26 @@ impl Dag {
     /// All revisions, in order.
     pub fn revs(&self) -> impl DoubleEndedIterator<Item = Rev> + ExactSizeIterator + use<> {
         // `push` refuses what does not fit.
-        (0..u32::try_from(self.parents.len()).unwrap_or(u32::MAX)).map(Rev::new)
-    }
-}
-
-/// A set of revisions of one history, one flag each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevSet {
-    member: Vec<bool>,
-}
-
-impl RevSet {
-    /// The empty set over a history of `len` revisions.
-    pub fn empty(len: usize) -> Self {
-        Self { member: vec![false; len] }
+        (0..self.end()).map(Rev::new)
     }
 
-    /// The set of all revisions of a history of `len` revisions.
-    pub fn full(len: usize) -> Self {
-        Self { member: vec![true; len] }
+    /// All revisions in runs, in order: each but the first of its run has the one before as its only
+    /// parent. With each run the parent slots of its first revision.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = (Range<u32>, [Option<Rev>; 2])> {
+        self.runs.iter().enumerate().map(|(at, run)| {
+            let end = self.runs.get(at + 1).map_or(self.end(), |next| next.first);
+            (run.first..end, slots(run.parents))
+        })
     }
 
-    /// The set of those of which `members` says so, from the first revision on.
-    pub fn of(members: impl Iterator<Item = bool>) -> Self {
-        Self { member: members.collect() }
+    /// The number after that of the last revision.
+    fn end(&self) -> u32 {
+        u32::try_from(self.len).unwrap_or(u32::MAX)
     }
 
-    /// The members that `other` does not have, in revision order.
-    pub fn without(&self, other: &Self) -> Vec<Rev> {
-        let both = (0_u32..).zip(self.member.iter().zip(&other.member));
-        both.filter(|(_, (this, other))| **this && !**other).map(|(at, _)| Rev::new(at)).collect()
-    }
-
-    /// Removes all that is in `other`.
-    pub fn remove_all(&mut self, other: &Self) {
-        for (this, other) in self.member.iter_mut().zip(&other.member) {
-            *this &= !other;
-        }
-    }
-
-    /// The set of `heads` and all their ancestors.
-    pub fn below(dag: &Dag, heads: impl IntoIterator<Item = Rev>) -> Self {
-        let mut set = Self::empty(dag.len());
-        for head in heads {
-            set.insert(head);
-        }
-        set.extend_to_ancestors(dag);
-        set
-    }
-
-    /// Whether `rev` is in the set; what lies outside the history is not.
-    pub fn contains(&self, rev: Rev) -> bool {
-        self.member.get(rev.index()).copied().unwrap_or(false)
-    }
-
-    /// Adds `rev`; says whether it is new. What lies outside the history is ignored.
-    pub fn insert(&mut self, rev: Rev) -> bool {
-        self.replace(rev, true) == Some(false)
-    }
-
-    /// Removes `rev`; says whether it was there.
-    pub fn remove(&mut self, rev: Rev) -> bool {
-        self.replace(rev, false) == Some(true)
-    }
-
-    fn replace(&mut self, rev: Rev, value: bool) -> Option<bool> {
-        self.member.get_mut(rev.index()).map(|member| std::mem::replace(member, value))
-    }
-
-    /// The members in revision order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Rev> {
-        let numbered = self.member.iter().enumerate();
-        numbered
-            .filter(|(_, member)| **member)
-            .filter_map(|(i, _)| Some(Rev::new(u32::try_from(i).ok()?)))
-    }
-
-    /// How many members there are.
-    pub fn count(&self) -> usize {
-        self.member.iter().filter(|member| **member).count()
-    }
-
-    /// Whether there are no members.
-    pub fn has_none(&self) -> bool {
-        self.member.iter().all(|member| !member)
-    }
-
-    /// The members without a child among them, in ascending order.
-    pub fn heads(&self, dag: &Dag) -> Vec<Rev> {
-        let mut heads = self.clone();
-        for parent in self.iter().flat_map(|rev| dag.parents(rev)) {
-            heads.remove(parent);
-        }
-        heads.iter().collect()
-    }
-
-    /// Adds every descendant of a member, in one pass: children come after their parents.
-    pub fn extend_to_descendants(&mut self, dag: &Dag) {
-        for rev in dag.revs() {
-            if dag.parents(rev).any(|parent| self.contains(parent)) {
-                self.insert(rev);
-            }
-        }
-    }
-
-    /// Adds every ancestor of a member, in one pass.
-    pub fn extend_to_ancestors(&mut self, dag: &Dag) {
-        for rev in dag.revs().rev() {
-            if self.contains(rev) {
-                for parent in dag.parents(rev) {
-                    self.insert(parent);
-                }
-            }
-        }
+    /// Which revisions of a word begin a run. What lies outside the history has no parents.
+    fn begins_in(&self, word: usize) -> u64 {
+        self.begins.get(word).copied().unwrap_or(u64::MAX)
     }
 }
 
@@ -201,5 +178,63 @@ mod tests {
     #[test]
     fn a_parent_must_come_first() {
         assert_eq!(diamond().push([Some(Rev::new(4)), None]), None);
+    }
+
+    /// What the sets are, one revision after the other.
+    fn one_by_one(dag: &Dag, members: &[bool]) -> [Vec<bool>; 3] {
+        let (mut up, mut down) = (members.to_vec(), members.to_vec());
+        let mut heads = members.to_vec();
+        for rev in dag.revs() {
+            for parent in dag.parents(rev) {
+                up[rev.index()] |= up[parent.index()];
+                heads[parent.index()] &= !members[rev.index()];
+            }
+        }
+        for rev in dag.revs().rev() {
+            if down[rev.index()] {
+                for parent in dag.parents(rev) {
+                    down[parent.index()] = true;
+                }
+            }
+        }
+        [up, down, heads]
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn runs_and_words_say_the_same_as_single_revisions(
+            history in proptest::collection::vec((0usize..12, 0usize..12, proptest::bool::ANY), 0..300)
+        ) {
+            let (mut dag, mut recorded) = (Dag::new(), Vec::new());
+            for (number, (first, second, _)) in history.iter().enumerate() {
+                // Mostly the one before.
+                let back = |distance: usize| {
+                    let number = number.checked_sub(distance).filter(|_| distance > 0)?;
+                    Some(Rev::new(u32::try_from(number).unwrap()))
+                };
+                let first = if *first > 3 { 1 } else { *first };
+                let parents = [back(first), back(second.saturating_sub(7))];
+                dag.push(parents).unwrap();
+                recorded.push(parents);
+            }
+            let slots: Vec<_> = dag.revs().map(|rev| dag.parent_slots(rev)).collect();
+            proptest::prop_assert_eq!(&slots, &recorded);
+            let covered: Vec<u32> = dag.runs().flat_map(|(run, _)| run).collect();
+            proptest::prop_assert_eq!(covered, dag.revs().map(Rev::number).collect::<Vec<_>>());
+            for (run, first) in dag.runs() {
+                proptest::prop_assert_eq!(first, recorded[run.start as usize]);
+            }
+            let members: Vec<bool> = history.iter().map(|(.., member)| *member).collect();
+            let set = RevSet::of(members.iter().copied());
+            let (mut up, mut down) = (set.clone(), set.clone());
+            up.extend_to_descendants(&dag);
+            down.extend_to_ancestors(&dag);
+            let heads = set.heads(&dag);
+            let [above, below, without_children] = one_by_one(&dag, &members);
+            proptest::prop_assert_eq!(up, RevSet::of(above.into_iter()));
+            proptest::prop_assert_eq!(down, RevSet::of(below.into_iter()));
+            let expected = RevSet::of(without_children.into_iter());
+            proptest::prop_assert_eq!(heads, expected.iter().collect::<Vec<_>>());
+        }
     }
 }

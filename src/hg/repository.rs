@@ -97,7 +97,7 @@ impl Repository {
     ) -> Result<Self, RepositoryError> {
         let layout = Layout::open(path, limits)?;
         let revlog = |source| RepositoryError::Revlog { path: path.to_owned(), source };
-        let changelog = Changelog::open(&layout, limits).map_err(revlog)?;
+        let changelog = Changelog::open_after(&layout, limits, serving.saved).map_err(revlog)?;
         let manifests = Manifests::open(&layout, limits).map_err(revlog)?;
         let lookup = |node: Node| changelog.rev(node);
         let view = ServedView::read(&layout, limits, changelog.dag(), &lookup, serving)
@@ -158,7 +158,10 @@ impl Repository {
         let (dag, served) = (self.changelog.dag(), self.view.served());
         let table_grew = table.fill(&self.changelog, served)?;
         let topics = if topics { self.topics(table)? } else { Topics::default() };
-        let name = |rev| topics.scope(rev).unwrap_or_else(|| table.branch(rev));
+        let name = |rev: Rev| match topics.is_empty() {
+            true => table.run(rev),
+            false => (topics.scope(rev).unwrap_or_else(|| table.branch(rev)), rev.number() + 1),
+        };
         let obsolete = self.obsolete(table);
         let mut by_name = branches(dag, (served, &obsolete), name, |rev| table.closes(rev));
         let topics = topics.with_heads(&mut by_name);
@@ -184,7 +187,7 @@ impl Repository {
         // What is public is never obsolete.
         let is_public = |rev| self.view.phases().of(rev) == Phase::Public;
         let nothing = RevSet::empty(dag.len());
-        let name = |rev| table.branch(rev);
+        let name = |rev| table.run(rev);
         for (name, branch) in branches(dag, (served, &nothing), name, |rev| table.closes(rev)) {
             let told = told_of.remove(name.as_bstr()).unwrap_or_default();
             if branch.heads.iter().all(|head| is_public(head.rev) || told.contains(&head.rev)) {

@@ -36,6 +36,11 @@ pub(super) struct Topics {
 }
 
 impl Topics {
+    /// Whether no changeset is in one.
+    pub(super) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     /// Puts a changeset of a branch into a topic.
     pub(super) fn add(&mut self, rev: Rev, branch: &BStr, topic: &BStr) {
         let scope: BString = [branch.as_bytes(), &[BETWEEN], topic.as_bytes()].concat().into();

@@ -73,6 +73,11 @@ impl Layout {
         self.folder.join("branches")
     }
 
+    /// The shape of the source's history.
+    pub(super) fn history(&self) -> PathBuf {
+        self.folder.join("history")
+    }
+
     /// What the forge of the target said last.
     pub(super) fn forge(&self) -> PathBuf {
         self.folder.join("forge")

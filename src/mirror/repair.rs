@@ -68,7 +68,7 @@ impl Sync<'_> {
         let dag = changelog.dag();
         let commit_of = |rev| map.commit(changelog.node(rev));
         let mut asked = RevSet::empty(dag.len());
-        for rev in dag.revs().filter(|rev| !mapped.contains(*rev)) {
+        for rev in RevSet::full(dag.len()).without(mapped) {
             for parent in dag.parents(rev) {
                 asked.insert(parent);
             }

@@ -12,7 +12,7 @@ use crate::base::{Fault, HasFault, Interrupt, Limits, Progress};
 use crate::convert::ConvertOptions;
 use crate::hg::pull::{Copy, Source, pull};
 use crate::hg::store::Layout;
-use crate::hg::{Repository, Shown};
+use crate::hg::{Repository, SavedHistory, Shown};
 
 /// How long to wait before each further reading: five seconds in all, longer than a
 /// commit takes, and short enough to wait for.
@@ -31,12 +31,14 @@ pub(super) struct LocalSource {
     pub path: PathBuf,
     /// What is shown by the repository that it is a copy of.
     pub shown: Option<Shown>,
+    /// What an earlier run has kept of its history.
+    pub saved: Option<SavedHistory>,
 }
 
 impl LocalSource {
     /// The repository at `path`, as it is.
     pub(super) fn in_place(path: &Path) -> Self {
-        Self { path: path.to_owned(), shown: None }
+        Self { path: path.to_owned(), shown: None, saved: None }
     }
 
     /// The repository that `source` names, as it is, or as it was when `folder` was brought up to
@@ -49,7 +51,7 @@ impl LocalSource {
         if !copy.exists() {
             return Err(SyncError::NeverFetched { origin: source.to_string() });
         }
-        Ok(Self { path: copy.root().to_owned(), shown: copy.shown()? })
+        Ok(Self { path: copy.root().to_owned(), shown: copy.shown()?, saved: None })
     }
 
     /// The same once `folder` is up to date with it, and what is worth knowing then.
@@ -74,7 +76,7 @@ impl LocalSource {
 
     /// Opens it.
     pub(super) fn open(&self, options: &ConvertOptions) -> Result<Repository, SyncError> {
-        Ok(options.open(&self.path, self.shown.as_ref())?)
+        Ok(options.open(&self.path, self.shown.as_ref(), self.saved.as_ref())?)
     }
 }
 

@@ -78,7 +78,9 @@ fn sync_locked(
 ) -> Result<SyncReport, SyncError> {
     let options = &mirror.options;
     let (copy, limits) = (&cache.copy(), &options.limits);
-    let (source, fetched) = LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
+    let (mut source, fetched) =
+        LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
+    source.saved = cache.saved_history();
     let mut notes = events.notes(fetched);
     let (mut ledger, found) = cache.ledger(mirror.target.as_ref(), context.ledger.clone())?;
     if found == Found::Damaged {

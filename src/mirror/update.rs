@@ -180,9 +180,11 @@ impl<'s> Sync<'s> {
         let keep = self.edits_to_keep(git, keeping, tips.into_iter(), &before, &new)?;
         // What could not be read would be missing among these.
         map.check()?;
+        changelog.check_unchanged()?;
         let dropped = self.move_refs(git, &map, &wanted, &before, keep)?;
         self.record_packs(git)?;
         map.remember(changelog, &mapped)?;
+        self.cache.save_history(changelog)?;
         // At a target this is for the rules to decide.
         if self.mirror.target.is_none() {
             notes.extend(dropped.into_iter().map(|reference| Note::RefRemoved { reference }));

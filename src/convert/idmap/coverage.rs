@@ -26,15 +26,14 @@ pub(super) struct Coverage {
 impl Coverage {
     /// That of a history of which the changesets `mapped` have a commit in a map of so many records.
     pub(super) fn of(changelog: &Changelog, mapped: &RevSet, records: usize, last: Record) -> Self {
-        let (mut runs, mut has) = (vec![0], false);
-        for rev in changelog.dag().revs() {
-            if mapped.contains(rev) != has {
-                has = !has;
-                runs.push(0);
-            }
-            if let Some(run) = runs.last_mut() {
-                *run += 1;
-            }
+        let (mut runs, mut next) = (Vec::new(), 0);
+        for range in mapped.ranges() {
+            runs.extend([range.start - next, range.end - range.start]);
+            next = range.end;
+        }
+        let rest = u32::try_from(changelog.dag().len()).unwrap_or(u32::MAX).saturating_sub(next);
+        if rest > 0 || runs.is_empty() {
+            runs.push(rest);
         }
         Self { records, last, digest: changelog.digest(changelog.dag().len()), runs }
     }
@@ -56,15 +55,19 @@ impl Coverage {
         len <= changelog.dag().len() && changelog.digest(len) == self.digest
     }
 
-    /// Says of each changeset that it knows of whether it has a commit; `None` if `changelog` does not
-    /// begin with that history.
-    pub(super) fn mapped(&self, changelog: &Changelog) -> Option<Vec<bool>> {
+    /// The changesets of which it knows that they have a commit; `None` if `changelog` does not begin with
+    /// that history.
+    pub(super) fn mapped(&self, changelog: &Changelog) -> Option<RevSet> {
         if !self.is_of(changelog) {
             return None;
         }
-        let mut mapped = Vec::with_capacity(changelog.dag().len());
+        let (mut mapped, mut next) = (RevSet::empty(changelog.dag().len()), 0_u32);
         for (run, has) in self.runs.iter().zip([false, true].into_iter().cycle()) {
-            mapped.resize(mapped.len() + *run as usize, has);
+            let first = next;
+            next = next.saturating_add(*run);
+            if has {
+                mapped.insert_range(first..next);
+            }
         }
         Some(mapped)
     }
@@ -129,7 +132,7 @@ mod tests {
         let coverage = Coverage::of(&changelog, &RevSet::empty(0), 7, last);
         let bytes = coverage.to_bytes();
         assert_eq!(Coverage::from_bytes(&bytes), Some(coverage.clone()));
-        assert_eq!(coverage.mapped(&changelog), Some(Vec::new()));
+        assert_eq!(coverage.mapped(&changelog), Some(RevSet::empty(0)));
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1;

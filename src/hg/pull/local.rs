@@ -64,7 +64,7 @@ fn branch_heads(source: &Repository) -> Result<Option<Vec<Node>>, PullError> {
     let found = branches(
         changelog.dag(),
         (view.served(), view.obsolete()),
-        |rev| table.branch(rev),
+        |rev| table.run(rev),
         |rev| table.closes(rev),
     );
     let heads = found.values().flat_map(|branch| &branch.heads);

@@ -115,9 +115,15 @@ pub(super) struct Index {
     len: usize,
     features: u16,
     layout: Layout,
-    /// The nodes, once all were read; then entries must have them.
+    /// The nodes from this revision on.
+    first_node: usize,
+    /// Those, once they were read; then entries must have them.
     nodes: Vec<Node>,
 }
+
+/// What is wrong with an entry whose revision was another one before.
+pub(super) const GIVEN_AWAY: Problem =
+    Problem::Malformed("its place in the index was given to another one");
 
 impl Index {
     /// Parses the contents of an index file. An empty file is an index without revisions.
@@ -140,7 +146,7 @@ impl Index {
         let len = size / ENTRY_V1;
         check_len(len).ok()?;
         let bytes = LazyBytes::of_file(file, size, ENTRY_V1);
-        Some(Self { bytes, len, features, layout: Layout::V1Split, nodes: Vec::new() })
+        Some(Self { bytes, len, features, layout: Layout::V1Split, ..Self::default() })
     }
 
     fn parse_bytes(bytes: Vec<u8>) -> Result<Self, IndexProblem> {
@@ -160,8 +166,8 @@ impl Index {
                     false => (count(&bytes, ENTRY_V1)?, Layout::V1Split),
                 };
                 check_len(len)?;
-                let (bytes, nodes) = (LazyBytes::Whole(bytes), Vec::new());
-                Ok(Self { bytes, len, features, layout, nodes })
+                let bytes = LazyBytes::Whole(bytes);
+                Ok(Self { bytes, len, features, layout, ..Self::default() })
             }
             (0 | 1, flags) => Err(IndexProblem::Flags(flags)),
             (version, _) => Err(IndexProblem::Version(version)),
@@ -182,7 +188,7 @@ impl Index {
         }
         let bytes = LazyBytes::Whole(bytes);
         let layout = Layout::V0 { parents };
-        Ok(Self { bytes, len, features: 0, layout, nodes: Vec::new() })
+        Ok(Self { bytes, len, layout, ..Self::default() })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -242,12 +248,25 @@ impl Index {
 
     /// The node of `rev`.
     pub(super) fn node(&self, rev: Rev) -> Option<Node> {
-        if let Some(node) = self.nodes.get(rev.index()) {
-            return Some(*node);
+        if let Some(node) = self.kept_node(rev) {
+            return Some(node);
         }
         let at = if matches!(self.layout, Layout::V0 { .. }) { 56 } else { 32 };
         let bytes = self.raw(rev)?.get(at..)?.first_chunk::<20>()?;
         Some(Node::from_bytes(*bytes))
+    }
+
+    fn kept_node(&self, rev: Rev) -> Option<Node> {
+        self.nodes.get(rev.index().checked_sub(self.first_node)?).copied()
+    }
+
+    /// The same as it is now in the file, if that is not in memory.
+    pub(super) fn node_on_disk(&self, rev: Rev) -> Option<Node> {
+        let LazyBytes::Blocks { file, .. } = &self.bytes else { return self.node(rev) };
+        let mut node = [0; 20];
+        let at = rev.index().checked_mul(ENTRY_V1)?.checked_add(32)?;
+        file.read_exact_at(&mut node, at as u64).ok()?;
+        Some(Node::from_bytes(node))
     }
 
     /// The changelog revision that introduced `rev`, as recorded; `None` where that is not asked.
@@ -278,8 +297,8 @@ impl Index {
         let link = reader.i32("link revision")?;
         let [p1, p2] = [reader.i32("first parent")?, reader.i32("second parent")?];
         let node = Node::from_bytes(reader.array("node")?);
-        if self.nodes.get(rev.index()).is_some_and(|known| *known != node) {
-            return Err(Problem::Malformed("its place in the index was given to another one"));
+        if self.kept_node(rev).is_some_and(|known| known != node) {
+            return Err(GIVEN_AWAY);
         }
         // The first entry's offset shares its bytes with the header and is always zero.
         let offset = if rev.number() == 0 { 0 } else { offset };

@@ -124,6 +124,13 @@ impl<'c> Plain<'c> {
         Ok(text)
     }
 
+    /// The plain bytes, if they are at most so many.
+    pub(super) fn at_most(mut self, most: usize) -> Result<Option<Vec<u8>>, Failure> {
+        let mut bytes = Vec::new();
+        let came = self.append(most.saturating_add(1), &mut bytes)?;
+        Ok((came <= most).then_some(bytes))
+    }
+
     /// The text that the delta in the chunk makes of `base`, and the delta itself, unless it is large.
     pub(super) fn applied(mut self, base: &Text) -> Result<(Vec<u8>, Option<Delta>), Failure> {
         let (mut text, mut copied) = (self.room(), 0);

@@ -8,6 +8,7 @@ pub(in crate::hg) mod chunk;
 mod data;
 pub mod delta;
 mod error;
+mod fold;
 mod index;
 mod large;
 mod nodes;
@@ -211,13 +212,26 @@ impl Revlog {
     }
 
     /// Reads what of its index tells the shape of a history: hands the parents of each revision, checked
-    /// against the index, to `visit`, in order, and keeps all nodes.
+    /// against the index, to `visit`, in order, from the one with the number `first` on, and keeps their
+    /// nodes.
     pub(in crate::hg) fn read_shape(
         &mut self,
+        first: usize,
         mut visit: impl FnMut([Option<Rev>; 2]) -> Option<Rev>,
     ) -> Result<(), RevlogError> {
-        let read = self.index.read_shape(|parents| visit(parents).is_some());
+        let read = self.index.read_shape(first, |parents| visit(parents).is_some());
         read.map_err(|(rev, problem)| self.error(rev, problem))
+    }
+
+    /// An error if one of these revisions has another node in the file now than when it was read first.
+    pub(in crate::hg) fn check_unchanged(
+        &self,
+        mut revs: impl Iterator<Item = Rev>,
+    ) -> Result<(), RevlogError> {
+        match revs.find(|rev| self.index.node_on_disk(*rev) != self.index.node(*rev)) {
+            None => Ok(()),
+            Some(rev) => Err(self.error(rev, index::GIVEN_AWAY)),
+        }
     }
 
     /// The node of `rev`, as the index records it.

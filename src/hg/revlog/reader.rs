@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::data::Window;
+use super::fold::{self, Folded};
 use super::large::{Failure, LARGE, Plain};
 use super::text_cache::TextCache;
 use super::{Delta, Entry, Problem, Revlog, RevlogError, Storage, chunk};
@@ -16,6 +17,12 @@ pub type Text = Arc<Vec<u8>>;
 
 /// A revision that is stored as a delta, and what that is against.
 type Link = (Rev, Option<Rev>);
+
+/// So many deltas in a row are applied one by one.
+const MANY: usize = 2;
+
+/// A delta is small that is at most this part of its text.
+const SMALL: usize = 16;
 
 /// Reads full texts of one revlog and keeps the latest as delta bases. Reading in revision order
 /// makes each text one delta away from one that was just made.
@@ -111,7 +118,9 @@ impl<'r> RevlogReader<'r> {
             }
         };
         let mut last = None;
-        while let Some((at, base)) = links.pop() {
+        loop {
+            text = self.fold(text, &mut links)?;
+            let Some((at, base)) = links.pop() else { break };
             match self.apply_delta(at, &text) {
                 Ok((next, delta)) => {
                     (text, last) = (next, base.zip(delta));
@@ -121,6 +130,46 @@ impl<'r> RevlogReader<'r> {
             }
         }
         Ok((text, last))
+    }
+
+    /// The text that many deltas in a row make of `text`, but for the last one, whose base the caller
+    /// may ask for. The `links` that were applied are gone then; there may be none.
+    fn fold(&mut self, text: Text, links: &mut Vec<Link>) -> Result<Text, RevlogError> {
+        if links.len() <= MANY || text.len() < fold::WORTHWHILE {
+            return Ok(text);
+        }
+        let mut folded = Folded::new(text.len());
+        let mut applied = None;
+        while links.len() > 1 && !folded.is_full() {
+            let Some((at, base)) = links.pop() else { break };
+            match self.small_delta(at, text.len()).and_then(|delta| {
+                let Some(delta) = delta else { return Ok(false) };
+                folded.apply(&delta).map_err(|error| self.bad_delta(at, error))?;
+                self.check_length(at, folded.length()).map(|()| true)
+            }) {
+                Ok(true) => applied = Some(at),
+                Ok(false) => {
+                    links.push((at, base));
+                    break;
+                }
+                Err(error) => return Err(self.give_up(at, links, error)),
+            }
+            base.inspect(|base| self.cache.replace(*base));
+        }
+        let Some(rev) = applied else { return Ok(text) };
+        let buffer = self.cache.buffer(folded.length());
+        Ok(self.keep(rev, folded.text(&text, buffer)))
+    }
+
+    /// The delta of `rev`, unless it is large beside a text of `text` bytes.
+    fn small_delta(&mut self, rev: Rev, text: usize) -> Result<Option<Delta>, RevlogError> {
+        let most = text / SMALL;
+        if self.revlog.entry(rev)?.stored_length as usize > most {
+            return Ok(None);
+        }
+        let Some(plain) = self.large(rev)? else { return self.delta(rev).map(Some) };
+        let bytes = plain.at_most(most).map_err(|failure| self.failed(rev, failure))?;
+        bytes.map(|bytes| Delta::parse(bytes).map_err(|e| self.bad_delta(rev, e))).transpose()
     }
 
     /// The text of `rev`, whose delta is against `base`, and that delta.

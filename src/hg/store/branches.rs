@@ -52,21 +52,23 @@ pub type Branches = BTreeMap<BString, Branch>;
 
 /// The branches of the revisions in `visible` and their heads, but for those that are `obsolete`.
 ///
-/// `visible` holds the ancestors of its members. `name` gives the branch of a revision, `closes`
-/// whether it closes its branch.
+/// `visible` holds the ancestors of its members. `name` gives the branch of a revision, and the number
+/// of the next revision that may be on another one; `closes` whether it closes its branch.
 ///
-/// The cost is a pass over the history, and a part of one for each 64 revisions that only other
-/// branches build on directly, where their own branch has a later one.
+/// The cost is a step for each run of revisions of one branch, and a part of a pass over the history
+/// for each 64 revisions that only other branches build on directly, where their own branch has a later
+/// one.
 pub fn branches<'a>(
     dag: &Dag,
     (visible, obsolete): (&RevSet, &RevSet),
-    name: impl Fn(Rev) -> &'a BStr,
+    name: impl Fn(Rev) -> (&'a BStr, u32),
     closes: impl Fn(Rev) -> bool,
 ) -> Branches {
-    let counted = visible.iter().filter(|rev| !obsolete.contains(*rev));
-    let (names, number_of) = number_branches(counted, name, dag.len());
-    let candidates = Candidates::find(dag, visible, &number_of, names.len());
-    let covered = candidates.covered(dag, &number_of);
+    let mut counted = visible.clone();
+    counted.remove_all(obsolete);
+    let (names, numbers) = number_branches(&counted, name, dag.len());
+    let candidates = Candidates::find(dag, visible, &numbers, names.len());
+    let covered = candidates.covered(dag, &numbers);
     let mut branches = Branches::new();
     for (name, revs) in names.into_iter().zip(&candidates.of_branch) {
         let open = revs.iter().rev().filter(|rev| !covered.contains(**rev));
@@ -85,20 +87,71 @@ const NO_BRANCH: BranchNumber = BranchNumber::MAX;
 /// So many names are known by where they lie in memory.
 const NEAR: usize = 16;
 
-/// The names of the branches, and the branch of each revision; [`NO_BRANCH`] if it is not one of
-/// `counted`, which are in order.
-fn number_branches<'a>(
-    counted: impl Iterator<Item = Rev>,
-    name: impl Fn(Rev) -> &'a BStr,
+/// The branch of each revision.
+struct Numbers {
+    /// Where a run of revisions of one branch begins, and which; the first begins with the history.
+    runs: Vec<(u32, BranchNumber)>,
+    /// How many revisions there are.
     len: usize,
-) -> (Vec<&'a BStr>, Vec<BranchNumber>) {
+    /// The branch of each revision, where there are many runs.
+    each: Vec<BranchNumber>,
+}
+
+/// In more runs than one for so many revisions, a branch is not searched.
+const LONG: usize = 256;
+
+impl Numbers {
+    /// Says that from `first` on revisions are on this branch.
+    fn push(&mut self, first: u32, number: BranchNumber) {
+        if self.runs.last().is_none_or(|(_, last)| *last != number) {
+            self.runs.push((first, number));
+        }
+    }
+
+    /// The branch of each revision.
+    fn each(&self) -> Vec<BranchNumber> {
+        let mut each = Vec::with_capacity(self.len);
+        let ends = self.runs.iter().skip(1).map(|(first, _)| *first as usize);
+        for ((_, number), end) in self.runs.iter().zip(ends.chain([self.len])) {
+            each.resize(end, *number);
+        }
+        each
+    }
+
+    fn of(&self, rev: Rev) -> Option<BranchNumber> {
+        if !self.each.is_empty() {
+            return branch_of(&self.each, rev);
+        }
+        let after = self.runs.partition_point(|(first, _)| *first <= rev.number());
+        let (_, number) = self.runs.get(after.checked_sub(1)?)?;
+        Some(*number).filter(|number| *number != NO_BRANCH)
+    }
+}
+
+/// The names of the branches, and the branch of each revision; [`NO_BRANCH`] if it is not one of
+/// `counted`.
+fn number_branches<'a>(
+    counted: &RevSet,
+    name: impl Fn(Rev) -> (&'a BStr, u32),
+    len: usize,
+) -> (Vec<&'a BStr>, Numbers) {
     let mut names = Vec::new();
     let mut numbers: HashMap<&BStr, BranchNumber> = HashMap::new();
-    let mut number_of = Vec::with_capacity(len);
+    let mut found = Numbers { runs: Vec::new(), len, each: Vec::new() };
     // Of neighbours many have the very same name, which need not be looked up by its letters then.
     let mut near: [Option<(&BStr, BranchNumber)>; NEAR] = [None; NEAR];
-    for rev in counted {
-        let name = name(rev);
+    let mut numbered = 0;
+    let parts = counted.ranges().flat_map(|range| {
+        let mut next = range.start;
+        let name = &name;
+        std::iter::from_fn(move || {
+            let first = Some(next).filter(|first| *first < range.end)?;
+            let (name, end) = name(Rev::new(first));
+            next = end.clamp(first + 1, range.end);
+            Some((first, next, name))
+        })
+    });
+    for (first, end, name) in parts {
         let place = near.get_mut((name.as_ptr().addr() >> 4) % NEAR);
         let known = place.as_ref().and_then(|place| **place);
         let number = match known {
@@ -112,10 +165,19 @@ fn number_branches<'a>(
         if let Some(place) = place {
             *place = Some((name, number));
         }
-        number_of.resize(rev.index(), NO_BRANCH);
-        number_of.push(number);
+        if numbered < first {
+            found.push(numbered, NO_BRANCH);
+        }
+        found.push(first, number);
+        numbered = end;
     }
-    (names, number_of)
+    if (numbered as usize) < len {
+        found.push(numbered, NO_BRANCH);
+    }
+    if found.runs.len() > len / LONG {
+        found.each = found.each();
+    }
+    (names, found)
 }
 
 /// The branch of a revision, by the numbers of all.
@@ -133,22 +195,26 @@ struct Candidates {
 }
 
 impl Candidates {
-    fn find(dag: &Dag, visible: &RevSet, number_of: &[BranchNumber], branches: usize) -> Self {
-        let branch = |rev: Rev| branch_of(number_of, rev);
-        let mut continued = RevSet::empty(dag.len());
-        let mut with_children = RevSet::empty(dag.len());
-        for rev in visible.iter() {
-            for parent in dag.parents(rev) {
+    fn find(dag: &Dag, visible: &RevSet, numbers: &Numbers, branches: usize) -> Self {
+        let mut with_children = visible.parents_in_runs(dag);
+        let mut continued = with_children.clone();
+        // Where a branch begins, the revision before is on another one.
+        for first in numbers.runs.iter().filter_map(|(first, _)| first.checked_sub(1)) {
+            continued.remove(Rev::new(first));
+        }
+        for (run, parents) in dag.runs() {
+            let rev = Rev::new(run.start);
+            for parent in parents.into_iter().flatten().filter(|_| visible.contains(rev)) {
                 with_children.insert(parent);
-                if branch(parent) == branch(rev) {
+                if numbers.of(parent) == numbers.of(rev) {
                     continued.insert(parent);
                 }
             }
         }
         let mut of_branch = vec![Vec::new(); branches];
-        for rev in visible.iter().filter(|rev| !continued.contains(*rev)) {
+        for rev in visible.without(&continued) {
             if let Some(candidates) =
-                branch(rev).and_then(|number| of_branch.get_mut(number as usize))
+                numbers.of(rev).and_then(|number| of_branch.get_mut(number as usize))
             {
                 candidates.push(rev);
             }
@@ -157,7 +223,7 @@ impl Candidates {
     }
 
     /// The candidates that have a descendant on their own branch after all.
-    fn covered(&self, dag: &Dag, number_of: &[BranchNumber]) -> RevSet {
+    fn covered(&self, dag: &Dag, numbers: &Numbers) -> RevSet {
         let mut suspects = Vec::new();
         for (branch, revs) in (0..).zip(&self.of_branch) {
             if let Some((newest, older)) = revs.split_last() {
@@ -165,14 +231,18 @@ impl Candidates {
                 suspects.extend(older.map(|&rev| Suspect { rev, branch, until: *newest }));
             }
         }
+        let mut covered = RevSet::empty(dag.len());
+        if suspects.is_empty() {
+            return covered;
+        }
         suspects.sort_unstable_by_key(|suspect| suspect.rev);
+        let each = if numbers.each.is_empty() { &numbers.each() } else { &numbers.each };
         let mut sweep = Sweep {
             dag,
-            number_of,
+            number_of: each,
             words: vec![0; dag.len()],
             watched: vec![0; self.of_branch.len()],
         };
-        let mut covered = RevSet::empty(dag.len());
         for group in suspects.chunks(64) {
             sweep.run(group, &mut covered);
         }
@@ -271,7 +341,7 @@ mod tests {
         let (dag, names) = build(history);
         let all = RevSet::full(dag.len());
         let none = RevSet::empty(dag.len());
-        let name = |rev: Rev| names[rev.index()].as_ref();
+        let name = |rev: Rev| (names[rev.index()].as_ref(), rev.number() + 1);
         branches(&dag, (&all, &none), name, |rev| history[rev.index()].2)
     }
 
@@ -368,7 +438,7 @@ mod tests {
             let all = RevSet::full(dag.len());
             let started = Instant::now();
             let none = RevSet::empty(dag.len());
-            let name = |rev: Rev| names[rev.index()].as_ref();
+            let name = |rev: Rev| (names[rev.index()].as_ref(), rev.number() + 1);
             let made = branches(&dag, (&all, &none), name, |_| false);
             let took = started.elapsed();
             eprintln!("{} revisions, {count} branches, every {reopened}th: {took:?}", dag.len());
@@ -392,7 +462,7 @@ mod tests {
         let all = RevSet::full(dag.len());
         let started = Instant::now();
         let none = RevSet::empty(dag.len());
-        let name = |rev: Rev| names[rev.index()].into();
+        let name = |rev: Rev| (names[rev.index()].into(), rev.number() + 1);
         let made = branches(&dag, (&all, &none), name, |_| false);
         let took = started.elapsed();
         eprintln!("{} revisions, all heads of one branch merged: {took:?}", dag.len());

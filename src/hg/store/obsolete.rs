@@ -197,12 +197,12 @@ pub fn obsolete_revs(
 /// What is obsolete, archived or internal is hidden, unless it is `pinned` (the parents of the
 /// working directory, bookmarks, local tags) or something visible stands on it.
 pub fn hidden_revs(dag: &Dag, phases: &Phases, obsolete: &RevSet, pinned: &RevSet) -> RevSet {
-    if obsolete.has_none() && dag.revs().all(|rev| phases.of(rev) <= Phase::Secret) {
+    if obsolete.has_none() && phases.above(Phase::Secret).next().is_none() {
         return RevSet::empty(dag.len());
     }
     let mut hidden = obsolete.clone();
     let mut shown = pinned.clone();
-    for rev in dag.revs() {
+    for rev in phases.above(Phase::Public) {
         match phases.of(rev) {
             Phase::Archived | Phase::Internal => {
                 hidden.insert(rev);

@@ -105,26 +105,24 @@ impl PhaseRoots {
     /// Roots that are not in the repository are noted and have no effect.
     pub fn over(&self, dag: &Dag, lookup: &Lookup<'_>) -> (Phases, Vec<Note>) {
         let mut notes = Notes::default();
-        let mut phases = vec![Phase::Public; dag.len()];
-        let mut first = dag.len();
+        let mut roots = Vec::new();
         for &(phase, node) in &self.roots {
-            let rev = lookup(node);
-            match rev.and_then(|rev| Some((rev, phases.get_mut(rev.index())?))) {
-                Some((rev, at)) => {
-                    *at = phase.max(*at);
-                    first = first.min(rev.index());
-                }
+            match lookup(node).filter(|rev| rev.index() < dag.len()) {
+                Some(rev) => roots.push((rev, phase)),
                 None => notes.unknown("phaseroots", node),
             }
         }
         // What comes before all roots descends from none.
-        for rev in dag.revs().skip(first) {
-            let inherited = dag.parents(rev).filter_map(|p| phases.get(p.index()).copied()).max();
-            if let (Some(inherited), Some(own)) = (inherited, phases.get_mut(rev.index())) {
-                *own = inherited.max(*own);
-            }
+        let first = roots.iter().map(|(rev, _)| rev.index()).min().unwrap_or(dag.len());
+        let mut phases = Phases { first, phases: vec![Phase::Public; dag.len() - first] };
+        for (rev, phase) in roots {
+            phases.raise(rev, phase);
         }
-        (Phases { phases }, notes.finish())
+        for rev in dag.revs().skip(first) {
+            let inherited = dag.parents(rev).map(|parent| phases.of(parent)).max();
+            phases.raise(rev, inherited.unwrap_or(Phase::Public));
+        }
+        (phases, notes.finish())
     }
 }
 
@@ -142,13 +140,32 @@ fn parse_line(line: &[u8]) -> Option<(Phase, Node)> {
 /// The phase of every revision of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Phases {
+    /// All before this one are public.
+    first: usize,
+    /// Those from there on.
     phases: Vec<Phase>,
 }
 
 impl Phases {
     /// The phase of `rev`. What lies outside the history is [`Phase::Internal`]: never served.
     pub fn of(&self, rev: Rev) -> Phase {
-        self.phases.get(rev.index()).copied().unwrap_or(Phase::Internal)
+        match rev.index().checked_sub(self.first) {
+            Some(at) => self.phases.get(at).copied().unwrap_or(Phase::Internal),
+            None => Phase::Public,
+        }
+    }
+
+    /// The revisions whose phase is above this one, in order.
+    pub fn above(&self, phase: Phase) -> impl Iterator<Item = Rev> {
+        let rest = self.phases.iter().enumerate().filter(move |(_, of)| **of > phase);
+        rest.filter_map(|(at, _)| Some(Rev::new(u32::try_from(self.first + at).ok()?)))
+    }
+
+    fn raise(&mut self, rev: Rev, phase: Phase) {
+        let at = rev.index().checked_sub(self.first);
+        if let Some(own) = at.and_then(|at| self.phases.get_mut(at)) {
+            *own = phase.max(*own);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use bstr::BString;
 
 use crate::base::text::named;
 use crate::base::{Limits, faults};
-use crate::hg::{Dag, Node, Rev, RevSet};
+use crate::hg::{Dag, Node, Rev, RevSet, SavedHistory};
 
 use super::Lookup;
 use super::bookmarks::{self, Bookmarks};
@@ -106,6 +106,8 @@ pub struct Serving<'s> {
     pub phases: ServedPhases,
     /// What the repository shows that this one is a copy of.
     pub shown: Option<&'s Shown>,
+    /// What was saved of its history.
+    pub saved: Option<&'s SavedHistory>,
 }
 
 /// What the source of a copy shows.
@@ -220,7 +222,7 @@ impl ServedView {
             let pinned = bookmarks.values().chain(&pinned);
             visible_revs(dag, &phases, &obsolete, pinned, lookup)
         };
-        for rev in dag.revs().filter(|rev| phases.of(*rev) > highest) {
+        for rev in phases.above(highest) {
             served.remove(rev);
         }
         let mut on_served = Vec::new();

@@ -16,7 +16,7 @@ use crate::convert::placeholder::{Placeholders, PlaceholdersError};
 use crate::convert::{AuthorMap, IdMap, Rules, recorded_authors};
 use crate::git::BareRepository;
 use crate::git::destination::Target;
-use crate::hg::{BranchTable, Changelog, Node, Repository};
+use crate::hg::{BranchTable, Changelog, Node, Repository, SavedHistory};
 use crate::mirror::ledger::{Found, Ledger};
 use crate::mirror::rebuild::Rebuilding;
 use crate::mirror::told::ToldNotes;
@@ -24,6 +24,9 @@ use crate::mirror::{LedgerStore, SyncError};
 
 /// How long a sync waits before it looks whether another one is done with its target.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// So many changesets are read faster than a history is saved.
+const FEW: usize = 32;
 
 /// A cache that this process has locked, so that it may write to it.
 #[derive(Debug)]
@@ -181,7 +184,8 @@ impl LockedCache {
     pub(in crate::mirror) fn discard(&self, copy: bool) -> Result<(), SyncError> {
         // The map first: what it does not name is not there.
         self.forget_conversion()?;
-        for path in [self.layout.branches(), self.layout.seen(), self.layout.rebuilding()] {
+        let remade = [self.layout.branches(), self.layout.history(), self.layout.seen()];
+        for path in remade.into_iter().chain([self.layout.rebuilding()]) {
             durable::remove_if_there(&path).map_err(|source| SyncError::Folder { path, source })?;
         }
         let git = Some(self.layout.git.clone()).filter(|git| git.starts_with(&self.layout.folder));
@@ -211,6 +215,22 @@ impl LockedCache {
     ) -> Result<(), SyncError> {
         replace_remade_file(&self.layout.branches(), &table.to_bytes(changelog))
             .map_err(|source| SyncError::Folder { path: self.layout.branches(), source })
+    }
+
+    /// What an earlier run has kept of the source's history.
+    pub(in crate::mirror) fn saved_history(&self) -> Option<SavedHistory> {
+        // Whatever keeps us from reading it, the changelog tells the same.
+        SavedHistory::from_bytes(&fs::read(self.layout.history()).ok()?)
+    }
+
+    /// Keeps the shape of the source's history for later runs, if they save time by it.
+    pub(in crate::mirror) fn save_history(&self, changelog: &Changelog) -> Result<(), SyncError> {
+        if changelog.dag().len() <= changelog.known() + FEW {
+            return Ok(());
+        }
+        let Some(history) = SavedHistory::of(changelog) else { return Ok(()) };
+        replace_remade_file(&self.layout.history(), &history.to_bytes())
+            .map_err(|source| SyncError::Folder { path: self.layout.history(), source })
     }
 
     /// What was published at the target with this address.

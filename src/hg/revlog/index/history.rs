@@ -8,13 +8,14 @@ use crate::hg::{Node, Rev};
 const PART: usize = 128 << 10;
 
 impl Index {
-    /// Hands the parents of each revision, checked, to `visit`, in order, until that refuses them. The
-    /// nodes of an index that is in a file are kept, and the rest of it is not.
+    /// Hands the parents of each revision from `first` on, checked, to `visit`, in order, until that
+    /// refuses them. Their nodes in an index that is in a file are kept, and the rest of it is not.
     pub(in crate::hg::revlog) fn read_shape(
         &mut self,
+        first: usize,
         mut visit: impl FnMut([Option<Rev>; 2]) -> bool,
     ) -> Result<(), (Rev, Problem)> {
-        let revs = (0u32..).map(Rev::new).take(self.len);
+        let revs = (0u32..).map(Rev::new).take(self.len).skip(first);
         let refused = |rev| (rev, Problem::NoSuchRevision);
         let LazyBytes::Blocks { file, size, .. } = &self.bytes else {
             for rev in revs {
@@ -29,12 +30,13 @@ impl Index {
             }
             return Ok(());
         };
-        let (mut nodes, mut part) = (Vec::with_capacity(self.len), Vec::new());
+        let (mut nodes, mut part) =
+            (Vec::with_capacity(self.len.saturating_sub(first)), Vec::new());
         let mut revs = revs.peekable();
-        while let Some(first) = revs.peek().copied() {
-            let start = first.index() * ENTRY_V1;
+        while let Some(next) = revs.peek().copied() {
+            let start = next.index() * ENTRY_V1;
             part.resize(PART.min(size.saturating_sub(start)), 0);
-            file.read_exact_at(&mut part, start as u64).map_err(|_| refused(first))?;
+            file.read_exact_at(&mut part, start as u64).map_err(|_| refused(next))?;
             for (raw, rev) in part.chunks_exact(ENTRY_V1).zip(&mut revs) {
                 let (parents, node) = shape_v1(rev, raw).map_err(|problem| (rev, problem))?;
                 nodes.push(node);
@@ -43,7 +45,7 @@ impl Index {
                 }
             }
         }
-        self.nodes = nodes;
+        (self.first_node, self.nodes) = (first, nodes);
         Ok(())
     }
 }
@@ -56,6 +58,12 @@ fn shape_v1(rev: Rev, raw: &[u8]) -> Result<([Option<Rev>; 2], Node), Problem> {
     };
     let node = raw.get(32..).and_then(|raw| raw.first_chunk());
     let node = Node::from_bytes(*node.ok_or(Problem::NoSuchRevision)?);
+    let before = rev.number().wrapping_sub(1);
+    // Most have the one before as their only parent.
+    let mostly = u64::from(before) << 32 | u64::from(u32::MAX);
+    if rev.number() > 0 && raw.get(24..32) == Some(&mostly.to_be_bytes()[..]) {
+        return Ok(([Some(Rev::new(before)), None], node));
+    }
     let first = earlier("first parent", rev, number(24)?)?;
     let second = earlier("second parent", rev, number(28)?)?;
     Ok(([first, second], node))

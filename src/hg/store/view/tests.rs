@@ -88,7 +88,7 @@ fn check(case: &Case, name: &str) {
         &dag,
         // The clone has no markers.
         (view.served(), &RevSet::empty(dag.len())),
-        |rev| of(rev).branch.as_bytes().as_bstr(),
+        |rev| (of(rev).branch.as_bytes().as_bstr(), rev.number() + 1),
         |rev| of(rev).closes,
     );
     let mut heads: Vec<(u32, String, bool)> = branches
