@@ -6,6 +6,7 @@
 
 mod completeness;
 mod history;
+mod id_filter;
 mod lock;
 mod loose;
 mod objects;
@@ -13,7 +14,9 @@ mod open;
 mod packed_refs;
 pub mod refs;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use git2::{ErrorCode, ObjectType};
 
@@ -28,6 +31,7 @@ use crate::base::{Fault, faults};
 pub use completeness::Completeness;
 pub use history::Commits;
 pub(super) use history::read_reference;
+use id_filter::IdFilter;
 pub(super) use loose::{Moved, move_reference, point_head, remove_reference};
 pub use objects::KnownObjects;
 pub(super) use open::{Opened, open_any};
@@ -164,6 +168,8 @@ fn open_fault(error: &git2::Error) -> Fault {
 pub struct BareRepository {
     opened: Opened,
     path: PathBuf,
+    /// Its ids, as far as [`BareRepository::known_to_many`] has read them.
+    ids: RefCell<Option<Arc<IdFilter>>>,
 }
 
 impl std::fmt::Debug for BareRepository {
@@ -180,7 +186,7 @@ impl BareRepository {
             return Err(RepositoryError::NotBare { path: path.to_owned() });
         }
         let path = opened.repository().path().to_owned();
-        Ok(Self { opened, path })
+        Ok(Self { opened, path, ids: RefCell::default() })
     }
 
     /// Opens the bare repository at `path`, or makes one there whose `HEAD` is the branch
@@ -225,7 +231,18 @@ impl BareRepository {
 
     /// The objects that are there now, to be asked from several threads.
     pub fn known(&self) -> Result<KnownObjects<'_>, RepositoryError> {
-        Ok(KnownObjects { odb: self.odb()?, path: self.path.clone() })
+        Ok(KnownObjects { odb: self.odb()?, path: self.path.clone(), ids: None })
+    }
+
+    /// The same for who asks for very many, most of which are not there: reads the ids of all objects
+    /// once, and later those of new packs.
+    pub fn known_to_many(&self) -> Result<KnownObjects<'_>, RepositoryError> {
+        let folder = self.path.join("objects");
+        let before = self.ids.take().map(Arc::unwrap_or_clone);
+        // Whatever keeps us from reading them, libgit2 knows the same.
+        let ids = before.unwrap_or_default().update(&folder).ok().flatten().map(Arc::new);
+        self.ids.replace(ids.clone());
+        Ok(KnownObjects { ids, ..self.known()? })
     }
 
     /// The ids of all objects, sorted.

@@ -22,6 +22,9 @@ use crate::hg::{Rev, RevSet};
 /// slices than this would not be worth a pack, whatever changesets hold.
 const SMALL: usize = 64;
 
+/// From so many on, most of their objects are known to be new without a look into each pack.
+const MANY: usize = 1000;
+
 /// What a person should know of a conversion.
 #[derive(Default)]
 pub(super) struct Told {
@@ -173,14 +176,17 @@ pub(super) fn keep<T>(
     changesets: usize,
     write: impl FnOnce(&dyn ObjectSink) -> Result<T, ConvertError>,
 ) -> Result<T, SyncError> {
-    let (folder, known) = (git.pack_folder(), git.known()?);
+    let folder = git.pack_folder();
     if changesets <= SMALL {
+        let known = git.known()?;
         let rest = PackWriter::new(&folder, git.known()?)?;
         let staging = Staging::new(&folder, known, rest)?;
         let written = write(&staging)?;
         staging.save()?;
         return Ok(written);
     }
+    // To read all ids costs less than to look for the objects of so many.
+    let known = if changesets > MANY { git.known_to_many()? } else { git.known()? };
     let pack = PackWriter::new(&folder, known)?;
     let written = write(&pack)?;
     pack.save()?;

@@ -1,9 +1,11 @@
 //! Objects of a repository, asked for in numbers.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use git2::OdbLookupFlags;
 
+use super::id_filter::IdFilter;
 use super::{BareRepository, RefEdit, RepositoryError, UpdateRefsError, kind_of};
 use crate::base::{Limits, durable};
 use crate::git::pack::{Pack, PackError, indexes};
@@ -14,12 +16,15 @@ use crate::git::{ObjectId, ObjectKind};
 pub struct KnownObjects<'r> {
     pub(super) odb: git2::Odb<'r>,
     pub(super) path: PathBuf,
+    /// What tells of most that they are not there.
+    pub(super) ids: Option<Arc<IdFilter>>,
 }
 
 impl KnownObjects<'_> {
     /// Whether an object is there.
     pub fn contains(&self, id: ObjectId) -> bool {
-        self.odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH)
+        self.ids.as_ref().is_none_or(|ids| ids.may_have(id))
+            && self.odb.exists_ext(id.into(), OdbLookupFlags::NO_REFRESH)
     }
 
     /// Whether an object that is there has the contents of `object`, which has its id. Only blobs are
