@@ -151,7 +151,7 @@ impl History {
     }
 
     fn branches(&self, view: &ServedView) -> Branches {
-        let name = |rev: Rev| self.branch[rev.index()].as_bytes().as_bstr();
+        let name = |rev: Rev| (self.branch[rev.index()].as_bytes().as_bstr(), rev.number() + 1);
         branches(&self.dag, (view.served(), view.obsolete()), name, |rev| self.closes[rev.index()])
     }
 }

@@ -18,7 +18,7 @@ mod text_cache;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::{Node, Rev};
 use crate::base::Limits;
@@ -43,6 +43,8 @@ pub struct Revlog {
     nodes: OnceLock<NodeTable>,
     /// How many nodes were looked for without it.
     guesses: AtomicUsize,
+    /// The revision that was found last: what is looked for next mostly follows it.
+    found: AtomicU32,
     limits: Limits,
     /// What a reader keeps of texts, in bytes; found out when the first one is made.
     kept_bytes: OnceLock<usize>,
@@ -113,6 +115,7 @@ impl Revlog {
             data,
             nodes: OnceLock::new(),
             guesses: AtomicUsize::new(0),
+            found: AtomicU32::new(0),
             limits: limits.clone(),
             kept_bytes: OnceLock::new(),
         }
@@ -184,12 +187,23 @@ impl Revlog {
     }
 
     /// The same for a revision that is probably new, or that the changelog revision `link` introduced.
-    /// Where few are asked for, and they are where they should be, it reads a few entries and not all.
+    /// Where few are asked for, or one after the other, and they are where they should be, it reads a few
+    /// entries and not all.
     pub fn rev_of(&self, node: Node, link: Option<Rev>) -> Option<Rev> {
+        let last = self.found.load(Ordering::Relaxed);
+        let mut near = [last.checked_add(1), Some(last)].into_iter().flatten().map(Rev::new);
+        if self.nodes.get().is_none()
+            && let Some(found) = near.find(|rev| self.index.node(*rev) == Some(node))
+        {
+            self.found.store(found.number(), Ordering::Relaxed);
+            return Some(found);
+        }
         let is_sought =
             self.nodes.get().is_none() && self.guesses.fetch_add(1, Ordering::Relaxed) < GUESSES;
         let guessed = is_sought.then(|| self.guess(node, link)).flatten();
-        guessed.or_else(|| self.rev(node))
+        let found = guessed.or_else(|| self.rev(node))?;
+        self.found.store(found.number(), Ordering::Relaxed);
+        Some(found)
     }
 
     /// The revision with this node if it is the first, among the newest, or where links grow up to `link`.
