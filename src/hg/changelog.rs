@@ -268,13 +268,6 @@ fn unescape(text: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-impl Changelog {
-    pub(super) fn into_revlog(self) -> Revlog {
-        self.revlog
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
 

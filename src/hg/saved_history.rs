@@ -92,7 +92,7 @@ mod tests {
     use crate::hg::Rev;
 
     /// A history in which each changeset says its number and its parents' revisions.
-    fn changelog(changesets: &[(u8, [i32; 2])]) -> Changelog {
+    fn revlog(changesets: &[(u8, [i32; 2])]) -> Revlog {
         let mut index = Vec::new();
         for (rev, (number, parents)) in (0_i32..).zip(changesets) {
             let header = if index.is_empty() { [0, 0, 0, 1] } else { [0; 4] };
@@ -102,8 +102,11 @@ mod tests {
             }
             index.extend([&[*number; 20][..], &[0; 12]].concat());
         }
-        let revlog = Revlog::from_bytes("00changelog", index, Vec::new(), &Limits::default());
-        Changelog::new(revlog.unwrap()).unwrap()
+        Revlog::from_bytes("00changelog", index, Vec::new(), &Limits::default()).unwrap()
+    }
+
+    fn changelog(changesets: &[(u8, [i32; 2])]) -> Changelog {
+        Changelog::new(revlog(changesets)).unwrap()
     }
 
     #[test]
@@ -119,7 +122,7 @@ mod tests {
             let beginning = saved(&changelog(&all[..len]));
             let found = beginning.beginning_of(whole.revlog());
             assert_eq!(found.as_ref(), Some(changelog(&all[..len]).dag()), "{len}");
-            let read = Changelog::of(changelog(&all).into_revlog(), Some(&beginning)).unwrap();
+            let read = Changelog::of(revlog(&all), Some(&beginning)).unwrap();
             assert_eq!((read.dag(), read.known()), (whole.dag(), len));
             assert!(read.check_unchanged().is_ok());
             assert_eq!(SavedHistory::from_bytes(&beginning.to_bytes()), Some(beginning));
@@ -130,7 +133,7 @@ mod tests {
         let turned = [all[0], (3, [0, -1]), (4, [1, -1]), (2, [0, -1]), (5, [3, 2]), all[5]];
         let other = [&all[..5], &[(7, [4, -1])]].concat();
         for history in [&turned[..], &other] {
-            let read = Changelog::of(changelog(history).into_revlog(), Some(&of_all)).unwrap();
+            let read = Changelog::of(revlog(history), Some(&of_all)).unwrap();
             assert_eq!((read.dag(), read.known()), (changelog(history).dag(), 0));
         }
         assert_eq!(read_back(&of_all), Some(of_all.clone()));

@@ -256,19 +256,6 @@ impl Index {
         Some(Node::from_bytes(*bytes))
     }
 
-    fn kept_node(&self, rev: Rev) -> Option<Node> {
-        self.nodes.get(rev.index().checked_sub(self.first_node)?).copied()
-    }
-
-    /// The same as it is now in the file, if that is not in memory.
-    pub(super) fn node_on_disk(&self, rev: Rev) -> Option<Node> {
-        let LazyBytes::Blocks { file, .. } = &self.bytes else { return self.node(rev) };
-        let mut node = [0; 20];
-        let at = rev.index().checked_mul(ENTRY_V1)?.checked_add(32)?;
-        file.read_exact_at(&mut node, at as u64).ok()?;
-        Some(Node::from_bytes(node))
-    }
-
     /// The changelog revision that introduced `rev`, as recorded; `None` where that is not asked.
     pub(super) fn link(&self, rev: Rev) -> Option<i64> {
         let raw = self.raw(rev).filter(|_| !matches!(self.layout, Layout::V0 { .. }))?;

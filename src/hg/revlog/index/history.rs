@@ -48,6 +48,20 @@ impl Index {
         (self.first_node, self.nodes) = (first, nodes);
         Ok(())
     }
+
+    /// The node of `rev`, if it is kept.
+    pub(super) fn kept_node(&self, rev: Rev) -> Option<Node> {
+        self.nodes.get(rev.index().checked_sub(self.first_node)?).copied()
+    }
+
+    /// The same as it is now in the file, if that is not in memory.
+    pub(in crate::hg::revlog) fn node_on_disk(&self, rev: Rev) -> Option<Node> {
+        let LazyBytes::Blocks { file, .. } = &self.bytes else { return self.node(rev) };
+        let mut node = [0; 20];
+        let at = rev.index().checked_mul(ENTRY_V1)?.checked_add(32)?;
+        file.read_exact_at(&mut node, at as u64).ok()?;
+        Some(Node::from_bytes(node))
+    }
 }
 
 /// The parents, checked, and the node in an entry of version 1.
