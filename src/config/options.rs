@@ -191,6 +191,8 @@ pub struct MirrorConfig {
     pub selector: Option<Selector>,
     /// Whose it is, if the file says so.
     pub owner: Option<String>,
+    /// Patterns over the names of the machines that alone may sync it; any may if there are none.
+    pub nodes: Vec<String>,
     /// The name that it had before.
     pub was: Option<String>,
 }

@@ -63,6 +63,8 @@ faults!(DeriveError => Config.at(Here));
 /// What all patterns are resolved with.
 #[derive(Clone, Debug)]
 pub(super) struct Surroundings {
+    /// Whether several daemons may share the queue.
+    pub(super) is_shared: bool,
     pub(super) cache: PathBuf,
     pub(super) limits: Limits,
     pub(super) slice: SliceLimits,

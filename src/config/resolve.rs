@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::endpoint::{Folders, Resolver};
 use super::error::Problems;
-use super::file::{File, MirrorTable, Section};
+use super::file::{File, MirrorTable, PatternTable, Section};
 use super::hooks;
 use super::naming::naming;
 use super::notify;
@@ -41,6 +41,7 @@ const HOUR: u64 = 3600;
 pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
     let caches = caches(&file.top.value);
     let surroundings = Surroundings {
+        is_shared: file.queue.value.store.as_deref().is_some_and(|store| store != SQLITE),
         cache: folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into())),
         limits: limits(&file.limits.value),
         slice: SliceLimits::within(memory(&file.limits.value)),
@@ -70,11 +71,11 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
         targets.add(mirrors.len(), &mirror);
         mirrors.push(mirror);
     }
-    let patterns = file.patterns.into_iter().filter_map(|(name, table)| {
+    let pattern = |(name, table): (String, PatternTable)| {
         let resolver = Resolver { folders, problems, pending: &mut pending };
         Pattern::new(&name, table, &surroundings, resolver)
-    });
-    let patterns = patterns.collect();
+    };
+    let patterns = file.patterns.into_iter().filter_map(pattern).collect();
     let daemon = daemon(&file.daemon.value, folders.folder);
     let schedule = schedule(&file.schedule.value);
     let web = web::web(&file.web, &file.tokens, problems);
@@ -263,8 +264,29 @@ pub(super) fn mirror(
         },
         publish: publish(&section.value.publish),
     };
-    let ServiceKeys { owner, was } = section.value.service.clone();
-    Some(MirrorConfig { mirror, author_map, selector, owner, was })
+    let ServiceKeys { owner, nodes, was } = section.value.service.clone();
+    let nodes = nodes_of(section, nodes.unwrap_or_default(), surroundings, resolver.problems);
+    Some(MirrorConfig { mirror, author_map, selector, owner, nodes, was })
+}
+
+/// The machines that alone may sync a mirror, in the order of their names.
+fn nodes_of(
+    section: &Section<MirrorKeys>,
+    mut nodes: Vec<String>,
+    surroundings: &Surroundings,
+    problems: &mut Problems,
+) -> Vec<String> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-*?".contains(c);
+    if nodes.iter().any(|node| node.is_empty() || !node.chars().all(is_name)) {
+        let expected = "names of machines, in which `*` and `?` may stand for others";
+        section.wrong("nodes", ProblemKind::WrongType { expected }, problems);
+    }
+    if !nodes.is_empty() && !surroundings.is_shared {
+        section.wrong("nodes", ProblemKind::NotShared, problems);
+    }
+    nodes.sort_unstable();
+    nodes.dedup();
+    nodes
 }
 
 /// What a mirror's keys say of its conversion. The author map is not read.

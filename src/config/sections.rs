@@ -292,6 +292,11 @@ keys! {
         ///
         /// Without it, that is the owner in the address of the target.
         owner: String = Key::text("NAME").example("\"acme\""),
+        /// The machines whose daemons alone may sync it, where several daemons share a PostgreSQL database.
+        ///
+        /// Their names as `synchroniser status` lists them; `*` stands for any characters, `?` for one. While none of
+        /// them is there, the mirror waits. Without it any daemon may.
+        nodes: Vec<String> = Key::new(Shape::List("NODE")).example("[\"builder-1\", \"inside-*\"]"),
         /// The name that this mirror had before, so that its history and its cache are kept.
         was: String = Key::checked("NAME", mirror_name).example("\"old-rocket\""),
     }

@@ -14,7 +14,7 @@ use super::model::{
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
 
-/// How runs are handed out.
+/// How runs are handed out, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimLimits {
     /// Short runs at the same time.
@@ -29,6 +29,8 @@ pub struct ClaimLimits {
     pub per_target_owner: usize,
     /// Runs of one target repository that begin within a minute.
     pub per_target_minute: usize,
+    /// The pins of mirrors that this process may run, beside those that have none.
+    pub pins: Vec<String>,
     /// What is not to be asked now: only requests of class `Interactive` are handed out.
     pub closed: Closed,
     /// How long a claim holds.
@@ -36,6 +38,13 @@ pub struct ClaimLimits {
     /// How often in a row a mirror is claimed whose run never ends, before it is parked. Mirrors that may be at the
     /// next such end run one at a time.
     pub attempts: u32,
+}
+
+impl ClaimLimits {
+    /// Whether a mirror with this pin may run here.
+    pub(in crate::queue) fn may_run(&self, pin: &str) -> bool {
+        pin.is_empty() || self.pins.iter().any(|known| known == pin)
+    }
 }
 
 /// Keeps rows, runs and deliveries. What a method has done is durable when it returns.
@@ -76,7 +85,8 @@ pub trait JobStore: Send + Sync {
         drop(wake);
     }
 
-    /// Claims what is due, the most urgent first, fairly among owners and hosts.
+    /// Claims what is due, the most urgent first, fairly among owners and hosts. A mirror with a pin that is not among
+    /// those of `limits` waits for another process.
     ///
     /// A claim that has run out is over: its run is recorded as `Interrupted`, and its mirror is due, or
     /// parked if this was its last attempt: for a minute, and for longer each time that it happens again. Of mirrors

@@ -170,6 +170,7 @@ impl JobStore for MemoryStore {
                 running.push(Candidate::of(row));
             }
             match row.attention() {
+                Some(_) if row.running.is_none() && !limits.may_run(&row.member.pin) => {}
                 Some(attention) if attention > now => later.push(attention),
                 Some(_) => {
                     keys.push(key.clone());

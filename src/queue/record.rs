@@ -9,15 +9,16 @@ use super::model::{Class, Failing, Member, Row, RunId, Running, Waiting};
 use crate::base::time::Timestamp;
 
 /// How many of the columns come first that only a configuration changes.
-pub(super) const CONFIGURED: usize = 6;
+pub(super) const CONFIGURED: usize = 7;
 
 /// The columns, in the order in which `cells` has and `row` wants them.
-pub(super) const COLUMNS: [&str; 39] = [
+pub(super) const COLUMNS: [&str; 40] = [
     "name",
     "owner",
     "source_host",
     "target_host",
     "target",
+    "pin",
     "fingerprint",
     "removed",
     "wanted",
@@ -158,6 +159,7 @@ pub(super) fn cells(row: &Row) -> [Cell; COLUMNS.len()] {
         (&member.source_host).into(),
         (&member.target_host).into(),
         (&member.target).into(),
+        (&member.pin).into(),
         (&member.fingerprint).into(),
         row.removed.into(),
         row.wanted.into(),
@@ -251,6 +253,7 @@ pub(super) fn member<C: Cells>(next: &mut C) -> Result<Member, C::Error> {
         source_host: next.name()?,
         target_host: next.name()?,
         target: next.name()?,
+        pin: next.name()?,
         fingerprint: next.name()?,
     })
 }

@@ -1,11 +1,12 @@
 //! The mirrors that there are: those of the configuration, and those that hooks have made of its patterns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use super::nodes::{admits, pin};
 use super::resolve::{MirrorIndex, Resolved};
 use crate::base::clean::with_causes;
 use crate::base::{hex, sha1};
@@ -108,6 +109,16 @@ impl Directory {
         self.config.mirrors.iter().chain(self.derived.values().map(|derived| &**derived))
     }
 
+    /// The pins of mirrors that the machine called `name` may sync.
+    pub(super) fn pins_of(&self, name: &str) -> Vec<String> {
+        let pins: BTreeSet<_> = self
+            .mirrors()
+            .filter(|mirror| !mirror.nodes.is_empty())
+            .map(|mirror| pin(&mirror.nodes))
+            .collect();
+        pins.into_iter().filter(|pin| admits(pin, name)).collect()
+    }
+
     /// What the queue has to know of each mirror.
     pub(super) fn members(&self) -> Vec<Member> {
         self.mirrors().map(|mirror| member(&self.config, mirror)).collect()
@@ -126,6 +137,7 @@ fn member(config: &Config, configured: &MirrorConfig) -> Member {
         source_host: mirror.source.host().to_owned(),
         target_host: target_host.unwrap_or_default().to_owned(),
         target: target.map(|target| target.url.to_string()).unwrap_or_default(),
+        pin: pin(&configured.nodes),
         fingerprint: fingerprint(config, configured),
     }
 }

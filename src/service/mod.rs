@@ -185,6 +185,7 @@ impl Shared {
             per_target_host: schedule.per_target_host.get(),
             per_target_owner: schedule.per_target_owner.get(),
             per_target_minute: schedule.per_target_minute.get(),
+            pins: directory.pins_of(&nodes::machine()),
             // If that cannot be read, nothing is claimed either, and the pool says so.
             closed: self.store.closed(self.clock.now()).unwrap_or_default(),
             lease: directory.config().queue.lease,

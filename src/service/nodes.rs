@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use wildmatch::WildMatch;
+
 use super::view::{Asked, NodeState, NodeView};
 use super::{Service, Shared};
 use crate::base::sizes::bytes_free;
@@ -26,6 +28,12 @@ impl Workers {
         };
         let names = nodes.iter().filter(works).map(|node| node.name.clone());
         Self((!nodes.is_empty()).then(|| names.collect()))
+    }
+
+    /// Whether none of them may sync a mirror with this pin.
+    pub(super) fn have_none_for(&self, pin: &str) -> bool {
+        let may = |name: &String| pin.is_empty() || admits(pin, name);
+        self.0.as_ref().is_some_and(|names| !names.iter().any(may))
     }
 
     /// Whether nobody syncs anything.
@@ -112,8 +120,18 @@ impl Shared {
     }
 }
 
+/// What stands in the queue for the machines that alone may sync a mirror.
+pub(super) fn pin(nodes: &[String]) -> String {
+    nodes.join(",")
+}
+
+/// Whether the machine called `name` is one of those.
+pub(super) fn admits(pin: &str, name: &str) -> bool {
+    pin.split(',').any(|pattern| WildMatch::new(pattern).matches(name))
+}
+
 /// The name of this machine.
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     match name.trim() {
         "" => "unknown".to_owned(),

@@ -32,6 +32,9 @@ pub(super) fn settings(configured: &MirrorConfig) -> Vec<Setting> {
     }
     add("divergence", name_of(&Divergence::ALL, publish.divergence));
     add("prune", name_of(&Prune::ALL, publish.prune));
+    if !configured.nodes.is_empty() {
+        add("nodes", configured.nodes.join(", "));
+    }
     if let Some(selector) = &configured.selector {
         add("user", selector.user.clone());
         add("project", selector.project.clone());

@@ -73,7 +73,13 @@ fn run_summary(run: &Run, node: Option<String>, record: &RunRecord) -> RunSummar
 }
 
 impl Shared {
-    fn summary(&self, row: &Row, configured: &MirrorConfig, now: Timestamp) -> MirrorSummary {
+    fn summary(
+        &self,
+        row: &Row,
+        configured: &MirrorConfig,
+        workers: &Workers,
+        now: Timestamp,
+    ) -> MirrorSummary {
         let mirror = &configured.mirror;
         let state = state(row, now, self.directory().config().schedule.stale);
         let last = row.last_run.as_ref();
@@ -106,6 +112,8 @@ impl Shared {
             running,
             progress,
             due: row.next_run(),
+            nodes: configured.nodes.clone(),
+            no_node: workers.have_none_for(&row.member.pin),
         }
     }
 
@@ -196,6 +204,10 @@ impl Views for Shared {
             trouble: self.trouble().as_ref().map(FailureView::from),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             no_worker: workers.are_none(),
+            without_node: rows
+                .iter()
+                .filter(|(row, _)| workers.have_none_for(&row.member.pin))
+                .count(),
             nodes,
             fenced: self.fenced.load(Ordering::Relaxed),
         })
@@ -219,7 +231,9 @@ impl Views for Shared {
         let mut rest = rows.iter().filter(|(row, _)| after(&row.member.key));
         let page: Vec<_> = rest.by_ref().take(filter.count).collect();
         let next = rest.next().and(page.last()).map(|(row, _)| row.member.key.clone());
-        let mirrors = page.iter().map(|(row, configured)| self.summary(row, configured, now));
+        let workers = Workers::of(&self.nodes()?);
+        let mirrors =
+            page.iter().map(|(row, configured)| self.summary(row, configured, &workers, now));
         Ok(MirrorList { mirrors: mirrors.collect(), found, next })
     }
 
@@ -234,7 +248,7 @@ impl Views for Shared {
         // A run that only looked has seen no refs.
         let refs = records.map(|record| record.refs).find(|refs| !refs.is_empty());
         Ok(Some(MirrorDetail {
-            summary: self.summary(&row, configured, self.clock.now()),
+            summary: self.summary(&row, configured, &Workers::of(&self.nodes()?), self.clock.now()),
             refs: refs.unwrap_or_default(),
             runs: self.summaries(&runs),
             configuration: super::settings::settings(configured),

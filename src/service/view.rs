@@ -140,6 +140,10 @@ pub struct MirrorSummary {
     pub progress: Option<StageProgress>,
     /// When it is due next.
     pub due: Option<Timestamp>,
+    /// Patterns over the names of the machines that alone may sync it; any may if there are none.
+    pub nodes: Vec<String>,
+    /// Whether no process is there that may sync it, where several share the queue: it waits for one.
+    pub no_node: bool,
 }
 
 /// How many mirrors are in each state.
@@ -278,6 +282,8 @@ pub struct Overview {
     pub nodes: Vec<NodeView>,
     /// Whether none of them is there that syncs: nobody does what is due.
     pub no_worker: bool,
+    /// How many mirrors none of them may sync that is there.
+    pub without_node: usize,
     /// How many runs of this process were kept from publishing, since their claims may have been gone.
     pub fenced: u64,
 }

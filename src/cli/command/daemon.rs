@@ -121,8 +121,15 @@ fn row(mirror: &MirrorSummary, now: Timestamp) -> [String; 5] {
         state_of(mirror),
         mirror.last_good.map_or_else(|| "never".to_owned(), |at| ago(at, now)),
         mirror.due.map_or_else(|| "-".to_owned(), |at| until(at, now)),
-        problem.unwrap_or_default(),
+        problem.or_else(|| waits_for(mirror)).unwrap_or_default(),
     ]
+}
+
+/// That no daemon is there which may sync it.
+fn waits_for(mirror: &MirrorSummary) -> Option<String> {
+    let nodes = mirror.nodes.join(", ");
+    let which = if nodes.is_empty() { "that syncs".to_owned() } else { format!("on {nodes}") };
+    mirror.no_node.then(|| format!("waits for a daemon {which}: none is there"))
 }
 
 fn state_of(mirror: &MirrorSummary) -> String {
@@ -162,6 +169,12 @@ fn show(mirror: &MirrorDetail, overview: &Overview, ui: &Ui) {
         if let Some(hint) = &failure.hint {
             line("hint", hint);
         }
+    }
+    if !summary.nodes.is_empty() {
+        line("nodes", &summary.nodes.join(", "));
+    }
+    if let Some(waits) = waits_for(summary) {
+        line("waits", &waits);
     }
     line("source", &summary.source);
     if let Some(target) = &summary.target {

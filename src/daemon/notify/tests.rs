@@ -37,6 +37,8 @@ fn mirror(state: MirrorState, failures: u32, last_good: i64) -> MirrorSummary {
         running: None,
         progress: None,
         due: None,
+        nodes: Vec::new(),
+        no_node: false,
     }
 }
 

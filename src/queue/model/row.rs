@@ -64,6 +64,8 @@ pub struct Member {
     pub target_host: String,
     /// The repository of its target, for which starts are counted; empty without one.
     pub target: String,
+    /// The nodes that alone may run it, in words that whoever claims knows; empty if any may.
+    pub pin: String,
     /// Changes whenever its configuration or a secret of it does: what is parked is then tried again.
     pub fingerprint: String,
 }

@@ -68,7 +68,7 @@ fn claim(work: &mut Work<'_>, limits: &ClaimLimits, now: Timestamp) -> Result<Cl
     let runs_out = running.iter().map(|running| running.due).min();
     let Memory { turns, lanes, homes, .. } = &mut *work.memory;
     let homes = homes.now(work.client, work.ahead, work.node, now)?;
-    let found = due::find(work.client, work.ahead, now, &weights, homes, lanes)?;
+    let found = due::find(work.client, work.ahead, now, &weights, &limits.pins, homes, lanes)?;
     let mut again = found.next.into_iter().chain(runs_out).min();
     if found.due.is_empty() {
         let again = if found.is_cut { Some(now) } else { again };

@@ -6,6 +6,7 @@
 //! owner, nor those of a host that is left alone, hide what others have.
 
 use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::time::Duration;
 
 use postgres::types::Type;
@@ -28,11 +29,12 @@ const MOST: usize = 1000;
 const LANES: usize = 32;
 const OF_A_LANE: usize = 8;
 
-/// Rows that are looked for together: of one weight and class, and at home in one place.
+/// Rows that are looked for together: of one weight, class and pin, and at home in one place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Kind {
     weight: Weight,
     class: Class,
+    pin: String,
     home: RunId,
 }
 
@@ -53,14 +55,16 @@ pub(super) struct Found {
 
 /// What rows of a kind have in common, in both indexes.
 const IS_OF_KIND: &str = "running_run IS NULL AND attention IS NOT NULL AND weight = kind.weight \
-     AND coalesce(waiting_class, 2) = kind.class AND home = kind.home";
+     AND coalesce(waiting_class, 2) = kind.class AND pin = kind.pin AND home = kind.home";
 
-/// Looks for what is due, of each of these weights for so many workers that are free.
+/// Looks for what is due, of each of these weights for so many workers that are free, without a pin or with one of
+/// these.
 pub(super) fn find(
     client: &mut Client,
     ahead: i64,
     now: Timestamp,
     weights: &[(Weight, usize)],
+    pins: &[String],
     homes: &[Home],
     lanes: &mut Lanes,
 ) -> Result<Found, Trouble> {
@@ -69,11 +73,14 @@ pub(super) fn find(
     let (mut kinds, mut has_room) = (Vec::new(), Vec::new());
     for (weight, workers) in weights {
         for class in [Class::Interactive, Class::Hook, Class::Schedule] {
-            has_room.extend(homes.iter().map(|_| *workers > 0));
-            kinds.extend(homes.iter().map(|home| {
-                let kind = Kind { weight: *weight, class, home: home.id };
-                (kind, home, home.patience(class))
-            }));
+            for pin in iter::once("").chain(pins.iter().map(String::as_str)) {
+                has_room.extend(homes.iter().map(|_| *workers > 0));
+                kinds.extend(homes.iter().map(|home| {
+                    let pin = pin.to_owned();
+                    let kind = Kind { weight: *weight, class, pin, home: home.id };
+                    (kind, home, home.patience(class))
+                }));
+            }
         }
     }
     let mut found = Found::default();
@@ -81,7 +88,7 @@ pub(super) fn find(
     for columns in &oldest(client, ahead, now, &kinds, &has_room, most)? {
         let mut next = Reader::new(columns, ahead);
         let number: i64 = next.next()?;
-        let Some((position, (_, home, patience))) =
+        let Some((position, (kind, home, patience))) =
             usize::try_from(number - 1).ok().and_then(|at| Some((at, kinds.get(at)?)))
         else {
             continue;
@@ -95,7 +102,7 @@ pub(super) fn find(
         if let Some(count) = counts.get_mut(position) {
             *count += 1;
         }
-        found.add(id, candidate, home, now);
+        found.add(id, candidate, kind, home, now);
     }
     for ((kind, home, _), count) in kinds.iter().zip(counts) {
         if count < most || !home.is_looked_through() {
@@ -105,7 +112,7 @@ pub(super) fn find(
         let after = lanes.0.remove(kind).unwrap_or_default();
         let (rows, last) = of_lanes(client, ahead, now, kind, &after)?;
         for (id, candidate) in rows {
-            found.add(id, candidate, home, now);
+            found.add(id, candidate, kind, home, now);
         }
         if let Some(last) = last {
             lanes.0.insert(kind.clone(), last);
@@ -116,8 +123,12 @@ pub(super) fn find(
 }
 
 impl Found {
-    fn add(&mut self, id: i64, mut candidate: Candidate, home: &Home, now: Timestamp) {
-        let (is_guest, patience) = home.guest(id);
+    fn add(&mut self, id: i64, mut candidate: Candidate, kind: &Kind, home: &Home, now: Timestamp) {
+        // Whoever has the most room may not be one of those that may run it.
+        let (is_guest, patience) = match kind.pin.is_empty() {
+            true => home.guest(id),
+            false => (false, Duration::ZERO),
+        };
         let at = candidate.due.after(patience);
         if at > now {
             self.wait_until(at);
@@ -156,8 +167,8 @@ fn oldest(
     };
     let select = format!(
         "SELECT kind.number, found.* FROM unnest($1::text[], $2::bigint[], $3::text[]::uuid[], \
-         $4::bigint[], $5::boolean[]) WITH ORDINALITY \
-         AS kind (weight, class, home, cutoff, has_room, number) \
+         $4::bigint[], $5::boolean[], $6::text[]) WITH ORDINALITY \
+         AS kind (weight, class, home, cutoff, has_room, pin, number) \
          CROSS JOIN LATERAL ({} UNION ALL {}) AS found",
         rows("kind.has_room AND attention <=", most),
         rows("attention >", 1)
@@ -165,6 +176,7 @@ fn oldest(
     let weights: Vec<_> = kinds.iter().map(|(kind, ..)| word(kind.weight)).collect();
     let classes: Vec<_> = kinds.iter().map(|(kind, ..)| class_number(kind.class)).collect();
     let homes: Vec<_> = kinds.iter().map(|(kind, ..)| kind.home.to_string()).collect();
+    let pins: Vec<_> = kinds.iter().map(|(kind, ..)| kind.pin.as_str()).collect();
     let cutoff = |patience: &Duration| theirs(now.before(*patience), ahead);
     let cutoffs: Vec<_> = kinds.iter().map(|(.., patience)| cutoff(patience)).collect();
     Ok(client.query_typed(
@@ -175,6 +187,7 @@ fn oldest(
             (&homes, Type::TEXT_ARRAY),
             (&cutoffs, Type::INT8_ARRAY),
             (&has_room, Type::BOOL_ARRAY),
+            (&pins, Type::TEXT_ARRAY),
         ],
     )?)
 }
@@ -198,7 +211,7 @@ fn of_lanes(
     // One look into the index for each owner and host, whatever they have.
     let select = format!(
         "WITH RECURSIVE kind AS (SELECT $1::text AS weight, $2::bigint AS class, \
-         $3::text::uuid AS home), \
+         $3::text::uuid AS home, $7::text AS pin), \
          lane AS ((SELECT first.owner, first.source_host, 1 AS number \
          FROM kind CROSS JOIN LATERAL ({}) AS first) \
          UNION ALL SELECT next.owner, next.source_host, lane.number + 1 \
@@ -223,6 +236,7 @@ fn of_lanes(
             (owner, Type::TEXT),
             (host, Type::TEXT),
             (&theirs(now, ahead), Type::INT8),
+            (&kind.pin, Type::TEXT),
         ],
     )?;
     let mut rows = Vec::new();

@@ -211,7 +211,7 @@ pub(super) fn after(
 
 /// What the configuration said last of all mirrors, and whether each is still in it.
 pub(super) fn configured(client: &mut Client) -> Result<Vec<(Member, bool)>, Trouble> {
-    let select = "SELECT name, owner, source_host, target_host, target, fingerprint, \
+    let select = "SELECT name, owner, source_host, target_host, target, pin, fingerprint, \
          removed IS NULL FROM mirror";
     let found = client.query_typed(select, &[])?;
     let read = |columns: &Columns| {

@@ -156,17 +156,20 @@ fn candidate(columns: &Columns<'_>) -> Result<(i64, Candidate)> {
     Ok((next.next()?, candidate))
 }
 
-/// The mirrors that are due for a run of that weight, each with its number.
+/// The mirrors that are due for a run of that weight, each with its number: those with one of these pins, which are
+/// JSON, and those without.
 pub(super) fn due(
     connection: &Connection,
     weight: Weight,
+    pins: &str,
     now: Timestamp,
 ) -> Result<Vec<(i64, Candidate)>> {
     let select = format!(
         "SELECT {CANDIDATE}, coalesce(waiting_class, 2), weight, attention, attempts, id FROM mirror \
-         WHERE attention <= ?1 AND running_run IS NULL AND weight = ?2 ORDER BY id"
+         WHERE attention <= ?1 AND running_run IS NULL AND weight = ?2 \
+         AND (pin = '' OR pin IN (SELECT value FROM json_each(?3))) ORDER BY id"
     );
-    let params = params![now, Value::from(weight)];
+    let params = params![now, Value::from(weight), pins];
     connection.prepare_cached(&select)?.query_map(params, candidate)?.collect()
 }
 

@@ -24,7 +24,7 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const APPLICATION_ID: i32 = 0x7379_6e63;
 
 /// What makes each version of the schema from the one before it.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema.sql"), include_str!("2.sql")];
 
 /// File systems over a network, by what statfs(2) calls them (linux/magic.h): there, neither locks nor
 /// the memory that connections share can be relied on.

@@ -140,9 +140,11 @@ pub(super) fn claim(
         (Weight::Short, count(Weight::Short) < limits.short),
         (Weight::Long, count(Weight::Long) < limits.long),
     ];
+    // A list of texts, which JSON cannot fail to have.
+    let pins = serde_json::to_string(&limits.pins).unwrap_or_default();
     let mut due = Vec::new();
     for (weight, _) in has_room.into_iter().filter(|(_, has_room)| *has_room) {
-        due.extend(work.check(mirrors::due(connection, weight, now))?);
+        due.extend(work.check(mirrors::due(connection, weight, &pins, now))?);
     }
     let (ids, due): (Vec<i64>, Vec<_>) = due.into_iter().unzip();
     let begun = work.check(runs::begun(connection, a_minute_before(now)))?;

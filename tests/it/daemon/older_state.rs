@@ -248,7 +248,7 @@ fn what_a_newer_version_has_written_is_refused_and_stays() {
     assert_eq!(files(), before);
 
     let queue = env.path("state/queue.sqlite");
-    Connection::open(&queue).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    Connection::open(&queue).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
     let before = fs::read(&queue).unwrap();
     let ran = env.synchronise(["serve"].iter().chain(&config)).with_code(15).unwrap();
     assert!(ran.stderr.contains("state/queue.sqlite: a later version of synchroniser"), "{ran:?}");

@@ -109,6 +109,50 @@ fn what_a_worker_finds_out_of_its_secrets_a_front_does_not_change() {
     assert_eq!(fingerprint(), before, "a front would have had it synced again");
 }
 
+/// A mirror for machines with another name waits, and says for which; one for this machine is synced.
+#[test]
+fn a_pinned_mirror_waits_for_its_machine() {
+    let Some(server) = shared() else { return };
+    let address = server.schema();
+    let place = TestEnv::new();
+    let (all, mirrors) = repositories(&place, &Generated::new(SHAPE), 3);
+    let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let pinned = |nodes: &str| {
+        let mirrors = mirrors.replacen("= {", &format!("= {{ nodes = [{nodes:?}],"), 1);
+        let part = format!("= {{ nodes = [\"not-there\", {:?}],", here.trim());
+        let at = mirrors.find("mirrors.m1").unwrap();
+        let (first, rest) = mirrors.split_at(at);
+        format!("queue.store = {address:?}\n{first}{}", rest.replacen("= {", &part, 1))
+    };
+    let env = TestEnv::new();
+    configure(&env, &pinned("inside-*"));
+    let program = Program::start(&env);
+    program.until_state("m1", "good");
+    program.until_state("m2", "good");
+    // Asked for by a hook, and overdue: it is not forgotten, and nobody takes it.
+    program.hook("m0");
+    thread::sleep(Duration::from_secs(3));
+    assert_eq!(commits(&all[0].target), 0);
+    let found = program.json("/api/v1/mirrors/m0");
+    assert_eq!((&found["no_node"], &found["nodes"][0]), (&true.into(), &"inside-*".into()));
+    assert_eq!(program.json("/api/v1/mirrors/m1")["no_node"], false);
+    assert_eq!(program.json("/api/v1/overview")["without_node"], 1);
+    for path in ["/", "/mirrors/m0"] {
+        let page = program.get(path).body;
+        assert!(page.contains("Waits for a daemon on inside-*: none is there"), "{page}");
+    }
+    for words in [&["status"][..], &["status", "m0"]] {
+        let said = format!("{:?}", ask(&env, words));
+        assert!(said.contains("waits for a daemon on inside-*: none is there"), "{said}");
+    }
+    assert!(program.get("/metrics").body.contains("synchroniser_mirrors_without_node 1\n"));
+    // Another daemon of the same machine does not take it either; with its name in the pattern, one does.
+    configure(&env, &pinned(&format!("{}*", &here.trim()[..1])));
+    program.signal(rustix::process::Signal::HUP);
+    program.until_state("m0", "good");
+    assert_eq!(program.json("/api/v1/overview")["without_node"], 0);
+}
+
 #[test]
 fn a_role_needs_a_queue_that_others_share() {
     let env = TestEnv::new();
@@ -120,6 +164,14 @@ fn a_role_needs_a_queue_that_others_share() {
     let said =
         format!("{:?}", env.synchronise(["config", "check", "--config", "synchroniser.toml"]));
     assert!(said.contains("daemon.role: needs a PostgreSQL database"), "{said}");
+    configure(
+        &env,
+        "mirrors.a = { source = \"a\", target = \"b.git\", nodes = [\"x\", \"a b\"] }\n",
+    );
+    let said =
+        format!("{:?}", env.synchronise(["config", "check", "--config", "synchroniser.toml"]));
+    assert!(said.contains("mirrors.a.nodes: needs a PostgreSQL database"), "{said}");
+    assert!(said.contains("mirrors.a.nodes: not names of machines"), "{said}");
     configure(&env, "");
     let serve = ["serve", "--config", "synchroniser.toml", "--role", "front"];
     let said = format!("{:?}", env.synchronise(serve));

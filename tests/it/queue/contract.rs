@@ -587,6 +587,32 @@ fn owners_and_hosts_take_turns(store: &dyn JobStore) {
     assert_eq!(four.iter().filter(|key| key.starts_with('b')).count(), 2, "{four:?}");
 }
 
+fn what_is_pinned_waits_for_who_may_run_it(store: &dyn JobStore) {
+    let pinned = |key: &str, pin: &str| Member { pin: pin.to_owned(), ..member(key) };
+    let all = [pinned("a", "one"), pinned("b", "two"), member("c")];
+    store.configure(&all, at(0)).unwrap();
+    assert_eq!(row(store, "a").member.pin, "one");
+    let of = |pins: &[&str]| ClaimLimits {
+        pins: pins.iter().map(|&pin| pin.to_owned()).collect(),
+        ..limits()
+    };
+    let keys = |limits: &ClaimLimits, time| {
+        let mut keys = claim_with(store, limits, time);
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(&of(&[]), 1), ["c"], "nobody else's");
+    assert_eq!(keys(&of(&["three"]), 1), [""; 0]);
+    assert_eq!(keys(&of(&["two", "three"]), 1), ["b"]);
+    // Somebody asks for it, and it waits all the same.
+    ask(store, request("a", Cause::Person), 2);
+    assert_eq!(keys(&of(&["two"]), 3), [""; 0]);
+    // It is pinned elsewhere, or nowhere.
+    store.configure(&[pinned("a", "two"), all[1].clone(), all[2].clone()], at(4)).unwrap();
+    assert_eq!(keys(&of(&["one"]), 5), [""; 0]);
+    assert_eq!(keys(&of(&["two"]), 5), ["a"]);
+}
+
 fn hosts_have_limits_that_hold_up_nobody_else(store: &dyn JobStore) {
     let mut all = members(&["a1", "a2", "a3", "b1", "c1", "c2", "d1", "d2"]);
     for member in &mut all {
@@ -934,6 +960,7 @@ contract!(
     the_more_urgent_goes_first_and_the_rest_moves_too,
     what_waits_for_long_becomes_more_urgent,
     owners_and_hosts_take_turns,
+    what_is_pinned_waits_for_who_may_run_it,
     hosts_have_limits_that_hold_up_nobody_else,
     ends_are_noted_together_and_each_by_itself,
     an_end_is_that_of_its_claim,

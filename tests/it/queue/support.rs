@@ -31,6 +31,7 @@ pub(super) fn member(key: &str) -> Member {
         source_host: "hg.example".to_owned(),
         target_host: "git.example".to_owned(),
         target: format!("git.example/{key}"),
+        pin: String::new(),
         fingerprint: "1".to_owned(),
     }
 }
@@ -47,6 +48,7 @@ pub(super) fn limits() -> ClaimLimits {
         per_target_host: 100,
         per_target_owner: 100,
         per_target_minute: 100,
+        pins: Vec::new(),
         closed: Closed::default(),
         lease: LEASE,
         attempts: 3,

@@ -115,6 +115,7 @@ impl Views for FakeService {
             version: "0.1.0".to_owned(),
             nodes: nodes(),
             no_worker: false,
+            without_node: 0,
             fenced: 2,
         })
     }
@@ -226,6 +227,8 @@ pub(crate) fn good(name: &str) -> MirrorDetail {
         running: None,
         progress: None,
         due: Some(ago(-600)),
+        nodes: Vec::new(),
+        no_node: false,
     };
     let setting = |key: &str, value: &str| Setting { key: key.to_owned(), value: value.to_owned() };
     let configuration = vec![

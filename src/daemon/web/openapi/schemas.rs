@@ -162,6 +162,8 @@ fn mirror_fields() -> Vec<Field> {
         ("running", or_null("RunId"), "The run that is under way."),
         ("progress", or_null("Progress"), "How far it is."),
         ("due", or_null("Time"), "When it is due next."),
+        ("nodes", list("Text"), "Patterns over the machines that alone may sync it; any if none."),
+        ("no_node", of("Flag"), "Whether no daemon is there that may sync it."),
     ]
 }
 
@@ -328,6 +330,7 @@ fn others() -> Vec<(&'static str, Value)> {
                     list("Node"),
                     "The daemons that share the queue, where there may be several.",
                 ),
+                ("without_node", of("Unsigned"), "How many mirrors none of them may sync."),
                 ("no_worker", of("Flag"), "Whether none of them is there that syncs."),
                 (
                     "fenced",
