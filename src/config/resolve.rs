@@ -40,14 +40,7 @@ const HOUR: u64 = 3600;
 /// Resolves `file`. What is wrong is noted; the result is only to be used if nothing was.
 pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Problems) -> Config {
     let caches = caches(&file.top.value);
-    let surroundings = Surroundings {
-        is_shared: file.queue.value.store.as_deref().is_some_and(|store| store != SQLITE),
-        cache: folders.folder.join(file.top.value.cache.unwrap_or_else(|| CACHE.into())),
-        limits: limits(&file.limits.value),
-        slice: SliceLimits::within(memory(&file.limits.value)),
-        folder: folders.folder.to_owned(),
-        credentials: folders.credentials.map(Path::to_owned),
-    };
+    let surroundings = surroundings(&mut file, folders);
     let mut selected = HashMap::new();
     let mut pending = Vec::new();
     let mut mirrors = Vec::with_capacity(file.mirrors.len());
@@ -101,6 +94,18 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     hooks::resolve(&mut config, &file.hooks, folders, problems);
     config.pending.sort_by(|one, other| one.key.cmp(&other.key));
     config
+}
+
+/// What all mirrors have in common.
+fn surroundings(file: &mut File, folders: Folders<'_>) -> Surroundings {
+    Surroundings {
+        is_shared: file.queue.value.store.as_deref().is_some_and(|store| store != SQLITE),
+        cache: folders.folder.join(file.top.value.cache.take().unwrap_or_else(|| CACHE.into())),
+        limits: limits(&file.limits.value),
+        slice: SliceLimits::within(memory(&file.limits.value)),
+        folder: folders.folder.to_owned(),
+        credentials: folders.credentials.map(Path::to_owned),
+    }
 }
 
 /// What is left to other daemons needs a queue that they share.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::nodes::waits_for;
 use super::{Outcome, config};
 use crate::base::clean::clean;
 use crate::base::faults;
@@ -123,13 +124,6 @@ fn row(mirror: &MirrorSummary, now: Timestamp) -> [String; 5] {
         mirror.due.map_or_else(|| "-".to_owned(), |at| until(at, now)),
         problem.or_else(|| waits_for(mirror)).unwrap_or_default(),
     ]
-}
-
-/// That no daemon is there which may sync it.
-fn waits_for(mirror: &MirrorSummary) -> Option<String> {
-    let nodes = mirror.nodes.join(", ");
-    let which = if nodes.is_empty() { "that syncs".to_owned() } else { format!("on {nodes}") };
-    mirror.no_node.then(|| format!("waits for a daemon {which}: none is there"))
 }
 
 fn state_of(mirror: &MirrorSummary) -> String {
