@@ -118,7 +118,8 @@ impl PhaseRoots {
         for (rev, phase) in roots {
             phases.raise(rev, phase);
         }
-        for rev in dag.revs().skip(first) {
+        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        for rev in (number(first)..number(dag.len())).map(Rev::new) {
             let inherited = dag.parents(rev).map(|parent| phases.of(parent)).max();
             phases.raise(rev, inherited.unwrap_or(Phase::Public));
         }

@@ -15,7 +15,8 @@ impl Index {
         first: usize,
         mut visit: impl FnMut([Option<Rev>; 2]) -> bool,
     ) -> Result<(), (Rev, Problem)> {
-        let revs = (0u32..).map(Rev::new).take(self.len).skip(first);
+        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let revs = (number(first)..number(self.len)).map(Rev::new);
         let refused = |rev| (rev, Problem::NoSuchRevision);
         let LazyBytes::Blocks { file, size, .. } = &self.bytes else {
             for rev in revs {
