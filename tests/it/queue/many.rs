@@ -2,6 +2,7 @@
 //! are looked at in time.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -224,7 +225,7 @@ fn looks_that_find_nothing_end_together() {
             mirrors(),
             each(looks) / took.as_secs_f64()
         );
-        // Two round trips begin and commit; whatever else, there are at most ten for all of them.
+        // Two begin and commit; whatever else, there are at most ten for all looks together.
         let most = if together == 1 { 20.0 } else { 12.0 / each(together) + 0.1 };
         assert!(asked <= most, "{asked} statements");
         // Much else may be going on.
@@ -289,11 +290,96 @@ fn owner(key: &str) -> String {
     if number % 10 == 0 { format!("owner{}", number % 1000) } else { "giant".to_owned() }
 }
 
+/// What was seen of runs that began.
+#[derive(Default)]
+struct History {
+    /// How late each was.
+    late: Vec<i64>,
+    /// For each owner, how many runs it got, and how late the latest of them was.
+    of_owner: HashMap<String, (i64, i64)>,
+    /// How many runs began at each time.
+    by_step: Vec<(i64, i64)>,
+}
+
+impl History {
+    fn begun(&mut self, key: &str, late: i64) {
+        self.late.push(late);
+        let (runs, latest) = self.of_owner.entry(owner(key)).or_default();
+        *runs += 1;
+        *latest = late.max(*latest);
+    }
+
+    fn runs(&self) -> i64 {
+        i64::try_from(self.late.len()).unwrap()
+    }
+
+    /// The latest of all runs of owners that have few mirrors.
+    fn latest_of_small(&self) -> i64 {
+        let small = self.of_owner.iter().filter(|(owner, _)| *owner != "giant");
+        small.map(|(_, (_, latest))| *latest).max().unwrap()
+    }
+
+    /// The most runs that began in one step of that time.
+    fn most_begun(&self, times: &Range<i64>) -> i64 {
+        let steps = self.by_step.iter().filter(|(time, _)| times.contains(time));
+        steps.map(|(_, runs)| *runs).max().unwrap()
+    }
+
+    /// Each owner has its part of all runs, however few mirrors it has, and none waits for longer: nobody starves.
+    fn nobody_starves(&self, due: &HashMap<String, i64>, longest: i64) {
+        let mut mirrors_of: HashMap<String, i64> = HashMap::new();
+        for key in due.keys() {
+            *mirrors_of.entry(owner(key)).or_default() += 1;
+        }
+        for (owner, mirrors) in mirrors_of {
+            let (runs, latest) = self.of_owner.get(&owner).copied().unwrap_or_default();
+            let part = self.runs() * mirrors / i64::try_from(due.len()).unwrap();
+            assert!(runs >= part - part / 4 - 2, "{owner}: {runs} runs of {part}");
+            assert!(latest <= longest, "{owner}: {latest} s late");
+        }
+    }
+}
+
+/// A mirror is looked at again after so many seconds, or a tenth more or less.
+const EVERY: i64 = 3600;
+
+/// What three daemons with so many workers each do during `times`, in steps of so many seconds. All of them end when
+/// `gone` begins, and are back when it is over. `due` is when each mirror is due.
+fn simulate(
+    address: &str,
+    workers: usize,
+    (times, step): (Range<i64>, i64),
+    gone: &Range<i64>,
+    due: &mut HashMap<String, i64>,
+) -> History {
+    let open = || Simulated { store: open_postgres(address), workers, running: Vec::new() };
+    let mut daemons = Vec::new();
+    let mut seen = History::default();
+    for now in times.step_by(usize::try_from(step).unwrap()) {
+        if gone.contains(&now) {
+            // What they had is claimed again when it has run out.
+            daemons.clear();
+            continue;
+        }
+        if daemons.is_empty() {
+            daemons = (0..3).map(|_| open()).collect();
+        }
+        let before = seen.runs();
+        for daemon in &mut daemons {
+            daemon.step(now, EVERY, &mut |key, next| {
+                let was_due = due.insert(key.to_owned(), next).unwrap();
+                seen.begun(key, now - was_due);
+            });
+        }
+        seen.by_step.push((now, seen.runs() - before));
+    }
+    seen
+}
+
 /// A clock that goes as fast as the database can: every mirror is looked at once an hour or so. In the middle all
 /// daemons end at once, and are gone for a while.
 #[test]
 fn all_mirrors_are_looked_at_in_time() {
-    const EVERY: i64 = 3600;
     let Some(server) = shared() else { return };
     let count = mirrors() / if mirrors() > 100_000 { 1 } else { 10 };
     let (simulated, step, gone) = match count > 100_000 {
@@ -310,46 +396,14 @@ fn all_mirrors_are_looked_at_in_time() {
         (1..=count).map(|n| (format!("m{n}"), n * 7919 % EVERY)).collect();
     // A quarter more than what is due in a step.
     let workers = usize::try_from(count * step / EVERY * 5 / 4 / 3 + 2).unwrap();
-    let open = || Simulated { store: open_postgres(&address), workers, running: Vec::new() };
-    let mut daemons: Vec<_> = (0..3).map(|_| open()).collect();
-    let mut late = Vec::new();
-    // For each owner, how many runs it got, and how late the latest of them was.
-    let mut of_owner: HashMap<String, (i64, i64)> = HashMap::new();
-    // How many runs began in each step.
-    let mut by_step: Vec<(i64, i64)> = Vec::new();
     let begin = Instant::now();
-    for now in (0..simulated).step_by(usize::try_from(step).unwrap()) {
-        if gone.contains(&now) {
-            // What they had is claimed again when it has run out.
-            daemons.clear();
-            continue;
-        }
-        if daemons.is_empty() {
-            daemons = (0..3).map(|_| open()).collect();
-        }
-        let before = late.len();
-        for daemon in &mut daemons {
-            daemon.step(now, EVERY, &mut |key, next| {
-                let was_due = due.insert(key.to_owned(), next).unwrap();
-                late.push(now - was_due);
-                let (runs, latest) = of_owner.entry(owner(key)).or_default();
-                *runs += 1;
-                *latest = (now - was_due).max(*latest);
-            });
-        }
-        by_step.push((now, i64::try_from(late.len() - before).unwrap()));
-    }
-    let took = begin.elapsed();
-    let runs = late.len();
-    let [half, most, all] = [50, 99, 100].map(|share| part(&mut late, share));
+    let mut seen = simulate(&address, workers, (0..simulated, step), &gone, &mut due);
+    let (took, runs) = (begin.elapsed(), seen.runs());
+    let [half, most, all] = [50, 99, 100].map(|share| part(&mut seen.late, share));
     // One of ten mirrors is of somebody with few.
-    let small = of_owner.iter().filter(|(owner, _)| *owner != "giant");
-    let small = small.map(|(_, (_, latest))| *latest).max().unwrap();
-    let most_begun = |times: std::ops::Range<i64>| {
-        let steps = by_step.iter().filter(|(time, _)| times.contains(time));
-        steps.map(|(_, runs)| *runs).max().unwrap()
-    };
-    let (usually, after) = (most_begun(step..gone.start), most_begun(gone.end..simulated));
+    let small = seen.latest_of_small();
+    let [usually, after] =
+        [step..gone.start, gone.end..simulated].map(|times| seen.most_begun(&times));
     let [table, indexes, dead] = sizes(&mut client);
     eprintln!(
         "{count} mirrors for {simulated} s, {} s of them without daemons: {runs} runs by {} workers in {took:?}; begun \
@@ -365,16 +419,7 @@ fn all_mirrors_are_looked_at_in_time() {
     // In a short time, most have waited for them.
     assert!(simulated < 2 * EVERY || half <= away / 2, "{half}");
     assert!(small <= away + 4 * step, "{small}");
-    // Each owner has its part of all runs, however few mirrors it has: nobody starves.
-    let mut mirrors_of: HashMap<String, i64> = HashMap::new();
-    due.keys().for_each(|key| *mirrors_of.entry(owner(key)).or_default() += 1);
-    let all_runs = i64::try_from(runs).unwrap();
-    for (owner, mirrors) in mirrors_of {
-        let (of_owner, latest) = of_owner.get(&owner).copied().unwrap_or_default();
-        let part = all_runs * mirrors / count;
-        assert!(of_owner >= part - part / 4 - 2, "{owner}: {of_owner} runs of {part}");
-        assert!(latest <= away + away / 2 + 2 * step, "{owner}: {latest} s late");
-    }
+    seen.nobody_starves(&due, away + away / 2 + 2 * step);
     // What was missed is made up for by the workers that there are, a quarter more than are needed, and not at once.
     assert!(after <= usually * 3 / 2 + 1, "{after} after {usually}");
     // None is left out, and none is looked at because of the restart.
@@ -382,5 +427,5 @@ fn all_mirrors_are_looked_at_in_time() {
         |time: i64| i64::try_from(due.values().filter(|due| **due < time).count()).unwrap();
     assert!(due_by(simulated - away - away / 2 - 2 * step) == 0, "some were left out");
     let expected = count * simulated / EVERY;
-    assert!(i64::try_from(runs).unwrap() <= expected + expected / 10, "{runs} of {expected}");
+    assert!(runs <= expected + expected / 10, "{runs} of {expected}");
 }
