@@ -94,6 +94,7 @@ impl Shared {
         let (asked, now) = (Instant::now(), self.clock.now());
         match self.store.turn(&ends, limits.as_ref(), now) {
             Ok((states, claimed)) => {
+                self.lock().failing = None;
                 let note_at = self.noted(ends, &states);
                 let again = limits.and_then(|limits| self.claimed(claimed, &limits, asked));
                 (again, note_at)
@@ -134,7 +135,6 @@ impl Shared {
     /// Gives what was claimed to the workers. Returns when to claim again.
     fn claimed(&self, claimed: Claimed, limits: &ClaimLimits, asked: Instant) -> Option<Timestamp> {
         let mut state = self.lock();
-        state.failing = None;
         if state.is_closed {
             // Closed meanwhile: there may be no worker any more.
             drop(state);
