@@ -153,8 +153,8 @@ impl ForgeError {
 faults!(ForgeError {
     // Hints of connections are about sources.
     Self::Net { source: error @ NetError::Untrusted { .. }, .. } => of(error).at(Target).hint(
-        "if the server has a certificate authority of its own, name its certificate as \
-         `target.ca_file`"
+        "if the server has a certificate authority of its own, add its certificate to those that this machine trusts \
+         (`update-ca-certificates`, or `update-ca-trust`), or name it as `target.ca_file`"
     ),
     Self::Net { source: error @ NetError::PlainHttp { .. }, .. } => {
         of(error).at(Target).hint("use https://, or allow it with `target.plain_http = true`")

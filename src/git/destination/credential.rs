@@ -14,7 +14,7 @@ use crate::net::{Access, KeySource, SecretError, SecretSource, secret};
 
 /// The user name for a token where none is set. GitHub wants this one with the tokens of apps, and
 /// takes any other with those of people.
-const TOKEN_USER: &str = "x-access-token";
+pub(super) const TOKEN_USER: &str = "x-access-token";
 
 /// What opens a target. Its `Debug` shows no secret.
 #[derive(Clone)]

@@ -105,6 +105,8 @@ pub enum PublishError {
     Rejected {
         /// The address.
         target: String,
+        /// What to do.
+        hint: String,
     },
     /// The private key cannot be used.
     #[error("log in to {target}: the private key cannot be used")]
@@ -280,10 +282,7 @@ faults!(PublishError {
         "https:// goes with `target.token_file`, ssh:// with `target.key_file`: change the address or \
          the key of the configuration"
     ),
-    Self::Rejected { .. } => Auth.at(Target).hint(
-        "it may be wrong, expired or withdrawn: make a new one, and put it into the file that \
-         `target.token_file` or `target.key_file` names"
-    ),
+    Self::Rejected { hint, .. } => Auth.at(Target).hint(hint),
     Self::UnusableKey { .. } => Config.at(Target).hint(
         "check that the file is an unencrypted key, or that its passphrase is right"
     ),
@@ -291,8 +290,8 @@ faults!(PublishError {
         Diagnosis { hint: source.hint(), ..UNTRUSTED.at(Target) }
     },
     Self::Certificate { .. } => UNTRUSTED.at(Target).hint(
-        "if the server has a certificate authority of its own, name its certificate as \
-         `target.ca_file`"
+        "if the server has a certificate authority of its own, add its certificate to those that this machine trusts \
+         (`update-ca-certificates`, or `update-ca-trust`), or name it as `target.ca_file`"
     ),
     Self::Moved { .. } => MOVED.at(Target).hint("use the new address, if you trust it"),
     Self::Unintelligible { .. } => {

@@ -5,13 +5,14 @@
 
 use git2::{ErrorClass, ErrorCode};
 
+use super::credential::TOKEN_USER;
 use super::remote_text::clean;
 use super::session::{Failure, LoginProblem, Session, State};
 use super::{PublishError, RefusalKind, Said, Target, refusal};
 use crate::base::Interrupted;
 use crate::base::text::printable;
 use crate::git::pack::OutgoingError;
-use crate::net::NetError;
+use crate::net::{NetError, SecretSource, TokenSource};
 
 /// Turns the end of a session into the error that says what to do.
 pub(super) fn explain(failure: Failure, target: &Target, session: &Session) -> PublishError {
@@ -89,6 +90,35 @@ fn by_connection(error: NetError, target: String) -> PublishError {
     }
 }
 
+/// That a target does not accept what we showed it, and what to do: where the next one goes.
+pub(super) fn rejected(target: &Target) -> PublishError {
+    let token = target.access.token.as_ref();
+    let place = match token.map(|token| &token.source) {
+        Some(TokenSource::Variable(name)) => format!("the variable {name}"),
+        Some(TokenSource::Stored(SecretSource::Credential { name, .. })) => {
+            format!("the credential {name} of the unit")
+        }
+        Some(TokenSource::Stored(SecretSource::File(_))) => {
+            "the file that `target.token_file` names".to_owned()
+        }
+        Some(TokenSource::Made(_)) => {
+            let hint =
+                "check that the app may write there: the next sync has a new token made".to_owned();
+            return PublishError::Rejected { target: target.url.to_string(), hint };
+        }
+        None => "the file that `target.key_file` names".to_owned(),
+    };
+    let mut hint =
+        format!("it may be wrong, expired or withdrawn: make a new one, and put it into {place}");
+    let user = token.map(|token| token.user.as_deref().unwrap_or(TOKEN_USER));
+    if user == Some(TOKEN_USER) {
+        hint += &format!(
+            ". We sent the user {TOKEN_USER} with it: if the server wants another, name it as `target.token_user`"
+        );
+    }
+    PublishError::Rejected { target: target.url.to_string(), hint }
+}
+
 /// What our own callbacks found out is more exact than what libgit2 makes of it.
 fn known_cause(state: &mut State, target: &str) -> Option<PublishError> {
     let target = target.to_owned();
@@ -97,7 +127,7 @@ fn known_cause(state: &mut State, target: &str) -> Option<PublishError> {
     }
     Some(match state.login? {
         LoginProblem::NothingConfigured => PublishError::NoCredential { target },
-        LoginProblem::Rejected => PublishError::Rejected { target },
+        LoginProblem::Rejected => PublishError::Rejected { target, hint: String::new() },
         LoginProblem::WrongKind => {
             PublishError::WrongCredential { target, expected: "another kind of credential" }
         }
@@ -120,7 +150,7 @@ fn classify(error: &git2::Error, target: String, source: Said) -> PublishError {
         (_, ErrorCode::Certificate) | (ErrorClass::Ssl, _) => {
             PublishError::Certificate { target, source }
         }
-        (_, ErrorCode::Auth) => PublishError::Rejected { target },
+        (_, ErrorCode::Auth) => PublishError::Rejected { target, hint: String::new() },
         // Over SSH the server's own words come as the message of an early end.
         (ErrorClass::Ssh, ErrorCode::Eof) => by_words(target, source),
         (ErrorClass::Net, _) if text.starts_with("remote error") => by_words(target, source),
@@ -180,6 +210,25 @@ fn by_words(target: String, source: Said) -> PublishError {
 mod tests {
     use super::*;
     use crate::base::{Fault, HasFault as _};
+    use crate::net::{Access, Token};
+
+    /// The hint where what `source` has, with this user, is not accepted.
+    fn hint(user: Option<&str>, source: TokenSource) -> String {
+        let token = Some(Token { user: user.map(str::to_owned), source });
+        let access = Access { token, ..Access::default() };
+        rejected(&Target { access, ..Target::local("/x") }).hint().unwrap()
+    }
+
+    #[test]
+    fn a_credential_that_is_not_accepted_is_named_by_its_place_and_its_user() {
+        let variable = || TokenSource::Variable("MIRROR_TOKEN".to_owned());
+        let usual = hint(None, variable());
+        assert!(usual.contains("into the variable MIRROR_TOKEN. We sent the user x-access-token"));
+        assert!(usual.contains("`target.token_user`"), "{usual}");
+        assert!(!hint(Some("mirror-bot"), variable()).contains("token_user"));
+        let file = hint(Some("mirror-bot"), SecretSource::File("/x".into()).into());
+        assert!(file.ends_with("the file that `target.token_file` names"), "{file}");
+    }
 
     fn words(text: &str) -> Fault {
         by_words(String::new(), Said(text.to_owned())).fault()

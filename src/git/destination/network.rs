@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::connection::Connection;
 use super::credential::RefusedCredential;
 use super::exchange::{self, Unanswered};
-use super::failure::explain;
+use super::failure::{explain, rejected};
 use super::fetched::{download, keep};
 use super::receive_pack::{Advertisement, Answer, ObjectFormat, Status};
 use super::remote_text::clean;
@@ -76,16 +76,17 @@ impl NetworkDestination {
     fn session(&self, interrupt: &Interrupt) -> Result<Rc<Session>, PublishError> {
         let session = Session::new(&self.target, interrupt)?;
         match self.refused.is(&session.credential) {
-            true => Err(PublishError::Rejected { target: self.target.url.to_string() }),
+            true => Err(rejected(&self.target)),
             false => Ok(session),
         }
     }
 
     /// What the end of a connection means.
     fn explain(&self, failure: Failure, session: &Session) -> PublishError {
-        let error = explain(failure, &self.target, session);
+        let mut error = explain(failure, &self.target, session);
         if matches!(error, PublishError::Rejected { .. }) {
             self.refused.note(&session.credential);
+            error = rejected(&self.target);
             // One that was made is made anew by the next run.
             if let Some(TokenSource::Made(maker)) =
                 self.target.access.token.as_ref().map(|token| &token.source)

@@ -26,6 +26,9 @@ pub enum PullError {
     /// The received data is malformed, or of a kind that is not read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// The same, in the middle of what a server sends.
+    #[error(transparent)]
+    BrokenOff(BundleError),
     /// The bundle file cannot be opened.
     #[error("open the bundle {}", path.display())]
     File {
@@ -119,6 +122,10 @@ faults!(PullError {
     Self::Peer(error) => of(error),
     Self::Answer(error) => of(error).at(Source),
     Self::Bundle(error) => of(error).at(Source),
+    Self::BrokenOff(error) => of(error).at(Source).hint(
+        "the server broke off its answer: run `hg verify` in the repository there, and look at the error log of the \
+         server"
+    ),
     Self::File { source, .. } => io(source).at(Source),
     Self::NoChangesets { .. } => Config.at(Source).hint(
         "`hg bundle --all FILE` in the repository makes a bundle of all that it has"

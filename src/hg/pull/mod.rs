@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::base::{Cause, Interrupt, Limits, Progress};
+use crate::hg::bundle::BundleError;
 use crate::hg::store::bookmarks::Bookmarks;
 use crate::hg::store::view::ViewFacts;
 use crate::hg::write::{WriteError, Writer, Wrong};
@@ -142,7 +143,14 @@ pub fn pull(
 ) -> Result<Pulled, PullError> {
     let run = Run { limits, progress, interrupt };
     match source {
-        Source::Server { url, access } => remote::pull(url, access, copy, &run),
+        Source::Server { url, access } => {
+            remote::pull(url, access, copy, &run).map_err(|error| match error {
+                PullError::Bundle(
+                    error @ (BundleError::Damaged { .. } | BundleError::Part { .. }),
+                ) => PullError::BrokenOff(error),
+                error => error,
+            })
+        }
         Source::Path(path) if path.is_file() => from_bundle(path, copy, &run),
         Source::Path(path) => local::pull(path, copy, &run),
     }

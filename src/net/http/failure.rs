@@ -46,8 +46,8 @@ impl Context {
             }
             Error::NativeTls(error) => {
                 let text = one_line(&error);
-                let said = Said::new(text.as_bytes());
                 let is_about_trust = text.contains("certificate") || text.contains("verify");
+                let said = Said::new(distrust(&text).unwrap_or(&text).as_bytes());
                 if is_about_trust { untrusted(url, said) } else { unreachable(&text) }
             }
             Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl => {
@@ -112,8 +112,45 @@ impl Context {
     }
 }
 
+/// What people know the reasons as for which OpenSSL does not trust a server; `None` if it has another.
+fn distrust(text: &str) -> Option<&'static str> {
+    const AUTHORITY: &str = "its certificate is of an authority that this machine does not know";
+    let reasons = [
+        ("unable to get local issuer certificate", AUTHORITY),
+        ("unable to get issuer certificate", AUTHORITY),
+        ("unable to verify the first certificate", AUTHORITY),
+        ("self-signed certificate in certificate chain", AUTHORITY),
+        ("self signed certificate in certificate chain", AUTHORITY),
+        ("self-signed certificate", "nobody but the server itself has signed its certificate"),
+        ("self signed certificate", "nobody but the server itself has signed its certificate"),
+        ("certificate has expired", "its certificate has expired"),
+        ("certificate is not yet valid", "its certificate is not valid yet"),
+        ("ostname mismatch", "its certificate is for another name"),
+        ("IP address mismatch", "its certificate is for another address"),
+    ];
+    reasons.iter().find(|(words, _)| text.contains(words)).map(|(_, reason)| *reason)
+}
+
 fn untrusted(url: String, said: Said) -> NetError {
-    let hint = "if the server has a certificate authority of its own, name its certificate with \
-                `source.ca_file` in the configuration, or with --source-ca-file";
+    let hint = "if the server has a certificate authority of its own, add its certificate to those that this machine \
+                trusts (`update-ca-certificates`, or `update-ca-trust`), or name it with `source.ca_file` in the \
+                configuration, or with --source-ca-file";
     NetError::Untrusted { url, said, hint: hint.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_a_server_is_not_trusted_is_said_in_words() {
+        let said = "error:0A000086:SSL routines:tls_post_process_server_certificate:certificate verify \
+                    failed:../ssl/statem/statem_clnt.c:2125: (unable to get local issuer certificate)";
+        let reason = distrust(said).unwrap();
+        assert_eq!(reason, "its certificate is of an authority that this machine does not know");
+        let chain = "(self-signed certificate in certificate chain)";
+        assert_eq!(distrust(chain), Some(reason));
+        assert_ne!(distrust("(self-signed certificate)"), Some(reason));
+        assert_eq!(distrust("no cipher match"), None);
+    }
 }

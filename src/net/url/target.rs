@@ -40,6 +40,9 @@ pub enum UrlError {
     /// There is a password or a token in the address.
     #[error("use a target address with a password or token in it")]
     Secret,
+    /// There is a user in the address of a web server, which is no part of it.
+    #[error("use a target address with a user in it")]
+    UserOfWeb,
     /// The user is empty or has characters that no user name has.
     #[error("read the user of a target address: only letters, digits and ._- are allowed")]
     User,
@@ -79,6 +82,11 @@ faults!(UrlError {
     Self::Secret => Config.at(Target).hint(
         "take the user and the secret out of the address, and put the token into a file that is \
          named by `target.token_file`; the user goes into `target.token_user`"
+    ),
+    // It is not repeated: people put tokens there, too.
+    Self::UserOfWeb => Config.at(Target).hint(
+        "take the user, all that is before the @, out of the address, and put it into `target.token_user`; if it is \
+         a token, put it into a file that is named by `target.token_file`"
     ),
     Self::Host => Config.at(Target).hint(
         "a host has letters, digits, dots and hyphens, or is an IPv6 address in brackets; \
@@ -240,8 +248,11 @@ fn parse_url(scheme: &str, rest: &str, plain_http: PlainHttp) -> Result<Location
     };
     match scheme {
         "https" | "http" => {
-            if authority.contains('@') {
-                return Err(UrlError::Secret);
+            if let Some((user, _)) = authority.rsplit_once('@') {
+                return Err(match user.contains([':', '@']) {
+                    true => UrlError::Secret,
+                    false => UrlError::UserOfWeb,
+                });
             }
             if scheme == "http" && plain_http == PlainHttp::Refuse {
                 return Err(UrlError::PlainHttp);

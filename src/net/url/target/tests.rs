@@ -47,7 +47,7 @@ fn refused_forms() {
         ("ext://x", UrlError::Scheme { scheme: "ext".to_owned() }),
         ("http://h/p", UrlError::PlainHttp),
         ("https://u:geheim@h/p", UrlError::Secret),
-        ("https://geheim@h/p", UrlError::Secret),
+        ("https://geheim@h/p", UrlError::UserOfWeb),
         ("ssh://u:geheim@h/p", UrlError::Secret),
         ("u:geheim@h:p", UrlError::Secret),
         ("ssh://-oProxyCommand=x/p", UrlError::Host),
