@@ -1679,7 +1679,7 @@ _synchroniser() {
             return 0
             ;;
         synchroniser__subcmd__init)
-            opts="-q -v -h --source --target --name --source-token-file --source-key-file --target-token-file --target-key-file --hook --public-url --listen --offline --config --quiet --verbose --help"
+            opts="-q -v -h --source --target --name --source-token-file --source-key-file --target-token-file --target-key-file --source-token-user --target-token-user --source-ca-file --target-ca-file --source-plain-http --target-plain-http --hook --public-url --listen --offline --config --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1710,6 +1710,22 @@ _synchroniser() {
                     return 0
                     ;;
                 --target-key-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source-token-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target-token-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --source-ca-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target-ca-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

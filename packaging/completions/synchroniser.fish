@@ -66,10 +66,16 @@ complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l sourc
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l source-key-file -d 'A file with the private key that may read the source over SSH; a copy goes to where the daemon may read it' -r -F
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l target-token-file -d 'A file with the token that may push to the target; a copy goes to where the daemon may read it' -r -F
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l target-key-file -d 'A file with the private key that may push to the target over SSH; a copy goes to where the daemon may read it' -r -F
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l source-token-user -d 'The user that goes with the token of the source; without it, the one in the address' -r
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l target-token-user -d 'The user that goes with the token of the target, where the forge wants a certain one; without it, `x-access-token`' -r
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l source-ca-file -d 'A file with the certificate authority of the source\'s server; a copy goes to where the daemon may read it' -r -F
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l target-ca-file -d 'A file with the certificate authority of the target\'s server; a copy goes to where the daemon may read it' -r -F
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l hook -d 'The forge that sends push hooks: a `format` such as gitlab, or none. Without it, what the address of the source tells; `synchroniser`, which scripts and Mercurial itself send, if it tells nothing' -r
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l public-url -d 'The address under which forges and people reach the daemon, such as `https://sync.example.org`' -r
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l listen -d 'The address that the daemon is to listen on' -r
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l config -d 'The configuration to use' -r -F
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l source-plain-http -d 'Allow http:// for the source, which is not encrypted'
+complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l target-plain-http -d 'Allow http:// and git:// for the target, which are not encrypted'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -l offline -d 'Look neither at the source nor at the target'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -s q -l quiet -d 'Print only errors and results'
 complete -c synchroniser -n "__fish_synchroniser_using_subcommand init" -s v -l verbose -d 'Log more; give it twice for even more'

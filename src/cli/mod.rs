@@ -11,6 +11,7 @@ mod conversion;
 mod endpoint;
 mod error;
 pub mod exit;
+mod flag_hints;
 mod flags;
 mod log;
 mod post;

@@ -29,6 +29,25 @@ pub(in crate::cli) struct InitArgs {
     /// A file with the private key that may push to the target over SSH; a copy goes to where the daemon may read it
     #[arg(long, value_name = "FILE", conflicts_with = "target_token_file")]
     pub(in crate::cli) target_key_file: Option<PathBuf>,
+    /// The user that goes with the token of the source; without it, the one in the address
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) source_token_user: Option<String>,
+    /// The user that goes with the token of the target, where the forge wants a certain one; without it,
+    /// `x-access-token`
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) target_token_user: Option<String>,
+    /// A file with the certificate authority of the source's server; a copy goes to where the daemon may read it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) source_ca_file: Option<PathBuf>,
+    /// A file with the certificate authority of the target's server; a copy goes to where the daemon may read it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) target_ca_file: Option<PathBuf>,
+    /// Allow http:// for the source, which is not encrypted
+    #[arg(long)]
+    pub(in crate::cli) source_plain_http: bool,
+    /// Allow http:// and git:// for the target, which are not encrypted
+    #[arg(long)]
+    pub(in crate::cli) target_plain_http: bool,
     /// The forge that sends push hooks: a `format` such as gitlab, or none. Without it, what the address of the
     /// source tells; `synchroniser`, which scripts and Mercurial itself send, if it tells nothing
     #[arg(long, value_name = "FORGE")]

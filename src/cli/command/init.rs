@@ -17,15 +17,17 @@ use crate::base::{faults, hex};
 use crate::cli::args::InitArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::flag_hints::in_flags;
 use crate::cli::ui::Ui;
 use crate::config::{Config, ConfigError};
 use crate::hook::FORMATS;
 use crate::mirror::{SyncError, TargetSeen};
-use crate::net::{SecretError, SecretSource};
+use crate::net::url::{PlainHttp, SourceUrl, SourceUrlError, UrlError};
+use crate::net::{SecretError, SecretSource, TargetUrl};
 pub(in crate::cli) use files::SERVICE_USER;
 use files::{Owner, extend_config, make_secrets_folder, write_config, write_secret};
 use text::FirstConfig;
-use wanted::{Wanted, wanted};
+use wanted::{CA_FILE, Wanted, wanted};
 
 /// The folder of the secrets, beside the configuration.
 const SECRETS: &str = "secrets";
@@ -54,6 +56,12 @@ enum InitError {
     /// An end does not answer as it should.
     #[error("look at the {end} {address}")]
     Look { end: &'static str, address: String, source: SyncError },
+    /// A source that cannot be.
+    #[error(transparent)]
+    Source(#[from] SourceUrlError),
+    /// A target that cannot be.
+    #[error(transparent)]
+    Target(#[from] UrlError),
     /// What was typed makes no sound configuration.
     #[error("make a configuration of what was asked for: {problem}")]
     Unsound { problem: String },
@@ -71,7 +79,7 @@ faults!(InitError {
     Self::Secret { source, .. } => of(source),
     // Without looking it is written, too: a token may come later.
     Self::Look { source, .. } => {
-        let diagnosis = of(source);
+        let diagnosis = in_flags::<InitArgs>(of(source));
         let more = "to write the configuration without looking, add --offline";
         let hint = diagnosis.hint.as_ref();
         let hint = hint.map_or_else(|| more.to_owned(), |hint| format!("{hint}\n{more}"));
@@ -81,6 +89,9 @@ faults!(InitError {
         let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
         Config.at(Here).hint(format!("forges are {}; or `none`", names.join(", ")))
     },
+    // What was typed is mended where it was typed.
+    Self::Source(source) => in_flags::<InitArgs>(Diagnosis { side: Some(Here), ..of(source) }),
+    Self::Target(source) => in_flags::<InitArgs>(Diagnosis { side: Some(Here), ..of(source) }),
     Self::Unsound { .. } => Config.at(Here),
 });
 
@@ -98,18 +109,21 @@ pub(super) fn run(args: &InitArgs, ui: &Ui) -> Outcome {
         return Err(InitError::KeysOfAFile { path }.into());
     }
     let wanted = wanted(args, ui)?;
+    let plain = |is_allowed| if is_allowed { PlainHttp::Allow } else { PlainHttp::Refuse };
+    TargetUrl::parse(&wanted.target, plain(args.target_plain_http)).map_err(InitError::from)?;
+    if wanted.source.contains("://") {
+        SourceUrl::parse(&wanted.source).map_err(InitError::from)?;
+    }
     // Nothing has to come to a safe place before: Ctrl-C at a question is the end.
     let interrupt = interrupted_by_signals(ui)?;
     let is_system = path == Path::new(config::USUAL);
-    let (mut secrets, mut keys) = (Vec::new(), [None, None]);
+    let copy = |side: &str, key: &str| {
+        format!("{SECRETS}/{}-{side}-{}", wanted.name, key.trim_end_matches("_file"))
+    };
+    let mut secrets = Vec::new();
     for (side, key, file) in &wanted.files {
-        let secret = read_secret(side, key, file)?;
-        let name = format!("{SECRETS}/{}-{side}-{}", wanted.name, key.trim_end_matches("_file"));
-        let place = usize::from(*side == "target");
-        if let Some(slot) = keys.get_mut(place) {
-            *slot = Some((*key, name.clone()));
-        }
-        secrets.push(NewSecret { file: name, contents: secret });
+        let contents = read_secret(side, key, file)?;
+        secrets.push(NewSecret { file: copy(side, key), contents });
     }
     let hook = wanted.format.map(|format| {
         let has_secret = !format.offers().next().is_some_and(|it| it.kind.has_public_keys());
@@ -121,13 +135,12 @@ pub(super) fn run(args: &InitArgs, ui: &Ui) -> Outcome {
         (format.name, has_secret.then_some(file))
     });
     let token = format!("syn_{}", fresh());
-    let [source_secret, target_secret] = keys;
     let first = FirstConfig {
         name: &wanted.name,
         source: &wanted.source,
         target: &wanted.target,
-        source_secret,
-        target_secret,
+        source_keys: wanted.keys_of("source", |key, _| copy("source", key)),
+        target_keys: wanted.keys_of("target", |key, _| copy("target", key)),
         hook,
         token_sha256: hex::encode(&Sha256::digest(token.as_bytes())),
         public_url: args.public_url.as_deref(),
@@ -172,6 +185,10 @@ fn fresh() -> String {
 
 fn read_secret(side: &'static str, key: &str, file: &Path) -> Result<Vec<u8>, InitError> {
     use secrecy::ExposeSecret as _;
+    if key == CA_FILE {
+        let read = |source| InitError::Read { path: file.to_owned(), source };
+        return fs::read(file).map_err(read);
+    }
     let source = SecretSource::File(file.to_owned());
     let secret = match key {
         "key_file" => source.private_key(),
@@ -206,8 +223,8 @@ fn look(
     interrupt: &crate::base::Interrupt,
 ) -> Result<(), Failure> {
     let here = FirstConfig {
-        source_secret: wanted.file_of("source"),
-        target_secret: wanted.file_of("target"),
+        source_keys: wanted.keys_here("source"),
+        target_keys: wanted.keys_here("target"),
         ..first.clone()
     };
     let config_here =

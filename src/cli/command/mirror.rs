@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{Outcome, interrupted_by_signals, report};
-use crate::base::{Diagnosis, faults, hex, sha1};
+use crate::base::{faults, hex, sha1};
 use crate::cli::args::MirrorArgs;
 use crate::cli::exit;
+use crate::cli::flag_hints::in_flags;
 use crate::cli::ui::Ui;
 use crate::config::TypedError;
 use crate::convert::Verify;
@@ -33,8 +34,8 @@ enum MirrorCommandError {
 
 faults!(MirrorCommandError {
     Self::NoCache => Config.at(Here).hint("name one with --cache"),
-    Self::Typed(error) => in_flags(of(error)),
-    Self::Sync { source, .. } => in_flags(of(source)),
+    Self::Typed(error) => in_flags::<MirrorArgs>(of(error)),
+    Self::Sync { source, .. } => in_flags::<MirrorArgs>(of(source)),
 });
 
 pub(super) fn run(args: &MirrorArgs, ui: &Ui) -> Outcome {
@@ -89,52 +90,4 @@ fn cache_below(folder: &Path, args: &MirrorArgs, target: &Target) -> PathBuf {
     let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let name: String = name.trim_end_matches(".git").chars().filter(plain).take(40).collect();
     folder.join("synchroniser").join(format!("{name}-{}", digest.get(..12).unwrap_or_default()))
-}
-
-/// The same with the flags that one types here in its hint.
-fn in_flags(diagnosis: Diagnosis) -> Diagnosis {
-    Diagnosis { hint: diagnosis.hint.map(|hint| as_flags(&hint)), ..diagnosis }
-}
-
-/// A hint in which keys of the configuration are the flags that stand for them.
-fn as_flags(hint: &str) -> String {
-    // Every second part stands between backticks.
-    let parts = hint.split('`').enumerate().map(|(at, part)| match at % 2 {
-        0 => part.to_owned(),
-        _ => as_flag(part).unwrap_or_else(|| part.to_owned()),
-    });
-    parts.collect::<Vec<_>>().join("`")
-}
-
-/// The flag that stands for a key of the configuration, or for one of `sync`; `None` if it is neither.
-fn as_flag(quoted: &str) -> Option<String> {
-    if let Some(flag) = quoted.strip_prefix("synchroniser sync MIRROR ") {
-        return Some(flag.to_owned());
-    }
-    let (key, value) = quoted.split_once(" = ").unwrap_or((quoted, ""));
-    let is_of_an_end = key.starts_with("target.") || key.starts_with("source.");
-    let is_rule = !value.is_empty() && ["divergence", "prune", "backup"].contains(&key);
-    let flag = format!("--{}", key.replace(['.', '_'], "-"));
-    match value.trim_matches('"') {
-        _ if !is_of_an_end && !is_rule => None,
-        "" | "true" => Some(flag),
-        word => Some(format!("{flag} {word}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_in_a_hint_become_flags() {
-        let hint =
-            "set `target.token_file` (https) or `target.plain_http = true`; `git fsck` helps";
-        let expected =
-            "set `--target-token-file` (https) or `--target-plain-http`; `git fsck` helps";
-        assert_eq!(as_flags(hint), expected);
-        assert_eq!(as_flags("nothing to set"), "nothing to set");
-        let hint = "`synchroniser sync MIRROR --retry`, `prune = \"all\"`, `backup = true`";
-        assert_eq!(as_flags(hint), "`--retry`, `--prune all`, `--backup`");
-    }
 }

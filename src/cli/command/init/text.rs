@@ -12,10 +12,10 @@ pub(super) struct FirstConfig<'a> {
     pub(super) source: &'a str,
     /// The target, as it was typed.
     pub(super) target: &'a str,
-    /// The key that names the secret of the source, and the file below the configuration.
-    pub(super) source_secret: Option<(&'static str, String)>,
+    /// The keys that say how the source is reached, and their values as TOML.
+    pub(super) source_keys: Vec<(&'static str, String)>,
     /// The same of the target.
-    pub(super) target_secret: Option<(&'static str, String)>,
+    pub(super) target_keys: Vec<(&'static str, String)>,
     /// The format of the endpoint for hooks, and the file with its secret, if it has one.
     pub(super) hook: Option<(&'static str, Option<String>)>,
     /// What the token of the pages is recognised by.
@@ -29,7 +29,7 @@ pub(super) struct FirstConfig<'a> {
 }
 
 /// `text` as a string of TOML.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
@@ -44,12 +44,13 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// An end of a mirror: its address, or a table with that and the secret.
-fn end(address: &str, secret: Option<&(&'static str, String)>) -> String {
-    match secret {
-        None => quoted(address),
-        Some((key, file)) => format!("{{ url = {}, {key} = {} }}", quoted(address), quoted(file)),
+/// An end of a mirror: its address, or a table with that and what else is said of it.
+fn end(address: &str, keys: &[(&'static str, String)]) -> String {
+    if keys.is_empty() {
+        return quoted(address);
     }
+    let keys = keys.iter().map(|(key, value)| format!(", {key} = {value}"));
+    format!("{{ url = {}{} }}", quoted(address), keys.collect::<String>())
 }
 
 impl FirstConfig<'_> {
@@ -80,8 +81,8 @@ impl FirstConfig<'_> {
         let mut text = format!(
             "[mirrors.{}]\nsource = {}\ntarget = {}\n",
             self.name,
-            end(self.source, self.source_secret.as_ref()),
-            end(self.target, self.target_secret.as_ref()),
+            end(self.source, &self.source_keys),
+            end(self.target, &self.target_keys),
         );
         if let Some((format, secret)) = &self.hook {
             let _ = write!(
@@ -125,8 +126,11 @@ mod tests {
             name: "rocket",
             source: "https://hg.example.org/acme/rocket",
             target: "https://github.com/acme/rocket.git",
-            source_secret: None,
-            target_secret: Some(("token_file", "secrets/rocket-target-token".to_owned())),
+            source_keys: vec![("plain_http", "true".to_owned())],
+            target_keys: vec![
+                ("token_file", quoted("secrets/rocket-target-token")),
+                ("token_user", quoted("mirror-bot")),
+            ],
             hook: Some(("gitlab", Some("secrets/hook-gitlab".to_owned()))),
             token_sha256: "ab".repeat(32),
             public_url: Some("https://sync.example.org"),
@@ -160,7 +164,7 @@ mod tests {
     #[test]
     fn strings_are_those_of_toml() {
         let odd = "a\"b\\c\u{1}d é";
-        let text = FirstConfig { source: odd, ..first() }.text();
+        let text = FirstConfig { source: odd, source_keys: Vec::new(), ..first() }.text();
         let config = Config::parse(&text, Path::new("/x/y.toml"), None).unwrap();
         let source = config.mirror("rocket").unwrap().mirror.source.to_string();
         assert!(source.ends_with(odd), "{source}");

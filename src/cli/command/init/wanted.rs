@@ -1,9 +1,10 @@
 //! What is to be configured: from the flags, or from whoever is at the terminal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::InitError;
 use super::ask::Question;
+use super::text::quoted;
 use crate::cli::args::InitArgs;
 use crate::cli::endpoint::format_called;
 use crate::cli::ui::Ui;
@@ -14,6 +15,9 @@ use crate::net::url::{Location, PlainHttp, SourceUrl};
 /// What says that no hook, or no file, is wanted.
 const NONE: &str = "none";
 
+/// The key of what is no secret.
+pub(super) const CA_FILE: &str = "ca_file";
+
 /// What was asked for, typed or told.
 pub(super) struct Wanted {
     pub(super) source: String,
@@ -22,13 +26,26 @@ pub(super) struct Wanted {
     pub(super) format: Option<&'static Format>,
     /// The file with what opens an end, by the end and its key.
     pub(super) files: Vec<(&'static str, &'static str, PathBuf)>,
+    /// What else is said of an end: the end, the key, and its value as TOML.
+    words: Vec<(&'static str, &'static str, String)>,
 }
 
 impl Wanted {
-    /// The key and the file of an end, as a configuration anywhere names it.
-    pub(super) fn file_of(&self, side: &str) -> Option<(&'static str, String)> {
-        let (_, key, file) = self.files.iter().find(|(end, ..)| *end == side)?;
-        Some((*key, absolute(file.to_str()?)))
+    /// The keys of an end with their values as TOML; `place` says where a file is.
+    pub(super) fn keys_of(
+        &self,
+        side: &str,
+        place: impl Fn(&'static str, &Path) -> String,
+    ) -> Vec<(&'static str, String)> {
+        let files = self.files.iter().filter(|(end, ..)| *end == side);
+        let files = files.map(|(_, key, file)| (*key, quoted(&place(key, file))));
+        let words = self.words.iter().filter(|(end, ..)| *end == side);
+        files.chain(words.map(|(_, key, value)| (*key, value.clone()))).collect()
+    }
+
+    /// The same, as a configuration anywhere names the files where they are now.
+    pub(super) fn keys_here(&self, side: &str) -> Vec<(&'static str, String)> {
+        self.keys_of(side, |_, file| absolute(&file.display().to_string()))
     }
 }
 
@@ -83,7 +100,18 @@ pub(super) fn wanted(args: &InitArgs, ui: &Ui) -> Result<Wanted, InitError> {
             format_called(name).ok_or_else(|| InitError::UnknownForge { name: name.to_owned() })?,
         ),
     };
-    Ok(Wanted { source, target, name, format, files })
+    let words = words(args);
+    Ok(Wanted { source, target, name, format, files, words })
+}
+
+/// What is said of the ends beside their files.
+fn words(args: &InitArgs) -> Vec<(&'static str, &'static str, String)> {
+    let users =
+        [("source", &args.source_token_user), ("target", &args.target_token_user)].into_iter();
+    let users = users.filter_map(|(side, user)| Some((side, "token_user", quoted(user.as_ref()?))));
+    let plain = [("source", args.source_plain_http), ("target", args.target_plain_http)];
+    let plain = plain.into_iter().filter(|(_, is_plain)| *is_plain);
+    users.chain(plain.map(|(side, _)| (side, "plain_http", "true".to_owned()))).collect()
 }
 
 /// The files with what opens the ends. Whoever types the address of a target at the terminal is asked for its.
@@ -93,10 +121,12 @@ fn files(args: &InitArgs, target: &str, ui: &Ui) -> Vec<(&'static str, &'static 
         ("source", "key_file", &args.source_key_file),
         ("target", "token_file", &args.target_token_file),
         ("target", "key_file", &args.target_key_file),
+        ("source", CA_FILE, &args.source_ca_file),
+        ("target", CA_FILE, &args.target_ca_file),
     ];
     let given = given.into_iter().filter_map(|(side, key, file)| Some((side, key, file.clone()?)));
     let mut files: Vec<_> = given.collect();
-    let has_target = files.iter().any(|(side, ..)| *side == "target");
+    let has_target = files.iter().any(|(side, key, _)| *side == "target" && *key != CA_FILE);
     if args.target.is_none() && !has_target {
         let url = TargetUrl::parse(target, PlainHttp::Allow).ok();
         let (key, flag, text) = match url.as_ref().map(TargetUrl::location) {
@@ -164,8 +194,6 @@ fn guess(source: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
