@@ -1,8 +1,9 @@
 //! The endpoint that a forge sends the hooks of a mirror to, as the configuration has it.
 
+use super::mirrors::{self, NoMirrorError};
 use crate::base::faults;
 use crate::base::similar::similar;
-use crate::config::{Config, DeriveError, HookEndpoint, MirrorConfig, SYNCHRONISE};
+use crate::config::{Config, HookEndpoint, MirrorConfig, SYNCHRONISE};
 use crate::hg::pull::Source;
 use crate::hook::{FORMATS, Format, Query, SampleRepository};
 use crate::net::url::Scheme;
@@ -30,9 +31,9 @@ pub(super) enum EndpointError {
     /// The mirror may not be asked for there.
     #[error("ask for the mirror {mirror} at [hooks.{endpoint}]: its `mirrors` does not list it")]
     NotListed { mirror: String, endpoint: String },
-    /// No mirror has this name.
-    #[error("find the mirror {name}")]
-    UnknownMirror { name: String, known: Vec<String>, source: DeriveError },
+    /// There is no such mirror.
+    #[error(transparent)]
+    Mirror(#[from] NoMirrorError),
 }
 
 faults!(EndpointError {
@@ -50,10 +51,7 @@ faults!(EndpointError {
     Self::NotListed { .. } => {
         Config.hint("add the name of the mirror to `mirrors` there, or take that key away")
     },
-    Self::UnknownMirror { known, .. } if known.is_empty() => {
-        Config.hint("the configuration has none; `synchroniser init` writes a first one")
-    },
-    Self::UnknownMirror { known, .. } => Config.hint(format!("it has {}", known.join(", "))),
+    Self::Mirror(source) => of(source),
 });
 
 /// The format that a person means.
@@ -78,7 +76,7 @@ impl<'c> HookedMirror<'c> {
     /// The endpoint of `config` that `forge`, a format or the name of an endpoint, sends the hooks of the
     /// mirror called `name` to.
     pub(super) fn find(config: &'c Config, forge: &str, name: &str) -> Result<Self, EndpointError> {
-        let mirror = mirror(config, name)?;
+        let mirror = mirrors::named(config, name)?.into_owned();
         let called = config.hooks.iter().find(|endpoint| endpoint.name == forge);
         let endpoints: Vec<&HookEndpoint> = match (format_called(forge), called) {
             (_, Some(endpoint)) => vec![endpoint],
@@ -158,18 +156,6 @@ impl<'c> HookedMirror<'c> {
             _ => None,
         }
     }
-}
-
-/// The mirror called `name`, of the configuration or of one of its patterns.
-pub(super) fn mirror(config: &Config, name: &str) -> Result<MirrorConfig, EndpointError> {
-    if let Some(mirror) = config.mirror(name) {
-        return Ok(mirror.clone());
-    }
-    config.derive(name).map_err(|source| EndpointError::UnknownMirror {
-        name: name.to_owned(),
-        known: config.mirrors.iter().map(|mirror| mirror.mirror.name.clone()).collect(),
-        source,
-    })
 }
 
 /// Where the source of a mirror is, as a forge would say it: the path, and the address of the server.

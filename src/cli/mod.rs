@@ -14,6 +14,7 @@ pub mod exit;
 mod flag_hints;
 mod flags;
 mod log;
+mod mirrors;
 mod post;
 mod source;
 mod table;

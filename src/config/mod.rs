@@ -27,6 +27,7 @@ mod template;
 mod typed;
 mod web;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 pub use error::ConfigError;
@@ -35,7 +36,7 @@ pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
 pub use options::{
     CacheOptions, DaemonOptions, MirrorConfig, QueueOptions, Role, ScheduleOptions, Selector,
 };
-pub use patterns::DeriveError;
+pub use patterns::{DeriveError, Pattern};
 pub use pending::{Finding, NamedFile};
 pub use problem::{Problem, ProblemKind};
 pub use reference::{reference, template};
@@ -52,7 +53,6 @@ use crate::net::url::RepositoryId;
 use endpoint::Folders;
 use error::Problems;
 use overlap::Targets;
-use patterns::Pattern;
 use pending::Pending;
 
 /// A configuration that was checked and resolved.
@@ -185,7 +185,7 @@ impl Config {
     /// Whether it has neither mirrors nor patterns, endpoints, tokens or receivers: all that is configured is how
     /// the daemon works.
     pub fn is_bare(&self) -> bool {
-        let is_empty = self.mirrors.is_empty() && self.patterns.is_empty() && self.hooks.is_empty();
+        let is_empty = self.is_without_mirrors() && self.hooks.is_empty();
         is_empty && self.notify.is_empty() && self.web.access.tokens.is_empty()
     }
 
@@ -194,7 +194,25 @@ impl Config {
         self.hooks.iter().find(|endpoint| endpoint.path == path)
     }
 
-    /// The mirror called `name`.
+    /// The mirror called `name`, of the file or of one of its patterns.
+    pub fn find(&self, name: &str) -> Result<Cow<'_, MirrorConfig>, DeriveError> {
+        match self.mirror(name) {
+            Some(mirror) => Ok(Cow::Borrowed(mirror)),
+            None => self.derive(name).map(Cow::Owned),
+        }
+    }
+
+    /// The rules for further mirrors, in the order of their names.
+    pub fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        self.patterns.iter()
+    }
+
+    /// Whether it has neither mirrors nor patterns.
+    pub fn is_without_mirrors(&self) -> bool {
+        self.mirrors.is_empty() && self.patterns.is_empty()
+    }
+
+    /// The mirror of the file called `name`.
     pub fn mirror(&self, name: &str) -> Option<&MirrorConfig> {
         let place = self.mirrors.binary_search_by(|mirror| mirror.mirror.name.as_str().cmp(name));
         self.mirrors.get(place.ok()?)

@@ -3,9 +3,9 @@
 //! Who asks for a mirror of a pattern chooses nothing but which source it is, among those that are
 //! allowed. The target follows from the source, and no two sources have one target.
 
-use std::path::{Path, PathBuf};
+mod rule;
 
-use wildmatch::WildMatch;
+use std::path::{Path, PathBuf};
 
 use super::MirrorConfig;
 use super::endpoint::{Folders, Resolver};
@@ -19,6 +19,7 @@ use super::template::{Placeholder, Template, Values};
 use crate::base::{Limits, faults};
 use crate::convert::SliceLimits;
 use crate::net::url::RepositoryId;
+use rule::{Rule, WILDCARDS};
 
 /// What stands between the parts of a mirror's key.
 const SLASH: char = '/';
@@ -80,7 +81,7 @@ impl Surroundings {
 
 /// One rule for many mirrors.
 #[derive(Clone, Debug)]
-pub(super) struct Pattern {
+pub struct Pattern {
     name: String,
     source: Template,
     target: Template,
@@ -90,14 +91,6 @@ pub(super) struct Pattern {
     /// A mirror of it, to compare with.
     sample: Box<MirrorConfig>,
     surroundings: Surroundings,
-}
-
-/// Which values are allowed.
-#[derive(Clone, Debug)]
-struct Rule {
-    /// The parts of each entry, as many as there are placeholders.
-    allow: Vec<Vec<String>>,
-    mixed_case: bool,
 }
 
 /// The key of the mirror whose folder has this name, if a pattern stands for it.
@@ -147,6 +140,40 @@ impl Pattern {
         let (name, rule) = (name.to_owned(), rule?);
         let (sample, surroundings) = (Box::new(sample), surroundings.clone());
         Some(Self { name, source, target, rule, table, sample, surroundings })
+    }
+
+    /// The name of the pattern.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address of its sources, with the placeholders in it.
+    pub fn source(&self) -> &str {
+        self.source.text()
+    }
+
+    /// The address of its targets, with the placeholders in it.
+    pub fn target(&self) -> &str {
+        self.target.text()
+    }
+
+    /// The keys of the mirrors that `allow` names in full, in its order. Whether each can be used
+    /// [`Config::derive`](super::Config::derive) says.
+    pub fn written_out(&self) -> Vec<String> {
+        let entries = self.rule.allow.iter().map(|entry| entry.join("/"));
+        let mut keys: Vec<String> = Vec::new();
+        for entry in entries.filter(|entry| !entry.contains(WILDCARDS)) {
+            let key = format!("{}{SLASH}{entry}", self.name);
+            if !keys.contains(&key) {
+                keys.push(key);
+            }
+        }
+        keys
+    }
+
+    /// Whether `allow` has more than names in full.
+    pub fn has_wildcards(&self) -> bool {
+        self.rule.allow.iter().flatten().any(|part| part.contains(WILDCARDS))
     }
 
     /// The key of the mirror whose source is `repository`, if that is one of the pattern's.
@@ -337,46 +364,6 @@ fn check(
             table.keys.wrong("target", ProblemKind::SharedByValues { placeholder }, problems);
         }
     }
-}
-
-fn has_upper_case(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_uppercase())
-}
-
-impl Rule {
-    /// Whether a mirror of these values may be. One whose values differ in case alone from those of
-    /// another that is allowed is not: there are forges on which the two have one target.
-    fn allows(&self, values: &Values) -> bool {
-        let accepts = |entry: &Vec<String>| {
-            entry.iter().zip(&values.0).all(|(part, (_, value))| {
-                let is_written_out = self.mixed_case || !has_upper_case(value) || part == value;
-                is_written_out && WildMatch::new(part).matches(value)
-            })
-        };
-        let is_clear = self.mixed_case
-            || self.allow.iter().all(|entry| accepts(entry) || !matches_alike(entry, values));
-        is_clear && self.allow.iter().any(accepts)
-    }
-
-    /// Whether a mirror of these values, or of some that differ from them in case, may be.
-    fn may_allow(&self, values: &Values) -> bool {
-        self.allow.iter().any(|entry| matches_alike(entry, values))
-    }
-
-    /// The only value that the placeholder at `place` may have, if there is one.
-    fn fixed(&self, place: usize) -> Option<&str> {
-        let mut values = self.allow.iter().map(|entry| entry.get(place).map(String::as_str));
-        let first = values.next()??;
-        let is_fixed = !first.contains(['*', '?']) && values.all(|value| value == Some(first));
-        is_fixed.then_some(first)
-    }
-}
-
-/// Whether an entry matches values, whatever the case.
-fn matches_alike(entry: &[String], values: &Values) -> bool {
-    entry.iter().zip(&values.0).all(|(part, (_, value))| {
-        WildMatch::new(&part.to_ascii_lowercase()).matches(&value.to_ascii_lowercase())
-    })
 }
 
 #[cfg(test)]

@@ -128,6 +128,10 @@ impl Template {
         Self { place: self.place.as_ref().map(RepositoryId::to_lower_case), ..self.clone() }
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn placeholders(&self) -> &[Placeholder] {
         &self.placeholders
     }

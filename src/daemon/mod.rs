@@ -378,8 +378,9 @@ async fn now_and_then<E: std::error::Error + Send + 'static>(
 }
 
 fn announce(config: &Config, address: SocketAddr) {
-    tracing::info!(%address, mirrors = config.mirrors.len(), "listening");
-    if config.mirrors.is_empty() {
+    let (mirrors, patterns) = (config.mirrors.len(), config.patterns().count());
+    tracing::info!(%address, mirrors, patterns, "listening");
+    if config.is_without_mirrors() {
         tracing::warn!("no mirror is configured: every hook will be refused");
     }
 }

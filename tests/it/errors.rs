@@ -101,7 +101,7 @@ fn configurations() {
     let none = scene.says(&["sync", "--config", "empty.toml"]);
     assert_snapshot!(none, @r"
     error: failed to find a mirror: the configuration has none
-    hint: add a section [mirrors.NAME] with `source` and `target`; `synchroniser config default` shows all its keys
+    hint: add a section [mirrors.NAME] with `source` and `target`; `synchroniser init` writes a first one, and `synchroniser config default` shows all keys
     exit 10
     ");
     for command in [&["sync", "rocket"][..], &["plan"], &["verify", "rocket"]] {

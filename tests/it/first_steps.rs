@@ -264,6 +264,56 @@ fn init_looks_before_it_writes() {
     env.synchronise(["config", "check", "--config", CONFIG]).ok().unwrap();
 }
 
+/// What an end needs beside a secret is typed, copied where it is a file, and stands in the configuration.
+#[test]
+fn init_takes_all_that_servers_of_ones_own_need() {
+    let env = TestEnv::new();
+    for (file, text) in [("token", "a-token\n"), ("ca.pem", "a certificate\n")] {
+        fs::write(env.path(file), text).unwrap();
+        fs::set_permissions(env.path(file), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let init = |target: &str, more: &[&str]| {
+        let args = ["init", "--config", CONFIG, "--offline", "--target", target];
+        let source = ["--source", "http://hg.example.org/acme/rocket", "--source-plain-http"];
+        env.synchronise([&args[..], &source, more].concat())
+    };
+    let named = init("https://mirror-bot@git.example.org/acme/rocket.git", &[]);
+    let named = named.with_code(10).unwrap().stderr;
+    assert!(named.contains("put it into `--target-token-user`"), "{named}");
+    let ends = [
+        ["--target-token-file", "token", "--target-token-user", "mirror-bot"],
+        ["--target-ca-file", "ca.pem", "--hook", "none"],
+    ];
+    init("https://git.example.org/acme/rocket.git", &ends.concat()).ok().unwrap();
+    let written = fs::read_to_string(env.path(CONFIG)).unwrap();
+    for line in [
+        "source = { url = \"http://hg.example.org/acme/rocket\", plain_http = true }\n",
+        "target = { url = \"https://git.example.org/acme/rocket.git\", token_file = \
+         \"secrets/rocket-target-token\", ca_file = \"secrets/rocket-target-ca\", token_user = \"mirror-bot\" }\n",
+    ] {
+        assert!(written.contains(line), "{written}");
+    }
+    let copy = fs::read_to_string(env.path("etc/secrets/rocket-target-ca")).unwrap();
+    assert_eq!(copy, "a certificate\n");
+}
+
+/// The line for a server is the one that the page about hooks has, and one for all repositories of a pattern.
+#[test]
+fn the_hook_of_a_mercurial_server_is_printed_whole() {
+    let rig = Rig::new("synchroniser");
+    let one = rig.run(&["hook-config", "synchroniser", "rocket"]).ok().unwrap();
+    assert!(one.contains("SECRET_FILE rocket\n"), "{one}");
+    rig.add(
+        "[patterns.hgweb]\nsource = \"https://hg.example.org/{path}\"\n\
+         target = \"https://git.example.org/{path}.git\"\nallow = [\"*\"]\n",
+    );
+    let all = rig.run(&["hook-config", "synchroniser", "hgweb/rocket"]).ok().unwrap();
+    assert!(all.contains("SECRET_FILE \"https://hg.example.org/${PWD#/srv/hg/}\"\n"), "{all}");
+    for shown in [one, all] {
+        assert!(shown.contains("  txnclose.synchroniser:run-with-plain = yes\n"), "{shown}");
+    }
+}
+
 /// Every format says what to type, and what it sends is taken by the daemon and finds its mirror.
 #[test]
 fn every_format_can_be_set_up_and_tried() {
@@ -366,6 +416,7 @@ fn doctor_finds_what_is_wrong_and_says_what_to_do() {
     };
     assert!(hint("configuration file").contains("chmod 640 "), "{found:?}");
     assert!(hint("secret ").contains("chmod 600 "), "{found:?}");
+    assert_eq!(hint("files"), "", "a mode is told of once: {found:?}");
     assert!(hint("state").contains("chmod 700 "), "{found:?}");
     assert!(hint("daemon").contains("does not know other"), "{found:?}");
     assert!(hint("target of rocket").contains("rocket.git"), "{found:?}");

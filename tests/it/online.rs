@@ -109,3 +109,50 @@ fn one_host_is_asked_no_more_often_than_it_may() {
     assert_eq!(ran.stdout.lines().filter(is_row).count(), 16, "{}", ran.stdout);
     assert_eq!(most.load(Ordering::SeqCst), 2);
 }
+
+const PATTERN: &str = "cache = \"cache\"\n\
+    [daemon]\nstate = \"state\"\nsocket = \"none\"\n\
+    [patterns.hgweb]\nsource = \"hg/{path}\"\ntarget = \"git/{path}.git\"\nallow = [\"rocket\", \"engine\", \"tools-*\"]\n";
+
+/// A mirror of a pattern is as good as any other, for whoever types its name.
+#[test]
+fn commands_know_the_mirrors_of_patterns() {
+    let env = TestEnv::new();
+    for name in ["rocket", "engine", "tools-a"] {
+        repositories(&env, name);
+        for (from, to) in [(name.to_owned(), "hg"), (format!("{name}.git"), "git")] {
+            fs::create_dir_all(env.path(to)).unwrap();
+            fs::rename(env.path(&from), env.path(to).join(&from)).unwrap();
+        }
+    }
+    fs::write(env.path("x.toml"), PATTERN).unwrap();
+    let run = |words: &[&str]| {
+        let ran = env.synchronise(words.iter().chain(&["--config", "x.toml"]));
+        assert_eq!(ran.code, Some(0), "{words:?}\n{}{}", ran.stdout, ran.stderr);
+        ran.stdout + &ran.stderr
+    };
+    for name in ["hgweb/rocket", "hgweb/tools-a"] {
+        assert!(run(&["plan", name]).contains("3 to convert"));
+        run(&["sync", name]);
+        assert!(run(&["verify", name]).contains("no difference"));
+        let doctor = run(&["doctor", name, "--offline"]);
+        assert!(doctor.contains(&format!("ok       target of {name}")), "{doctor}");
+        assert!(run(&["config", "check", "--online", name]).contains("ok, 2 refs"));
+    }
+    // Those that are named in full are known without being named again.
+    let checked = run(&["config", "check", "--online"]);
+    assert!(checked.contains("0 mirrors, 1 pattern (2 names)"), "{checked}");
+    assert!(checked.contains("hgweb/engine  target"), "{checked}");
+    assert!(checked.contains("hgweb/NAME: from hg/{path} to git/{path}.git"), "{checked}");
+    assert!(!checked.contains("tools-a"), "{checked}");
+    let doctor = run(&["doctor", "--offline"]);
+    assert!(doctor.contains("ok       source of hgweb/engine"), "{doctor}");
+    assert!(doctor.contains("pattern hgweb: what its `allow` does not name"), "{doctor}");
+    assert!(run(&["plan"]).contains("hgweb/engine: "));
+    for (name, expected) in
+        [("hgweb/other", "its pattern does not allow it"), ("rocket", "hint: it has hgweb/NAME")]
+    {
+        let ran = env.synchronise(["plan", name, "--config", "x.toml"]);
+        assert!(ran.code == Some(10) && ran.stderr.contains(expected), "{}", ran.stderr);
+    }
+}

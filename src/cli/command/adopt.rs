@@ -64,7 +64,7 @@ pub(super) fn run(args: &AdoptArgs, ui: &Ui) -> Outcome {
         }
     } else {
         let config = config::load(&args.config.config)?;
-        let found = config.mirror(&args.place);
+        let found = config.find(&args.place).ok();
         let name = args.place.clone();
         found.ok_or(AdoptCommandError::Unknown { name })?.ready()?
     };

@@ -6,14 +6,15 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::report::count;
-use super::{Outcome, interrupted_by_signals, sync};
+use super::{Outcome, interrupted_by_signals};
 use crate::base::{Side, faults, hex};
 use crate::cli::args::{ConfigCheckArgs, ConfigCommand};
 use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::mirrors;
 use crate::cli::table::Table;
 use crate::cli::ui::Ui;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, MirrorConfig};
 use crate::daemon;
 use crate::mirror::Mirror;
 use crate::queue::model::RunId;
@@ -67,8 +68,7 @@ fn check(args: &ConfigCheckArgs, ui: &Ui) -> Outcome {
     if args.json {
         return online(args, &config, ui);
     }
-    let mirrors = count(config.mirrors.len() as u64, "mirror", "mirrors");
-    ui.say(&format!("{}: {mirrors}", path.display()));
+    ui.say(&format!("{}: {}", path.display(), counted(&config)));
     for mirror in &config.mirrors {
         let Mirror { name, source, target, .. } = &mirror.mirror;
         let target = target.as_ref().map(|target| format!(" to {}", target.url));
@@ -77,6 +77,10 @@ fn check(args: &ConfigCheckArgs, ui: &Ui) -> Outcome {
         if mirror.selector.is_none() {
             ui.say("    no hook selects it: that needs `user` and `project`");
         }
+    }
+    for pattern in config.patterns() {
+        let (name, source, target) = (pattern.name(), pattern.source(), pattern.target());
+        ui.say(&format!("  {name}/NAME: from {source} to {target}"));
     }
     let (unchecked, wrong): (Vec<_>, Vec<_>) =
         config.check().into_iter().partition(|finding| finding.is_unchecked);
@@ -89,6 +93,21 @@ fn check(args: &ConfigCheckArgs, ui: &Ui) -> Outcome {
     }
     let problems = wrong.into_iter().map(|finding| finding.problem).collect();
     Err(ConfigError::Unusable { path: path.to_owned(), problems }.into())
+}
+
+/// How many mirrors and patterns there are.
+pub(super) fn counted(config: &Config) -> String {
+    let mirrors = count(config.mirrors.len() as u64, "mirror", "mirrors");
+    let patterns = config.patterns().count() as u64;
+    if patterns == 0 {
+        return mirrors;
+    }
+    let names = config.patterns().map(|pattern| pattern.written_out().len() as u64).sum();
+    let names = match names {
+        0 => String::new(),
+        names => format!(" ({})", count(names, "name", "names")),
+    };
+    format!("{mirrors}, {}{names}", count(patterns, "pattern", "patterns"))
 }
 
 /// One end of a mirror cannot be used.
@@ -115,8 +134,11 @@ struct Checks {
 /// Tries the sources and targets. The code is that of the first one that failed.
 fn online(args: &ConfigCheckArgs, config: &Config, ui: &Ui) -> Outcome {
     let interrupt = interrupted_by_signals(ui)?;
-    let has_none = config.mirrors.is_empty() && args.mirrors.is_empty();
-    let mirrors = if has_none { Vec::new() } else { sync::select(config, &args.mirrors)? };
+    let mirrors = match args.mirrors.is_empty() {
+        true => mirrors::all(config),
+        false => mirrors::select(config, &args.mirrors)?,
+    };
+    let mirrors: Vec<&MirrorConfig> = mirrors.iter().map(AsRef::as_ref).collect();
     let checks = check_online(&mirrors, &config.schedule, &interrupt);
     let failed = checks.iter().find_map(|check| Some(check.failure.as_ref()?.fault));
     if args.json {
@@ -137,6 +159,14 @@ fn online(args: &ConfigCheckArgs, config: &Config, ui: &Ui) -> Outcome {
     }
     for line in table.lines() {
         ui.result(&line);
+    }
+    if args.mirrors.is_empty() {
+        for pattern in config.patterns().filter(|pattern| pattern.has_wildcards()) {
+            ui.say(&format!(
+                "what `allow` of [patterns.{name}] does not name in full is tried where you name it: {name}/NAME",
+                name = pattern.name()
+            ));
+        }
     }
     for check in checks {
         if let Some(failure) = check.failure {

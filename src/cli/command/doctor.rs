@@ -9,12 +9,13 @@ mod unit;
 
 use serde::Serialize;
 
-use super::{Outcome, config, interrupted_by_signals, sync};
+use super::{Outcome, config, interrupted_by_signals};
 use crate::base::clean::clean;
 use crate::base::fault::one_line;
 use crate::base::{Fault, HasFault};
 use crate::cli::args::DoctorArgs;
 use crate::cli::exit;
+use crate::cli::mirrors;
 use crate::cli::ui::Ui;
 use crate::config::{Config, ConfigError, MirrorConfig};
 
@@ -118,13 +119,22 @@ pub(super) fn run(args: &DoctorArgs, ui: &Ui) -> Outcome {
     };
     match config::load(path) {
         Ok(config) => {
-            let mirrors = mirrors(&config, &args.mirrors)?;
+            let found = match args.mirrors.is_empty() {
+                true => mirrors::all(&config),
+                false => mirrors::select(&config, &args.mirrors)?,
+            };
+            let mirrors: Vec<&MirrorConfig> = found.iter().map(AsRef::as_ref).collect();
             add(vec![summary(&config, path)], false);
-            add(files::check(path, &config), false);
+            let files = files::check(path, &config);
+            let exposed = files::exposed(&files);
+            add(files, false);
             add(queue::check(&config).into_iter().collect(), false);
             add(daemon::check(args, &config), false);
             add(unit::check(path, &config, &mirrors), false);
-            add(ends::check(&config, &mirrors, args.offline, &tell, &interrupt), true);
+            add(ends::check(&config, &mirrors, &exposed, args.offline, &tell, &interrupt), true);
+            if args.mirrors.is_empty() {
+                add(ends::not_named(&config), false);
+            }
             let clock = match args.offline {
                 true => Check::skipped("clock", "not compared with that of a server: --offline"),
                 false => clock::check(&mirrors, &interrupt),
@@ -143,22 +153,11 @@ pub(super) fn run(args: &DoctorArgs, ui: &Ui) -> Outcome {
     Ok(first.map_or(exit::OK, |check| exit::code(check.fault)))
 }
 
-/// The mirrors that are to be looked at.
-fn mirrors<'c>(
-    config: &'c Config,
-    names: &[String],
-) -> Result<Vec<&'c MirrorConfig>, sync::SyncCommandError> {
-    match names.is_empty() {
-        true => Ok(config.mirrors.iter().collect()),
-        false => sync::select(config, names),
-    }
-}
-
 fn summary(config: &Config, path: &std::path::Path) -> Check {
     let found = format!(
         "{}: {}, {}",
         path.display(),
-        super::report::count(config.mirrors.len() as u64, "mirror", "mirrors"),
+        config::counted(config),
         super::report::count(
             config.hooks.len() as u64,
             "endpoint for hooks",

@@ -52,14 +52,7 @@ pub(super) fn run(args: &HookConfigArgs, ui: &Ui) -> Outcome {
     }
     ui.say("");
     if endpoint.format.name == synchroniser::FORMAT.name {
-        let url = address(&config, &hooked, in_address);
-        ui.say("In the hgrc of the repository on its server, where SECRET_FILE is a copy of the secret:");
-        ui.say("");
-        ui.say("  [hooks]");
-        ui.result(&format!(
-            "  txnclose.synchroniser = synchroniser notify {url} SECRET_FILE {}",
-            args.of.mirror
-        ));
+        mercurial(&config, &address(&config, &hooked, in_address), &args.of.mirror, ui);
         ui.say("");
     }
     for note in setup.notes {
@@ -82,6 +75,41 @@ pub(super) fn run(args: &HookConfigArgs, ui: &Ui) -> Outcome {
     }
     ui.say(&format!("To try it here: synchroniser test-hook {} {}", args.of.forge, args.of.mirror));
     Ok(exit::OK)
+}
+
+/// What goes into the hgrc of a Mercurial server; its hook posts to `url`.
+fn mercurial(config: &Config, url: &str, mirror: &str, ui: &Ui) {
+    let pattern = mirror.split_once('/').map(|(pattern, _)| pattern);
+    let pattern = pattern.filter(|_| config.mirror(mirror).is_none());
+    let base = pattern.and_then(|name| {
+        let source = config.patterns().find(|pattern| pattern.name() == name)?.source();
+        let (base, rest) = source.split_at(source.find('{')?);
+        // What is behind it must be the path of the repository, and nothing else.
+        rest.split('/').all(|part| part.starts_with('{') && part.ends_with('}')).then_some(base)
+    });
+    let place = match base {
+        Some(_) => {
+            "In /etc/mercurial/hgrc of the server, for all repositories of the pattern; they are in /srv/hg here, and \
+             SECRET_FILE is a copy of the secret:"
+        }
+        None => {
+            "In the hgrc of the repository on its server, where SECRET_FILE is a copy of the secret:"
+        }
+    };
+    let what = match base {
+        Some(base) => format!("\"{base}${{PWD#/srv/hg/}}\""),
+        None => mirror.to_owned(),
+    };
+    ui.say(place);
+    ui.say("");
+    ui.say("  [hooks]");
+    ui.result(&format!("  txnclose.synchroniser = synchroniser notify {url} SECRET_FILE {what}"));
+    ui.result("  txnclose.synchroniser:run-with-plain = yes");
+    ui.say("");
+    ui.say(
+        "Where the program is not installed, a copy of the script /usr/share/synchroniser/hg-hook takes the place of \
+         `synchroniser notify`.",
+    );
 }
 
 /// The address that the forge sends to.

@@ -8,6 +8,7 @@ use crate::base::faults;
 use crate::cli::args::PlanArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::mirrors;
 use crate::cli::ui::Ui;
 use crate::git::destination::PublishError;
 use crate::mirror::{self, Kept, PlannedReference, SyncError, SyncPlan};
@@ -61,7 +62,7 @@ pub(super) fn run(args: &PlanArgs, ui: &Ui) -> Outcome {
             outcome = exit::code(failure.fault());
         }
     };
-    for mirror in sync::select(&config, &args.mirrors)? {
+    for mirror in &mirrors::select(&config, &args.mirrors)? {
         let name = || mirror.mirror.name.clone();
         let mirror = match sync::ready(mirror) {
             Ok(ready) => ready,

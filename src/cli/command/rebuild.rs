@@ -6,6 +6,7 @@ use crate::cli::args::RebuildArgs;
 use crate::cli::client::Client;
 use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::mirrors;
 use crate::cli::ui::Ui;
 use crate::mirror::{self, SyncError};
 use crate::service::view::{MirrorDetail, MirrorState};
@@ -30,7 +31,7 @@ faults!(RebuildError {
 
 pub(super) fn run(args: &RebuildArgs, ui: &Ui) -> Outcome {
     let config = config::load(&args.daemon.config.config)?;
-    let mirror = crate::cli::endpoint::mirror(&config, &args.mirror)?;
+    let mirror = mirrors::named(&config, &args.mirror)?;
     let mirror = sync::ready(&mirror)?;
     let interrupt = interrupted_by_signals(ui)?;
     let name = mirror.name.clone();

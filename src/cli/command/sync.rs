@@ -6,8 +6,9 @@ use crate::base::{Fault, Interrupt, faults};
 use crate::cli::args::SyncArgs;
 use crate::cli::error::Failure;
 use crate::cli::exit;
+use crate::cli::mirrors;
 use crate::cli::ui::Ui;
-use crate::config::{Config, MirrorConfig};
+use crate::config::MirrorConfig;
 use crate::convert::AuthorMapError;
 use crate::mirror::{Mirror, SyncError};
 use crate::service::check_room;
@@ -15,12 +16,6 @@ use crate::service::check_room;
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SyncCommandError {
-    /// There is none.
-    #[error("find a mirror: the configuration has none")]
-    None,
-    /// No mirror has this name.
-    #[error("find the mirror {name}: the configuration has no such mirror")]
-    Unknown { name: String, known: Vec<String> },
     /// The author map of a mirror cannot be used.
     #[error("read the author map of the mirror {name}")]
     AuthorMap {
@@ -38,11 +33,6 @@ pub(super) enum SyncCommandError {
 }
 
 faults!(SyncCommandError {
-    Self::None => Config.hint(
-        "add a section [mirrors.NAME] with `source` and `target`; `synchroniser config default` \
-         shows all its keys"
-    ),
-    Self::Unknown { known, .. } => Config.hint(format!("it has {}", known.join(", "))),
     Self::AuthorMap { source, .. } => of(source),
     Self::Sync { source, .. } => of(source),
 });
@@ -52,10 +42,10 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
         return daemon::sync(&args.at, &args.mirrors, args.follow, ui);
     }
     let config = config::load(&args.at.config.config)?;
-    let mirrors = select(&config, &args.mirrors)?;
+    let mirrors = mirrors::select(&config, &args.mirrors)?;
     let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;
-    for mirror in mirrors {
+    for mirror in &mirrors {
         let synced = check_room(&config).map_err(Failure::from);
         let synced = synced.and_then(|()| Ok(sync(mirror, args, ui, &interrupt)?));
         if let Err(failure) = synced {
@@ -83,34 +73,6 @@ fn asked(mirror: &MirrorConfig, typed: &SyncArgs) -> Result<Mirror, SyncCommandE
 pub(super) fn ready(mirror: &MirrorConfig) -> Result<Mirror, SyncCommandError> {
     let name = &mirror.mirror.name;
     mirror.ready().map_err(|source| SyncCommandError::AuthorMap { name: name.clone(), source })
-}
-
-/// The mirrors with these names, or all.
-pub(super) fn select<'a>(
-    config: &'a Config,
-    names: &[String],
-) -> Result<Vec<&'a MirrorConfig>, SyncCommandError> {
-    if config.mirrors.is_empty() {
-        return Err(SyncCommandError::None);
-    }
-    if names.is_empty() {
-        return Ok(config.mirrors.iter().collect());
-    }
-    names.iter().map(|name| find(config, name)).collect()
-}
-
-/// The mirror with this name.
-pub(super) fn find<'a>(
-    config: &'a Config,
-    name: &str,
-) -> Result<&'a MirrorConfig, SyncCommandError> {
-    if config.mirrors.is_empty() {
-        return Err(SyncCommandError::None);
-    }
-    config.mirror(name).ok_or_else(|| SyncCommandError::Unknown {
-        name: name.to_owned(),
-        known: config.mirrors.iter().map(|mirror| mirror.mirror.name.clone()).collect(),
-    })
 }
 
 fn sync(

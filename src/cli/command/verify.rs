@@ -9,6 +9,7 @@ use super::{Outcome, config, interrupted_by_signals, sync};
 use crate::base::{Interrupt, faults};
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit;
+use crate::cli::mirrors;
 use crate::cli::source::SourceArgs;
 use crate::cli::ui::Ui;
 use crate::config::TypedError;
@@ -63,7 +64,7 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> Outcome {
     } else {
         let config = config::load(&args.config.config)?;
         let name = args.source.display().to_string();
-        let mirror = sync::ready(sync::find(&config, &name)?)?;
+        let mirror = sync::ready(&*mirrors::named(&config, &name)?)?;
         mirror::verify(&mirror, &selection, ui, &interrupt)
             .map_err(|source| VerifyMirrorError { name, source })?
     };

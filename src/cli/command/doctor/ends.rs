@@ -10,10 +10,12 @@ use crate::service::{EndCheck, check_online};
 /// So many mirrors are looked at before they are told of.
 const TOGETHER: usize = 32;
 
-/// Looks at all of them, several at the same time; `tell` hears of what was found in the order of the mirrors.
+/// Looks at all of them, several at the same time. What is wrong with one of the checks called `exposed`, of secrets, is
+/// not told again; `tell` hears of what was found in the order of the mirrors.
 pub(super) fn check(
     config: &Config,
     mirrors: &[&MirrorConfig],
+    exposed: &[String],
     is_offline: bool,
     tell: &dyn Fn(&Check),
     interrupt: &Interrupt,
@@ -28,7 +30,7 @@ pub(super) fn check(
             break;
         }
         for end in check_online(some, &config.schedule, interrupt) {
-            let check = shown(end);
+            let check = shown(end, exposed);
             tell(&check);
             found.push(check);
         }
@@ -40,6 +42,19 @@ pub(super) fn check(
         found.push(check);
     }
     found
+}
+
+/// What is told of patterns that stand for more than the mirrors they name in full.
+pub(super) fn not_named(config: &Config) -> Vec<Check> {
+    let patterns = config.patterns().filter(|pattern| pattern.has_wildcards());
+    let checks = patterns.map(|pattern| {
+        let name = pattern.name();
+        let found = format!(
+            "what its `allow` does not name in full is looked at where you name it: `synchroniser doctor {name}/NAME`"
+        );
+        Check::skipped(format!("pattern {name}"), found)
+    });
+    checks.collect()
 }
 
 /// Whether both ends are on this machine.
@@ -55,7 +70,7 @@ fn authors(mirror: &MirrorConfig) -> Option<Check> {
     mirror.ready().err().map(|error| Check::failed(format!("author map of {name}"), &error))
 }
 
-fn shown(end: EndCheck) -> Check {
+fn shown(end: EndCheck, exposed: &[String]) -> Check {
     let EndCheck { mirror, side, address, refs, to_be_made, failure } = end;
     let name = format!("{} of {mirror}", side.name());
     let Some(failure) = failure else {
@@ -68,6 +83,14 @@ fn shown(end: EndCheck) -> Check {
         };
         return Check::ok(name, format!("{address}: {found}"));
     };
+    if let Some(secret) =
+        exposed.iter().find(|secret| failure.message.contains(secret.trim_start_matches("secret ")))
+    {
+        return Check::skipped(
+            name,
+            format!("{address}: not tried, as the {secret} is not as it should be"),
+        );
+    }
     let message = format!("{address}: {}", failure.message);
     Check { hint: failure.hint, fault: failure.fault, ..Check::new(name, State::Wrong, message) }
 }

@@ -4,13 +4,16 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Check;
+use super::{Check, State};
 use crate::base::sizes::file_system_of;
 use crate::base::text::megabytes;
 use crate::base::users::{shown_user, user_id};
 use crate::cli::command::init::SERVICE_USER;
-use crate::config::Config;
+use crate::config::{Config, Finding, ProblemKind};
+use crate::net::SecretError;
 
+/// What the names of checks of secrets begin with.
+const SECRET: &str = "secret ";
 /// With less, nothing can be trusted to end.
 const NO_ROOM: u64 = 256 << 20;
 /// With less, somebody should make room.
@@ -36,8 +39,12 @@ pub(super) fn check(path: &Path, config: &Config) -> Vec<Check> {
     let user = daemon_user(path, config);
     let mut checks = vec![who(user)];
     checks.push(configuration(path, user));
-    for finding in config.check() {
-        let text = finding.problem.to_string();
+    // What mode a secret has is told of with the secret.
+    let is_told = |finding: &Finding| {
+        matches!(&finding.problem.kind, ProblemKind::Secret { source: SecretError::Exposed { .. } })
+    };
+    for finding in config.check().into_iter().filter(|finding| !is_told(finding)) {
+        let text = format!("{}:{}", path.display(), finding.problem);
         checks.push(match finding.is_unchecked {
             true => Check::skipped("files", text),
             false => Check::wrong("files", text, "the key in that line names it"),
@@ -55,6 +62,13 @@ pub(super) fn check(path: &Path, config: &Config) -> Vec<Check> {
         checks.extend(room(what, folder));
     }
     checks
+}
+
+/// The names of the checks of secrets that cannot be used as they are.
+pub(super) fn exposed(checks: &[Check]) -> Vec<String> {
+    let wrong = checks.iter().filter(|check| check.state == State::Wrong);
+    let wrong = wrong.filter(|check| check.name.starts_with(SECRET));
+    wrong.map(|check| check.name.clone()).collect()
 }
 
 /// Who looks: what another user sees is another thing.
@@ -101,7 +115,7 @@ fn configuration(path: &Path, user: u32) -> Check {
 
 /// A file with a secret. That it is there and is one was looked at before.
 fn secret(path: &Path, key: &str, user: u32) -> Option<Check> {
-    let name = format!("secret {}", path.display());
+    let name = format!("{SECRET}{}", path.display());
     let found = fs::metadata(path).ok()?;
     let mode = found.mode() & 0o7777;
     if mode & 0o006 != 0 {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Check;
-use super::files::daemon_user;
+use super::files::{daemon_user, us};
 use crate::base::users::{shown_user, user_id};
 use crate::config::{Config, MirrorConfig};
 use crate::hg::pull::Source;
@@ -18,8 +18,9 @@ const PROPERTIES: &str = "LoadState,ActiveState,UnitFileState,User,ProtectHome,P
                           CacheDirectory,StateDirectory,ExecStart";
 
 pub(super) fn check(path: &Path, config: &Config, mirrors: &[&MirrorConfig]) -> Vec<Check> {
-    let Some(unit) = Unit::read() else {
-        return vec![Check::skipped("unit", "systemd does not run here, or has no such unit")];
+    let unit = match Unit::read() {
+        Ok(unit) => unit,
+        Err(why) => return vec![Check::skipped("unit", why)],
     };
     let mut checks = vec![unit.state()];
     checks.extend(unit.user(path, config));
@@ -36,16 +37,30 @@ pub(super) fn check(path: &Path, config: &Config, mirrors: &[&MirrorConfig]) -> 
 struct Unit(HashMap<String, String>);
 
 impl Unit {
-    fn read() -> Option<Self> {
+    /// The unit; or why it cannot be looked at.
+    fn read() -> Result<Self, &'static str> {
+        // As systemd itself says that it is there.
+        if !Path::new("/run/systemd/system").is_dir() {
+            return Err("systemd does not run here");
+        }
         let shown = Command::new("systemctl")
             .args(["show", UNIT, "--property", PROPERTIES])
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .output()
             .ok()
-            .filter(|shown| shown.status.success())?;
+            .filter(|shown| shown.status.success());
+        let Some(shown) = shown else {
+            return Err(match us() {
+                0 => "systemd does not say how it is",
+                _ => "systemd says how it is to root alone here",
+            });
+        };
         let unit = Self::parse(&String::from_utf8_lossy(&shown.stdout));
-        (unit.value("LoadState") == "loaded").then_some(unit)
+        match unit.value("LoadState") {
+            "loaded" => Ok(unit),
+            _ => Err("there is no synchroniser.service here"),
+        }
     }
 
     fn parse(text: &str) -> Self {
