@@ -71,7 +71,15 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("POST /hook/hg HTTP/1.1\n", "a request; `oracle_hg_hook` looks at one"),
     ("curl -sS https://sync.example.org/healthz\n", "`documents::proxies` runs it"),
     ("secret=$(cat /etc/synchroniser/secrets/hook)\n", "`documents::proxies` runs it"),
+    (
+        "# /etc/cron.d/synchroniser-backup\n",
+        "it needs root and a night; its command is the block before it",
+    ),
     ("#!/bin/sh\n# /usr/local/bin/mirror-rocket\n", "`documents::recipes` runs it as cron does"),
+    (
+        "#!/bin/sh\n# /usr/local/bin/mirror-rocket-env\n",
+        "`documents::recipes` runs it as cron does",
+    ),
 ];
 
 fn root() -> &'static Path {

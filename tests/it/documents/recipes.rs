@@ -251,6 +251,16 @@ fn a_script_for_cron_keeps_quiet_for_a_day() {
     assert!(said.stdout.contains("hint: "), "{said:?}");
 }
 
+#[test]
+fn a_token_need_not_be_in_a_file() {
+    let scene = Scene::new();
+    let first = scene.cron(&recipe("# /usr/local/bin/mirror-rocket-env")).with_code(0).unwrap();
+    assert!(scene.refs() > 1 && silent(&first), "{first:?}");
+    let wrong = recipe("# /usr/local/bin/mirror-rocket-env").replace("cat ", "echo wrong ");
+    let said = scene.cron(&wrong).with_code(11).unwrap();
+    assert!(said.stderr.contains("put it into the variable MIRROR_TOKEN"), "{said:?}");
+}
+
 /// A block that nobody runs would be one that no run has seen.
 #[test]
 fn every_recipe_is_run() {
