@@ -47,7 +47,9 @@ impl Context {
             Error::NativeTls(error) => {
                 let text = one_line(&error);
                 let is_about_trust = text.contains("certificate") || text.contains("verify");
-                let said = Said::new(distrust(&text).unwrap_or(&text).as_bytes());
+                // Its cause would say the same once more.
+                let said = distrust(&text).map_or_else(|| error.to_string(), str::to_owned);
+                let said = Said::new(said.as_bytes());
                 if is_about_trust { untrusted(url, said) } else { unreachable(&text) }
             }
             Error::BadUri(_) | Error::Http(_) | Error::InvalidProxyUrl => {
