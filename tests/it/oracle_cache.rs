@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::adoption::sync;
-use crate::support::{Converted, TestEnv, env, for_all, git, same, skip};
+use crate::support::{Converted, TestEnv, env, for_all, forked_hg, git, same, skip};
 
 /// A repository that stock Mercurial writes, with a clock of its own.
 struct Source<'e> {
@@ -17,7 +17,7 @@ impl Source<'_> {
     fn hg(&self, args: &[&str]) {
         let mut command = self.env.command(&self.program);
         command.arg("-R").arg(&self.path).args(args).current_dir(&self.path);
-        let ran = command.output().unwrap();
+        let ran = forked_hg::output(&mut command);
         assert!(ran.status.success(), "{args:?}: {}", String::from_utf8_lossy(&ran.stderr));
     }
 

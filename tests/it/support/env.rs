@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use super::forked_hg;
+
 /// Where one test lives. Everything in it goes with it.
 pub(crate) struct TestEnv {
     folder: TempDir,
@@ -92,7 +94,9 @@ impl TestEnv {
         program: impl AsRef<OsStr>,
         args: impl IntoIterator<Item = A>,
     ) -> Ran {
-        Ran::from(&self.command(program).args(args).output().unwrap())
+        let mut command = self.command(program);
+        command.args(args);
+        Ran::from(&forked_hg::output(&mut command))
     }
 
     /// The program under test.

@@ -1,5 +1,6 @@
 //! What stock Mercurial does to a repository, and says of it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::{Ran, TestEnv, Truth};
@@ -13,7 +14,7 @@ pub(crate) struct Hg<'a> {
 impl Hg<'_> {
     /// Runs `hg` on `repository`, with whatever it needs to read every format.
     pub(crate) fn run(&self, repository: &Path, args: &[&str]) -> Ran {
-        let mut command = self.env.command(&self.program);
+        let mut all = Vec::new();
         for config in [
             // Whoever has shares has this on; without it they have no bookmarks.
             "extensions.share=",
@@ -23,9 +24,11 @@ impl Hg<'_> {
             "storage.revlog.persistent-nodemap.slow-path=allow",
             "storage.dirstate-v2.slow-path=allow",
         ] {
-            command.args(["--config", config]);
+            all.extend([OsStr::new("--config"), OsStr::new(config)]);
         }
-        Ran::from(&command.arg("-R").arg(repository).args(args).output().unwrap())
+        all.extend([OsStr::new("-R"), repository.as_os_str()]);
+        all.extend(args.iter().map(OsStr::new));
+        self.env.run(&self.program, all)
     }
 
     /// Everything that is known of `repository`. Leaves caches in it.

@@ -8,6 +8,7 @@ pub(crate) mod each;
 pub(crate) mod env;
 pub(crate) mod fake_service;
 pub(crate) mod fixture;
+pub(crate) mod forked_hg;
 pub(crate) mod generator;
 pub(crate) mod git;
 pub(crate) mod github;
