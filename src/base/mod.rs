@@ -15,6 +15,7 @@ pub mod lazy_bytes;
 pub mod limits;
 pub mod locked_file;
 pub mod memory;
+pub mod name_service;
 pub mod pipeline;
 pub mod progress;
 pub mod read_at;
