@@ -2,8 +2,9 @@
 //!
 //! In this order:
 //! 1. The limits: so many runs that read from one host, that publish to one host, also for one owner, and that begin
-//!    in a minute for one target; and hosts and targets that are not to be asked now, but for a person, or by one run.
-//!    Of mirrors that may be what ends the process, one at a time. What is held up so holds up nobody else.
+//!    in a minute for one target; and hosts and targets that are not to be asked now, but by one run. The last three
+//!    do not hold up a person. Of mirrors that may be what ends the process, one at a time. What is held up so holds up
+//!    nobody else.
 //! 2. The class: the more urgent goes first, but a class and those above it get at most four fifths of
 //!    the workers while something less urgent waits, so that everything moves. What has waited for longer
 //!    than the bound of its class counts as one class higher, and takes turns with what is really urgent.
@@ -312,8 +313,11 @@ impl<'a> Counts<'a> {
             && self.held_up_until(candidate).is_none()
     }
 
-    /// When the next run of its target may begin, if too many have begun within the last minute.
+    /// When the next run of its target may begin, if too many have begun within the last minute and no person waits.
     fn held_up_until(&self, candidate: &Candidate) -> Option<Timestamp> {
+        if candidate.class == Class::Interactive {
+            return None;
+        }
         let begun = self.begun.get(&*candidate.target).filter(|_| !candidate.target.is_empty())?;
         let surplus = begun.len().checked_sub(self.limits.per_target_minute)?;
         let mut begun = begun.clone();

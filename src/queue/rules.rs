@@ -116,7 +116,10 @@ impl Row {
                 let is_put_off = waiting.begin > now && class <= waiting.class;
                 let begin = if is_put_off { begin } else { begin.min(waiting.begin) };
                 waiting.begin = begin.min(waiting.latest);
-                waiting.class = waiting.class.min(class);
+                // It is known by what asks most urgently.
+                if class < waiting.class {
+                    (waiting.class, waiting.cause) = (class, cause);
+                }
                 waiting.unparks |= unparks;
                 waiting.run
             }

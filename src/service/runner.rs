@@ -104,10 +104,12 @@ impl SyncRunner {
     ) -> Ended {
         let Self(shared) = self;
         // What it names is read now: what is missing is the fault of this mirror alone.
-        let mirror = match configured.ready() {
+        let mut mirror = match configured.ready() {
             Ok(mirror) => mirror,
             Err(error) => return Ended::Failed(Box::new(error)),
         };
+        // A person who asks may have changed what the target takes, which nothing here shows.
+        mirror.publish.retry |= claim.cause == Cause::Person;
         let seen = match self.look(&mirror, claim, interrupt) {
             Look::Unchanged => return Ended::Unchanged,
             Look::Changed(seen) => Some(seen),

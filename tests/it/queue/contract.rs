@@ -217,6 +217,7 @@ fn what_is_paused_keeps_its_requests(store: &dyn JobStore) {
     store.pause("a", false, at(30)).unwrap();
     let claim = claim(store, 30);
     assert_eq!((claim.run, claim.requests), (receipt.run, 2));
+    assert_eq!(claim.cause, Cause::Person, "it is known by what asks most urgently");
     // A run that is under way goes on.
     store.pause("a", true, at(31)).unwrap();
     assert!(store.renew(&claim, at(100)).unwrap());
@@ -883,8 +884,9 @@ fn a_target_is_pushed_to_a_few_times_a_minute(store: &dyn JobStore) {
     assert_eq!((claimed.claims.len(), claimed.claims[0].key.as_str()), (1, "c"));
     assert_eq!(claimed.again, Some(at(60)), "then the first of the three is a minute ago");
     assert_eq!(claim_with(store, &limits, 59), [""; 0]);
-    assert_eq!(claim_with(store, &limits, 60).len(), 1);
-    assert_eq!(claim_with(store, &limits, 69), [""; 0]);
+    ask(store, request("b", Cause::Person), 59);
+    assert_eq!(claim_with(store, &limits, 59), ["b"], "a person does not wait");
+    assert_eq!(claim_with(store, &limits, 60), [""; 0], "and counts for the others");
     assert_eq!(claim_with(store, &limits, 70).len(), 1);
 }
 

@@ -52,6 +52,18 @@ fn a_person_lets_it_go_on() {
 }
 
 #[test]
+fn a_person_has_refused_refs_pushed_again() {
+    let rig = Rig::new(A);
+    rig.hook("a");
+    rig.settle();
+    rig.actions().retry("a").unwrap();
+    rig.settle();
+    rig.hook("a");
+    rig.settle();
+    assert_eq!(rig.substitute.retried(), [false, true, false]);
+}
+
+#[test]
 fn another_configuration_lets_it_go_on() {
     let rig = parked();
     rig.reload(A);

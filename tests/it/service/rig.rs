@@ -60,6 +60,8 @@ impl HasFault for Forbidden {
 pub(super) struct Substitute {
     /// Every mirror that it was asked to sync, in the order in which that began.
     synced: Mutex<Vec<String>>,
+    /// For each of these, whether what a target had refused was to be pushed again.
+    retried: Mutex<Vec<bool>>,
     /// The mirrors whose syncs fail, and how.
     failing: Mutex<BTreeMap<String, Diagnosis>>,
     /// The mirrors whose next sync ends only once the test says so.
@@ -74,6 +76,7 @@ impl Substitute {
         Arc::new(move |mirror: &Mirror, _: &SyncContext<'_>, _: &dyn Observer, _: &Interrupt| {
             let name = &mirror.name;
             this.synced.lock().unwrap().push(name.clone());
+            this.retried.lock().unwrap().push(mirror.publish.retry);
             let is_first = !mirror.cache.path().exists();
             let cache = mirror.cache.path();
             std::fs::create_dir_all(cache).unwrap();
@@ -93,6 +96,11 @@ impl Substitute {
             let converted = u64::from(is_first || has_news);
             Ok(SyncReport { changesets: 9, converted, ..SyncReport::default() })
         })
+    }
+
+    /// Whether what a target had refused was to be pushed again, for each sync so far.
+    pub(super) fn retried(&self) -> Vec<bool> {
+        self.retried.lock().unwrap().clone()
     }
 
     /// From now on syncs of `mirror` fail so; `None` lets them go well again.
