@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -151,9 +152,10 @@ fn fingerprint(config: &Config, configured: &MirrorConfig) -> String {
     hex::encode(&sha1::digest(&[text.as_bytes()]))
 }
 
-/// What changes when a file is written to; the file is not read.
+/// What changes when a file is written to, or who may read it; the file is not read.
 fn stamp(file: &Path) -> String {
     let Ok(metadata) = std::fs::metadata(file) else { return "missing".to_owned() };
     let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    format!("{} {:?}", metadata.len(), since)
+    let (mode, user, group) = (metadata.mode(), metadata.uid(), metadata.gid());
+    format!("{} {since:?} {mode:o} {user}:{group}", metadata.len())
 }
