@@ -265,15 +265,35 @@ fn listed(differences: &[Difference], more: usize) -> String {
 /// How many things are named, at most.
 pub(super) const NAMED: usize = 3;
 
-/// So many refusals are told one by one.
-const REFUSALS: usize = 10;
+/// So many reasons for refusals are told.
+const REASONS: usize = 10;
 
-/// What was refused and why: the first of it, if there is very much.
+/// What was refused and why, each reason once: the first of it, if there is very much.
 fn all_refused(refused: &[Refusal]) -> String {
-    let told = refused.iter().take(REFUSALS).map(ToString::to_string);
-    let more = refused.len().saturating_sub(REFUSALS);
-    let more = (more > 0).then(|| format!("and {more} more refs"));
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Refusal { name, reason, .. } in refused {
+        match reasons.iter_mut().find(|(other, _)| other == reason) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((reason, vec![name])),
+        }
+    }
+    let told = reasons
+        .iter()
+        .take(REASONS)
+        .map(|(reason, names)| format!("{}: {reason}", few_refs(names)));
+    let untold: usize = reasons.iter().skip(REASONS).map(|(_, names)| names.len()).sum();
+    let more = (untold > 0).then(|| format!("and {untold} more refs"));
     told.chain(more).collect::<Vec<_>>().join("; ")
+}
+
+/// The first of these, and how many more there are.
+fn few_refs(names: &[&str]) -> String {
+    let told = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => told,
+        1 => format!("{told} and another ref"),
+        more => format!("{told} and {more} more refs"),
+    }
 }
 
 /// The first of these, and whether there are more.

@@ -71,7 +71,7 @@ pub(super) fn sign(state: MirrorState) -> &'static Sign {
         },
         MirrorState::Partial => &Sign {
             word: "Partial",
-            meaning: "The target refused some refs. All others are up to date.",
+            meaning: "The target refused refs, which are named with the reason. All others are up to date.",
             tone: Tone::Warn,
             shape: "M8 1a7 7 0 1 0 0 14A7 7 0 0 0 8 1zm0 2a5 5 0 0 1 0 10z",
         },

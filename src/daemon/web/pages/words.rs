@@ -85,7 +85,9 @@ pub(super) fn run_meaning(state: RunState) -> &'static str {
         RunState::Queued => "It waits for its turn.",
         RunState::Running => "It is under way.",
         RunState::Done => "It ended well.",
-        RunState::Partial => "The target refused some refs. All others are up to date.",
+        RunState::Partial => {
+            "The target refused refs, which are named with the reason. All others are up to date."
+        }
         RunState::Failed => "The reason is below.",
         RunState::Interrupted => "It was stopped. A later run does what it was asked for.",
     }
