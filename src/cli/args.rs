@@ -80,7 +80,7 @@ pub(super) enum CommandArgs {
     Pause(NamedArgs),
     /// Let the daemon go on with paused mirrors
     Resume(NamedArgs),
-    /// Let the daemon sync mirrors now, those too that it has given up, and push refused refs again
+    /// Let the daemon try again what it has given up: parked mirrors, and refs that were refused
     Retry(RetryArgs),
     /// Copy the queue of the daemon, and what was published, into a file
     Backup(BackupArgs),
