@@ -80,7 +80,7 @@ pub(super) enum CommandArgs {
     Pause(NamedArgs),
     /// Let the daemon go on with paused mirrors
     Resume(NamedArgs),
-    /// Let the daemon try again what it has given up: parked mirrors, and refs that were refused
+    /// Let the daemon try again: mirrors that it has given up, and refused refs
     Retry(RetryArgs),
     /// Copy the queue of the daemon, and what was published, into a file
     Backup(BackupArgs),

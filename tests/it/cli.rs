@@ -31,7 +31,7 @@ fn help_lists_the_commands_and_the_exit_codes() {
       notify       Tell a daemon elsewhere of a push: a hook of Mercurial, which keeps nobody waiting
       pause        Let the daemon leave mirrors alone; what is asked for meanwhile is kept
       resume       Let the daemon go on with paused mirrors
-      retry        Let the daemon try again what it has given up: parked mirrors, and refs that were refused
+      retry        Let the daemon try again: mirrors that it has given up, and refused refs
       backup       Copy the queue of the daemon, and what was published, into a file
       restore      Put a backup back, before the daemon is started
       rebuild      Make the cache of a mirror again from its source

@@ -60,7 +60,11 @@ fn a_person_has_refused_refs_pushed_again() {
     rig.settle();
     rig.hook("a");
     rig.settle();
-    assert_eq!(rig.substitute.retried(), [false, false, true, false], "the first is for the configuration");
+    assert_eq!(
+        rig.substitute.retried(),
+        [false, false, true, false],
+        "the first is for the configuration"
+    );
 }
 
 #[test]
