@@ -12,6 +12,7 @@ mod harsh;
 mod http;
 mod killed;
 mod load;
+mod namespaces;
 mod nodes;
 mod notify;
 mod older_state;

@@ -33,9 +33,9 @@ const SENDERS: usize = 3;
 /// How long a claim holds, in seconds.
 const LEASE: u64 = 5;
 
-type Refs = BTreeMap<String, git2::Oid>;
+pub(super) type Refs = BTreeMap<String, git2::Oid>;
 
-fn refs(repository: &Path) -> Refs {
+pub(super) fn refs(repository: &Path) -> Refs {
     let repository = git2::Repository::open_bare(repository).unwrap();
     let found = repository.references().unwrap().flatten();
     found.filter_map(|found| Some((found.name().ok()?.to_owned(), found.target()?))).collect()
@@ -150,7 +150,7 @@ impl Fleet {
 }
 
 /// What a single daemon makes of the first changesets of the history: the refs of an empty target.
-fn alone(place: &TestEnv, history: &Generated, changesets: usize) -> Refs {
+pub(super) fn alone(place: &TestEnv, history: &Generated, changesets: usize) -> Refs {
     let path = |name: &str| place.path(format!("alone-{changesets}-{name}"));
     let (source, target) = (path("source"), path("target"));
     Generated::create(&source);
@@ -201,7 +201,7 @@ fn whatever_goes_wrong_three_daemons_make_what_one_would_have_made() {
         expected.extend(foreign);
         assert_eq!(refs(&told.target), expected, "{}", told.target.display());
     }
-    let (runs, processes) = check_runs(&fleet, answered);
+    let (runs, processes) = check_runs(&mut fleet.client(), answered);
     let (kills, all) = (fleet.kills.into_inner(), begin.elapsed().as_secs());
     eprintln!(
         "{mirrors} mirrors, published first after {published} s; {kills} kills until {haunted} s, {answered} hooks \
@@ -240,9 +240,8 @@ fn push_to_all(fleet: &Fleet, history: &Generated, all: &mut [Told]) -> usize {
 /// Each mirror is asked for once more, and done.
 fn settle(fleet: &Fleet, all: &[Told], longest: Duration) {
     for (turn, told) in all.iter().enumerate() {
-        let name = told.source.file_name().unwrap().to_str().unwrap();
         let begin = Instant::now();
-        while !fleet.hook(turn, name) {
+        while !fleet.hook(turn, &told.name()) {
             assert!(begin.elapsed() < LONGEST, "{}", fleet.log());
             thread::sleep(Duration::from_millis(50));
         }
@@ -255,9 +254,7 @@ fn settle(fleet: &Fleet, all: &[Told], longest: Duration) {
         }
     }
     let mut client = fleet.client();
-    let left =
-        "SELECT count(*) FROM mirror WHERE running_run IS NOT NULL OR waiting_run IS NOT NULL";
-    while client.query_one(left, &[]).unwrap().get::<_, i64>(0) > 0 {
+    while is_busy(&mut client) {
         assert!(begin.elapsed() < longest, "{}", fleet.log());
         thread::sleep(Duration::from_millis(100));
     }
@@ -270,9 +267,15 @@ fn settle(fleet: &Fleet, all: &[Told], longest: Duration) {
     }
 }
 
+/// Whether anything is run or waits for that.
+pub(super) fn is_busy(client: &mut postgres::Client) -> bool {
+    let left =
+        "SELECT count(*) FROM mirror WHERE running_run IS NOT NULL OR waiting_run IS NOT NULL";
+    client.query_one(left, &[]).unwrap().get::<_, i64>(0) > 0
+}
+
 /// What the database says of the runs: how many there were, and by how many processes.
-fn check_runs(fleet: &Fleet, answered: usize) -> (i64, i64) {
-    let mut client = fleet.client();
+pub(super) fn check_runs(client: &mut postgres::Client, answered: usize) -> (i64, i64) {
     let mut count = |select: &str| client.query_one(select, &[]).unwrap().get::<_, i64>(0);
     // Times are taken a little before what they are the times of.
     let overlaps = count(

@@ -31,6 +31,13 @@ pub(super) struct Told {
     pub(super) answered: usize,
 }
 
+impl Told {
+    /// What its mirror is called.
+    pub(super) fn name(&self) -> String {
+        self.source.file_name().unwrap().to_str().unwrap().to_owned()
+    }
+}
+
 /// How many commits a target has.
 pub(super) fn commits(target: &Path) -> usize {
     let repository = git2::Repository::open_bare(target).unwrap();
@@ -58,8 +65,7 @@ pub(super) fn push(
         }
         history.add(&told.source, told.has..told.has + 1);
         told.has += 1;
-        let name = told.source.file_name().unwrap().to_str().unwrap();
-        match hook(turn, name) {
+        match hook(turn, &told.name()) {
             ControlFlow::Continue(true) => {
                 told.answered = told.has;
                 answered.fetch_add(1, Ordering::Relaxed);

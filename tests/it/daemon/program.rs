@@ -18,7 +18,7 @@ use crate::support::{Ran, TestEnv};
 pub(super) const LONG: Duration = Duration::from_mins(1);
 
 /// Where the configuration of a test is.
-const CONFIG: &str = "synchroniser.toml";
+pub(super) const CONFIG: &str = "synchroniser.toml";
 
 /// What each configuration begins with.
 pub(super) const HEAD: &str = r#"
@@ -140,9 +140,14 @@ impl Program {
 
     /// A hook for a mirror; `None` if there was no answer.
     pub(super) fn try_hook(&self, mirror: &str) -> Option<u16> {
-        let mut stream = TcpStream::connect(self.address).ok()?;
-        stream.set_read_timeout(Some(LONG)).ok()?;
-        stream.write_all(&hook(mirror)).ok()?;
+        self.try_hook_within(mirror, LONG)
+    }
+
+    /// The same; neither a connection nor an answer may take longer than `time`.
+    pub(super) fn try_hook_within(&self, mirror: &str, time: Duration) -> Option<u16> {
+        let mut stream = TcpStream::connect_timeout(&self.address, time).ok()?;
+        stream.set_read_timeout(Some(time)).ok()?;
+        stream.write_all(hook(mirror).as_bytes()).ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         text.split(' ').nth(1)?.parse().ok()
@@ -189,14 +194,19 @@ impl Program {
     }
 }
 
+/// The body of a hook for a mirror.
+pub(super) fn body(mirror: &str) -> String {
+    format!(r#"{{"schema":"synchroniser/1","event":"push","mapping":"{mirror}"}}"#)
+}
+
 /// A request that asks for a mirror.
-fn hook(mirror: &str) -> Vec<u8> {
-    let body = format!(r#"{{"schema":"synchroniser/1","event":"push","mapping":"{mirror}"}}"#);
+fn hook(mirror: &str) -> String {
+    let body = body(mirror);
     let head = format!(
         "POST /hook/hg HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    format!("{head}{body}").into_bytes()
+    head + &body
 }
 
 /// A command that talks to the daemon of `env`.

@@ -15,6 +15,7 @@ pub(crate) mod github;
 pub(crate) mod hg;
 pub(crate) mod hg_server;
 pub(crate) mod kill;
+pub(crate) mod network;
 pub(crate) mod nginx;
 pub(crate) mod postgres;
 pub(crate) mod relay;

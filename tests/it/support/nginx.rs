@@ -47,6 +47,11 @@ impl Nginx {
 /// A folder with `cert.pem` and `key.pem`, for `127.0.0.1` and `sync.example.org`; `None` where that is not
 /// possible, after saying why.
 pub(crate) fn folder_with_certificate() -> Option<tempfile::TempDir> {
+    folder_with_certificate_for("IP:127.0.0.1,DNS:sync.example.org")
+}
+
+/// The same for other names, as OpenSSL writes them.
+pub(crate) fn folder_with_certificate_for(names: &str) -> Option<tempfile::TempDir> {
     let openssl = program("openssl")?;
     let folder = tempfile::tempdir().unwrap();
     let mut request = command(&openssl);
@@ -63,7 +68,7 @@ pub(crate) fn folder_with_certificate() -> Option<tempfile::TempDir> {
             "-subj",
             "/CN=localhost",
         ])
-        .args(["-addext", "subjectAltName=IP:127.0.0.1,DNS:sync.example.org"])
+        .args(["-addext", &format!("subjectAltName={names}")])
         .args(["-keyout", "key.pem", "-out", "cert.pem"]);
     assert!(request.output().unwrap().status.success(), "{request:?}");
     Some(folder)

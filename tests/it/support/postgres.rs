@@ -1,7 +1,7 @@
 //! A PostgreSQL server of the tests' own: Debian's, started for the process that asks for it first, and ended with
 //! that one, also when it is killed. Each test gets a schema of its own in its one database.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -120,6 +120,17 @@ impl Postgres {
     pub(crate) fn client(&self) -> postgres::Client {
         let address = Self::address("127.0.0.1", self.port, "public");
         postgres::Client::connect(&address, postgres::NoTls).unwrap()
+    }
+
+    /// Has it listen on another address of this machine too, for everybody whose connection is encrypted.
+    pub(crate) fn listen(&self, address: &str) {
+        let access = self.folder.join("data/pg_hba.conf");
+        let mut access = std::fs::File::options().append(true).open(access).unwrap();
+        writeln!(access, "hostssl all all all trust").unwrap();
+        let set = format!("ALTER SYSTEM SET listen_addresses = '127.0.0.1,{address}'");
+        self.client().batch_execute(&set).unwrap();
+        self.control(&["stop", "-m", "fast"]);
+        self.control(&["start"]);
     }
 
     /// Has it offer encryption, with `cert.pem` and `key.pem` of `folder`.
