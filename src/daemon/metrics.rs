@@ -244,13 +244,13 @@ fn of_nodes(encoder: &mut DescriptorEncoder<'_>, overview: &Overview) -> fmt::Re
             let count = overview.nodes.iter().filter(|node| node.state == state).count();
             set(&mut nodes, ("state", state.name()), whole(count))?;
         }
-        let help = "1 while no daemon is there that syncs, so that what is due waits";
-        let no_worker = gauge(encoder, "no_worker", help)?;
-        ConstGauge::new(i64::from(overview.no_worker)).encode(no_worker)?;
-        let help = "Mirrors that none of the daemons may sync that are there";
-        let without = gauge(encoder, "mirrors_without_node", help)?;
-        ConstGauge::new(whole(overview.without_node)).encode(without)?;
     }
+    let help = "1 while no daemon is there that syncs, so that what is due waits";
+    let no_worker = gauge(encoder, "no_worker", help)?;
+    ConstGauge::new(i64::from(overview.no_worker)).encode(no_worker)?;
+    let help = "Mirrors that none of the daemons may sync that are there";
+    let without = gauge(encoder, "mirrors_without_node", help)?;
+    ConstGauge::new(whole(overview.without_node)).encode(without)?;
     let help = "Times that a run of this daemon was kept from publishing, since its claim may have been gone";
     let fenced = encoder.encode_descriptor("fenced", help, None, MetricType::Counter)?;
     ConstCounter::new(overview.fenced).encode(fenced)
