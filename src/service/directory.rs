@@ -1,4 +1,5 @@
-//! The mirrors that there are: those of the configuration, and those that hooks have made of its patterns.
+//! The mirrors that there are: those of the configuration, also those that its patterns name in full, and those that
+//! hooks and persons have made of its patterns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ use super::nodes::{admits, pin};
 use super::resolve::{MirrorIndex, Resolved};
 use crate::base::clean::with_causes;
 use crate::base::{hex, sha1};
-use crate::config::{Config, HookEndpoint, MirrorConfig};
+use crate::config::{Config, HookEndpoint, MirrorConfig, Pattern};
 use crate::hook::PushEvent;
 use crate::mirror::{self, CacheError};
 use crate::queue::model::Member;
@@ -28,12 +29,14 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// The mirrors of `config`, and those that its patterns give for what `store` knows. Caches of mirrors that
-    /// were renamed get their new names.
+    /// The mirrors of `config`, and those that its patterns give: what they name in full, and what `store` knows. Caches
+    /// of mirrors that were renamed get their new names.
     pub(super) fn of(config: Config, store: &dyn JobStore) -> Result<Self, StoreError> {
         let index = Arc::new(MirrorIndex::of(&config));
         let derived = BTreeMap::new();
-        let directory = Self { config: Arc::new(config), index, derived }.with(&store.keys()?);
+        let mut keys = store.keys()?;
+        keys.extend(config.patterns().flat_map(Pattern::written_out));
+        let directory = Self { config: Arc::new(config), index, derived }.with(&keys);
         directory.rename_caches();
         Ok(directory)
     }

@@ -44,7 +44,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("synchroniser known-hosts add", "it needs an SSH server; `oracle_destination` has one"),
     ("sudo systemctl enable --now synchroniser\n", "it needs systemd and an installed package"),
     (
-        "for repository in rocket engine",
+        "for repository in tools-build",
         "it needs a server with these; `service::reload` asks for a mirror of a pattern",
     ),
     (

@@ -226,6 +226,19 @@ fn a_person_can_ask_for_a_mirror_of_a_pattern_that_no_hook_told_of() {
 }
 
 #[test]
+fn what_a_pattern_names_in_full_is_synced_without_being_asked_for() {
+    let with = |allow: &str| PATTERN.replace("\"acme/*\"", allow);
+    let rig = Rig::new(&with("\"acme/engine\", \"ada/*\""));
+    rig.settle();
+    assert_eq!(rig.synced_at_all(), ["forge/acme/engine"]);
+    rig.reload(&with("\"acme/engine\", \"acme/rocket\", \"ada/*\""));
+    assert_eq!(rig.synced(), ["forge/acme/rocket"]);
+    rig.reload(&with("\"acme/rocket\""));
+    assert!(rig.actions().mirror("forge/acme/engine").unwrap().is_none());
+    assert_eq!(rig.synced(), [""; 0]);
+}
+
+#[test]
 fn mirrors_that_patterns_give_at_the_same_time_are_all_there() {
     const MIRRORS: usize = 40;
     let rig = Rig::new(PATTERN);
