@@ -18,7 +18,7 @@ use crate::net::{NetError, SecretSource, TokenSource};
 pub(super) fn explain(failure: Failure, target: &Target, session: &Session) -> PublishError {
     let address = target.url.to_string();
     let mut state = session.state();
-    if let Some(known) = known_cause(&mut state, &address) {
+    if let Some(known) = known_cause(&mut state, target) {
         return known;
     }
     let credential = &session.credential;
@@ -64,7 +64,7 @@ pub(super) fn explain(failure: Failure, target: &Target, session: &Session) -> P
                 let words = clean(&session.line.refusal(), credential);
                 let said =
                     if words.is_empty() { clean(error.message(), credential) } else { words };
-                classify(&error, address, Said(said))
+                classify(&error, target, Said(said))
             }
             _ => PublishError::Unreachable {
                 target: address,
@@ -120,23 +120,24 @@ pub(super) fn rejected(target: &Target) -> PublishError {
 }
 
 /// What our own callbacks found out is more exact than what libgit2 makes of it.
-fn known_cause(state: &mut State, target: &str) -> Option<PublishError> {
-    let target = target.to_owned();
+fn known_cause(state: &mut State, target: &Target) -> Option<PublishError> {
+    let address = || target.url.to_string();
     if let Some(source) = state.host_key.take() {
-        return Some(PublishError::HostKey { target, source: Box::new(source) });
+        return Some(PublishError::HostKey { target: address(), source: Box::new(source) });
     }
     Some(match state.login? {
-        LoginProblem::NothingConfigured => PublishError::NoCredential { target },
-        LoginProblem::Rejected => PublishError::Rejected { target, hint: String::new() },
+        LoginProblem::NothingConfigured => PublishError::NoCredential { target: address() },
+        LoginProblem::Rejected => rejected(target),
         LoginProblem::WrongKind => {
-            PublishError::WrongCredential { target, expected: "another kind of credential" }
+            let expected = "another kind of credential";
+            PublishError::WrongCredential { target: address(), expected }
         }
     })
 }
 
 /// What libgit2's error means.
-fn classify(error: &git2::Error, target: String, source: Said) -> PublishError {
-    let text = error.message();
+fn classify(error: &git2::Error, to: &Target, source: Said) -> PublishError {
+    let (text, target) = (error.message(), to.url.to_string());
     if let Some(status) = http_status(text) {
         return by_status(status, target, source);
     }
@@ -150,7 +151,7 @@ fn classify(error: &git2::Error, target: String, source: Said) -> PublishError {
         (_, ErrorCode::Certificate) | (ErrorClass::Ssl, _) => {
             PublishError::Certificate { target, source }
         }
-        (_, ErrorCode::Auth) => PublishError::Rejected { target, hint: String::new() },
+        (_, ErrorCode::Auth) => rejected(to),
         // Over SSH the server's own words come as the message of an early end.
         (ErrorClass::Ssh, ErrorCode::Eof) => by_words(target, source),
         (ErrorClass::Net, _) if text.starts_with("remote error") => by_words(target, source),
@@ -257,7 +258,7 @@ mod tests {
     fn statuses() {
         let fault = |text: &str| {
             let error = git2::Error::new(ErrorCode::GenericError, ErrorClass::Http, text);
-            classify(&error, String::new(), Said(text.to_owned())).fault()
+            classify(&error, &Target::local("/x"), Said(text.to_owned())).fault()
         };
         assert_eq!(fault("unexpected http status code: 404"), Fault::Auth);
         assert_eq!(fault("unexpected http status code: 403"), Fault::Auth);

@@ -83,10 +83,9 @@ impl NetworkDestination {
 
     /// What the end of a connection means.
     fn explain(&self, failure: Failure, session: &Session) -> PublishError {
-        let mut error = explain(failure, &self.target, session);
+        let error = explain(failure, &self.target, session);
         if matches!(error, PublishError::Rejected { .. }) {
             self.refused.note(&session.credential);
-            error = rejected(&self.target);
             // One that was made is made anew by the next run.
             if let Some(TokenSource::Made(maker)) =
                 self.target.access.token.as_ref().map(|token| &token.source)
