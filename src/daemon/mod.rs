@@ -55,6 +55,8 @@ const TICK: Duration = Duration::from_secs(5);
 const TICKS_PER_BEAT: u64 = 4;
 /// After so many of these looks the queue is tidied.
 const TICKS_PER_TIDY: u64 = 12;
+/// After so many of these looks the sessions of browsers are forgotten that are over.
+const TICKS_PER_HOUR: u64 = 720;
 /// How often packs of caches are made smaller.
 const COMPACT: Duration = Duration::from_mins(10);
 
@@ -349,6 +351,9 @@ async fn upkeep(app: Arc<App>) {
             } else if tick % TICKS_PER_TIDY == 0 {
                 app.service.tidy()?;
                 memory::give_back();
+            }
+            if tick % TICKS_PER_HOUR == 1 {
+                app.web.expire_sessions()?;
             }
             Ok(())
         });

@@ -27,6 +27,6 @@ pub use format::{FORMATS, Format, SchemeOffer, bitbucket_post, synchroniser};
 pub use sample::{SampleDelivery, SampleRepository};
 pub use scheme::{
     DEFAULT_TOLERANCE, Proof, PublicKey, PublicKeyError, SOURCEHUT_KEY, Scheme, SchemeKind, Signed,
-    Unproven, Unsigned, sign, sign_standard_webhook, verify,
+    Unproven, Unsigned, hmac_sha256, sign, sign_standard_webhook, verify,
 };
 pub use setup::{Query, Setup};

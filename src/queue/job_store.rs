@@ -11,6 +11,7 @@ use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, End, EndState, Finish, Member, Receipt, Request,
     Row, Run, RunId, RunState, Running,
 };
+use super::sessions::Sessions;
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
 
@@ -211,6 +212,11 @@ pub trait JobStore: Send + Sync {
 
     /// Where the ledgers of mirrors are, if several processes share them.
     fn ledgers(&self) -> Option<&dyn Ledgers> {
+        None
+    }
+
+    /// Where the sessions of browsers are, if several processes share them.
+    fn sessions(&self) -> Option<&dyn Sessions> {
         None
     }
 

@@ -19,6 +19,7 @@
 //! | `job_store` | the trait of what keeps rows, runs and deliveries | |
 //! | `fleet` | the processes that share a store | rows |
 //! | `ledgers` | what runs leave for those after them, where several processes share it | what that is |
+//! | `sessions` | browsers that are logged in | what they may do |
 //! | `memory` | a store in memory: the model for the others | |
 //! | `portable` | all that a store has, for another one | stores |
 //! | `record` | the columns that a row is kept in | stores |
@@ -41,6 +42,7 @@ mod portable;
 mod postgres;
 mod record;
 mod rules;
+mod sessions;
 mod sqlite;
 mod store_error;
 
@@ -54,5 +56,6 @@ pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};
 pub use portable::{Moved, Portable};
 pub use postgres::{PostgresOptions, PostgresStore, Problem, ServerFacts};
+pub use sessions::{MemorySessions, Session, Sessions};
 pub use sqlite::SqliteStore;
 pub use store_error::StoreError;

@@ -6,7 +6,7 @@ use super::Shared;
 use super::view::{Actions, RequestKey, ServiceError, ServiceEvent};
 use crate::base::time::Timestamp;
 use crate::queue::model::{Cause, Class, DeliveryRecord, Receipt, Request, Verdict};
-use crate::queue::{JobStore, StoreError};
+use crate::queue::{JobStore, Sessions, StoreError};
 
 /// What stands for an endpoint in the record of a request of the API that has a key.
 const API: &str = "api";
@@ -89,5 +89,9 @@ impl Actions for Shared {
 
     fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError> {
         self.ask(mirror, None)
+    }
+
+    fn sessions(&self) -> &dyn Sessions {
+        self.store.sessions().unwrap_or(&self.sessions)
     }
 }

@@ -38,7 +38,9 @@ use crate::base::faults;
 use crate::base::time::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::queue::model::{Member, Weight};
-use crate::queue::{ClaimLimits, Failure, JobStore, Pool, StartPoolError, StoreError};
+use crate::queue::{
+    ClaimLimits, Failure, JobStore, MemorySessions, Pool, StartPoolError, StoreError,
+};
 use caches::Caches;
 use credentials::Credentials;
 use directory::Directory;
@@ -90,6 +92,8 @@ struct Shared {
     /// How many deliveries that ask for nothing are noted, for each endpoint.
     notes: Rates<String>,
     trouble: Trouble,
+    /// The sessions of browsers, where nobody shares them.
+    sessions: MemorySessions,
     /// Set once, before anything can be asked for; never where nothing is synced.
     pool: OnceLock<Pool>,
     /// Whether it was told that nobody syncs.
@@ -229,6 +233,7 @@ impl Service {
             senders: Rates::default(),
             notes: Rates::default(),
             trouble: Trouble::default(),
+            sessions: MemorySessions::default(),
             pool: OnceLock::new(),
             told_no_worker: AtomicBool::new(false),
             stopping: AtomicBool::new(false),

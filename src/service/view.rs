@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Timestamp;
 use crate::base::{Fault, Side, Stage, Unit, faults};
-use crate::queue::StoreError;
 use crate::queue::model::{Receipt, RunId, Verdict};
+use crate::queue::{Sessions, StoreError};
 
 pub use event::ServiceEvent;
 pub use kept::{CacheView, CachesView, CredentialView};
@@ -371,4 +371,7 @@ pub trait Actions: Views {
 
     /// Tries a parked mirror again, now.
     fn retry(&self, mirror: &str) -> Result<Receipt, ServiceError>;
+
+    /// The sessions of browsers: those of all processes that share the queue.
+    fn sessions(&self) -> &dyn Sessions;
 }

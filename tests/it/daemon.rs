@@ -20,6 +20,7 @@ mod operate;
 mod program;
 mod rig;
 mod roles;
+mod sessions;
 mod stop;
 mod trouble;
 mod upkeep;

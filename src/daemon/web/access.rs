@@ -1,12 +1,13 @@
 //! Who may look, and who may ask: tokens with scopes, sessions of browsers, forms from our own pages.
 //!
 //! Programs send a token with each request. A person gives one to `/login`, and the browser gets the id of
-//! a session; sessions live in memory, and end with the process, with their token, or after half a day.
+//! a session, which ends with its token, or after half a day. Sessions are kept where all daemons find them
+//! that share a queue, and else in memory; what is kept of one is hashes, of which no session can be made.
 //! A form counts only if it comes from a page of ours: the browser says so, and the form has a value that
-//! other pages cannot read.
+//! other pages cannot read. It follows from the id of the session, so that any daemon can check it.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -20,12 +21,19 @@ use super::request::Request;
 use super::routes::{Kind, Need, Route};
 use crate::base::hex;
 use crate::base::time::Timestamp;
-use crate::config::{Read, Scope, WebAccess};
+use crate::config::{Read, Scope, StoredToken, WebAccess};
+use crate::hook::hmac_sha256;
+use crate::queue::{Session, Sessions, StoreError};
+use crate::service::view::ServiceError;
 
 /// How long a session lasts.
 const SESSION: Duration = Duration::from_hours(12);
-/// How many sessions there are at most; the oldest ends when there is one too many.
-const SESSIONS: usize = 1000;
+/// How many sessions one token has at most; the one that was used longest ago ends when there is one too many.
+const SESSIONS: usize = 100;
+/// How many bytes the id of a session has.
+const ID: usize = 16;
+/// How often it is noted that a session is used.
+const NOTED: Duration = Duration::from_mins(5);
 /// The cookie of a session, which browsers send over encrypted connections alone.
 const COOKIE: &str = "__Host-synchroniser";
 /// The same on this very machine, where there is no encryption.
@@ -38,6 +46,8 @@ pub(super) struct Visitor {
     scope: Option<Scope>,
     /// The value that forms need, if this is a session.
     pub(super) form: Option<String>,
+    /// By what the session is known, if this is one.
+    session: Option<[u8; 32]>,
     /// Whether whoever reaches us may look.
     open: bool,
 }
@@ -60,20 +70,25 @@ impl Visitor {
     }
 }
 
-/// A browser that has logged in.
-#[derive(Clone, Debug)]
-struct Session {
-    id: String,
+/// A session whose token is known.
+struct Open {
+    known_by: [u8; 32],
     form: String,
-    token: [u8; 32],
-    until: Timestamp,
+    scope: Scope,
 }
 
-/// The rules in force, and the sessions.
+/// The rules in force.
 pub(super) struct Access {
     rules: RwLock<WebAccess>,
-    sessions: Mutex<Vec<Session>>,
     guesses: Guesses,
+}
+
+/// Why nobody was logged in.
+pub(super) enum NotLoggedIn {
+    /// The token opens nothing.
+    Denied(Denied),
+    /// Nothing can be kept of a session now.
+    Store(StoreError),
 }
 
 /// Why a token opens nothing.
@@ -87,15 +102,11 @@ pub enum Denied {
 
 impl Access {
     pub(super) fn new(rules: WebAccess) -> Self {
-        Self { rules: RwLock::new(rules), sessions: Mutex::default(), guesses: Guesses::default() }
+        Self { rules: RwLock::new(rules), guesses: Guesses::default() }
     }
 
     pub(super) fn set(&self, rules: WebAccess) {
         *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
-    }
-
-    fn sessions(&self) -> MutexGuard<'_, Vec<Session>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a token is for that `from` has given.
@@ -105,37 +116,38 @@ impl Access {
         from: IpAddr,
         given: Given,
         now: Timestamp,
-    ) -> Result<([u8; 32], Scope), Denied> {
+    ) -> Result<StoredToken, Denied> {
         self.guesses.may_try(from, given, now).map_err(Denied::Later)?;
-        let token = hash(token);
-        let Some(scope) = self.scope(&token) else {
+        let sent = hash(token);
+        let Some(token) = self.token(|known| is_same(known, &sent)) else {
             self.guesses.failed(from, given, now);
             return Err(Denied::NoToken);
         };
-        Ok((token, scope))
+        Ok(token)
     }
 
-    /// What the token with this hash is for.
-    fn scope(&self, token: &[u8; 32]) -> Option<Scope> {
+    /// The token whose hash is the one.
+    fn token(&self, is_it: impl Fn(&[u8; 32]) -> bool) -> Option<StoredToken> {
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
         let mut found = None;
         for stored in &rules.tokens {
-            if is_same(&stored.sha256, token) {
-                found = Some(stored.scope);
+            if is_it(&stored.sha256) {
+                found = Some(stored.clone());
             }
         }
         found
     }
 
-    /// Lets a request pass, or says what it gets instead.
+    /// Lets a request pass, or says what it gets instead. May block for as long as a look at `sessions` takes.
     pub(super) fn admit(
         &self,
         request: &Request,
         route: &Route,
+        sessions: &dyn Sessions,
         now: Timestamp,
     ) -> Result<Visitor, Answer> {
         let refuse = |problem: Problem| problem.answer(route.is_page());
-        let visitor = self.visitor(request, route, now).map_err(refuse)?;
+        let visitor = self.visitor(request, route, sessions, now).map_err(refuse)?;
         if !visitor.may(route.need) {
             let knows_nobody = visitor.scope.is_none();
             return Err(match (knows_nobody, route.kind) {
@@ -167,9 +179,9 @@ impl Access {
         }
         let sent = headers.get(header::AUTHORIZATION).and_then(|sent| sent.to_str().ok());
         let token = sent.and_then(bearer).ok_or(Denied::NoToken)?;
-        match self.tried(token, from, Given::Header, now)? {
-            (_, Scope::Read | Scope::Admin) => Ok(()),
-            (_, Scope::Trigger) => Err(Denied::NoToken),
+        match self.tried(token, from, Given::Header, now)?.scope {
+            Scope::Read | Scope::Admin => Ok(()),
+            Scope::Trigger => Err(Denied::NoToken),
         }
     }
 
@@ -178,10 +190,11 @@ impl Access {
         &self,
         request: &Request,
         route: &Route,
+        sessions: &dyn Sessions,
         now: Timestamp,
     ) -> Result<Visitor, Problem> {
         if request.is_admin {
-            return Ok(Visitor { scope: Some(Scope::Admin), form: None, open: true });
+            return Ok(Visitor { scope: Some(Scope::Admin), open: true, ..Visitor::default() });
         }
         let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
         let open = rules.read == Read::Open;
@@ -189,36 +202,60 @@ impl Access {
         if let Some(sent) = request.headers.get(header::AUTHORIZATION) {
             let token = sent.to_str().ok().and_then(bearer).ok_or(Denied::NoToken);
             let tried = token.and_then(|it| self.tried(it, request.from, Given::Header, now));
-            let (_, scope) = tried.map_err(|denied| match denied {
+            let token = tried.map_err(|denied| match denied {
                 Denied::NoToken => Problem::unauthorised("The token that was sent is not known."),
                 Denied::Later(wait) => Problem::too_many_guesses(wait),
             })?;
-            return Ok(Visitor { scope: Some(scope), form: None, open });
+            return Ok(Visitor { scope: Some(token.scope), open, ..Visitor::default() });
         }
-        // A cookie is sent by the browser whoever made the request, so it changes nothing by itself.
-        let session = match route.kind == Kind::Api && route.is_change() {
+        // A cookie is sent by the browser whoever made the request, so it changes nothing by itself. And what
+        // everybody gets alike is nobody's session's concern.
+        let is_for_nobody = match route.kind {
+            Kind::Api => route.is_change(),
+            Kind::File => route.need == Need::Nothing,
+            Kind::Page => false,
+        };
+        let session = match is_for_nobody {
             true => None,
-            false => self.session(request, now),
+            false => self.session(request, sessions, now).map_err(ServiceError::Queue)?,
         };
         Ok(match session {
-            Some((session, scope)) => {
-                Visitor { scope: Some(scope), form: Some(session.form), open }
+            Some(Open { known_by, form, scope }) => {
+                Visitor { scope: Some(scope), form: Some(form), session: Some(known_by), open }
             }
-            None => Visitor { scope: None, form: None, open },
+            None => Visitor { open, ..Visitor::default() },
         })
     }
 
-    fn session(&self, request: &Request, now: Timestamp) -> Option<(Session, Scope)> {
+    /// The session that a request belongs to. With its token, it ends.
+    fn session(
+        &self,
+        request: &Request,
+        sessions: &dyn Sessions,
+        now: Timestamp,
+    ) -> Result<Option<Open>, StoreError> {
         let plain = request.is_loopback().then(|| request.cookie(LOOPBACK_COOKIE)).flatten();
-        let id = request.cookie(COOKIE).or(plain)?;
-        let sessions = self.sessions();
-        let session = sessions
-            .iter()
-            .find(|it| is_same(it.id.as_bytes(), id.as_bytes()) && it.until > now)?
-            .clone();
-        drop(sessions);
-        let scope = self.scope(&session.token)?;
-        Some((session, scope))
+        // Whatever else is sent is not worth a question.
+        let id = request
+            .cookie(COOKIE)
+            .or(plain)
+            .filter(|id| hex::decode::<ID>(id.as_bytes()).is_some());
+        let Some(id) = id else { return Ok(None) };
+        let known_by = hash(id);
+        let Some(session) = sessions.find(&known_by)? else { return Ok(None) };
+        if session.made.after(SESSION) <= now {
+            return Ok(None);
+        }
+        let is_it = |token: &[u8; 32]| is_same(&proof(token, id), &session.proof);
+        let Some(StoredToken { sha256: token, scope, .. }) = self.token(is_it) else {
+            return Ok(None);
+        };
+        if now.since(session.used) >= NOTED
+            && let Err(error) = sessions.note_use(&known_by, now)
+        {
+            tracing::debug!("that a session is used was not noted: {error}");
+        }
+        Ok(Some(Open { known_by, form: form(&token, id), scope }))
     }
 
     /// Opens a session for who knows `token`: the header that sets its cookie.
@@ -226,24 +263,38 @@ impl Access {
         &self,
         request: &Request,
         token: &str,
+        sessions: &dyn Sessions,
         now: Timestamp,
-    ) -> Result<String, Denied> {
-        let (token, _) = self.tried(token, request.from, Given::Form, now)?;
-        let session = Session { id: random(), form: random(), token, until: now.after(SESSION) };
-        let cookie = cookie(request, &session.id, SESSION);
-        let mut sessions = self.sessions();
-        sessions.retain(|it| it.until > now);
-        if sessions.len() >= SESSIONS {
-            sessions.remove(0);
-        }
-        sessions.push(session);
-        Ok(cookie)
+    ) -> Result<String, NotLoggedIn> {
+        let tried = self.tried(token, request.from, Given::Form, now);
+        let token = tried.map_err(NotLoggedIn::Denied)?.sha256;
+        let id = random();
+        let session = Session {
+            id: hash(&id),
+            holder: holder(&token),
+            proof: proof(&token, &id),
+            made: now,
+            used: now,
+        };
+        sessions.open(&session, SESSIONS).map_err(NotLoggedIn::Store)?;
+        Ok(cookie(request, &id, SESSION))
     }
 
     /// Ends the session that a request belongs to: the header that removes its cookie.
-    pub(super) fn log_out(&self, request: &Request, visitor: &Visitor) -> String {
-        self.sessions().retain(|it| visitor.form.as_ref() != Some(&it.form));
-        cookie(request, "", Duration::ZERO)
+    pub(super) fn log_out(
+        request: &Request,
+        visitor: &Visitor,
+        sessions: &dyn Sessions,
+    ) -> Result<String, StoreError> {
+        if let Some(session) = &visitor.session {
+            sessions.close(session)?;
+        }
+        Ok(cookie(request, "", Duration::ZERO))
+    }
+
+    /// Forgets the sessions that are over.
+    pub(super) fn expire(sessions: &dyn Sessions, now: Timestamp) -> Result<(), StoreError> {
+        sessions.expire(now.before(SESSION))
     }
 }
 
@@ -262,9 +313,25 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// 128 bits that cannot be guessed, as hex.
+/// What all sessions have in common of the token with this hash: nothing by which it could be found.
+fn holder(token: &[u8; 32]) -> [u8; 32] {
+    hmac_sha256(token, &[b"holder of sessions"])
+}
+
+/// What shows that a session was opened with the token that has this hash. Who knows the id alone cannot make it, nor
+/// who knows the token alone.
+fn proof(token: &[u8; 32], id: &str) -> [u8; 32] {
+    hmac_sha256(token, &[b"session ", id.as_bytes()])
+}
+
+/// The value that forms of a session have, by which its id cannot be found.
+fn form(token: &[u8; 32], id: &str) -> String {
+    hex::encode(&hmac_sha256(token, &[b"form ", id.as_bytes()]))
+}
+
+/// An id that cannot be guessed, as hex.
 fn random() -> String {
-    let mut bits = [0; 16];
+    let mut bits = [0; ID];
     getrandom::fill(&mut bits).expect("a system that can encrypt has random bits");
     hex::encode(&bits)
 }
@@ -340,7 +407,7 @@ mod tests {
             (true, Some(Scope::Trigger), [true, true, true, true, false]),
             (false, Some(Scope::Admin), [true, true, true, true, true]),
         ] {
-            let visitor = Visitor { scope, form: None, open };
+            let visitor = Visitor { scope, open, ..Visitor::default() };
             assert_eq!(needs.map(|need| visitor.may(need)), expected, "{open} {scope:?}");
         }
     }

@@ -41,7 +41,7 @@ use super::sender::sender;
 use super::server::Peer;
 use crate::base::time::{Clock, Timestamp};
 use crate::net::Network;
-use crate::service::view::{Actions, ServiceEvent};
+use crate::service::view::{Actions, ServiceError, ServiceEvent};
 pub use access::Denied;
 use access::{Access, Visitor};
 use events::Events;
@@ -167,6 +167,11 @@ impl WebState {
         sender(peer, headers, &settings.trusted_proxies)
     }
 
+    /// Forgets the sessions of browsers that are over. May block for as long as a disk takes.
+    pub(super) fn expire_sessions(&self) -> Result<(), ServiceError> {
+        Ok(Access::expire(self.service.sessions(), self.clock.now())?)
+    }
+
     /// Ends all streams, and all waiting for runs.
     pub fn close(&self) {
         self.events.close();
@@ -274,10 +279,17 @@ async fn visit(
     route: &'static Route,
     name: String,
 ) -> Response {
-    let now = state.clock.now();
-    let visitor = match state.access.admit(&request, route, now) {
-        Ok(visitor) => visitor,
-        Err(refusal) => return refusal.into(),
+    let admitting = Arc::clone(state);
+    // Whose session it is, a database may know.
+    let admitted = tokio::task::spawn_blocking(move || {
+        let WebState { access, service, clock, .. } = &*admitting;
+        let visitor = access.admit(&request, route, service.sessions(), clock.now());
+        visitor.map(|visitor| (visitor, request))
+    });
+    let (visitor, request) = match admitted.await {
+        Ok(Ok(admitted)) => admitted,
+        Ok(Err(refusal)) => return refusal.into(),
+        Err(error) => return not_shown(route, &error),
     };
     let function = match route.handler {
         Handler::Now(function) => function,
@@ -299,11 +311,13 @@ async fn visit(
     };
     match tokio::task::spawn_blocking(answer).await {
         Ok(answer) => answer.into(),
-        Err(error) => {
-            tracing::error!(path = route.path, "a page could not be made: {error}");
-            let problem =
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "This could not be shown.");
-            problem.answer(route.is_page()).into()
-        }
+        Err(error) => not_shown(route, &error),
     }
+}
+
+/// The answer where something went wrong that cannot.
+fn not_shown(route: &Route, error: &tokio::task::JoinError) -> Response {
+    tracing::error!(path = route.path, "a page could not be made: {error}");
+    let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "This could not be shown.");
+    problem.answer(route.is_page()).into()
 }

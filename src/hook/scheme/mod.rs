@@ -24,6 +24,7 @@ use crate::base::faults;
 use crate::base::text::named;
 use crate::base::time::Timestamp;
 
+pub use hmac_sha256::hmac_sha256;
 pub use public_key::{PublicKey, PublicKeyError, SOURCEHUT_KEY};
 pub use sign::{Signed, Unsigned, sign};
 pub use standard_webhooks::sign as sign_standard_webhook;

@@ -16,6 +16,7 @@
 //! | `place` | which process was here before |
 //! | `nodes` | the table of processes |
 //! | `ledgers` | the table of ledgers |
+//! | `sessions` | the table of sessions |
 //! | `readers` | connections that only read |
 //! | `mirrors`, `runs`, `deliveries`, `values` | the tables: all SQL of them is here and in the numbered files |
 //!
@@ -40,6 +41,7 @@ mod place;
 mod portable;
 mod readers;
 mod runs;
+mod sessions;
 mod trouble;
 mod turn;
 mod values;
@@ -72,6 +74,7 @@ use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, End, EndState, Finish, Member, Receipt, Request,
     Row, Run, RunId,
 };
+use super::sessions::Sessions;
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
 
@@ -362,6 +365,10 @@ impl JobStore for PostgresStore {
     }
 
     fn ledgers(&self) -> Option<&dyn Ledgers> {
+        Some(self)
+    }
+
+    fn sessions(&self) -> Option<&dyn Sessions> {
         Some(self)
     }
 

@@ -11,6 +11,7 @@ mod moved;
 mod pool;
 mod postgres;
 mod random;
+mod sessions;
 mod speed;
 mod sqlite;
 mod support;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use synchroniser::base::time::{Clock, Timestamp};
 use synchroniser::base::{Fault, Severity, Side, Stage};
-use synchroniser::queue::StoreError;
 use synchroniser::queue::model::{Cause, Receipt, RunId, RunState, Verdict};
+use synchroniser::queue::{MemorySessions, Session, Sessions, StoreError};
 use synchroniser::service::view::{
     Actions, Asked, CredentialView, DeliveryView, FailureView, LogLine, MirrorDetail, MirrorFilter,
     MirrorList, MirrorState, MirrorSummary, NodeState, NodeView, Overview, PhaseView, QueueEntry,
@@ -66,11 +66,12 @@ pub(crate) struct Shown {
 }
 
 #[derive(Default)]
-pub(crate) struct FakeService(Mutex<Shown>);
+pub(crate) struct FakeService(Mutex<Shown>, MemorySessions);
 
 impl FakeService {
     pub(crate) fn new(shown: Shown) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Shown { beat: ago(2), ..shown })))
+        let shown = Mutex::new(Shown { beat: ago(2), ..shown });
+        Arc::new(Self(shown, MemorySessions::default()))
     }
 
     pub(crate) fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -82,6 +83,13 @@ impl FakeService {
         match shown.broken {
             true => Err(StoreError::Closed.into()),
             false => Ok(shown),
+        }
+    }
+
+    fn reached(&self) -> Result<&MemorySessions, StoreError> {
+        match self.shown().broken {
+            true => Err(StoreError::Closed),
+            false => Ok(&self.1),
         }
     }
 
@@ -182,10 +190,37 @@ impl Views for FakeService {
     }
 }
 
+/// They can be reached as long as the queue can.
+impl Sessions for FakeService {
+    fn open(&self, session: &Session, most: usize) -> Result<(), StoreError> {
+        self.reached()?.open(session, most)
+    }
+
+    fn find(&self, id: &[u8; 32]) -> Result<Option<Session>, StoreError> {
+        self.reached()?.find(id)
+    }
+
+    fn note_use(&self, id: &[u8; 32], now: Timestamp) -> Result<(), StoreError> {
+        self.reached()?.note_use(id, now)
+    }
+
+    fn close(&self, id: &[u8; 32]) -> Result<(), StoreError> {
+        self.reached()?.close(id)
+    }
+
+    fn expire(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.reached()?.expire(before)
+    }
+}
+
 impl Actions for FakeService {
     fn sync(&self, mirror: &str) -> Result<Receipt, ServiceError> {
         self.ask("sync", mirror)?;
         Ok(Receipt { key: mirror.to_owned(), run: RunId(0x51), folded: false })
+    }
+
+    fn sessions(&self) -> &dyn Sessions {
+        self
     }
 
     fn pause(&self, mirror: &str) -> Result<(), ServiceError> {

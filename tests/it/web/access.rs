@@ -1,6 +1,10 @@
 //! Who may look and who may ask.
 
+use sha2::{Digest as _, Sha256};
+use synchroniser::base::hex;
 use synchroniser::daemon::web::{Read, WebAccess, WebOptions, WebSettings, served};
+use synchroniser::queue::Session;
+use synchroniser::service::view::Actions as _;
 
 use super::client::{TOKENS, Web, access, options, request};
 use super::html::elements;
@@ -191,6 +195,77 @@ fn sessions_end() {
     rules.tokens.retain(|token| token.name != "token-to-read");
     web.state.set_access(rules);
     assert!(!sees(&cookie), "the token is gone");
+    web.state.set_access(access(Read::Token));
+    assert!(sees(&cookie), "and is there again");
+    let mut rules = access(Read::Token);
+    for token in rules.tokens.iter_mut().filter(|token| token.name == "token-to-read") {
+        token.sha256 = [7; 32];
+    }
+    web.state.set_access(rules);
+    assert!(!sees(&cookie), "the token is another one, by the same name");
+}
+
+/// What is kept of a session makes none, and who logs in again and again gets no more than others have.
+#[test]
+fn a_session_is_kept_as_hashes_and_a_token_has_so_many() {
+    let web = Web::new(world(), options(Read::Token));
+    let sees = |cookie: &str| web.ask(request("GET", "/", &[("cookie", cookie)], "")).status == 200;
+    let first = web.log_in("token-to-read");
+    let id = first.split_once('=').unwrap().1;
+    let kept = web.service.sessions().find(&Sha256::digest(id).into()).unwrap().unwrap();
+    let token: [u8; 32] = Sha256::digest("token-to-read").into();
+    for hash in [kept.id, kept.holder, kept.proof] {
+        assert_ne!(hash, token);
+        let digits = hex::encode(&hash);
+        assert!(!sees(&format!("synchroniser={digits}")));
+        assert!(!sees(&format!("synchroniser={}", &digits[..32])));
+    }
+    let form = form_of(&web, &first);
+    assert!(!form.contains(id), "the form of a page does not tell the id");
+    let other = web.log_in("token-of-admin");
+    // Somebody who can write where sessions are kept does not get one of another token by that.
+    let forged = Session { proof: kept.proof, ..kept.clone() };
+    let stolen = other.split_once('=').unwrap().1;
+    web.service.sessions().close(&Sha256::digest(stolen).into()).unwrap();
+    let forged = Session { id: Sha256::digest(stolen).into(), ..forged };
+    web.service.sessions().open(&forged, 1000).unwrap();
+    assert!(!sees(&other), "a proof is of one id");
+    for _ in 0..100 {
+        web.clock.pass(1);
+        web.log_in("token-to-read");
+    }
+    assert!(!sees(&first), "the one that was used longest ago");
+}
+
+/// That sessions cannot be asked for says nothing of who is logged in.
+#[test]
+fn while_the_queue_is_away_nobody_is_sent_to_log_in() {
+    let web = Web::new(world(), options(Read::Token));
+    let cookie = web.log_in("token-of-admin");
+    let form = form_of(&web, &cookie);
+    web.service.shown().broken = true;
+    let headers = [("cookie", cookie.as_str()), SAME_ORIGIN];
+    for (method, path, body) in [
+        ("GET", "/", ""),
+        ("GET", "/login", ""),
+        ("GET", "/feed.atom", ""),
+        ("GET", "/api/v1/mirrors", ""),
+        ("POST", "/login", "token=token-to-read"),
+        ("POST", "/logout", &form),
+        ("POST", "/mirrors/good/sync", &form),
+    ] {
+        let answer = web.ask(request(method, path, &headers, body));
+        assert_eq!(answer.status, 503, "{method} {path}");
+        assert!(answer.body.contains("The queue cannot be used"), "{path}: {}", answer.body);
+        assert_eq!(answer.header("set-cookie"), "", "{path}");
+    }
+    // What is everybody's needs no session.
+    let style = web.get("/login").body;
+    let style = style.split('"').find(|part| part.starts_with("/assets/")).unwrap().to_owned();
+    assert_eq!(web.ask(request("GET", &style, &headers, "")).status, 200);
+    web.service.shown().broken = false;
+    assert_eq!(web.ask(request("GET", "/", &headers, "")).status, 200);
+    assert_eq!(web.ask(request("POST", "/mirrors/good/sync", &headers, &form)).status, 303);
 }
 
 #[test]

@@ -7,11 +7,11 @@ use warp::http::header;
 
 use super::layout::{Page, plain};
 use crate::daemon::web::Visit;
-use crate::daemon::web::access::{Denied, is_unencrypted};
+use crate::daemon::web::access::{Access, Denied, NotLoggedIn, is_unencrypted};
 use crate::daemon::web::answer::Answer;
 use crate::daemon::web::paging::{mirror_path, run_path};
 use crate::daemon::web::problem::Problem;
-use crate::service::view::MirrorState;
+use crate::service::view::{MirrorState, ServiceError};
 
 type Answered = Result<Answer, Problem>;
 
@@ -62,16 +62,19 @@ pub(in crate::daemon::web) fn log_in(visit: &Visit<'_>) -> Answered {
              Use the address that begins with https.",
         );
     }
-    match visit.state.access.log_in(request, token.trim(), visit.now) {
+    let sessions = visit.service().sessions();
+    match visit.state.access.log_in(request, token.trim(), sessions, visit.now) {
         Ok(cookie) => Ok(Answer::see_other(next).header(header::SET_COOKIE, cookie)),
-        Err(Denied::NoToken) => refused("This token is not known."),
-        Err(Denied::Later(wait)) => Err(Problem::too_many_guesses(wait)),
+        Err(NotLoggedIn::Denied(Denied::NoToken)) => refused("This token is not known."),
+        Err(NotLoggedIn::Denied(Denied::Later(wait))) => Err(Problem::too_many_guesses(wait)),
+        Err(NotLoggedIn::Store(error)) => Err(ServiceError::Queue(error).into()),
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "all lines of the table have functions of one kind")]
 pub(in crate::daemon::web) fn log_out(visit: &Visit<'_>) -> Answered {
-    let cookie = visit.state.access.log_out(visit.request, visit.visitor);
+    let sessions = visit.service().sessions();
+    let cookie =
+        Access::log_out(visit.request, visit.visitor, sessions).map_err(ServiceError::Queue)?;
     Ok(Answer::see_other("/").header(header::SET_COOKIE, cookie))
 }
 
