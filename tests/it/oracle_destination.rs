@@ -22,7 +22,7 @@ use synchroniser::git::destination::{
 use synchroniser::net::url::PlainHttp;
 use synchroniser::net::{Access, Key, TargetUrl, Timeouts, Token};
 
-use super::destination::{History, Place, contract, kind, reason, short};
+use super::destination::{History, Place, contract, contract_with_tags, kind, reason, short};
 use super::oracle_follow::{Half, killed_in_pushes, tell_stories};
 use super::support::env::cases;
 use super::support::serve::{Server, free_port};

@@ -165,7 +165,7 @@ fn git_takes_every_reference_name_that_we_make() {
     let env = TestEnv::new();
     let wanted = name_refs(&fixture_names(), &RefNaming::default(), &[]).refs;
     assert!(wanted.len() > 150, "{}", wanted.len());
-    for wanted in &wanted {
+    for wanted in wanted.iter().step_by(env::cases(3, 1)) {
         env.run("git", ["check-ref-format", &wanted.name])
             .ok()
             .unwrap_or_else(|problem| panic!("{:?}: {problem}", wanted.name));

@@ -23,13 +23,16 @@ impl Sshd {
         program("git")?;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        for (name, kind) in
-            [("host", "ed25519"), ("user", "ed25519"), ("other", "ed25519"), ("rsa", "rsa")]
-        {
-            run(command(&keygen).args(["-q", "-t", kind, "-N", "", "-f"]).arg(at(name)));
+        let make = |name: &str, kind: &[&str], passphrase: &str| {
+            let words = ["-q", "-N", passphrase, "-f"];
+            run(command(&keygen).args(words).arg(at(name)).arg("-t").args(kind));
+        };
+        for name in ["host", "user", "other"] {
+            make(name, &["ed25519"], "");
         }
-        let protected = ["-q", "-t", "ed25519", "-N", "a passphrase", "-f"];
-        run(command(&keygen).args(protected).arg(at("protected")));
+        // A short one is made sooner.
+        make("rsa", &["rsa", "-b", "2048"], "");
+        make("protected", &["ed25519"], "a passphrase");
         let authorized = ["user.pub", "rsa.pub", "protected.pub"]
             .map(|name| fs::read_to_string(at(name)).unwrap());
         fs::write(at("authorized_keys"), authorized.concat()).unwrap();

@@ -17,6 +17,7 @@ use synchroniser::queue::model::{
 use synchroniser::queue::{ClaimLimits, JobStore, MemoryStore, PostgresStore, SqliteStore};
 
 use super::support::*;
+use crate::support::env;
 use crate::support::postgres::{self, Postgres};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
@@ -534,7 +535,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(8))]
+    #![proptest_config(cases(env::cases(16, 8)))]
     #[test]
     fn nothing_is_lost_or_run_twice_in_sqlite(events in prop::collection::vec(event(), 1..100)) {
         holds(Subject::sqlite(), &events)?;
