@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use synchroniser::base::{Fault, HasFault as _};
 use synchroniser::git::repository::{RefEdit, RepositoryError, UpdateRefsError};
@@ -245,8 +246,23 @@ fn stale_locks_go_and_nothing_else() {
     for name in stale {
         fs::write(fixture.path().join(name), "").unwrap();
     }
-    fs::write(fixture.path().join("objects/pack/pack-x.keep"), "").unwrap();
-    assert_eq!(fixture.repository.clear_stale_locks().unwrap(), stale.len());
+    // A pack that never got an index is one that a killed run has left, unless it is being written.
+    let packs = fixture.path().join("objects/pack");
+    let age = |name: &str, hours: u64| {
+        let file = fs::File::create(packs.join(name)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(hours)).unwrap();
+    };
+    for (name, hours) in [("pack-a.pack", 25), ("pack-b.pack", 23), ("pack-c.pack", 25)] {
+        age(name, hours);
+    }
+    age("pack-c.idx", 25);
+    fs::write(packs.join("pack-x.keep"), "").unwrap();
+    assert_eq!(fixture.repository.clear_stale_locks().unwrap(), stale.len() + 1);
+    assert!(!packs.join("pack-a.pack").exists());
+    assert!(packs.join("pack-b.pack").exists() && packs.join("pack-c.pack").exists());
+    for name in ["pack-b.pack", "pack-c.pack", "pack-c.idx"] {
+        fs::remove_file(packs.join(name)).unwrap();
+    }
     assert_eq!(fixture.repository.clear_stale_locks().unwrap(), 0);
     assert!(fixture.path().join("objects/pack/pack-x.keep").exists());
     assert_eq!(fixture.refs(), owned(&[(MASTER, a)]));

@@ -114,6 +114,8 @@ fn merge(folder: &Path, packs: &[Small]) -> io::Result<usize> {
         return Ok(0);
     }
     let saved = output.save(folder)?;
+    // An index of them all, which somebody may have made, names packs that are gone in a moment.
+    durable::remove_if_there(&folder.join("multi-pack-index"))?;
     // The index first: an index without its pack is an error to readers.
     for small in merged.iter().filter(|small| small.pack != saved) {
         durable::remove_file(&small.index)?;
@@ -159,7 +161,10 @@ mod tests {
             writer.finish().unwrap();
             staging.save().unwrap();
         }
+        let of_all = repository.pack_folder().join("multi-pack-index");
+        fs::write(&of_all, "names packs").unwrap();
         assert_eq!(merge_small(&repository.pack_folder()).unwrap(), 40);
+        assert!(!of_all.exists());
         assert_eq!(list(&repository.pack_folder()).unwrap().len(), 1);
         assert_eq!(merge_small(&repository.pack_folder()).unwrap(), 0);
         let repository = BareRepository::open(folder.path()).unwrap();

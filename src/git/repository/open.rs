@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::{ConfigLevel, ErrorCode, RepositoryInitOptions, RepositoryOpenFlags};
 
@@ -100,17 +101,29 @@ pub(super) fn create(path: &Path, main_branch: &str) -> io::Result<()> {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_folder)
 }
 
-/// Removes what a killed run may have left in the repository at `path`: locks, and files that were
-/// not renamed into place. Says how many, or which one would not go.
+/// Removes what a killed run may have left in the repository at `path`: locks, files that were not renamed
+/// into place, and packs without index. Says how many, or which one would not go.
 pub(super) fn clear_stale(path: &Path) -> Result<usize, (PathBuf, io::Error)> {
     let mut cleared = 0;
-    cleared += clear_folder(path, &|name| is_left_over(name) || name.starts_with(b".tmp-"))?;
+    cleared += clear_folder(path, &|name, _| is_left_over(name) || name.starts_with(b".tmp-"))?;
     cleared += clear_tree(&path.join("refs"))?;
-    cleared += clear_folder(&path.join("objects/pack"), &|name| {
+    cleared += clear_folder(&path.join("objects/pack"), &|name, path| {
         is_lock(name)
             || [&b".tmp-"[..], b"tmp_", b"pack_git2_"].iter().any(|start| name.starts_with(start))
+            || is_abandoned(path)
     })?;
     Ok(cleared)
+}
+
+/// Whether this is a pack that never got its index, which comes after it: nobody reads from such a one. A day old, so
+/// that it is none that Git itself is writing into a repository that is not ours alone.
+fn is_abandoned(path: &Path) -> bool {
+    const DAY: Duration = Duration::from_hours(24);
+    let is_old = |metadata: fs::Metadata| metadata.modified()?.elapsed().map_err(io::Error::other);
+    path.extension().is_some_and(|suffix| suffix == "pack")
+        && !path.with_extension("idx").exists()
+        && !path.with_extension("keep").exists()
+        && path.symlink_metadata().and_then(is_old).is_ok_and(|age| age > DAY)
 }
 
 /// Whether this is a name of what libgit2 leaves in a repository that it was killed while making: a
@@ -124,15 +137,15 @@ fn is_lock(name: &[u8]) -> bool {
     name.ends_with(b".lock")
 }
 
-/// Removes the files directly in `folder` whose name `is_stale`.
+/// Removes the files directly in `folder` whose name and path `is_stale`.
 fn clear_folder(
     folder: &Path,
-    is_stale: &dyn Fn(&[u8]) -> bool,
+    is_stale: &dyn Fn(&[u8], &Path) -> bool,
 ) -> Result<usize, (PathBuf, io::Error)> {
     let mut cleared = 0;
     for entry in entries(folder)? {
         let is_file = entry.file_type().is_ok_and(|kind| !kind.is_dir());
-        if is_file && is_stale(entry.file_name().as_encoded_bytes()) {
+        if is_file && is_stale(entry.file_name().as_encoded_bytes(), &entry.path()) {
             durable::remove_file(&entry.path()).map_err(|error| (entry.path(), error))?;
             cleared += 1;
         }
@@ -142,7 +155,7 @@ fn clear_folder(
 
 /// Removes the locks in `folder` and the folders below it.
 fn clear_tree(folder: &Path) -> Result<usize, (PathBuf, io::Error)> {
-    let mut cleared = clear_folder(folder, &is_lock)?;
+    let mut cleared = clear_folder(folder, &|name, _| is_lock(name))?;
     for entry in entries(folder)? {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             cleared += clear_tree(&entry.path())?;
