@@ -44,6 +44,8 @@ pub enum Unit {
     Refs,
     /// Bytes.
     Bytes,
+    /// Seconds of waiting.
+    Seconds,
 }
 
 impl Unit {
@@ -58,6 +60,7 @@ impl Unit {
             Self::Objects => "objects",
             Self::Refs => "refs",
             Self::Bytes => "bytes",
+            Self::Seconds => "seconds",
         }
     }
 }
@@ -118,6 +121,7 @@ stages! {
     PackingObjects, Objects, "packing objects";
     CountingObjects, Objects, "counting objects";
     CompressingObjects, Objects, "compressing objects";
+    WaitingToPush, Seconds, "waiting: the target is sent six pushes a minute";
     SendingObjects, Objects, "sending objects";
     FetchingObjects, Objects, "fetching objects";
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::base::{Interrupt, Interrupted};
+use crate::base::{Interrupt, Interrupted, Progress, Stage};
 
 /// The pushes of the last minute.
 #[derive(Debug)]
@@ -19,9 +19,16 @@ impl Pace {
     }
 
     /// Waits until there may be another push, which is counted.
-    pub(super) fn wait(&mut self, interrupt: &Interrupt) -> Result<(), Interrupted> {
+    pub(super) fn wait(
+        &mut self,
+        progress: &dyn Progress,
+        interrupt: &Interrupt,
+    ) -> Result<(), Interrupted> {
         interrupt.check()?;
-        interrupt.pause(self.left(Instant::now()))?;
+        let left = self.left(Instant::now());
+        if !left.is_zero() {
+            wait_aloud(left, progress, interrupt)?;
+        }
         self.pushes.push_back(Instant::now());
         Ok(())
     }
@@ -42,9 +49,59 @@ impl Pace {
     }
 }
 
+/// Waits, and says each second that it does.
+fn wait_aloud(
+    left: Duration,
+    progress: &dyn Progress,
+    interrupt: &Interrupt,
+) -> Result<(), Interrupted> {
+    progress.begin(Stage::WaitingToPush, Some(left.as_secs()));
+    interrupt.pause(Duration::from_nanos(left.subsec_nanos().into()))?;
+    for _ in 0..left.as_secs() {
+        interrupt.pause(Duration::from_secs(1))?;
+        progress.advance(1);
+    }
+    progress.end();
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::base::NoProgress;
+
+    /// What was said.
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Progress for Heard {
+        fn begin(&self, stage: Stage, total: Option<u64>) {
+            self.0.lock().unwrap().push(format!("{stage:?} {total:?}"));
+        }
+
+        fn advance(&self, n: u64) {
+            self.0.lock().unwrap().push(n.to_string());
+        }
+
+        fn end(&self) {
+            self.0.lock().unwrap().push("end".to_owned());
+        }
+    }
+
+    #[test]
+    fn who_waits_says_so() {
+        let heard = Heard::default();
+        let interrupt = Interrupt::default();
+        let mut pace = Pace::of(Some(1));
+        pace.wait(&heard, &interrupt).unwrap();
+        assert!(heard.0.lock().unwrap().is_empty());
+        wait_aloud(Duration::from_millis(1050), &heard, &interrupt).unwrap();
+        assert_eq!(*heard.0.lock().unwrap(), ["WaitingToPush Some(1)", "1", "end"]);
+        interrupt.raise();
+        assert!(wait_aloud(Duration::from_mins(1), &heard, &interrupt).is_err());
+    }
 
     #[test]
     fn the_seventh_push_waits_until_the_first_is_a_minute_old() {
@@ -61,10 +118,10 @@ mod tests {
         assert_eq!(pace.left(at(70)), Duration::ZERO, "the second is older than a minute");
         let interrupt = Interrupt::default();
         interrupt.raise();
-        assert!(pace.wait(&interrupt).is_err());
+        assert!(pace.wait(&NoProgress, &interrupt).is_err());
         let mut any = Pace::of(None);
         for _ in 0..100 {
-            any.wait(&Interrupt::default()).unwrap();
+            any.wait(&NoProgress, &Interrupt::default()).unwrap();
         }
     }
 }

@@ -233,7 +233,7 @@ impl Run<'_> {
         updates: &[RefUpdate],
         journal: &mut dyn Journal,
     ) -> Result<Pushed, PublishError> {
-        self.pace.wait(self.interrupt)?;
+        self.pace.wait(self.progress, self.interrupt)?;
         journal.may_push()?;
         let arrived = |outcomes| Pushed { outcomes, is_pack_refused: false };
         match self.destination.push(updates, self.progress, self.interrupt) {

@@ -139,6 +139,7 @@ fn names() -> Vec<(&'static str, Value)> {
                 Unit::Objects,
                 Unit::Refs,
                 Unit::Bytes,
+                Unit::Seconds,
             ]),
         ),
     ]

@@ -72,7 +72,8 @@ impl Part {
             | Stage::CountingObjects
             | Stage::CompressingObjects
             | Stage::SendingObjects
-            | Stage::FetchingObjects => Self::Publish,
+            | Stage::FetchingObjects
+            | Stage::WaitingToPush => Self::Publish,
         }
     }
 }
