@@ -11,6 +11,7 @@ use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, End, EndState, Finish, Member, Receipt, Request,
     Row, Run, RunId, RunState, Running,
 };
+use super::receivers::Receivers;
 use super::sessions::Sessions;
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
@@ -217,6 +218,11 @@ pub trait JobStore: Send + Sync {
 
     /// Where the sessions of browsers are, if several processes share them.
     fn sessions(&self) -> Option<&dyn Sessions> {
+        None
+    }
+
+    /// Where it is kept what receivers of notifications were told, if several processes tell them.
+    fn receivers(&self) -> Option<&dyn Receivers> {
         None
     }
 

@@ -20,6 +20,7 @@
 //! | `fleet` | the processes that share a store | rows |
 //! | `ledgers` | what runs leave for those after them, where several processes share it | what that is |
 //! | `sessions` | browsers that are logged in | what they may do |
+//! | `receivers` | what receivers of notifications were told, where several processes tell them | what that is |
 //! | `memory` | a store in memory: the model for the others | |
 //! | `portable` | all that a store has, for another one | stores |
 //! | `record` | the columns that a row is kept in | stores |
@@ -40,6 +41,7 @@ pub mod model;
 pub mod pool;
 mod portable;
 mod postgres;
+mod receivers;
 mod record;
 mod rules;
 mod sessions;
@@ -56,6 +58,7 @@ pub use memory::MemoryStore;
 pub use pool::{Pool, Runner, StartPoolError};
 pub use portable::{Moved, Portable};
 pub use postgres::{PostgresOptions, PostgresStore, Problem, ServerFacts};
+pub use receivers::{Kept, Receivers};
 pub use sessions::{MemorySessions, Session, Sessions};
 pub use sqlite::SqliteStore;
 pub use store_error::StoreError;

@@ -27,7 +27,7 @@ mod shown;
 mod trouble;
 pub mod view;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,7 +39,7 @@ use crate::base::time::{Clock, Timestamp};
 use crate::config::{Config, Role};
 use crate::queue::model::{Member, Weight};
 use crate::queue::{
-    ClaimLimits, Failure, JobStore, MemorySessions, Pool, StartPoolError, StoreError,
+    ClaimLimits, Failure, JobStore, MemorySessions, Pool, Receivers, StartPoolError, StoreError,
 };
 use caches::Caches;
 use credentials::Credentials;
@@ -277,6 +277,16 @@ impl Service {
     /// Whether others may do what it is asked for.
     pub fn is_shared(&self) -> bool {
         self.0.store.fleet().is_some()
+    }
+
+    /// Where it is kept what receivers of notifications were told, if other daemons tell them too.
+    pub fn receivers(&self) -> Option<&dyn Receivers> {
+        self.0.store.receivers()
+    }
+
+    /// The names of the mirrors that there are, also of those that only other daemons know.
+    pub fn known_mirrors(&self) -> Result<HashSet<String>, ServiceError> {
+        Ok(self.0.store.rows()?.into_iter().map(|row| row.member.key).collect())
     }
 
     /// Its clock.

@@ -22,6 +22,7 @@ mod rig;
 mod roles;
 mod sessions;
 mod stop;
+mod told;
 mod trouble;
 mod upkeep;
 

@@ -5,7 +5,8 @@
 //! `message` says it as JSON and as text; each receiver has a queue and a thread of its own (`receiver`),
 //! which sends it by `webhook`, `mail` or `command`. So a receiver that is slow holds up nothing but itself.
 //!
-//! What was told and what waits is kept over a restart (`memory`, `waiting`). A receiver that is new knows what is in trouble already.
+//! What was told and what waits is kept over a restart, and of several daemons one tells each thing (`memory`). A
+//! receiver that is new knows what is in trouble already.
 
 mod command;
 mod error;
@@ -22,20 +23,19 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::base::Interrupt;
 use crate::base::clean::with_causes;
 use crate::queue::model::RunState;
 use crate::service::view::{MirrorFilter, MirrorSummary, ServiceEvent};
 use crate::service::{Service, ServiceError};
-use memory::{Memory, Told};
+use memory::Memory;
 use message::Message;
-use receiver::Receiver;
+use receiver::{Receiver, known_to};
 
 /// How often all mirrors are looked at.
 const EVERY: Duration = Duration::from_mins(1);
@@ -53,7 +53,6 @@ pub(super) struct Notifier {
 struct Shared {
     changed: Mutex<Changed>,
     bell: Condvar,
-    interrupt: Interrupt,
 }
 
 /// What is to be looked at.
@@ -61,8 +60,6 @@ struct Shared {
 struct Changed {
     /// Mirrors to which something has happened, and whether that can be the beginning of trouble.
     mirrors: HashMap<String, bool>,
-    /// Something that waited has been told.
-    is_told: bool,
     is_over: bool,
 }
 
@@ -85,20 +82,11 @@ impl Shared {
         self.bell.notify_one();
     }
 
-    /// Notes that something which waited has been told.
-    fn note_told(&self) {
-        self.changed().is_told = true;
-        self.bell.notify_one();
-    }
-
     /// Waits until something has happened, or for `longest`; `None` once it is over.
     fn wait(&self, longest: Duration) -> Option<HashMap<String, bool>> {
-        let quiet = |changed: &mut Changed| {
-            changed.mirrors.is_empty() && !changed.is_told && !changed.is_over
-        };
+        let quiet = |changed: &mut Changed| changed.mirrors.is_empty() && !changed.is_over;
         let waited = self.bell.wait_timeout_while(self.changed(), longest, quiet);
         let (mut changed, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        changed.is_told = false;
         (!changed.is_over).then(|| std::mem::take(&mut changed.mirrors))
     }
 }
@@ -108,11 +96,10 @@ impl Notifier {
     pub(super) fn start(service: &Service) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let hearing = Arc::clone(&shared);
-        let (memory, remembered) = Memory::read(&service.config().daemon.state);
-        let (service_now, receivers) = (service.clone(), Vec::new());
-        let mut watch = Watch { service: service_now, receivers, memory, remembered };
+        let memory = Arc::new(Memory::of(service));
+        let mut watch = Watch { service: service.clone(), receivers: Vec::new(), memory };
         // Before anything is heard: what is in trouble now is known.
-        if let Err(error) = watch.refresh(&shared) {
+        if let Err(error) = watch.refresh() {
             tracing::warn!("notifications begin late: {}", with_causes(&error));
         }
         service.listen(Box::new(move |event| hearing.hear(event)));
@@ -126,7 +113,6 @@ impl Notifier {
 impl Drop for Notifier {
     fn drop(&mut self) {
         self.shared.changed().is_over = true;
-        self.shared.interrupt.raise();
         self.shared.bell.notify_one();
         if let Some(thread) = self.thread.take() {
             // It has said itself why it ended.
@@ -139,39 +125,29 @@ impl Drop for Notifier {
 struct Watch {
     service: Service,
     receivers: Vec<Receiver>,
-    memory: Memory,
-    /// What the receivers of the last daemon were told, until each has its own.
-    remembered: BTreeMap<String, Told>,
+    memory: Arc<Memory>,
 }
 
 impl Watch {
-    fn follow(mut self, shared: &Arc<Shared>) {
+    fn follow(mut self, shared: &Shared) {
         let mut looked = Instant::now();
         while let Some(changed) = shared.wait(EVERY.saturating_sub(looked.elapsed())) {
             let is_time = looked.elapsed() >= EVERY;
-            let done = self.refresh(shared).and_then(|()| match is_time {
+            let done = self.refresh().and_then(|()| match is_time {
                 true => {
                     looked = Instant::now();
                     self.look_at_all()
                 }
                 false => self.look_at(&changed),
             });
-            self.keep();
             if let Err(error) = done {
                 tracing::warn!("mirrors in trouble were not looked for: {}", with_causes(&error));
             }
         }
-        self.keep();
-    }
-
-    /// Keeps what was told, and what waits, for the next daemon.
-    fn keep(&mut self) {
-        let told = self.receivers.iter().map(|it| (it.config().name.as_str(), it.told()));
-        self.memory.keep(&told.collect());
     }
 
     /// Takes the receivers that are configured now. One that is new knows what is in trouble already.
-    fn refresh(&mut self, shared: &Arc<Shared>) -> Result<(), ServiceError> {
+    fn refresh(&mut self) -> Result<(), ServiceError> {
         let config = self.service.config();
         let configured = &config.notify;
         if configured.iter().eq(self.receivers.iter().map(Receiver::config)) {
@@ -179,23 +155,16 @@ impl Watch {
         }
         let (mirrors, now) = (self.all()?, self.service.now());
         let credentials = self.service.actions().credentials()?;
+        let names: Vec<_> = configured.iter().map(|config| config.name.as_str()).collect();
+        self.memory.begin(&names, |name| {
+            let config = configured.iter().find(|config| config.name == name);
+            config.map(|it| known_to(it, &mirrors, &credentials, now)).unwrap_or_default()
+        })?;
         let mut before = std::mem::take(&mut self.receivers);
         for config in configured {
             let place = before.iter().position(|other| other.config().name == config.name);
             let known = place.map(|place| before.swap_remove(place));
-            let remembered = self.remembered.remove(&config.name);
-            let in_trouble = (mirrors.as_slice(), credentials.as_slice(), now);
-            let before = (known, remembered);
-            let telling = Arc::clone(shared);
-            let done = move || telling.note_told();
-            let interrupt = &shared.interrupt;
-            self.receivers.extend(Receiver::start(
-                config.clone(),
-                before,
-                in_trouble,
-                interrupt,
-                done,
-            ));
+            self.receivers.extend(Receiver::start(config.clone(), known, &self.memory));
         }
         Ok(())
     }
@@ -205,38 +174,46 @@ impl Watch {
         Ok(self.service.actions().mirrors(&filter)?.mirrors)
     }
 
-    fn look_at_all(&mut self) -> Result<(), ServiceError> {
+    fn look_at_all(&self) -> Result<(), ServiceError> {
         if self.receivers.is_empty() {
             return Ok(());
         }
         let mirrors = self.all()?;
-        for mirror in &mirrors {
-            self.tell(mirror);
-        }
-        for receiver in &mut self.receivers {
-            receiver.forget_others(&mirrors);
-        }
+        self.tell(&mirrors, &self.gone(&mirrors)?)?;
         self.look_at_credentials()
     }
 
-    fn look_at_credentials(&mut self) -> Result<(), ServiceError> {
+    /// The mirrors in trouble that there are no more, here or at another daemon that knows of others already.
+    fn gone(&self, mirrors: &[MirrorSummary]) -> Result<Vec<String>, ServiceError> {
+        let names: HashSet<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();
+        let mut gone = self.memory.in_trouble();
+        gone.retain(|name| !names.contains(name.as_str()));
+        if !gone.is_empty() {
+            let known = self.service.known_mirrors()?;
+            gone.retain(|name| !known.contains(name));
+        }
+        Ok(gone)
+    }
+
+    fn look_at_credentials(&self) -> Result<(), ServiceError> {
         let (now, actions) = (self.service.now(), self.service.actions());
+        let config = self.service.config();
+        let url = config.web.public_url.as_deref();
         for credential in actions.credentials()? {
-            let mut untold: Vec<_> = self.receivers.iter_mut().collect();
-            untold.retain_mut(|receiver| receiver.look_at_credential(&credential, now));
+            let mut untold: Vec<_> = self.receivers.iter().collect();
+            untold.retain(|receiver| receiver.is_to_be_told_of(&credential, now));
             let first = credential.mirrors.first().filter(|_| !untold.is_empty());
             let Some(first) = first else { continue };
             let Some(mirror) = actions.mirror(first)? else { continue };
-            let config = self.service.config();
-            let url = config.web.public_url.as_deref();
+            let message = Message::expires(&credential, &mirror.summary, url, now);
             for receiver in untold {
-                receiver.tell(Message::expires(&credential, &mirror.summary, url, now));
+                receiver.tell_of_credential(&credential, now, &message)?;
             }
         }
         Ok(())
     }
 
-    fn look_at(&mut self, changed: &HashMap<String, bool>) -> Result<(), ServiceError> {
+    fn look_at(&self, changed: &HashMap<String, bool>) -> Result<(), ServiceError> {
         let matters = |(name, may_begin): &(&String, &bool)| {
             let mut receivers = self.receivers.iter();
             receivers.any(|receiver| **may_begin || receiver.has_told_of(name))
@@ -246,21 +223,23 @@ impl Watch {
             return self.look_at_all();
         }
         let actions = self.service.actions();
+        let mut mirrors = Vec::new();
         for name in names {
-            if let Some(mirror) = actions.mirror(name)? {
-                self.tell(&mirror.summary);
-            }
+            mirrors.extend(actions.mirror(name)?.map(|mirror| mirror.summary));
         }
+        self.tell(&mirrors, &[])?;
         self.look_at_credentials()
     }
 
-    fn tell(&mut self, mirror: &MirrorSummary) {
-        let now = self.service.now();
-        for receiver in &mut self.receivers {
-            if let Some(change) = receiver.look(mirror) {
-                let public_url = self.service.config().web.public_url.clone();
-                receiver.tell(Message::of(&change, mirror, public_url.as_deref(), now));
-            }
+    fn tell(&self, mirrors: &[MirrorSummary], gone: &[String]) -> Result<(), ServiceError> {
+        if mirrors.is_empty() && gone.is_empty() {
+            return Ok(());
         }
+        let (config, now) = (self.service.config(), self.service.now());
+        let url = config.web.public_url.as_deref();
+        for receiver in &self.receivers {
+            receiver.look(mirrors, gone, (url, now))?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What is told of a mirror: the first of a row of troubles, and that it is well again.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,13 +74,24 @@ impl Streaks {
         self.0.contains_key(name)
     }
 
-    /// Forgets all mirrors but those that there are.
-    pub(super) fn forget_others(&mut self, mirrors: &[MirrorSummary]) {
-        if self.0.is_empty() {
-            return;
-        }
-        let names: HashSet<&str> = mirrors.iter().map(|mirror| mirror.name.as_str()).collect();
-        self.0.retain(|name, _| names.contains(name.as_str()));
+    /// The mirrors in trouble.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// Forgets a mirror.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// With all times by a clock that is so far ahead of the one that they are by.
+    pub(super) fn ahead(&self, millis: i64) -> Self {
+        let ahead = |time: Timestamp| Timestamp::from_millis(time.millis().saturating_add(millis));
+        let streak = |Streak { since, last_good }: &Streak| Streak {
+            since: since.map(ahead),
+            last_good: last_good.map(ahead),
+        };
+        Self(self.0.iter().map(|(name, it)| (name.clone(), streak(it))).collect())
     }
 }
 

@@ -116,7 +116,7 @@ fn what_was_in_trouble_before_is_known() {
     let well = streaks.look(&mirror(MirrorState::Good, 0, 70), 3);
     assert_eq!(well, Some(Change::Recovered { since: Some(time(50)) }));
     let mut streaks = Streaks::known(&[mirror(MirrorState::Parked, 1, 10)], 3);
-    streaks.forget_others(&[]);
+    streaks.forget("forge/a b");
     assert!(!streaks.has("forge/a b"));
 }
 

@@ -1,7 +1,7 @@
-//! What waits to be told to one receiver, the oldest first.
+//! What waits to be told to one receiver, and the bell of who tells it.
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub(super) const ROOM: usize = 256;
 /// A message on its way to one receiver.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Letter {
-    /// The same for each attempt, also by the next daemon, so that a receiver can tell that it has it already.
+    /// The same for each attempt, also by another daemon, so that a receiver can tell that it has it already.
     pub(super) id: String,
     pub(super) message: Message,
 }
@@ -25,61 +25,23 @@ impl Letter {
     }
 }
 
-/// The letters for one receiver. The first stays until it is done with, so that no stop loses it.
+/// Rung when there may be something to tell.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
-    letters: Mutex<Letters>,
-    bell: Condvar,
+pub(super) struct Bell {
+    is_rung: Mutex<bool>,
+    rings: Condvar,
 }
 
-#[derive(Debug, Default)]
-struct Letters {
-    all: VecDeque<Letter>,
-    /// Nothing is added any more.
-    is_over: bool,
-}
-
-impl Waiting {
-    pub(super) fn of(letters: Vec<Letter>) -> Self {
-        let letters = Letters { all: letters.into(), is_over: false };
-        Self { letters: Mutex::new(letters), bell: Condvar::new() }
+impl Bell {
+    pub(super) fn ring(&self) {
+        *self.is_rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.rings.notify_one();
     }
 
-    fn letters(&self) -> MutexGuard<'_, Letters> {
-        self.letters.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Adds one, or gives it back if there is no room.
-    pub(super) fn add(&self, letter: Letter) -> Result<(), Box<Letter>> {
-        let mut letters = self.letters();
-        if letters.all.len() >= ROOM {
-            return Err(Box::new(letter));
-        }
-        letters.all.push_back(letter);
-        self.bell.notify_one();
-        Ok(())
-    }
-
-    /// Waits for the first; `None` once nothing is left and nothing is added any more.
-    pub(super) fn first(&self) -> Option<Letter> {
-        let empty = |letters: &mut Letters| letters.all.is_empty() && !letters.is_over;
-        let letters = self.bell.wait_while(self.letters(), empty);
-        letters.unwrap_or_else(PoisonError::into_inner).all.front().cloned()
-    }
-
-    /// The first is done with.
-    pub(super) fn done(&self) {
-        self.letters().all.pop_front();
-    }
-
-    /// Nothing is added any more.
-    pub(super) fn end(&self) {
-        self.letters().is_over = true;
-        self.bell.notify_one();
-    }
-
-    /// All of them, for the next daemon.
-    pub(super) fn all(&self) -> Vec<Letter> {
-        self.letters().all.iter().cloned().collect()
+    /// Waits until it has been rung since it was last waited for, or for `longest`.
+    pub(super) fn wait(&self, longest: Duration) {
+        let is_rung = self.is_rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.rings.wait_timeout_while(is_rung, longest, |is_rung| !*is_rung);
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
     }
 }

@@ -14,7 +14,7 @@ use crate::base::time::Timestamp;
 use crate::queue::model::{Class, RunId};
 
 /// Who has not said for so long that it is there is gone.
-const GONE: Duration = Duration::from_secs(20);
+pub(super) const GONE: Duration = Duration::from_secs(20);
 /// How long what is known of the others is good for.
 const FRESH: Duration = Duration::from_secs(1);
 /// For how long a new mirror is left to the process that it would be at home at.

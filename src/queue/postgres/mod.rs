@@ -17,6 +17,7 @@
 //! | `nodes` | the table of processes |
 //! | `ledgers` | the table of ledgers |
 //! | `sessions` | the table of sessions |
+//! | `receivers` | the table of receivers |
 //! | `readers` | connections that only read |
 //! | `mirrors`, `runs`, `deliveries`, `values` | the tables: all SQL of them is here and in the numbered files |
 //!
@@ -40,6 +41,7 @@ mod nodes;
 mod place;
 mod portable;
 mod readers;
+mod receivers;
 mod runs;
 mod sessions;
 mod trouble;
@@ -74,6 +76,7 @@ use super::model::{
     Claim, Claimed, DeliveryEntry, DeliveryRecord, End, EndState, Finish, Member, Receipt, Request,
     Row, Run, RunId,
 };
+use super::receivers::Receivers;
 use super::sessions::Sessions;
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
@@ -369,6 +372,10 @@ impl JobStore for PostgresStore {
     }
 
     fn sessions(&self) -> Option<&dyn Sessions> {
+        Some(self)
+    }
+
+    fn receivers(&self) -> Option<&dyn Receivers> {
         Some(self)
     }
 

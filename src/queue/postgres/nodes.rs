@@ -16,7 +16,7 @@ use crate::queue::model::RunId;
 use crate::queue::store_error::StoreError;
 
 /// Now, by the clock of the database.
-const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 impl Fleet for PostgresStore {
     fn id(&self) -> &str {

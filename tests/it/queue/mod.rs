@@ -11,6 +11,7 @@ mod moved;
 mod pool;
 mod postgres;
 mod random;
+mod receivers;
 mod sessions;
 mod speed;
 mod sqlite;

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Inbox, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,13 +17,14 @@ use crate::base::time::Timestamp;
 use crate::base::{Fault, HasFault as _, Interrupt};
 use crate::config::{Config, Encryption, MailWay, NotifyConfig};
 use crate::daemon::notify::error::NotifyError;
-use crate::daemon::notify::memory::Memory;
+use crate::daemon::notify::memory::{Memory, Told};
 use crate::daemon::notify::receiver::{Receiver, deliver};
 use crate::daemon::notify::waiting::Letter;
 use crate::daemon::notify::{command, mail, webhook};
 use crate::hook::{DEFAULT_TOLERANCE, Delivery, Scheme, verify};
 use crate::net::SecretSource;
 use crate::net::http::WebAddress;
+use crate::service::view::{MirrorState, MirrorSummary};
 
 /// Longer than anything here takes.
 const LONG: Duration = Duration::from_secs(20);
@@ -93,8 +95,8 @@ fn a_webhook_is_signed_and_tried_again_with_the_same_id() {
         ),
         folder.path(),
     );
-    deliver(&config, &Letter::new(parked()), &[Duration::from_millis(10)], &Interrupt::default())
-        .unwrap();
+    let (letter, pauses) = (Letter::new(parked()), [Duration::from_millis(10)]);
+    assert_eq!(deliver(&config, &letter, &pauses, &Interrupt::default(), &|| true), Ok(true));
     let (first, second) = (posted.recv_timeout(LONG).unwrap(), posted.recv_timeout(LONG).unwrap());
     assert!(second.head.starts_with("POST /hooks/x?y=z HTTP/1.1\r\n"), "{}", second.head);
     assert_eq!(second.header("content-type"), Some("application/json"));
@@ -112,41 +114,73 @@ fn a_webhook_is_signed_and_tried_again_with_the_same_id() {
     assert!(!proven(SECRET, b"{}"));
 }
 
+/// Tells it, and tries that once.
+fn deliver_once(config: &NotifyConfig) {
+    let letter = Letter::new(parked());
+    assert_eq!(deliver(config, &letter, &[], &Interrupt::default(), &|| true), Ok(true));
+}
+
 /// What could not be told before a stop is told by the next daemon, with the id that it had.
 #[test]
 fn what_waits_at_a_stop_is_told_later() {
     let folder = tempfile::tempdir().unwrap();
     let (port, posted) = server(&["503 Service Unavailable", "204 No Content", "204 No Content"]);
     let text = format!("kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\nplain_http = true");
-    let start = |remembered, interrupt: &Interrupt| {
-        let config = receiver(&text, folder.path());
-        let nothing = (&[][..], &[][..], Timestamp::now());
-        Receiver::start(config, (None, remembered), nothing, interrupt, || ()).unwrap()
+    let config = receiver(&text, folder.path());
+    let start = || {
+        let memory = Arc::new(Memory::read(folder.path()));
+        memory.begin(&["x"], |_| Told::default()).unwrap();
+        (Receiver::start(config.clone(), None, &memory).unwrap(), memory)
     };
-    let stop = Interrupt::default();
-    let before = start(None, &stop);
-    before.tell(parked());
-    before.tell(parked());
+    let waiting = |memory: &Memory| memory.known_of("x", |told| told.waiting.len());
+    let (before, memory) = start();
+    let now = Timestamp::from_seconds(100);
+    let trouble = |name: &str| MirrorSummary {
+        name: name.to_owned(),
+        ..super::mirror(MirrorState::Parked, 3, 10)
+    };
+    before.look(&[trouble("a"), trouble("b")], &[], (None, now)).unwrap();
     let first = posted.recv_timeout(LONG).unwrap();
-    stop.raise();
-    let told = before.told();
-    assert_eq!(told.waiting.len(), 2, "the first waits to be told again");
+    assert_eq!(waiting(&memory), 2, "the first waits to be told again");
     drop(before);
     assert!(posted.try_recv().is_err());
-    let (mut memory, _) = Memory::read(folder.path());
-    memory.keep(&[("x", told)].into());
-    let remembered = Memory::read(folder.path()).1.remove("x");
-    let after = start(remembered, &Interrupt::default());
+    let (after, memory) = start();
+    after.look(&[trouble("a"), trouble("b")], &[], (None, now)).unwrap();
     let again = posted.recv_timeout(LONG).unwrap();
     assert_eq!(again.header("webhook-id"), first.header("webhook-id"));
     assert_eq!(again.body, first.body);
     let other = posted.recv_timeout(LONG).unwrap();
     assert_ne!(other.header("webhook-id"), first.header("webhook-id"));
     let begin = Instant::now();
-    while !after.told().waiting.is_empty() {
+    while waiting(&memory) > 0 {
         assert!(begin.elapsed() < LONG, "it is told, and waits");
         thread::sleep(Duration::from_millis(5));
     }
+    let (_after, memory) = start();
+    assert_eq!(waiting(&memory), 0, "that it was told is kept");
+}
+
+/// One that is configured otherwise is told the rest, and nothing twice.
+#[test]
+fn what_waits_for_a_receiver_goes_where_it_is_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, posted) = server(&["503 Service Unavailable"]);
+    let (other_port, moved) = server(&["204 No Content"]);
+    let at = |port| {
+        let text =
+            format!("kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/\"\nplain_http = true");
+        receiver(&text, folder.path())
+    };
+    let memory = Arc::new(Memory::read(folder.path()));
+    memory.begin(&["x"], |_| Told::default()).unwrap();
+    let before = Receiver::start(at(port), None, &memory).unwrap();
+    let trouble = [super::mirror(MirrorState::Parked, 3, 10)];
+    before.look(&trouble, &[], (None, Timestamp::from_seconds(100))).unwrap();
+    let first = posted.recv_timeout(LONG).unwrap();
+    let after = Receiver::start(at(other_port), Some(before), &memory).unwrap();
+    let told = moved.recv_timeout(LONG).unwrap();
+    assert_eq!(told.header("webhook-id"), first.header("webhook-id"));
+    drop(after);
 }
 
 #[test]
@@ -304,8 +338,7 @@ fn a_command_gets_the_message() {
         &format!("(echo \"$1|$SYNCHRONISER_MIRROR|$SYNCHRONISER_SIDE\"; cat) > {}", out.display()),
     );
     let text = "kind = \"command\"\ncommand = [\"tell\", \"a; b\"]";
-    deliver(&receiver(text, folder.path()), &Letter::new(parked()), &[], &Interrupt::default())
-        .unwrap();
+    deliver_once(&receiver(text, folder.path()));
     let told = std::fs::read_to_string(out).unwrap();
     assert_eq!(told, format!("a; b|forge/a b|target\n{}", parked().json()));
 }
@@ -349,8 +382,7 @@ fn a_redirect_of_a_webhook_is_not_followed() {
     let (port, posted) = server(vec![&*answer.leak()].leak());
     let text =
         format!("kind = \"webhook\"\nurl = \"http://127.0.0.1:{port}/x\"\nplain_http = true");
-    deliver(&receiver(&text, folder.path()), &Letter::new(parked()), &[], &Interrupt::default())
-        .unwrap();
+    deliver_once(&receiver(&text, folder.path()));
     posted.recv_timeout(LONG).unwrap();
     assert!(taken.recv_timeout(Duration::from_millis(100)).is_err());
 }
