@@ -1,4 +1,4 @@
-//! The thread that notes which looks found nothing, claims what is due, and renews what is held.
+//! The thread that notes how runs ended, claims what is due, and renews what is held.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use super::{Held, PAUSE, Shared, State};
 use crate::base::Interrupt;
 use crate::base::time::Timestamp;
 use crate::queue::job_store::ClaimLimits;
-use crate::queue::model::{Claimed, End, EndState, Weight};
+use crate::queue::model::{Claimed, End, EndState, Finish, Weight};
 use crate::queue::store_error::StoreError;
 
 /// The dispatcher looks again after this long, whatever it waits for: the clock may have been set.
@@ -83,7 +83,7 @@ impl Shared {
         drop(self.dispatch.wait_timeout_while(state, GATHER, are_ending));
     }
 
-    /// Notes which looks found nothing, and claims what there are workers for. Returns when to claim again, and when to
+    /// Notes how runs ended, and claims what there are workers for. Returns when to claim again, and when to
     /// note again what was not noted.
     fn turn(&self) -> (Option<Timestamp>, Option<Instant>) {
         let (ends, limits) = {
@@ -102,7 +102,7 @@ impl Shared {
             Err(StoreError::Closed) if limits.is_none() => {
                 // Nobody will ever note them.
                 for end in ends {
-                    self.over(&end.claim, None);
+                    self.settle(&end, None);
                 }
                 (None, None)
             }
@@ -114,15 +114,27 @@ impl Shared {
         }
     }
 
+    /// An end is noted, if it ever will be. Of whatever else than a look that found nothing its worker tells the others.
+    fn settle(&self, end: &End, finish: Option<&Finish>) {
+        if end.finish.found_nothing() {
+            self.over(&end.claim, finish);
+            return;
+        }
+        if let Some(held) = self.lock().held.get_mut(&end.claim.run) {
+            held.is_noted = true;
+        }
+        self.noted.notify_all();
+    }
+
     /// The store has said what has become of these ends. Returns when to note those that it did not note.
     fn noted(&self, ends: Vec<End>, states: &[EndState]) -> Option<Instant> {
         let mut left = Vec::new();
         for (end, state) in ends.into_iter().zip(states) {
             match state {
-                EndState::Noted => self.over(&end.claim, Some(&end.finish)),
+                EndState::Noted => self.settle(&end, Some(&end.finish)),
                 EndState::Lost => {
                     lost(&end.claim);
-                    self.over(&end.claim, None);
+                    self.settle(&end, None);
                 }
                 EndState::NotYet => left.push(end),
             }
@@ -138,7 +150,7 @@ impl Shared {
         if state.is_closed {
             // Closed meanwhile: there may be no worker any more.
             drop(state);
-            claimed.claims.iter().for_each(|claim| self.end(claim, None));
+            claimed.claims.iter().for_each(|claim| self.release(claim));
             return None;
         }
         for claim in claimed.claims {
@@ -149,6 +161,7 @@ impl Shared {
                 ends: asked + limits.lease,
                 is_lost: false,
                 is_ending: false,
+                is_noted: false,
             };
             state.held.insert(claim.run, held);
             state.assigned.push_back(claim);

@@ -7,14 +7,15 @@
 //!
 //! ```text
 //!            claim, renew                       claims                    run
-//!   store <---------------- dispatcher ----------------------> workers -------> Runner
-//!     ^                                                           |
+//!   store <---------------- dispatcher <---------------------> workers -------> Runner
+//!     ^      and finish                        ends               |
 //!     '-----------------------------------------------------------'
-//!                          finish, or release
+//!                               release
 //! ```
 //!
-//! Most runs are looks of the schedule that find nothing. Their ends go to the dispatcher, which notes many of them together,
-//! with the next claim: the worker does not wait for that. If the process ends before, they are looked at once more.
+//! How runs ended is noted by the dispatcher, of many together, with the next claim: what costs is the commit. Most runs
+//! are looks of the schedule that find nothing; for these the worker does not wait. If the process ends before, they are
+//! looked at once more.
 //!
 //! A claim that was lost raises the interrupt of its run, whose end is then not noted: the store refuses
 //! it. A store that fails is tried again after a pause, for as long as it takes; what a worker has to say
@@ -77,6 +78,8 @@ struct Shared {
     dispatch: Condvar,
     /// Notified of what workers wait for: claims, and the end.
     work: Condvar,
+    /// Notified of ends of runs that were noted.
+    noted: Condvar,
     /// Notified of each run that is over.
     over: Condvar,
 }
@@ -87,7 +90,7 @@ struct State {
     workers: usize,
     /// Claims that no worker has taken yet.
     assigned: VecDeque<Claim>,
-    /// Runs that have found nothing, which is not noted yet.
+    /// Runs that have ended, which is not noted yet.
     ended: Vec<End>,
     /// Claims that are held, those of `assigned` and those that are being run.
     held: HashMap<RunId, Held>,
@@ -109,6 +112,8 @@ struct Held {
     is_lost: bool,
     /// The run is over, and the store is being told.
     is_ending: bool,
+    /// The store was told.
+    is_noted: bool,
 }
 
 impl State {
@@ -151,6 +156,7 @@ impl Pool {
             state: Mutex::new(state),
             dispatch: Condvar::new(),
             work: Condvar::new(),
+            noted: Condvar::new(),
             over: Condvar::new(),
         }));
         let watching = Arc::downgrade(&pool.0);

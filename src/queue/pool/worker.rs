@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::thread;
 
-use super::{PAUSE, Shared};
+use super::{PAUSE, Shared, State};
 use crate::base::{Fault, Interrupt};
 use crate::queue::backoff::{Next, backoff};
 use crate::queue::failure::Failure;
@@ -30,14 +30,34 @@ impl Shared {
                 Some(finish) if finish.found_nothing() => {
                     self.lock().ended.push(End { claim, finish });
                 }
+                Some(finish) if finish.state != RunState::Interrupted || !self.is_closed() => {
+                    self.note(&claim, &finish);
+                    self.over(&claim, Some(&finish));
+                    self.lock().is_woken = true;
+                }
                 finish => {
-                    self.end(&claim, finish.as_ref());
+                    self.release(&claim);
                     self.over(&claim, finish.as_ref());
                     self.lock().is_woken = true;
                 }
             }
             self.dispatch.notify_one();
         }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    /// Has the dispatcher note how a run ended, with all others that end now, and waits until it is noted.
+    fn note(&self, claim: &Claim, finish: &Finish) {
+        let mut state = self.lock();
+        state.ended.push(End { claim: claim.clone(), finish: finish.clone() });
+        state.is_woken = true;
+        self.dispatch.notify_one();
+        let is_waiting =
+            |state: &mut State| state.held.get(&claim.run).is_some_and(|held| !held.is_noted);
+        drop(self.noted.wait_while(state, is_waiting));
     }
 
     /// The run is over, and so is its claim.
@@ -66,26 +86,13 @@ impl Shared {
         }
     }
 
-    /// Tells the store how a run ended, or that it was not begun: until it listens.
-    pub(super) fn end(&self, claim: &Claim, finish: Option<&Finish>) {
+    /// Tells the store that a run is not begun, or is to be begun anew: until it listens.
+    pub(super) fn release(&self, claim: &Claim) {
         loop {
-            let is_closed = self.lock().is_closed;
-            let now = self.clock.now();
-            let told = match finish {
-                Some(finish) if finish.state != RunState::Interrupted || !is_closed => {
-                    self.store.finish(claim, finish, now)
-                }
-                _ => self.store.release(claim, now).map(|()| true),
-            };
-            match told {
-                Ok(is_noted) => {
-                    if !is_noted {
-                        lost(claim);
-                    }
-                    break;
-                }
+            match self.store.release(claim, self.clock.now()) {
+                Ok(()) => break,
                 Err(StoreError::Closed) => return,
-                Err(error) => self.failed("note how a run ended", &error),
+                Err(error) => self.failed("give a claim back", &error),
             }
             thread::sleep(PAUSE);
         }

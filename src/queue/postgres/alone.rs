@@ -44,7 +44,7 @@ pub(super) struct Memory {
 /// Notes the ends of runs that have all found nothing, and then claims if there are limits.
 pub(super) fn turn(
     work: &mut Work<'_>,
-    ends: &[&End],
+    ends: &[End],
     limits: Option<&ClaimLimits>,
     now: Timestamp,
 ) -> Result<(Vec<EndState>, Claimed), Trouble> {

@@ -198,19 +198,20 @@ impl JobStore for PostgresStore {
         limits: Option<&ClaimLimits>,
         now: Timestamp,
     ) -> Result<(Vec<EndState>, Claimed), StoreError> {
-        let mut states: Vec<Option<EndState>> = Vec::new();
-        for End { claim, finish } in ends {
-            let is_alone = !finish.found_nothing();
-            let noted = is_alone.then(|| self.finish(claim, finish, now)).transpose()?;
-            states.push(noted.map(EndState::of));
-        }
-        let (ends, limits) = (ends.to_vec(), limits.cloned());
-        let (together, claimed) = self.writer.write_last(move |work| {
-            let ends: Vec<_> = ends.iter().filter(|end| end.finish.found_nothing()).collect();
-            alone::turn(work, &ends, limits.as_ref(), now)
-        })?;
-        let mut together = together.into_iter();
-        let states = states.into_iter().filter_map(|state| state.or_else(|| together.next()));
+        let found_nothing = |end: &End| end.finish.found_nothing();
+        let (empty, kept): (Vec<_>, Vec<_>) = ends.iter().cloned().partition(found_nothing);
+        let limits = limits.cloned();
+        let (kept, (empty, claimed)) = self.writer.write_last(
+            Needs::of(kept.iter().map(|end| Needs::claim(&end.claim)).collect::<Vec<_>>().iter()),
+            move |batch| {
+                let note = |End { claim, finish }: &End| batch.finish(claim, finish, now);
+                Ok(kept.iter().map(note).map(EndState::of).collect::<Vec<_>>())
+            },
+            move |work| alone::turn(work, &empty, limits.as_ref(), now),
+        )?;
+        let (mut empty, mut kept) = (empty.into_iter(), kept.into_iter());
+        let state = |end| if found_nothing(end) { empty.next() } else { kept.next() };
+        let states = ends.iter().filter_map(state);
         // Others may have asked meanwhile, and nothing tells us.
         let look = self.is_shared.then(|| now.after(LOOK.mul_f64(0.75 + random() / 2.0)));
         let again = claimed.again.into_iter().chain(look).min();

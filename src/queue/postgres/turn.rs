@@ -34,7 +34,7 @@ const END: &str = "WITH held AS (SELECT mirror.id, ended.* FROM mirror \
 /// Notes the ends of runs that have all found nothing.
 pub(super) fn end(
     work: &mut Work<'_>,
-    ends: &[&End],
+    ends: &[End],
     now: Timestamp,
 ) -> Result<Vec<EndState>, Trouble> {
     let Work { client, ahead, node, .. } = work;
@@ -43,7 +43,7 @@ pub(super) fn end(
     }
     let runs: Vec<_> = ends.iter().map(|end| end.claim.run).collect();
     let tokens: Vec<_> = ends.iter().map(|end| number(end.claim.token)).collect();
-    let due = |end: &&End| end.finish.due.map(|due| theirs(due, *ahead));
+    let due = |end: &End| end.finish.due.map(|due| theirs(due, *ahead));
     let due: Vec<_> = ends.iter().map(due).collect();
     let weights: Vec<_> = ends.iter().map(|end| word(end.finish.weight)).collect();
     let home = node.home.map(|home| home.to_string());

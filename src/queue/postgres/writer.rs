@@ -93,8 +93,8 @@ where
 
 enum Operation {
     Batched(Box<dyn Batched>),
-    /// It comes after those of the batch, and is committed with them.
-    Last(Box<dyn Alone>),
+    /// The second one comes after all that is batched, and is committed with it.
+    Last(Box<dyn Batched>, Box<dyn Alone>),
     Alone(Box<dyn Alone>),
 }
 
@@ -131,12 +131,22 @@ impl Writer {
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Does `run` after what else has arrived, and returns what came out once all that is committed.
-    pub(super) fn write_last<T: Send + 'static>(
+    /// Does `apply` together with others, and `run` after what else has arrived. Returns what came out of both once all
+    /// that is committed.
+    pub(super) fn write_last<A: Send + 'static, T: Send + 'static>(
         &self,
+        needs: Needs,
+        apply: impl FnMut(&mut Batch) -> Result<A, StoreError> + Send + 'static,
         run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.write_as(Operation::Last, run)
+    ) -> Result<(A, T), StoreError> {
+        let (tell_applied, applied) = sync_channel(1);
+        let batched = OfBatch { needs, apply, result: None, answer: tell_applied };
+        let (tell_done, done) = sync_channel(1);
+        let last = OfItself { run, result: None, answer: tell_done };
+        self.send(Operation::Last(Box::new(batched), Box::new(last)))?;
+        let applied = applied.recv().unwrap_or(Err(StoreError::Closed));
+        let done = done.recv().unwrap_or(Err(StoreError::Closed));
+        Ok((applied?, done?))
     }
 
     /// Does `run` in a transaction of its own, and returns what came out once it is committed.
@@ -144,16 +154,8 @@ impl Writer {
         &self,
         run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_as(Operation::Alone, run)
-    }
-
-    fn write_as<T: Send + 'static>(
-        &self,
-        kind: fn(Box<dyn Alone>) -> Operation,
-        run: impl FnMut(&mut Work<'_>) -> Result<T, Trouble> + Send + 'static,
-    ) -> Result<T, StoreError> {
         let (answer, answered) = sync_channel(1);
-        self.send(kind(Box::new(OfItself { run, result: None, answer })))?;
+        self.send(Operation::Alone(Box::new(OfItself { run, result: None, answer })))?;
         answered.recv().unwrap_or(Err(StoreError::Closed))
     }
 
@@ -213,7 +215,10 @@ impl Main {
             for operation in std::iter::once(first).chain(more) {
                 match operation {
                     Operation::Batched(operation) => together.batched.push(operation),
-                    Operation::Last(operation) => together.last.push(operation),
+                    Operation::Last(batched, last) => {
+                        together.batched.push(batched);
+                        together.last.push(last);
+                    }
                     Operation::Alone(operation) => alone.push(operation),
                 }
             }

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
-use synchroniser::base::time::Timestamp;
+use synchroniser::base::Interrupt;
+use synchroniser::base::time::{Clock, Timestamp};
 use synchroniser::queue::model::{Claim, End, EndState, Finish};
-use synchroniser::queue::{ClaimLimits, Closed, JobStore, PostgresStore};
+use synchroniser::queue::{ClaimLimits, Closed, JobStore, Pool, PostgresStore, Runner};
 
 use super::support::*;
 use crate::support::postgres::{Postgres, shared};
@@ -231,6 +233,78 @@ fn looks_that_find_nothing_end_together() {
         // Much else may be going on.
         assert!(busy < 20.0, "{busy} ms");
     }
+}
+
+/// Each run has found something, and ends at once; so many are counted.
+struct Counted {
+    left: Mutex<usize>,
+    over: Condvar,
+}
+
+impl Runner for Counted {
+    fn run(&self, _: &Claim, _: &Interrupt) -> Option<Finish> {
+        Some(Finish { due: Some(at(100_000)), ..done() })
+    }
+
+    fn over(&self, _: &Claim, _: Option<&Finish>) {
+        let mut left = self.left.lock().unwrap();
+        *left = left.saturating_sub(1);
+        self.over.notify_all();
+    }
+}
+
+/// Times stand.
+struct Stands;
+
+impl Clock for Stands {
+    fn now(&self) -> Timestamp {
+        at(0)
+    }
+}
+
+/// Syncs whose history is kept, as a pool has them begin and end: what they cost together, and one by one.
+#[test]
+fn syncs_that_are_kept_end_together() {
+    const RUNS: usize = 800;
+    let Some(server) = Postgres::start() else { return };
+    let address = server.schema() + "%20-clog_statement%3Dall";
+    let now = at(0).millis();
+    let (store, mut client) = with(&address, mirrors(), &format!("{now} - n % 1000"));
+    let store = Arc::new(store);
+    let each = |number: usize| f64::from(u32::try_from(number).unwrap());
+    let mut asked_for_each = Vec::new();
+    for workers in [1, 8, 50] {
+        let runs = if workers == 1 { RUNS / 8 } else { RUNS };
+        let (statements_before, (_, busy_before)) =
+            (statements(&server), cost(&store, &mut client));
+        let runner = Arc::new(Counted { left: Mutex::new(runs), over: Condvar::new() });
+        let begin = Instant::now();
+        let (shared, ran) = (Arc::clone(&store) as Arc<_>, Arc::clone(&runner) as Arc<_>);
+        let limits = ClaimLimits { long: 0, ..no_limits(workers) };
+        let pool = Pool::start(shared, ran, Arc::new(Stands), limits).unwrap();
+        let left = runner.over.wait_while(runner.left.lock().unwrap(), |left| *left > 0).unwrap();
+        let took = begin.elapsed();
+        drop(left);
+        pool.drain();
+        assert_eq!(pool.wait_idle(LEASE), 0);
+        let (_, busy) = cost(&store, &mut client);
+        let kept: i64 = client.query_one("SELECT count(*) FROM run", &[]).unwrap().get(0);
+        client.batch_execute("TRUNCATE run CASCADE").unwrap();
+        let kept = usize::try_from(kept).unwrap();
+        assert!(kept >= runs, "{kept} of {runs}");
+        let asked = each(statements(&server) - statements_before) / each(kept);
+        eprintln!(
+            "{} mirrors, syncs that are kept, by {workers} workers: {asked:.2} statements and {:.2} ms of the database \
+             for each, {:.0} a second",
+            mirrors(),
+            (busy - busy_before) / each(kept),
+            each(runs) / took.as_secs_f64()
+        );
+        asked_for_each.push(asked);
+    }
+    // However busy the machine is: many are noted and begun with one commit.
+    assert!(asked_for_each[1] < asked_for_each[0] / 3.0, "{asked_for_each:?}");
+    assert!(asked_for_each[2] < asked_for_each[0] / 8.0, "{asked_for_each:?}");
 }
 
 /// What workers do who take some seconds for each look at a source, of which one in a hundred finds something.
