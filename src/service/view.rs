@@ -146,6 +146,17 @@ pub struct MirrorSummary {
     pub no_node: bool,
 }
 
+impl MirrorSummary {
+    /// That no process is there which may sync it, if none is.
+    pub fn waits_for(&self) -> Option<String> {
+        let which = match self.nodes.as_slice() {
+            [] => "that syncs".to_owned(),
+            nodes => format!("on {}", nodes.join(" or ")),
+        };
+        self.no_node.then(|| format!("waits for a daemon {which}: none is there"))
+    }
+}
+
 /// How many mirrors are in each state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateCount {

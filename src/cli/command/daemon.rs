@@ -6,7 +6,6 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::nodes::waits_for;
 use super::{Outcome, config};
 use crate::base::clean::clean;
 use crate::base::faults;
@@ -122,7 +121,7 @@ fn row(mirror: &MirrorSummary, now: Timestamp) -> [String; 5] {
         state_of(mirror),
         mirror.last_good.map_or_else(|| "never".to_owned(), |at| ago(at, now)),
         mirror.due.map_or_else(|| "-".to_owned(), |at| until(at, now)),
-        problem.or_else(|| waits_for(mirror)).unwrap_or_default(),
+        problem.or_else(|| mirror.waits_for()).unwrap_or_default(),
     ]
 }
 
@@ -167,7 +166,7 @@ fn show(mirror: &MirrorDetail, overview: &Overview, ui: &Ui) {
     if !summary.nodes.is_empty() {
         line("nodes", &summary.nodes.join(", "));
     }
-    if let Some(waits) = waits_for(summary) {
+    if let Some(waits) = summary.waits_for() {
         line("waits", &waits);
     }
     line("source", &summary.source);

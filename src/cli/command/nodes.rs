@@ -4,7 +4,7 @@ use super::daemon::ago;
 use crate::base::clean::clean;
 use crate::cli::table::Table;
 use crate::cli::ui::Ui;
-use crate::service::view::{MirrorSummary, Overview};
+use crate::service::view::Overview;
 
 /// The daemons that share the queue.
 pub(super) fn list(overview: &Overview, ui: &Ui) {
@@ -24,11 +24,4 @@ pub(super) fn list(overview: &Overview, ui: &Ui) {
     for line in table.lines() {
         ui.result(&line);
     }
-}
-
-/// That no daemon is there which may sync it.
-pub(super) fn waits_for(mirror: &MirrorSummary) -> Option<String> {
-    let nodes = mirror.nodes.join(", ");
-    let which = if nodes.is_empty() { "that syncs".to_owned() } else { format!("on {nodes}") };
-    mirror.no_node.then(|| format!("waits for a daemon {which}: none is there"))
 }

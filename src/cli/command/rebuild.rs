@@ -1,5 +1,7 @@
 //! `rebuild`: a cache made again from its source.
 
+use std::path::PathBuf;
+
 use super::{Outcome, config, daemon, interrupted_by_signals, report, sync};
 use crate::base::faults;
 use crate::cli::args::RebuildArgs;
@@ -14,6 +16,11 @@ use crate::service::view::{MirrorDetail, MirrorState};
 /// Why a cache is not made again.
 #[derive(Debug, thiserror::Error)]
 enum RebuildError {
+    /// Whoever has no claim may not write the ledger.
+    #[error(
+        "make the cache of {name} again: `queue.store` is a database, which has the ledger of what was published"
+    )]
+    InDatabase { name: String, cache: PathBuf },
     /// The daemon works on it.
     #[error("make the cache of {name} again: the daemon syncs this mirror now")]
     Running { name: String },
@@ -23,6 +30,11 @@ enum RebuildError {
 }
 
 faults!(RebuildError {
+    Self::InDatabase { name, cache } => Unsupported.at(Here).hint(format!(
+        "a daemon does that, by what the database knows: `synchroniser pause {name}`, remove {} once nothing runs, \
+         `synchroniser resume {name}`, `synchroniser sync --daemon {name}`",
+        cache.display()
+    )),
     Self::Running { name } => Unavailable.at(Here).hint(format!(
         "wait until that is over, which `synchroniser status {name}` shows; or `synchroniser pause {name}` first"
     )),
@@ -32,6 +44,10 @@ faults!(RebuildError {
 pub(super) fn run(args: &RebuildArgs, ui: &Ui) -> Outcome {
     let config = config::load(&args.daemon.config.config)?;
     let mirror = mirrors::named(&config, &args.mirror)?;
+    if config.queue.address.is_some() {
+        let (name, cache) = (mirror.mirror.name.clone(), mirror.mirror.cache.path().to_owned());
+        return Err(RebuildError::InDatabase { name, cache }.into());
+    }
     let mirror = sync::ready(&mirror)?;
     let interrupt = interrupted_by_signals(ui)?;
     let name = mirror.name.clone();

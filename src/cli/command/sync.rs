@@ -16,6 +16,11 @@ use crate::service::check_room;
 /// Why `sync` fails, apart from its configuration.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SyncCommandError {
+    /// Whoever has no claim may not write the ledger.
+    #[error(
+        "sync without a daemon: `queue.store` is a database, which has the ledgers of what was published"
+    )]
+    InDatabase,
     /// The author map of a mirror cannot be used.
     #[error("read the author map of the mirror {name}")]
     AuthorMap {
@@ -33,6 +38,9 @@ pub(super) enum SyncCommandError {
 }
 
 faults!(SyncCommandError {
+    Self::InDatabase => Unsupported.at(Here).hint(
+        "`synchroniser sync --daemon` has a daemon sync it, and with `--follow` says what came of it"
+    ),
     Self::AuthorMap { source, .. } => of(source),
     Self::Sync { source, .. } => of(source),
 });
@@ -42,6 +50,9 @@ pub(super) fn run(args: &SyncArgs, ui: &Ui) -> Outcome {
         return daemon::sync(&args.at, &args.mirrors, args.follow, ui);
     }
     let config = config::load(&args.at.config.config)?;
+    if config.queue.address.is_some() {
+        return Err(SyncCommandError::InDatabase.into());
+    }
     let mirrors = mirrors::select(&config, &args.mirrors)?;
     let interrupt = interrupted_by_signals(ui)?;
     let mut outcome = exit::OK;

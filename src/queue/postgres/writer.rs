@@ -388,14 +388,9 @@ impl Together {
 
 /// The same error for one more who waits for it.
 fn again(error: &StoreError, place: &str) -> StoreError {
-    match error {
-        StoreError::Server { place, problem, message } => {
-            StoreError::Server { place: place.clone(), problem: *problem, message: message.clone() }
-        }
-        other => StoreError::Server {
-            place: place.to_owned(),
-            problem: Problem::Other,
-            message: other.to_string(),
-        },
-    }
+    let (problem, message) = match error {
+        StoreError::Server { problem, message, .. } => (*problem, message.clone()),
+        other => (Problem::Other, other.to_string()),
+    };
+    StoreError::Server { place: place.to_owned(), problem, message }
 }

@@ -204,3 +204,32 @@ fn what_one_daemon_has_published_another_one_removes() {
     }
     assert!(has("theirs"));
 }
+
+/// Who has no claim cannot write what was published to where all daemons read it: what does that is named, and does it.
+#[test]
+fn without_a_daemon_nothing_is_published_that_others_would_not_know_of() {
+    let Some(server) = shared() else { return };
+    let place = TestEnv::new();
+    let shape = Shape { seed: 14, changesets: 3, files: 2, heads: 1, ..Shape::PLAIN };
+    let (all, mirrors) = repositories(&place, &Generated::new(shape), 1);
+    let env = TestEnv::new();
+    configure(&env, &format!("queue.store = {:?}\n{mirrors}", server.schema()));
+    let program = Program::start(&env);
+    program.until_state("m0", "good");
+    let before = commits(&all[0].target);
+    let command = |words: &[&str]| format!("{:?}", ask(&env, words));
+    let said = command(&["sync", "m0"]);
+    assert!(said.contains("`queue.store` is a database"), "{said}");
+    assert!(said.contains("synchroniser sync --daemon"), "{said}");
+    let said = command(&["rebuild", "m0"]);
+    assert!(said.contains("remove cache/m0 once nothing runs"), "{said}");
+    // What it says.
+    let cache = env.path("cache/m0");
+    ask(&env, &["pause", "m0"]).ok().unwrap();
+    std::fs::remove_dir_all(&cache).unwrap();
+    ask(&env, &["resume", "m0"]).ok().unwrap();
+    ask(&env, &["sync", "--daemon", "--follow", "m0"]).ok().unwrap();
+    program.until_state("m0", "good");
+    assert!(cache.join("map").exists(), "{}", program.log());
+    assert_eq!(commits(&all[0].target), before);
+}

@@ -6,9 +6,9 @@ use super::chart::{self, Part};
 use super::layout::{Page, page};
 use super::parts::{
     failure, form, lag, name, progress, run as run_state, run_link, state, table, text, time,
-    time_or, took, waits_for,
+    time_or, took,
 };
-use super::words::{cause, count, number, ref_result, short};
+use super::words::{capital, cause, count, number, ref_result, short};
 use crate::base::text::megabytes;
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
@@ -69,7 +69,7 @@ fn how_it_is(visit: &Visit<'_>, mirror: &MirrorSummary) -> Markup {
             @if mirror.paused && mirror.state != MirrorState::Paused { " It is paused, too." }
         }
         @if let Some(why) = &mirror.failure { (failure(why)) }
-        @if let Some(nodes) = waits_for(mirror) { p { strong { (nodes) "." } } }
+        @if let Some(waits) = mirror.waits_for() { p { strong { (capital(&waits)) "." } } }
         @if mirror.failures > 1 {
             p { (count(mirror.failures.into(), "run", "runs")) " failed in a row." }
         }

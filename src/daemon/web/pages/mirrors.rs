@@ -5,9 +5,8 @@ use maud::{Markup, html};
 use super::layout::{Page, headline, page, worst};
 use super::parts::{
     cell, head, lag, list, mirror_link, next_page, progress, prose, run_link, state, text, time_or,
-    waits_for,
 };
-use super::words::{amount, count, number, side};
+use super::words::{amount, capital, count, number, side};
 use crate::daemon::web::Visit;
 use crate::daemon::web::answer::Answer;
 use crate::daemon::web::api;
@@ -247,7 +246,7 @@ fn how(mirror: &MirrorSummary) -> Markup {
         @if let Some(failure) = &mirror.failure {
             span class="detail short" { (side(failure.side)) ": " (text(&failure.message)) }
         }
-        @if let Some(nodes) = waits_for(mirror) { span class="detail" { (nodes) } }
+        @if let Some(waits) = mirror.waits_for() { span class="detail" { (capital(&waits)) } }
         @if mirror.failures > 1 {
             span class="detail" { (mirror.failures) " times in a row" }
         }

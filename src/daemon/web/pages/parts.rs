@@ -11,7 +11,7 @@ use crate::daemon::web::Visit;
 use crate::daemon::web::icon::sign;
 use crate::daemon::web::paging::{mirror_path, run_path};
 use crate::queue::model::{RunId, RunState};
-use crate::service::view::{FailureView, MirrorState, MirrorSummary, StageProgress};
+use crate::service::view::{FailureView, MirrorState, StageProgress};
 
 /// A point in time: how long ago, and exactly for who points at it.
 pub(super) fn time(now: Timestamp, then: Timestamp) -> Markup {
@@ -195,13 +195,4 @@ pub(super) fn next_page(label: &str, path: Option<&str>, first: Option<&str>) ->
             }
         }
     }
-}
-
-/// That no daemon is there which may sync a mirror.
-pub(super) fn waits_for(mirror: &MirrorSummary) -> Option<String> {
-    let which = match mirror.nodes.as_slice() {
-        [] => "that syncs".to_owned(),
-        nodes => format!("on {}", nodes.join(" or ")),
-    };
-    mirror.no_node.then(|| format!("Waits for a daemon {which}: none is there"))
 }

@@ -56,6 +56,13 @@ pub(super) fn amount(seconds: u64) -> String {
     }
 }
 
+/// A part of a sentence, as it begins one.
+pub(super) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next();
+    first.into_iter().flat_map(char::to_uppercase).chain(characters).collect()
+}
+
 /// What asked for a run.
 pub(super) fn cause(cause: Cause) -> &'static str {
     match cause {
