@@ -76,9 +76,11 @@ impl Shared {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let are_ending = |state: &mut State| {
-            let ending = state.held.values().filter(|held| held.is_ending).count();
+            let running = state.held.values().filter(|held| !held.is_noted);
+            let (ending, running): (Vec<_>, Vec<_>) = running.partition(|held| held.is_ending);
+            let (all, ended) = (ending.len() + running.len(), state.ended.len());
             // All that began together may end together.
-            ending > state.ended.len() || (1..state.held.len()).contains(&state.ended.len())
+            ending.len() > ended || (1..all).contains(&ended)
         };
         drop(self.dispatch.wait_timeout_while(state, GATHER, are_ending));
     }
