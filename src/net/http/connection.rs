@@ -13,12 +13,13 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_p
 use ureq::unversioned::resolver::{DefaultResolver, Resolver};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, ConnectionDetails, Connector, NativeTlsConnector, NextTimeout,
-    ShutdownHandle, TcpConnector, Transport, TransportAdapter, time,
+    ShutdownHandle, Transport, TransportAdapter, time,
 };
 use ureq::{Agent, Error, Proxy, Timeout};
 
 use super::client::Introduction;
 use super::failure::Context;
+use super::socket::Sockets;
 use super::watch::Watch;
 use crate::base::Interrupt;
 use crate::net::access::{Access, Timeouts};
@@ -139,7 +140,7 @@ impl Connections {
     fn connector(&self) -> impl Connector<(), Out = impl Transport> {
         let watch = Watch { interrupt: self.interrupt.clone(), idle: self.timeouts.idle };
         ().chain(ConnectProxyConnector::default())
-            .chain(TcpConnector::default())
+            .chain(Sockets)
             .chain(watch)
             .chain(NativeTlsConnector::default())
     }

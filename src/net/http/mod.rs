@@ -10,6 +10,7 @@ mod client;
 mod connection;
 mod failure;
 mod public;
+mod socket;
 mod watch;
 
 pub use address::WebAddress;
