@@ -16,10 +16,10 @@ use super::writer::Output;
 use crate::base::durable::{self, sync_folder};
 use crate::git::sink::SinkError;
 
-/// Fewer packs than this are left as they are.
+/// Fewer small packs than this are left as they are.
 const MAX_PACKS: usize = 32;
-/// How many bytes are merged at a time: a second's work.
-const MOST_BYTES: u64 = 64 << 20;
+/// How many bytes are merged at a time: work that nobody notices who waits for a sync. A pack of so many is not small.
+const MOST_BYTES: u64 = 4 << 20;
 /// Bytes of a pack's header and of its trailing checksum.
 const HEADER: usize = 12;
 const TRAILER: usize = 20;
@@ -31,19 +31,25 @@ struct Small {
     size: u64,
 }
 
-/// Merges the small packs in `folder` if there are many packs. Returns how many were merged.
+/// Merges the small packs in `folder` if they are many. Returns how many were merged.
 ///
 /// Killed anywhere, every object is still in some pack. Nobody else may write to the folder, and
 /// who has it open for reading must open it again.
 pub(crate) fn merge_small(folder: &Path) -> Result<usize, SinkError> {
     let io = |source| SinkError::Io { path: folder.to_owned(), source };
-    let mut packs = list(folder).map_err(io)?;
+    let packs = chosen(list(folder).map_err(io)?);
+    merge(folder, &packs).map_err(io)
+}
+
+/// Those of `packs` that are merged, by size.
+fn chosen(mut packs: Vec<Small>) -> Vec<Small> {
+    packs.retain(|pack| pack.size < MOST_BYTES);
     if packs.len() < MAX_PACKS {
-        return Ok(0);
+        return Vec::new();
     }
     packs.sort_by_key(|pack| pack.size);
     packs.truncate(worth_merging(&packs));
-    merge(folder, &packs).map_err(io)
+    packs
 }
 
 /// How many of the packs, sorted by size, are merged: up to the last that is less than twice as
@@ -175,12 +181,24 @@ mod tests {
         }
     }
 
+    fn packs(sizes: &[u64]) -> Vec<Small> {
+        let small = |size: &u64| Small { pack: "p".into(), index: "i".into(), size: *size };
+        sizes.iter().map(small).collect()
+    }
+
+    #[test]
+    fn the_packs_of_a_long_history_are_left_alone() {
+        let long = [9 << 20; 50];
+        assert_eq!(chosen(packs(&long)).len(), 0);
+        let after_some_syncs = [&long[..], &[2000; MAX_PACKS - 1]].concat();
+        assert_eq!(chosen(packs(&after_some_syncs)).len(), 0);
+        let after_more = [&long[..], &[2000; MAX_PACKS]].concat();
+        assert_eq!(chosen(packs(&after_more)).len(), MAX_PACKS);
+    }
+
     #[test]
     fn a_large_pack_is_not_copied_for_a_small_one() {
-        let sizes = |sizes: &[u64]| {
-            let small = |size: &u64| Small { pack: "p".into(), index: "i".into(), size: *size };
-            worth_merging(&sizes.iter().map(small).collect::<Vec<_>>())
-        };
+        let sizes = |sizes: &[u64]| worth_merging(&packs(sizes));
         assert_eq!(sizes(&[1, 1, 1, 1000]), 3);
         assert_eq!(sizes(&[10, 10, 30, 90, 1000]), 4);
         assert_eq!(sizes(&[1, 100, 10_000]), 0);
