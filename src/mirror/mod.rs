@@ -1,6 +1,7 @@
 //! One mirror, one sync: read the source, convert what is new, publish it. Owns the cache.
 
 mod adopt;
+mod ahead;
 mod cache;
 mod caches;
 mod check;

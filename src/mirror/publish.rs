@@ -11,8 +11,8 @@ use super::{Mirror, Note, RefChange, SyncContext, SyncError};
 use crate::base::{Fault, Fence, Interrupt};
 use crate::convert::IdMap;
 use crate::git::destination::{
-    self, Journal, Orders, PublishError, PublishRules, RefOutcome, RefUpdate, Refusal, RefusalKind,
-    Target, backup_prefix,
+    self, Destination, Journal, Orders, PublishError, PublishRules, RefOutcome, RefUpdate, Refusal,
+    RefusalKind, Target, backup_prefix,
 };
 use crate::git::pack::LargeFile;
 use crate::git::{ObjectId, Reference};
@@ -28,10 +28,10 @@ pub(super) struct PublishedRefs {
     pub notes: Vec<Note>,
 }
 
-/// Publishes what `updated` has at `target`.
+/// Publishes what `updated` has at `target`, by what leads to it, if it was asked already.
 pub(super) fn publish(
     (mirror, context): (&Mirror, &SyncContext<'_>),
-    target: &Target,
+    (target, listed): (&Target, Option<Box<dyn Destination>>),
     updated: &UpdatedCache,
     (cache, ledger): (&LockedCache, &mut Ledger),
     (events, interrupt): (&Events<'_>, &Interrupt),
@@ -52,7 +52,10 @@ pub(super) fn publish(
     let access = target.way();
     let fence = context.fence;
     let mut record = Record { ledger, wanted: &updated.wanted, access: &access, rules, fence };
-    let mut destination = destination::open(target, cache.git())?;
+    let mut destination = match listed {
+        Some(listed) => listed,
+        None => destination::open(target, cache.git())?,
+    };
     let published = destination::publish(
         destination.as_mut(),
         &orders,

@@ -2,17 +2,17 @@
 
 use std::time::Instant;
 
+use super::ahead::{TargetAhead, fetch_and_list};
 use super::cache::{CacheLocation, LockedCache, ReadCache};
 use super::event::{Events, Observer};
 use super::ledger::{Found, Ledger};
 use super::publish::{PublishedRefs, publish};
 use super::source::{LocalSource, read_source};
-use super::target::CheckedTarget;
 use super::update::{Sync, UpdatedCache};
 use super::{Mirror, Note, SyncContext, SyncError, SyncReport};
 use crate::base::{Fault, HasFault as _, Interrupt, Side};
 use crate::convert::idmap::Record;
-use crate::git::destination::{PublishError, Target};
+use crate::git::destination::{Destination, PublishError, Target};
 
 /// Syncs a mirror: reads its source, converts what is new into its cache, and publishes to its
 /// target, if it has one.
@@ -78,25 +78,26 @@ fn sync_locked(
 ) -> Result<SyncReport, SyncError> {
     let options = &mirror.options;
     let (copy, limits) = (&cache.copy(), &options.limits);
-    let (mut source, fetched) =
-        LocalSource::fetched(&mirror.source, copy, limits, events, interrupt)?;
+    let fetch = || LocalSource::fetched(&mirror.source, copy, limits, events, interrupt);
+    let (fetched, ahead) = fetch_and_list(mirror, cache, interrupt, fetch);
+    let (mut source, fetched) = fetched?;
     source.saved = cache.saved_history();
     let mut notes = events.notes(fetched);
     let (mut ledger, found) = cache.ledger(mirror.target.as_ref(), context.ledger.clone())?;
     if found == Found::Damaged {
         notes.extend(events.notes(vec![Note::LedgerDamaged { ledger: ledger.file() }]));
     }
-    let checked = CheckedTarget::check(mirror, cache, interrupt)?;
+    let TargetAhead { checked, listed } = ahead?;
     let run = Run { mirror, context, cache, source: &source, events, interrupt };
     let mut updated = run.update(&mut ledger).map_err(|error| checked.explained(error))?;
     let mut told = cache.told_notes();
     notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
     let target = checked.target();
-    let mut published = run.publish(target.as_ref(), &updated, &mut ledger);
+    let mut published = run.publish(target.as_ref(), listed, &updated, &mut ledger);
     if published.as_ref().is_err_and(is_damage_of_cache) && cache.forget_packs()? {
         updated = run.update(&mut ledger).map_err(|error| checked.explained(error))?;
         notes.extend(events.notes(told.new_ones(std::mem::take(&mut updated.notes))));
-        published = run.publish(target.as_ref(), &updated, &mut ledger);
+        published = run.publish(target.as_ref(), None, &updated, &mut ledger);
     }
     // What was asked for is done. This is for the runs to come, which go on without it, too.
     if let Err(error) = cache.merge_small_packs() {
@@ -154,10 +155,11 @@ impl Run<'_> {
         })
     }
 
-    /// Publishes it at the target, if there is one.
+    /// Publishes it at the target, if there is one, by what leads to it, if it was asked already.
     fn publish(
         &self,
         target: Option<&Target>,
+        listed: Option<Box<dyn Destination>>,
         updated: &UpdatedCache,
         ledger: &mut Ledger,
     ) -> Result<PublishedRefs, SyncError> {
@@ -166,7 +168,7 @@ impl Run<'_> {
         };
         let state = (self.cache, ledger);
         let of = (self.mirror, self.context);
-        publish(of, target, updated, state, (self.events, self.interrupt))
+        publish(of, (target, listed), updated, state, (self.events, self.interrupt))
     }
 }
 

@@ -3,6 +3,7 @@
 mod connection;
 mod content;
 mod credential;
+mod decide;
 mod error;
 mod exchange;
 mod failure;
@@ -185,6 +186,12 @@ impl RefOutcome {
 pub trait Destination {
     /// The branches, tags and notes of changesets that the target has now, by name.
     fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError>;
+
+    /// Asks for them ahead, where that takes time: what [`Destination::references`] says within the next few
+    /// seconds is what was found then, an error too. Something else must keep us busy meanwhile.
+    fn list_ahead(&mut self, interrupt: &Interrupt) {
+        let _ = interrupt;
+    }
 
     /// Sends what `updates` need, and asks the target to move these references. The result has one
     /// outcome for each, by the target's own report.

@@ -3,27 +3,28 @@
 use std::cell::RefCell;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::credential::RefusedCredential;
+use super::decide::{decide, outcome};
 use super::exchange::{self, Unanswered};
 use super::failure::{explain, rejected};
 use super::fetched::{download, keep};
-use super::receive_pack::{Advertisement, Answer, ObjectFormat, Status};
-use super::remote_text::clean;
+use super::receive_pack::{Advertisement, Answer, ObjectFormat};
 use super::second::{Second, listed_refs};
 use super::session::{Failure, Session};
-use super::{
-    Destination, PublishError, RefOutcome, RefResult, RefUpdate, RefusalKind, Said, Target,
-    content, parts, refusal,
-};
+use super::{Destination, PublishError, RefOutcome, RefUpdate, Said, Target, content, parts};
 use crate::base::{Interrupt, Limits, Progress};
 use crate::git::ObjectId;
 use crate::git::pack::{LargeFile, Outgoing, WorkflowFile};
-use crate::git::reference::{Reference, by_name};
+use crate::git::reference::Reference;
 use crate::git::repository::{BareRepository, RepositoryError};
 use crate::net::TokenSource;
 use crate::net::url::Location;
+
+/// What was listed ahead is used for so long. A server that waits for a push longer than this may not.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// A push of fewer bytes than this takes hardly longer than a connection over SSH.
 const SHORT_PUSH: u64 = 4 << 20;
@@ -44,6 +45,8 @@ pub(super) struct NetworkDestination {
     workflows: RefCell<Vec<WorkflowFile>>,
     /// What the target will be listed over after the push that goes on.
     second: RefCell<Option<Second>>,
+    /// What was found when the target was listed ahead, and when.
+    ahead: Option<(Instant, Result<Vec<Reference>, PublishError>)>,
 }
 
 /// A connection on which nothing was asked yet.
@@ -68,7 +71,8 @@ impl NetworkDestination {
         let address = target.url.connection(user);
         let (refused, large) = (RefusedCredential::default(), RefCell::default());
         let (target, workflows, second) = (target.clone(), RefCell::default(), RefCell::default());
-        Ok(Self { source, target, address, kept: None, refused, large, workflows, second })
+        let (kept, ahead) = (None, None);
+        Ok(Self { source, target, address, kept, refused, large, workflows, second, ahead })
     }
 
     /// A connection that is to be made, with the credential as it is now: one that this server has
@@ -187,6 +191,23 @@ impl NetworkDestination {
         Ok(is_large || has_workflow)
     }
 
+    /// Lists the target over a new connection, which is kept for a push.
+    fn list(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
+        // The old connection must be gone before there is another one.
+        self.kept = None;
+        if let Some(found) = self.second.take().and_then(|second| second.list(interrupt)) {
+            return Ok(found);
+        }
+        let opened = self.connect(interrupt)?;
+        let found = {
+            let server = opened.connection.advertisement();
+            self.check(&server)?;
+            listed_refs(&server)
+        };
+        self.kept = Some(opened);
+        Ok(found)
+    }
+
     /// Begins to make the connection for the list that follows a push, where that takes longer than the
     /// push itself. One for a long push would only stand idle.
     fn connect_again(&self, pack: Option<&Outgoing>, interrupt: &Interrupt) {
@@ -240,73 +261,21 @@ impl NetworkDestination {
     }
 }
 
-/// What needs no question: where the server already has what it shall have, where it has something else
-/// than it must have, and what it cannot do.
-fn decide(
-    updates: &[RefUpdate],
-    server: &Advertisement,
-    is_again: bool,
-) -> Vec<Option<RefOutcome>> {
-    let has = by_name(&server.refs);
-    let decide = |update: &RefUpdate| {
-        let there = has.get(update.name.as_str()).map(|reference| reference.id);
-        if there == update.new {
-            // It may be the answer that got lost, and not the question.
-            return Some(match is_again || there != update.old {
-                true => RefOutcome::accepted(update),
-                false => RefOutcome { result: RefResult::UpToDate, ..RefOutcome::accepted(update) },
-            });
-        }
-        if there != update.old {
-            return Some(RefOutcome::refused(update, RefusalKind::Raced, "it moved meanwhile"));
-        }
-        let is_impossible = update.new.is_none() && !server.capabilities.delete_refs;
-        is_impossible.then(|| {
-            RefOutcome::refused(update, RefusalKind::Protected, "the server removes no refs")
-        })
-    };
-    updates.iter().map(decide).collect()
-}
-
-/// What the server's word means for `update`.
-fn outcome(update: &RefUpdate, status: Option<&Status>, session: &Session) -> RefOutcome {
-    let credential = &session.credential;
-    match status {
-        // A server that gives no report leaves it to the list that follows.
-        Some(Status::Done) | None => RefOutcome::accepted(update),
-        Some(Status::Changed(what)) => {
-            let what = clean(what, credential);
-            let reason = format!("the server has taken it in another way: {what}");
-            RefOutcome::refused(update, RefusalKind::NotKept, reason)
-        }
-        Some(Status::Refused(reason)) => {
-            let text = &session.state().text;
-            let refusal = clean(&String::from_utf8_lossy(reason), credential);
-            let kind = refusal::classify(&update.name, &refusal, &text.lines(credential));
-            let reason = match text.summary(credential) {
-                text if text.is_empty() => refusal,
-                text => format!("{refusal}: {text}"),
-            };
-            RefOutcome::refused(update, kind, reason)
-        }
-    }
-}
-
 impl Destination for NetworkDestination {
     fn references(&mut self, interrupt: &Interrupt) -> Result<Vec<Reference>, PublishError> {
-        // The old connection must be gone before there is another one.
-        self.kept = None;
-        if let Some(found) = self.second.take().and_then(|second| second.list(interrupt)) {
-            return Ok(found);
+        match self.ahead.take() {
+            Some((at, found)) if at.elapsed() < FRESH => {
+                // There may be more to push than there was then.
+                self.source.refresh().map_err(PublishError::Cache)?;
+                found
+            }
+            _ => self.list(interrupt),
         }
-        let opened = self.connect(interrupt)?;
-        let found = {
-            let server = opened.connection.advertisement();
-            self.check(&server)?;
-            listed_refs(&server)
-        };
-        self.kept = Some(opened);
-        Ok(found)
+    }
+
+    fn list_ahead(&mut self, interrupt: &Interrupt) {
+        let found = self.list(interrupt);
+        self.ahead = Some((Instant::now(), found));
     }
 
     fn fetch(

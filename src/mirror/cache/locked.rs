@@ -102,6 +102,11 @@ impl LockedCache {
         Ok((identity, map.filter(|map| !map.is_empty())))
     }
 
+    /// Whether something was converted before.
+    pub(in crate::mirror) fn has_map(&self) -> bool {
+        self.layout.map().exists()
+    }
+
     /// Begins an id map that was made with `identity`.
     pub(in crate::mirror) fn create_map(
         &self,

@@ -272,6 +272,43 @@ fn a_connection_that_was_closed_meanwhile_is_made_again() {
     }
 }
 
+/// What was listed ahead is asked for once, and pushed to over the same connection; what has come to be here since is
+/// pushed, too. After a while it is asked for again.
+#[test]
+fn what_was_listed_ahead_is_used_for_some_seconds() {
+    let Some(web) = Web::start() else { return };
+    let name = web.repositories.make();
+    let history = History::new();
+    let (list, send) = (format!("GET /{name}/info/refs"), format!("POST /{name}/git-receive-pack"));
+    let mut opened = destination::open(&web.place(&name).target, &history.path()).unwrap();
+    let interrupt = Interrupt::default();
+    opened.list_ahead(&interrupt);
+    assert_eq!(web.bridge.requests(), std::slice::from_ref(&list));
+    let new = history.line("a", 2)[1];
+    assert!(opened.references(&interrupt).unwrap().is_empty());
+    let update = RefUpdate { name: MASTER.to_owned(), old: None, new: Some(new) };
+    let outcomes = opened.push(&[update], &NoProgress, &interrupt).unwrap();
+    assert!(outcomes[0].is_there(), "{outcomes:?}");
+    assert_eq!(web.bridge.requests(), [send]);
+    // What follows is asked for.
+    assert_eq!(
+        opened.references(&interrupt).unwrap(),
+        [synchroniser::git::Reference::new(MASTER, new)]
+    );
+    assert_eq!(web.bridge.requests(), std::slice::from_ref(&list));
+    opened.list_ahead(&interrupt);
+    std::thread::sleep(Duration::from_millis(5500));
+    assert_eq!(
+        opened.references(&interrupt).unwrap(),
+        [synchroniser::git::Reference::new(MASTER, new)]
+    );
+    assert_eq!(web.bridge.requests(), [list.clone(), list]);
+    // An error is told as one, by who asks.
+    let mut wrong = destination::open(&web.target("forbidden/x"), &history.path()).unwrap();
+    wrong.list_ahead(&interrupt);
+    assert!(matches!(wrong.references(&interrupt), Err(PublishError::Denied { .. })));
+}
+
 #[test]
 fn trusts_nobody_by_default() {
     let Some(web) = Web::start() else { return };
