@@ -399,6 +399,34 @@ fn what_moves_without_a_changeset_is_seen() {
     hg.run(&target.join("synchroniser/hg"), &["verify", "-q"]).ok().unwrap();
 }
 
+/// What a server said before a fetch that took a moment is not asked for again.
+#[test]
+fn a_new_changeset_takes_one_question_and_one_fetch() {
+    let Some(program) = env::hg() else { return skip("SYNCHRONISER_HG names no hg") };
+    let env = TestEnv::new();
+    let hg = Hg { env: &env, program: program.clone() };
+    let (source, copy, log) = (env.path("source"), env.path("copy"), env.path("log"));
+    env.run(&program, [Path::new("init"), &source]).ok().unwrap();
+    commit(&hg, &source, "a").unwrap();
+    let setting = format!("web.accesslog={}", log.display());
+    let server = HgServe::start(&env, &program, &source, &[&setting]);
+    let mut seen = 0;
+    let mut fetch = || {
+        let to = copy.to_str().unwrap();
+        env.synchronise(["fetch", "--source-plain-http", &server.url, to]).ok().unwrap();
+        let text = std::fs::read_to_string(&log).unwrap();
+        let lines: Vec<_> =
+            text.lines().skip(std::mem::replace(&mut seen, text.lines().count())).collect();
+        ["batch", "getbundle", "capabilities"]
+            .map(|name| lines.iter().filter(|line| line.contains(&format!("cmd={name}"))).count())
+    };
+    fetch();
+    let new = commit(&hg, &source, "b").unwrap();
+    assert_eq!(fetch(), [1, 1, 0]);
+    assert_eq!(hg.run(&copy, &["log", "-r", "tip", "-T", "{node}"]).ok().unwrap(), new);
+    assert_eq!(fetch(), [1, 0, 0]);
+}
+
 /// A repository that has nothing to do with the copy is refused.
 #[test]
 fn another_repository_is_refused() {

@@ -196,6 +196,12 @@ struct State {
 }
 
 impl State {
+    /// The changesets that it names as shown.
+    fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        let Shown { heads, branch_heads } = &self.shown;
+        heads.iter().chain(self.bookmarks.values()).chain(branch_heads.iter().flatten()).copied()
+    }
+
     /// Makes `copy`, which has all that is shown and whose changelog is `changelog`, say the same.
     /// Says how many changesets of the copy are not shown.
     fn keep(self, copy: &Copy, changelog: &Changelog, run: &Run<'_>) -> Result<u64, PullError> {

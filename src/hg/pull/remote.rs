@@ -1,5 +1,7 @@
 //! Pulls from a server: what it has, what of ours it has, then what is missing.
 
+use std::time::{Duration, Instant};
+
 use super::content::{After, Unbundled, unbundle};
 use super::discovery::Discovery;
 use super::server::Server;
@@ -20,6 +22,8 @@ const SAMPLE: usize = 200;
 const NAMED: usize = 200;
 /// So often is a server asked again that has something new each time.
 const ROUNDS: usize = 5;
+/// After a fetch that took no longer, what the server said before it is still what it has.
+const MOMENT: Duration = Duration::from_secs(5);
 
 /// Brings `copy` up to date with the server at `url`.
 pub(super) fn pull(
@@ -182,8 +186,15 @@ impl Remote<'_> {
             if missing.is_empty() {
                 continue;
             }
-            let common = self.common(server, &changelog, &state.shown.heads, (&sample, &known))?;
+            let (begin, heads) = (Instant::now(), &state.shown.heads);
+            let common = self.common(server, &changelog, heads, (&sample, &known))?;
             pulled.changesets += self.fetch(server, &changelog, common, &missing)?;
+            // What was all a moment ago need not be asked for again.
+            let changelog = self.copy.changelog()?;
+            if begin.elapsed() < MOMENT && state.nodes().all(|node| changelog.rev(node).is_some()) {
+                pulled.gone = state.keep(self.copy, &changelog, self.run)?;
+                return Ok(());
+            }
         }
         Err(PullError::Withheld { origin: self.url.clone(), node: withheld.unwrap_or(Node::NULL) })
     }
