@@ -20,6 +20,9 @@ use crate::hg::manifest::{Change, Manifest, ManifestReader, Manifests, diff};
 use crate::hg::revlog::{RevlogError, Text};
 use crate::hg::{Changeset, Node, Rev};
 
+/// After so few changesets, what is read next are mostly the manifests that were read last.
+const FEW: usize = 64;
+
 /// Makes the plan for the changesets of `input`, which come in revision order, or for the first of
 /// them. Every manifest that
 /// is used is checked against its node, on a thread of its own.
@@ -30,25 +33,27 @@ pub(super) fn plan(input: &Input<'_>, existing: &dyn TreeSource) -> Result<Plan,
     std::thread::scope(|scope| {
         let checker = scope.spawn(move || check_manifests(manifests, &texts));
         let planned = Planner::new(input, existing, to_check).run();
-        match checker.join().map_err(|_| ConvertError::Worker)? {
-            // The manifest is why the planner found nobody listening.
-            Err(damaged) => Err(damaged.into()),
-            Ok(()) => planned,
+        // A manifest may be why the planner found nobody listening.
+        checker.join().map_err(|_| ConvertError::Worker)??;
+        let (plan, last) = planned?;
+        if input.changesets.len() <= FEW {
+            manifests.keep(last);
         }
+        Ok(plan)
     })
 }
 
 fn check_manifests(
     manifests: &Manifests,
-    texts: &Receiver<(Rev, Text)>,
+    texts: &Receiver<Vec<(Rev, Text)>>,
 ) -> Result<(), RevlogError> {
-    texts.iter().try_for_each(|(rev, text)| manifests.check(rev, &text))
+    texts.iter().try_for_each(|texts| manifests.check_all(&texts))
 }
 
 struct Planner<'p> {
     input: &'p Input<'p>,
     manifests: ManifestReader<'p>,
-    to_check: SyncSender<(Rev, Text)>,
+    to_check: SyncSender<Vec<(Rev, Text)>>,
     plan: Plan,
     places: Places,
     file_numbers: HashMap<(u32, Node), u32>,
@@ -61,13 +66,15 @@ struct Planner<'p> {
     existing: &'p dyn TreeSource,
     /// For identities that make submodules.
     submodules: Option<SubmoduleHistory<'p>>,
+    /// The manifest of the last changeset and that of its base, each checked or on its way to be.
+    last: Vec<(Rev, Text)>,
 }
 
 impl<'p> Planner<'p> {
     fn new(
         input: &'p Input<'p>,
         existing: &'p dyn TreeSource,
-        to_check: SyncSender<(Rev, Text)>,
+        to_check: SyncSender<Vec<(Rev, Text)>>,
     ) -> Self {
         Self {
             input,
@@ -85,10 +92,11 @@ impl<'p> Planner<'p> {
                 input.filelogs,
                 input.placeholders,
             ),
+            last: Vec::new(),
         }
     }
 
-    fn run(mut self) -> Result<Plan, ConvertError> {
+    fn run(mut self) -> Result<(Plan, Vec<(Rev, Text)>), ConvertError> {
         let input = self.input;
         let mut changesets = input.changelog.reader();
         for &rev in input.changesets {
@@ -110,7 +118,7 @@ impl<'p> Planner<'p> {
             }
         }
         self.plan.paths = self.places.into_paths();
-        Ok(self.plan)
+        Ok((self.plan, self.last))
     }
 
     /// The text of a manifest, on its way to be checked.
@@ -138,15 +146,17 @@ impl<'p> Planner<'p> {
         parents: &[(Rev, Node)],
     ) -> Result<(), ConvertError> {
         let base = parents.first().copied();
+        self.last.clear();
+        let mut unchecked = Vec::new();
         let old = match base {
-            Some((base, node)) => self.base_text(base, node)?,
+            Some((base, node)) => self.base_text(base, node, &mut unchecked)?,
             None => Text::default(),
         };
         let (manifest, new) = self.manifest_text(changeset.manifest, rev)?;
-        if let Some(manifest) = manifest {
-            // If nobody listens, a manifest is damaged, and the checker says which.
-            self.to_check.send((manifest, new.clone())).map_err(|_| ConvertError::Worker)?;
-        }
+        unchecked.extend(manifest.map(|manifest| (manifest, new.clone())));
+        self.last.extend(manifest.map(|manifest| (manifest, new.clone())));
+        // If nobody listens, a manifest is damaged, and the checker says which.
+        self.to_check.send(unchecked).map_err(|_| ConvertError::Worker)?;
         let mut delta = Delta { rev, manifest, old: &old, new: &new };
         let mut changes = self.changes(delta)?;
         let first_introduced = self.plan.introduced.len();
@@ -218,18 +228,22 @@ impl<'p> Planner<'p> {
         edits.len() - start
     }
 
-    /// The text of the manifest that a changeset's is compared with. One of an earlier run is
-    /// looked at as a whole, once: its tree must not have lost what a clash hides.
-    fn base_text(&mut self, base: Rev, node: Node) -> Result<Text, ConvertError> {
+    /// The text of the manifest that a changeset's is compared with. One of an earlier run is added to what is
+    /// `unchecked`, and looked at as a whole, once: its tree must not have lost what a clash hides.
+    fn base_text(
+        &mut self,
+        base: Rev,
+        node: Node,
+        unchecked: &mut Vec<(Rev, Text)>,
+    ) -> Result<Text, ConvertError> {
         let (rev, text) = self.manifest_text(node, base)?;
         if !self.manifest_of.contains_key(&base) && self.looked_at.insert(node) {
-            if let Some(rev) = rev {
-                self.input.manifests.check(rev, &text)?;
-            }
+            unchecked.extend(rev.map(|rev| (rev, text.clone())));
             if !clashes(self.input.rules.identity, &text).is_empty() {
                 self.clashing.insert(node);
             }
         }
+        self.last.extend(rev.map(|rev| (rev, text.clone())));
         Ok(text)
     }
 

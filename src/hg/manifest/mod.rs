@@ -39,6 +39,9 @@ pub struct Line<'m> {
     pub kind: FileKind,
 }
 
+/// The digits of a node.
+const DIGITS: usize = 40;
+
 /// What is wrong with a manifest whose bytes are otherwise sound.
 pub type Malformed = &'static str;
 
@@ -64,7 +67,7 @@ fn fields(line: &[u8]) -> Result<(&RepoPath, Node, &[u8]), Malformed> {
     let (path, rest) = line.split_at(end);
     let (hex, flag) = rest
         .get(1..)
-        .and_then(|rest| rest.split_at_checked(40))
+        .and_then(|rest| rest.split_at_checked(DIGITS))
         .ok_or("a line has no whole node")?;
     let node = Node::from_hex(hex).ok_or("a node is not hexadecimal")?;
     Ok((path.into(), node, flag))
@@ -172,23 +175,25 @@ impl<'m> Manifest<'m> {
     ///
     /// Each line is looked at once. The lines must be sorted for this to be meaningful.
     pub fn clashes(self, counts: impl Fn(Line<'m>) -> bool) -> Vec<&'m RepoPath> {
+        // Most lines are passed over by their paths alone: all of a large manifest is looked at in each small sync.
+        let counts = |line| Line::parse(line).is_ok_and(&counts);
         // Files whose path the current one begins with, and whether they clash: in a sorted
         // manifest what begins with the same bytes stands together.
-        let mut open: Vec<(Line<'m>, bool)> = Vec::new();
+        let mut open: Vec<(&RepoPath, &[u8], bool)> = Vec::new();
         let mut found = Vec::new();
-        for line in self.lines().map_while(Result::ok) {
-            while let Some((file, clashes)) =
-                open.pop_if(|(file, _)| !line.path.starts_with(file.path))
-            {
-                found.extend(clashes.then_some(file.path));
+        let mut rest = self.0;
+        while let Some((path, line)) = first_path(rest) {
+            rest = rest.get(line.len()..).unwrap_or_default();
+            while let Some((file, _, clashes)) = open.pop_if(|(file, ..)| !path.starts_with(file)) {
+                found.extend(clashes.then_some(file));
             }
-            for (file, clashes) in &mut open {
-                let is_below = line.path.get(file.path.len()) == Some(&b'/');
-                *clashes |= is_below && counts(*file) && counts(line);
+            for (file, of, clashes) in &mut open {
+                let is_below = path.get(file.len()) == Some(&b'/');
+                *clashes |= is_below && counts(of) && counts(line);
             }
-            open.push((line, false));
+            open.push((path, line, false));
         }
-        found.extend(open.into_iter().filter(|(_, clashes)| *clashes).map(|(file, _)| file.path));
+        found.extend(open.into_iter().filter(|(.., clashes)| *clashes).map(|(file, ..)| file));
         found.sort_unstable();
         found
     }
@@ -216,6 +221,18 @@ fn parent(path: &RepoPath) -> Option<&[u8]> {
 fn first_line(text: &[u8]) -> Option<&[u8]> {
     let end = text.find_byte(b'\n').map_or(text.len(), |at| at + 1);
     text.get(..end).filter(|line| !line.is_empty())
+}
+
+/// The path of the first line of `text`, and the line, newline included; `None` if there is nothing left.
+fn first_path(text: &[u8]) -> Option<(&RepoPath, &[u8])> {
+    // Nearly all lines end after the digits.
+    if let Some(end) = text.find_byte(0)
+        && let Some((line, _)) = text.split_at_checked(end + DIGITS + 2)
+        && line.ends_with(b"\n")
+    {
+        return Some((line.get(..end).unwrap_or_default().into(), line));
+    }
+    first_line(text).map(|line| (path_of(line), line))
 }
 
 /// Where the line begins that holds the byte at `at`, not before `low`.

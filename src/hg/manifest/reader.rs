@@ -1,10 +1,13 @@
 //! The manifests of a repository, flat whichever way it keeps them.
 
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
 use super::Malformed;
 use super::directories::DirectoryManifests;
 use super::tree::TreeReader;
 use crate::base::{Limits, RepoPath};
-use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_node};
+use crate::hg::revlog::{Revlog, RevlogError, RevlogReader, Text, check_nodes};
 use crate::hg::store::Layout;
 use crate::hg::{Node, Rev};
 
@@ -15,6 +18,17 @@ pub struct Manifests {
     /// Where the manifests of directories are, if there are any.
     directories: Option<Box<dyn DirectoryManifests>>,
     limits: Limits,
+    checked: Checked,
+}
+
+/// Texts that were checked against their nodes, for readers that are made later.
+#[derive(Default)]
+struct Checked(Mutex<Vec<(Rev, Text)>>);
+
+impl fmt::Debug for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Checked")
+    }
 }
 
 impl Manifests {
@@ -25,7 +39,12 @@ impl Manifests {
         let root = root.unwrap_or_else(|| Revlog::empty(NAME, limits));
         Ok(match layout.requirements().has("treemanifest") {
             true => Self::of_directories(root, Box::new(layout.clone()), limits),
-            false => Self { root, directories: None, limits: limits.clone() },
+            false => Self {
+                root,
+                directories: None,
+                limits: limits.clone(),
+                checked: Checked::default(),
+            },
         })
     }
 
@@ -35,7 +54,8 @@ impl Manifests {
         place: Box<dyn DirectoryManifests>,
         limits: &Limits,
     ) -> Self {
-        Self { root, directories: Some(place), limits: limits.clone() }
+        let (limits, checked) = (limits.clone(), Checked::default());
+        Self { root, directories: Some(place), limits, checked }
     }
 
     /// The revlog that has one revision for each manifest: the manifest itself, or its top directory.
@@ -60,25 +80,44 @@ impl Manifests {
 
     /// A reader with its own cache of texts. Cheap to make; each thread has its own.
     pub fn reader(&self) -> ManifestReader<'_> {
-        let root = self.root.reader();
-        ManifestReader(match &self.directories {
-            None => Kept::Flat(Box::new(root)),
+        let mut root = self.root.reader();
+        let checked = self.checked.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let of = match &self.directories {
+            None => {
+                for (rev, text) in &checked {
+                    root.put(*rev, text);
+                }
+                Kept::Flat(Box::new(root))
+            }
             Some(place) => Kept::Tree(Box::new(TreeReader::new(root, &**place, &self.limits))),
-        })
+        };
+        ManifestReader { of, checked }
     }
 
-    /// Checks what [`ManifestReader::unchecked_text`] gave for `rev`.
-    pub fn check(&self, rev: Rev, text: &[u8]) -> Result<(), RevlogError> {
-        match &self.directories {
-            None => check_node(&self.root, rev, text),
-            // The text hashes to nothing; each directory was checked when it was put together.
-            Some(_) => Ok(()),
+    /// Keeps texts that were checked: readers that are made later neither make them again nor check them again.
+    /// Of a large manifest that is most of what a small sync does. They are held as long as this is.
+    pub fn keep(&self, texts: Vec<(Rev, Text)>) {
+        *self.checked.0.lock().unwrap_or_else(PoisonError::into_inner) = texts;
+    }
+
+    /// Checks what [`ManifestReader::unchecked_text`] gave for some revisions, which takes less time than one after
+    /// the other.
+    pub fn check_all(&self, texts: &[(Rev, Text)]) -> Result<(), RevlogError> {
+        // The text of several directories hashes to nothing; each of them was checked when it was put together.
+        if self.directories.is_some() {
+            return Ok(());
         }
+        let texts: Vec<_> = texts.iter().map(|(rev, text)| (*rev, text.as_slice())).collect();
+        check_nodes(&self.root, &texts)
     }
 }
 
 /// Reads flat texts of manifests. Cheapest in revision order.
-pub struct ManifestReader<'m>(Kept<'m>);
+pub struct ManifestReader<'m> {
+    of: Kept<'m>,
+    /// What need not be read.
+    checked: Vec<(Rev, Text)>,
+}
 
 enum Kept<'m> {
     Flat(Box<RevlogReader<'m>>),
@@ -88,7 +127,7 @@ enum Kept<'m> {
 impl ManifestReader<'_> {
     /// The same as [`Manifests::rev`].
     pub fn rev(&self, node: Node) -> Option<Rev> {
-        match &self.0 {
+        match &self.of {
             Kept::Flat(reader) => reader.revlog().rev(node),
             Kept::Tree(reader) => reader.rev(node),
         }
@@ -96,18 +135,28 @@ impl ManifestReader<'_> {
 
     /// The flat text of the manifest at `rev`, checked against its node.
     pub fn text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
-        match &mut self.0 {
+        if let Some(text) = self.checked(rev) {
+            return Ok(text);
+        }
+        match &mut self.of {
             Kept::Flat(reader) => reader.text(rev),
             Kept::Tree(reader) => reader.text(rev),
         }
     }
 
-    /// The same for callers that run [`Manifests::check`] themselves, elsewhere or later.
+    /// The same for callers that run [`Manifests::check_all`] themselves, elsewhere or later.
     pub fn unchecked_text(&mut self, rev: Rev) -> Result<Text, RevlogError> {
-        match &mut self.0 {
+        if let Some(text) = self.checked(rev) {
+            return Ok(text);
+        }
+        match &mut self.of {
             Kept::Flat(reader) => reader.unchecked_text(rev),
             Kept::Tree(reader) => reader.text(rev),
         }
+    }
+
+    fn checked(&self, rev: Rev) -> Option<Text> {
+        self.checked.iter().find(|(of, _)| *of == rev).map(|(_, text)| text.clone())
     }
 
     /// Shows the manifests of directories behind the manifest `node`, if directories have their own:
@@ -117,7 +166,7 @@ impl ManifestReader<'_> {
         node: Node,
         visit: &mut dyn FnMut(&RepoPath, Node) -> bool,
     ) -> Result<(), RevlogError> {
-        match &mut self.0 {
+        match &mut self.of {
             Kept::Flat(_) => Ok(()),
             Kept::Tree(reader) => reader.directories(node, visit),
         }

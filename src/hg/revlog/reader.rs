@@ -62,6 +62,11 @@ impl<'r> RevlogReader<'r> {
         Self { revlog, window: Window::default(), decompressor, cache, broken: HashMap::new() }
     }
 
+    /// Gives it the text of `rev`, which was made before, as a base for others.
+    pub(in crate::hg) fn put(&mut self, rev: Rev, text: &Text) {
+        self.cache.put(rev, text);
+    }
+
     /// The revlog that this reads.
     pub fn revlog(&self) -> &'r Revlog {
         self.revlog
