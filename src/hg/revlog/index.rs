@@ -1,5 +1,6 @@
 //! The index of a revlog: one fixed-size entry a revision.
 
+mod extent;
 mod history;
 
 use super::error::{IndexProblem, Problem, RevlogError};
@@ -7,6 +8,7 @@ use super::shape::{DELTA_INFO, GENERALDELTA, HAS_META, INLINE, Parts, Shape};
 use crate::base::reader::ShortRead;
 use crate::base::{LazyBytes, ReadAt, Reader};
 use crate::hg::{Node, Rev};
+use extent::{check_len, count, inline_starts};
 
 /// Bytes of one entry in version 1.
 const ENTRY_V1: usize = 64;
@@ -262,6 +264,12 @@ impl Index {
         Some(i64::from(i32::from_be_bytes(*raw.get(20..)?.first_chunk()?)))
     }
 
+    /// How long the text of `rev` is, as recorded and not checked; `None` where it is not recorded.
+    pub(super) fn text_length(&self, rev: Rev) -> Option<u32> {
+        let raw = self.raw(rev).filter(|_| !matches!(self.layout, Layout::V0 { .. }))?;
+        u32::try_from(i32::from_be_bytes(*raw.get(12..)?.first_chunk()?)).ok()
+    }
+
     /// The entry of `rev`, checked.
     pub(super) fn entry(&self, rev: Rev) -> Result<Entry, Problem> {
         let raw = self.raw(rev).ok_or(Problem::NoSuchRevision)?;
@@ -336,42 +344,6 @@ impl Index {
         let previous = rev.number().checked_sub(1).map(Rev::new);
         Ok(Storage::Delta(if self.features & GENERALDELTA != 0 { base } else { previous }))
     }
-}
-
-/// How many whole entries of `size` bytes there are; an error if the last is cut.
-fn count(bytes: &[u8], size: usize) -> Result<usize, IndexProblem> {
-    let (whole, rest) = (bytes.len() / size, bytes.len() % size);
-    match rest {
-        0 => Ok(whole),
-        left => Err(ShortRead { field: "entry", offset: whole * size, needed: size, left }.into()),
-    }
-}
-
-/// Revision numbers are 31 bits wide.
-fn check_len(len: usize) -> Result<(), IndexProblem> {
-    let limit = i32::MAX.unsigned_abs();
-    match u32::try_from(len) {
-        Ok(len) if len <= limit => Ok(()),
-        _ => Err(IndexProblem::TooLarge {
-            what: "the number of revisions",
-            size: len as u64,
-            limit: u64::from(limit),
-        }),
-    }
-}
-
-/// Where each entry of an inline index begins.
-fn inline_starts(bytes: &[u8]) -> Result<Vec<usize>, IndexProblem> {
-    let mut starts = Vec::new();
-    let mut reader = Reader::new(bytes);
-    while !reader.is_empty() {
-        starts.push(reader.offset());
-        let mut entry = Reader::new(reader.bytes("entry", ENTRY_V1)?);
-        entry.u64("offset")?;
-        let stored = usize::try_from(entry.u32("stored length")?).unwrap_or(usize::MAX);
-        reader.bytes("inline data", stored)?;
-    }
-    Ok(starts)
 }
 
 impl From<ShortRead> for Problem {

@@ -41,8 +41,9 @@ pub struct Revlog {
     data: Option<DataFile>,
     /// Made when the first node is looked for that is not where its changeset says.
     nodes: OnceLock<NodeTable>,
-    /// How many nodes were looked for without it.
+    /// How many nodes were looked for without it, where they should be and everywhere.
     guesses: AtomicUsize,
+    scans: AtomicUsize,
     /// The revision that was found last: what is looked for next mostly follows it.
     found: AtomicU32,
     limits: Limits,
@@ -58,10 +59,12 @@ const FEW_BYTES: usize = 1 << 20;
 
 /// If there are more revisions than so many, only some are asked how long their texts are: so many of the
 /// newest, and about as many of the others.
-const MANY: usize = 1 << 14;
+const MANY: usize = 1 << 11;
 const SAMPLES: usize = 12;
 /// So many nodes are looked for where they should be before all are put into a table.
 const GUESSES: usize = 256;
+/// So many nodes are looked for among all before there is a table of them: each takes a part of the time for that.
+const SCANS: usize = 4;
 /// So many entries at the end are looked through for a node.
 const NEWEST: usize = 32;
 
@@ -115,6 +118,7 @@ impl Revlog {
             data,
             nodes: OnceLock::new(),
             guesses: AtomicUsize::new(0),
+            scans: AtomicUsize::new(0),
             found: AtomicU32::new(0),
             limits: limits.clone(),
             kept_bytes: OnceLock::new(),
@@ -130,7 +134,7 @@ impl Revlog {
     pub(in crate::hg) fn kept_bytes(&self) -> usize {
         let limit = self.limits.text_cache_bytes;
         *self.kept_bytes.get_or_init(|| {
-            let length = |rev| Some(self.entry(rev).ok()?.text_length? as usize);
+            let length = |rev| Some(self.index.text_length(rev)? as usize);
             // Of some the length is not known before they are made.
             // To ask each of a million would take longer than what is read then.
             let (newest, step) = match self.len() > MANY {
@@ -183,6 +187,9 @@ impl Revlog {
 
     /// The revision with this node.
     pub fn rev(&self, node: Node) -> Option<Rev> {
+        if self.nodes.get().is_none() && self.scans.fetch_add(1, Ordering::Relaxed) < SCANS {
+            return nodes::scan(&self.index, node);
+        }
         self.nodes.get_or_init(|| NodeTable::new(&self.index)).find(&self.index, node)
     }
 

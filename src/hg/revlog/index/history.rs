@@ -55,6 +55,11 @@ impl Index {
         self.nodes.get(rev.index().checked_sub(self.first_node)?).copied()
     }
 
+    /// The nodes that are kept, from the first to the last revision, and the first one's.
+    pub(in crate::hg::revlog) fn kept_nodes(&self) -> (usize, &[Node]) {
+        (self.first_node, &self.nodes)
+    }
+
     /// The same as it is now in the file, if that is not in memory.
     pub(in crate::hg::revlog) fn node_on_disk(&self, rev: Rev) -> Option<Node> {
         let LazyBytes::Blocks { file, .. } = &self.bytes else { return self.node(rev) };
