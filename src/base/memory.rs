@@ -1,4 +1,4 @@
-//! Memory that was freed, and that the allocator keeps.
+//! Memory that was freed, and that the allocator keeps; and memory for much at once.
 
 /// Gives what was freed back to the system.
 ///
@@ -31,4 +31,26 @@ pub fn share_arenas() {
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 2);
     }
+}
+
+/// What the system gives at a time for what is large.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Room for `capacity` bytes that are written soon. Where they are many, the system is asked for them in large pages:
+/// to get 25 MB in small ones takes longer than to copy as much.
+#[expect(unsafe_code, reason = "a function of the C library that no safe crate offers")]
+pub fn room(capacity: usize) -> Vec<u8> {
+    let mut room: Vec<u8> = Vec::new();
+    // If there is not so much, there may be enough for what really comes.
+    let _ = room.try_reserve_exact(capacity);
+    let skipped = room.as_ptr().align_offset(LARGE_PAGE);
+    let whole = room.capacity().saturating_sub(skipped) / LARGE_PAGE * LARGE_PAGE;
+    if whole > LARGE_PAGE {
+        // SAFETY: the range lies within what was just reserved, and what it is advised changes nothing in it
+        // (madvise(2)).
+        unsafe {
+            libc::madvise(room.as_mut_ptr().add(skipped).cast(), whole, libc::MADV_HUGEPAGE);
+        }
+    }
+    room
 }

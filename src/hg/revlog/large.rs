@@ -8,6 +8,7 @@ use super::error::Problem;
 use super::{Delta, Text};
 use crate::base::compress::DecompressError;
 use crate::base::decompress::{Format, decompressed};
+use crate::base::memory;
 use crate::base::reader::ShortRead;
 
 /// From this size on, in bytes, a text is made so; below it, holding everything is faster.
@@ -181,10 +182,7 @@ impl<'c> Plain<'c> {
     /// Room for the text: memory that is set aside is not taken before it is written to, and what
     /// grows step by step would be held twice at each.
     fn room(&self) -> Vec<u8> {
-        let mut room = Vec::new();
-        // If there is not so much, there may be enough for what really comes.
-        let _ = room.try_reserve_exact(self.expected.min(self.limit));
-        room
+        memory::room(self.expected.min(self.limit))
     }
 
     /// Refuses a text that becomes larger than may be, before it does.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::Text;
+use crate::base::memory;
 use crate::hg::Rev;
 
 /// The latest texts, up to a number of bytes, and some of the memory of those that were forgotten:
@@ -31,7 +32,7 @@ impl TextCache {
 
     /// An empty buffer for a text of `length` bytes.
     pub(in crate::hg) fn buffer(&mut self, length: usize) -> Vec<u8> {
-        self.spare.take(length).unwrap_or_else(|| Vec::with_capacity(rounded(length)))
+        self.spare.take(length).unwrap_or_else(|| memory::room(rounded(length)))
     }
 
     /// Forgets all texts: what comes next is of another revlog, and `capacity` bytes of it are held.
