@@ -11,6 +11,9 @@ use synchroniser::hg::{Node, Repository};
 
 use crate::Outcome;
 
+/// So many changesets are asked for their dates.
+const NEWEST: usize = 100;
+
 struct Items(std::vec::IntoIter<Item>);
 
 impl Revisions for Items {
@@ -77,7 +80,11 @@ pub(crate) fn append(root: &Path) -> Outcome<Node> {
     let branch = changeset.branch().to_string();
     let extra = if branch == "default" { String::new() } else { format!(" branch:{branch}") };
     let changed = String::from_utf8_lossy(&name);
-    let date = 1_700_000_000 + number;
+    // Made after all others, as what somebody pushes mostly is.
+    let dates = changelog.revlog().revs().rev().take(NEWEST);
+    let dates = dates.map(|rev| Ok(changelog.reader().changeset(rev)?.date.seconds));
+    let newest = dates.collect::<Outcome<Vec<_>>>()?.into_iter().max();
+    let date = newest.unwrap_or_default() + 60;
     let of_changeset = format!(
         "{manifest_node}\nPerson <person@example.com>\n{date} 0{extra}\n{changed}\n\nchange {number}"
     );
