@@ -98,6 +98,7 @@ macro_rules! stages {
 
 stages! {
     CollectingRevisions, Changesets, "collecting revisions";
+    TakingCache, Bytes, "taking the cache from another daemon";
     CopyingFiles, Bytes, "copying files of the source";
     CheckingFiles, Files, "checking copied files";
     AddingChangesets, Revisions, "adding changesets";

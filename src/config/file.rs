@@ -9,6 +9,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::error::Problems;
 use super::keys::{Key, Keys};
 use super::problem::ProblemKind;
+use super::sections::nodes::NodesKeys;
 use super::sections::{
     DaemonKeys, EndpointKeys, HookEndpointKeys, LimitsKeys, MirrorKeys, NotifyKeys, PatternKeys,
     QueueKeys, ScheduleKeys, TokenKeys, TopKeys, WebKeys,
@@ -16,9 +17,9 @@ use super::sections::{
 use crate::base::similar::similar;
 
 /// The tables beside the keys at the top.
-const TABLES: [&str; 10] = [
-    "daemon", "queue", "schedule", "limits", "web", "tokens", "hooks", "notify", "mirrors",
-    "patterns",
+const TABLES: [&str; 11] = [
+    "daemon", "queue", "nodes", "schedule", "limits", "web", "tokens", "hooks", "notify",
+    "mirrors", "patterns",
 ];
 /// The two ends of a mirror.
 const ENDS: [&str; 2] = ["source", "target"];
@@ -29,6 +30,7 @@ pub(super) struct File {
     pub(super) top: Section<TopKeys>,
     pub(super) daemon: Section<DaemonKeys>,
     pub(super) queue: Section<QueueKeys>,
+    pub(super) nodes: Section<NodesKeys>,
     pub(super) schedule: Section<ScheduleKeys>,
     pub(super) limits: Section<LimitsKeys>,
     pub(super) web: Section<WebKeys>,
@@ -135,6 +137,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> File {
         match key.as_ref().as_ref() {
             "daemon" => file.daemon = reader.section("daemon", &key, value).unwrap_or_default(),
             "queue" => file.queue = reader.section("queue", &key, value).unwrap_or_default(),
+            "nodes" => file.nodes = reader.section("nodes", &key, value).unwrap_or_default(),
             "schedule" => {
                 file.schedule = reader.section("schedule", &key, value).unwrap_or_default();
             }

@@ -34,7 +34,8 @@ pub use error::ConfigError;
 pub use hooks::{HookEndpoint, SYNCHRONISE};
 pub use notify::{Encryption, MailWay, NotifyConfig, NotifyProblem, NotifyWay};
 pub use options::{
-    CacheOptions, DaemonOptions, MirrorConfig, QueueOptions, Role, ScheduleOptions, Selector,
+    CacheOptions, DaemonOptions, MirrorConfig, NodesOptions, QueueOptions, Role, ScheduleOptions,
+    Selector,
 };
 pub use patterns::{DeriveError, Pattern};
 pub use pending::{Finding, NamedFile};
@@ -66,6 +67,8 @@ pub struct Config {
     pub daemon: DaemonOptions,
     /// Where the queue is kept.
     pub queue: QueueOptions,
+    /// What the daemons that share it are to each other.
+    pub nodes: NodesOptions,
     /// When mirrors are synced.
     pub schedule: ScheduleOptions,
     /// The pages and the API.

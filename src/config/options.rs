@@ -10,7 +10,8 @@ use crate::convert::{AuthorMap, AuthorMapError};
 use crate::hg::pull::Source;
 use crate::mirror::Mirror;
 use crate::net::SecretSource;
-use crate::net::url::RepositoryId;
+use crate::net::http::WebAddress;
+use crate::net::url::{RepositoryId, Scheme};
 
 /// What a daemon does of all that there is to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,6 +139,46 @@ impl Default for QueueOptions {
     fn default() -> Self {
         // Longer than any pause of a healthy process.
         Self { address: None, password: None, ca_file: None, lease: Duration::from_mins(2) }
+    }
+}
+
+/// What daemons that share a queue are to each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodesOptions {
+    /// Where the others reach this daemon, with [`NODE`] for the name of its machine.
+    pub(super) url: Option<String>,
+    /// The secret that they have in common.
+    pub secret: Option<SecretSource>,
+    /// Certificates that are trusted instead of those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Whether they are reached without encryption.
+    pub plain_http: bool,
+}
+
+/// What stands for the name of a machine.
+const NODE: &str = "{node}";
+
+impl NodesOptions {
+    /// Whether daemons can be reached at `url`.
+    pub(super) fn is_url(url: &str) -> bool {
+        let address = WebAddress::parse(&url.replace(NODE, "node"));
+        address.is_ok_and(|WebAddress { server, query }| {
+            let is_web = matches!(server.scheme, Scheme::Https | Scheme::Http);
+            is_web && server.user.is_none() && query.is_none()
+        })
+    }
+
+    /// Whether anybody on the path to `url` can read what comes from there.
+    pub(super) fn is_plain(url: &str) -> bool {
+        let address = WebAddress::parse(&url.replace(NODE, "node"));
+        address.is_ok_and(|address| address.server.scheme == Scheme::Http)
+    }
+
+    /// Where the others reach the daemon of the machine called `node`.
+    pub fn url_of(&self, node: &str) -> Option<String> {
+        // Whoever has no secret gives nothing.
+        let url = self.url.as_ref().filter(|_| self.secret.is_some())?;
+        Some(url.replace(NODE, node))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::keys::{Key, Keys, Shape, Ways};
+use super::sections::nodes::NodesKeys;
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, EndpointKeys, HistoryKeys, HookEndpointKeys, HookKeys,
     LimitsKeys, NamingKeys, NotifyKeys, PublishKeys, QueueKeys, RuleKeys, ScheduleKeys,
@@ -45,6 +46,11 @@ fn tables() -> Vec<Table> {
             "queue",
             "Where the daemon keeps what it has to do, and what it has done.",
             QueueKeys::keys(),
+        ),
+        table(
+            "nodes",
+            "How daemons that share a queue give each other their caches, where a mirror moves.",
+            NodesKeys::keys(),
         ),
         table("schedule", "When mirrors are synced.", ScheduleKeys::keys()),
         table(
@@ -313,6 +319,7 @@ mod tests {
             let shown = file.top.sets(key.name)
                 || file.daemon.sets(key.name)
                 || file.queue.sets(key.name)
+                || file.nodes.sets(key.name)
                 || file.schedule.sets(key.name)
                 || file.limits.sets(key.name)
                 || forge.sets(key.name)

@@ -15,14 +15,15 @@ use super::overlap::Targets;
 use super::patterns::{self, Pattern, Surroundings};
 use super::pending::{Pending, What};
 use super::problem::ProblemKind;
+use super::sections::nodes::NodesKeys;
 use super::sections::{
     CareKeys, CommitKeys, DaemonKeys, HistoryKeys, LimitsKeys, MirrorKeys, PublishKeys, QueueKeys,
     SQLITE, ScheduleKeys, ServiceKeys, TopKeys, is_plain_name,
 };
 use super::web;
 use super::{
-    CacheOptions, Config, DaemonOptions, MirrorConfig, QueueOptions, Role, ScheduleOptions,
-    Selector,
+    CacheOptions, Config, DaemonOptions, MirrorConfig, NodesOptions, QueueOptions, Role,
+    ScheduleOptions, Selector,
 };
 use crate::base::Limits;
 use crate::convert::adoption::AdoptionPolicy;
@@ -75,6 +76,8 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
     let resolver = Resolver { folders, problems, pending: &mut pending };
     let notify = notify::receivers(&file.notify, resolver);
     let queue = queue(&file.queue, Resolver { folders, problems, pending: &mut pending });
+    let resolver = Resolver { folders, problems, pending: &mut pending };
+    let nodes = nodes(&file.nodes, queue.address.is_some(), resolver);
     check_shared(&file.daemon, &daemon, &queue, problems);
     let cache = surroundings.cache;
     let mut config = Config {
@@ -82,6 +85,7 @@ pub(super) fn config(mut file: File, folders: Folders<'_>, problems: &mut Proble
         caches,
         daemon,
         queue,
+        nodes,
         schedule,
         web,
         mirrors,
@@ -170,6 +174,35 @@ fn queue(section: &Section<QueueKeys>, mut resolver: Resolver<'_>) -> QueueOptio
     let address = keys.store.clone().filter(|store| store != SQLITE);
     let lease = seconds(keys.lease, QueueOptions::default().lease);
     QueueOptions { address, password, ca_file, lease }
+}
+
+fn nodes(
+    section: &Section<NodesKeys>,
+    is_shared: bool,
+    mut resolver: Resolver<'_>,
+) -> NodesOptions {
+    let NodesKeys { url, secret_file, secret_credential, ca_file, plain_http } = &section.value;
+    let secret = resolver.secret(
+        section,
+        What::Token,
+        ("secret_file", secret_file),
+        ("secret_credential", secret_credential),
+    );
+    let ca_file = resolver.certificates(section, ca_file.as_ref());
+    let plain_http = plain_http.unwrap_or_default();
+    let has_url = section.sets("url");
+    if (has_url || secret.is_some()) && !is_shared {
+        let key = if has_url { "url" } else { "secret_file" };
+        section.wrong(key, ProblemKind::NotShared, resolver.problems);
+    }
+    if has_url && secret.is_none() && !section.sets("secret_credential") {
+        section.wrong("secret_file", ProblemKind::Missing, resolver.problems);
+    }
+    if url.as_deref().is_some_and(NodesOptions::is_plain) && !plain_http {
+        let expected = "https://…: set `plain_http = true` to allow http://";
+        section.wrong("url", ProblemKind::WrongType { expected }, resolver.problems);
+    }
+    NodesOptions { url: url.clone(), secret, ca_file, plain_http }
 }
 
 fn schedule(keys: &ScheduleKeys) -> ScheduleOptions {

@@ -2,6 +2,7 @@
 
 mod access;
 mod hooks;
+pub(crate) mod nodes;
 mod notify;
 mod queue;
 mod web;

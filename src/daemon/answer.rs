@@ -101,6 +101,12 @@ impl Answer {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, text).header(header::RETRY_AFTER, wait)
     }
 
+    /// To whoever comes when others are at it.
+    pub(super) fn busy(text: &str, wait: Duration) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
+            .header(header::RETRY_AFTER, wait.as_secs().to_string())
+    }
+
     /// To whoever asks a daemon that only syncs. A hook is sent again, perhaps to another one.
     pub(super) fn elsewhere(path: &str) -> Self {
         let is_hook = path.starts_with("/hook/") || path.trim_end_matches('/') == "/synchronise";

@@ -69,7 +69,12 @@ mod tests {
     use crate::config::template;
 
     /// Keys that are read again, with a value that is not the default.
-    const LIVE: [(&str, &str); 21] = [
+    const LIVE: [(&str, &str); 26] = [
+        ("nodes.url", "\"https://{node}.example.org\""),
+        ("nodes.secret_file", "\"secret\""),
+        ("nodes.secret_credential", "\"secret\""),
+        ("nodes.ca_file", "\"ca.pem\""),
+        ("nodes.plain_http", "true"),
         ("queue.lease", "60"),
         ("daemon.wait", "3"),
         ("daemon.max_body", "4096"),
@@ -117,8 +122,13 @@ mod tests {
         for (keys, is_fixed) in [(&LIVE[..], false), (&FIXED[..], true)] {
             for (key, value) in keys {
                 let shared = "queue.store = \"postgres://u@localhost/queue\"\n";
-                let head = if *key == "daemon.role" { shared } else { "" };
-                let before = Fixed::of(&parsed(head));
+                let head = match *key {
+                    "daemon.role" => shared.to_owned(),
+                    "nodes.url" => format!("{shared}nodes.secret_file = \"secret\"\n"),
+                    key if key.starts_with("nodes.") => shared.to_owned(),
+                    _ => String::new(),
+                };
+                let before = Fixed::of(&parsed(&head));
                 let after = Fixed::of(&parsed(&format!("{head}{key} = {value}")));
                 let expected: &[&str] = if is_fixed { &[key] } else { &[] };
                 assert_eq!(before.changed(&after), expected, "{key}");
@@ -135,7 +145,7 @@ mod tests {
             if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
                 header.clone_into(&mut table);
             } else if let Some((key, _)) = line.split_once(" = ")
-                && ["daemon", "queue", "schedule", "web"].contains(&&*table)
+                && ["daemon", "queue", "nodes", "schedule", "web"].contains(&&*table)
                 && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
             {
                 keys.insert(format!("{table}.{key}"));

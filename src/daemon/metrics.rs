@@ -66,6 +66,11 @@ struct StageLabels {
     stage: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ColdLabels {
+    from: &'static str,
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -73,6 +78,7 @@ pub(super) struct Metrics {
     hooks: Family<HookLabels, Counter>,
     runs: Family<RunLabels, Counter>,
     stages: Family<StageLabels, Histogram>,
+    cold: Family<ColdLabels, Histogram>,
     converted: Counter,
 }
 
@@ -84,13 +90,16 @@ impl Metrics {
         let runs = Family::default();
         let buckets = || Histogram::new(exponential_buckets(0.01, 4.0, 10));
         let stages = Family::new_with_constructor(buckets as fn() -> Histogram);
+        let cold = Family::new_with_constructor(buckets as fn() -> Histogram);
         let converted = Counter::default();
         registry.register("hooks", "Hooks by what became of them", hooks.clone());
         registry.register("runs", "Runs that ended, by how they ended", runs.clone());
         registry.register("stage_seconds", "How long the stages of runs took", stages.clone());
+        let help = "How long runs took that began without a cache, by where it came from";
+        registry.register("cold_start_seconds", help, cold.clone());
         registry.register("converted_changesets", "Changesets converted", converted.clone());
         registry.register_collector(Box::new(Now(actions)));
-        Self { registry: Mutex::new(registry), hooks, runs, stages, converted }
+        Self { registry: Mutex::new(registry), hooks, runs, stages, cold, converted }
     }
 
     /// Counts what happened.
@@ -118,6 +127,10 @@ impl Metrics {
         };
         self.runs.get_or_create(&labels).inc();
         self.converted.inc_by(run.converted);
+        if let (Some(cold), Some(started), Some(ended)) = (run.cold, run.started, run.ended) {
+            let labels = ColdLabels { from: cold.name() };
+            self.cold.get_or_create(&labels).observe(ended.since(started).as_secs_f64());
+        }
         for phase in &run.phases {
             let labels = StageLabels { stage: phase.stage.clone() };
             let millis = u32::try_from(phase.millis).unwrap_or(u32::MAX);

@@ -9,7 +9,9 @@ mod answer;
 mod app;
 mod backup;
 mod body;
+mod caches;
 mod crowd;
+mod ending;
 mod fixed;
 mod intake;
 mod metrics;
@@ -27,7 +29,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -45,9 +47,6 @@ use notify::Notifier;
 use server::Serving;
 use signals::Asked;
 use socket::Sockets;
-
-/// How long answers may take to go out once there is nothing else to wait for.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// How often is looked after what time brings.
 const TICK: Duration = Duration::from_secs(5);
@@ -153,7 +152,7 @@ pub fn serve_blocking(
 pub struct Daemon {
     address: SocketAddr,
     ask: mpsc::Sender<Asked>,
-    thread: Option<JoinHandle<Result<Shutdown, DaemonError>>>,
+    thread: Option<thread::JoinHandle<Result<Shutdown, DaemonError>>>,
 }
 
 impl Daemon {
@@ -166,7 +165,7 @@ impl Daemon {
             // The receiver is gone only if this very function was unwound.
             let _ = tell_bound.send(address);
         };
-        let thread = std::thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("daemon".to_owned())
             .spawn(move || block_on(runtime, serve(setup, bind, asked)))
             .map_err(|source| DaemonError::Runtime { source })?;
@@ -206,7 +205,9 @@ impl Drop for Daemon {
     }
 }
 
-fn joined(thread: JoinHandle<Result<Shutdown, DaemonError>>) -> Result<Shutdown, DaemonError> {
+fn joined(
+    thread: thread::JoinHandle<Result<Shutdown, DaemonError>>,
+) -> Result<Shutdown, DaemonError> {
     thread.join().unwrap_or(Err(DaemonError::Panicked))
 }
 
@@ -238,7 +239,7 @@ async fn serve(
     announce(&config, address);
     let mirrors = config.mirrors.len();
     let (service, notifier) = start(config, store, syncer).await?;
-    let connections = fixed.connections;
+    let connections_at_once = fixed.connections;
     let app = Arc::new(App::of(service.clone(), fixed, reload));
     bound(address);
     systemd::ready(mirrors);
@@ -250,7 +251,9 @@ async fn serve(
     let syncs = service.role().syncs();
     let caches = syncs.then(|| tokio::spawn(caches));
     let packs = syncs.then(|| tokio::spawn(packs));
-    let serving = Serving::of(&service, connections);
+    let serving = Serving::of(&service, connections_at_once);
+    // No proxy sends hooks to who only syncs: that one need not be out of reach before it has ended.
+    let network = (!service.role().serves()).then(|| Arc::clone(&sockets.network));
     tokio::select! {
         () = listen(sockets, &app, &serving) => {}
         () = stop(&app, &mut asked) => {}
@@ -265,12 +268,8 @@ async fn serve(
     app.web.close();
     drop(notifier);
     service.close();
-    let abandoned = tokio::select! {
-        abandoned = idle(&service, service.config().daemon.stop_timeout) => abandoned,
-        () = stop_again(&mut asked) => idle(&service, Duration::ZERO).await,
-    };
-    app.let_go();
-    let _ = tokio::time::timeout(LAST_ANSWERS, connections).await;
+    let draining = (network, Serving::of(&service, connections_at_once));
+    let abandoned = ending::end(&app, connections, draining, &mut asked).await;
     if abandoned == 0 {
         tracing::info!("stopped");
     } else {
@@ -319,18 +318,6 @@ async fn stop(app: &Arc<App>, asked: &mut mpsc::Receiver<Asked>) {
     while let Some(Asked::Reload) = asked.recv().await {
         app.reload().await;
     }
-}
-
-/// Waits for the wish to stop at once.
-async fn stop_again(asked: &mut mpsc::Receiver<Asked>) {
-    while let Some(Asked::Reload) = asked.recv().await {}
-}
-
-/// Waits until no run is under way, or for `timeout`, and returns how many still are.
-async fn idle(service: &Service, timeout: Duration) -> usize {
-    let service = service.clone();
-    let waited = tokio::task::spawn_blocking(move || service.wait_idle(timeout)).await;
-    waited.unwrap_or_default()
 }
 
 /// What is done now and then, for as long as the daemon runs.

@@ -8,11 +8,12 @@
 //! | `/healthz` | GET | whether we are there, and how busy |
 //! | `/readyz` | GET | whether hooks are taken and synced |
 //! | `/metrics` | GET | what is counted and measured |
+//! | `/nodes/cache` | GET | a cache, for another daemon |
 //! | `/api/v1/backup` | POST | a backup, over the admin socket alone |
 //! | `/api/v1/notify-test` | POST | a test of receivers, over the admin socket alone |
 //! | all others | | pages and API: `web` |
 //!
-//! A daemon that only syncs serves none of them to a network but the three that watch it.
+//! A daemon that only syncs serves none of them to a network but the three that watch it, and caches.
 //!
 //! Methods are told apart by the handlers and not by warp's filters: those turn a wrong method into
 //! a rejection, and rejections of several routes into one that is hard to foretell.
@@ -33,7 +34,7 @@ use super::metrics::Format;
 use super::sender::sender;
 use super::server::Peer;
 use super::web::Denied;
-use super::{LONGEST_BEAT, backup, body, notify, state, web};
+use super::{LONGEST_BEAT, backup, body, caches, notify, state, web};
 use crate::config::SYNCHRONISE;
 use crate::queue::model::RunId;
 
@@ -48,6 +49,7 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     );
     let shown = state.boxed().or(hooks(app)).unify().or(backup::route(app)).unify().boxed();
     let shown = shown.or(notify::trial::route(app)).unify().boxed();
+    let shown = shown.or(caches::route(app)).unify().boxed();
     let shown = shown.or(web::routes(Arc::clone(&app.web))).unify();
     watched(app, Need::ToRead).or(shown.boxed()).unify().boxed()
 }
@@ -56,7 +58,8 @@ pub(super) fn routes(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 pub(super) fn working(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let elsewhere = warp::path::full()
         .map(|path: warp::path::FullPath| Answer::elsewhere(path.as_str()).into_response());
-    watched(app, Need::ToRead).or(elsewhere.boxed()).unify().boxed()
+    let shown = caches::route(app).or(elsewhere.boxed()).unify();
+    watched(app, Need::ToRead).or(shown.boxed()).unify().boxed()
 }
 
 /// What watches the daemon, for a listener that nobody else reaches.

@@ -72,6 +72,14 @@ impl Accept for TcpListener {
     }
 }
 
+impl Accept for Arc<TcpListener> {
+    type Stream = TcpStream;
+
+    fn next(&self) -> impl Future<Output = io::Result<(TcpStream, Peer)>> + Send {
+        (**self).next()
+    }
+}
+
 impl Accept for UnixListener {
     type Stream = UnixStream;
 

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
@@ -20,7 +21,7 @@ const MODE: u32 = 0o660;
 
 /// What is listened on.
 pub(super) struct Sockets {
-    pub(super) network: TcpListener,
+    pub(super) network: Arc<TcpListener>,
     pub(super) address: SocketAddr,
     pub(super) admin: Option<UnixListener>,
     /// For who watches the daemon.
@@ -59,7 +60,7 @@ impl Sockets {
             }
             None => None,
         };
-        Ok(Self { network, address, admin, metrics, _file: file })
+        Ok(Self { network: Arc::new(network), address, admin, metrics, _file: file })
     }
 }
 

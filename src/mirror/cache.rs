@@ -123,6 +123,16 @@ impl Layout {
         &self.folder
     }
 
+    /// The folder that a cache is taken into which comes from another machine.
+    pub(super) fn arriving(&self) -> PathBuf {
+        self.folder.join("arriving")
+    }
+
+    /// Whether nothing was converted yet, as far as is known.
+    pub(super) fn is_cold(&self) -> bool {
+        fs::metadata(self.map()).map_or(true, |map| map.len() == 0)
+    }
+
     /// How far making the cache again is.
     pub(super) fn rebuilding(&self) -> PathBuf {
         self.folder.join("rebuilding")

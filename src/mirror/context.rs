@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
+use super::handover::CacheElsewhere;
 use crate::base::{Fence, NoFence};
 
 /// In whose name a sync works.
@@ -14,12 +15,14 @@ pub struct SyncContext<'c> {
     /// Where the ledger of the mirror is, if caches on several machines share it. The one in the cache is then a copy
     /// of it.
     pub ledger: Option<Arc<dyn LedgerStore>>,
+    /// Where a cache is that it begins with, if there is none here.
+    pub elsewhere: Option<&'c dyn CacheElsewhere>,
 }
 
 impl SyncContext<'static> {
     /// That of a sync which nobody else can take over.
     pub fn alone() -> Self {
-        Self { fence: &NoFence, ledger: None }
+        Self { fence: &NoFence, ledger: None, elsewhere: None }
     }
 }
 

@@ -254,6 +254,11 @@ impl Ledger {
         there.map(known).collect()
     }
 
+    /// The commits that we have published last.
+    pub(super) fn commits(&self) -> impl Iterator<Item = ObjectId> {
+        self.contents.refs.values().filter_map(|entry| entry.published.map(|id| id.0))
+    }
+
     /// Enters the names that the source asks for now. What it does not ask for any more stays as
     /// long as the target may have it.
     pub(super) fn enter(&mut self, wanted: &[WantedRef], notes: bool) {

@@ -10,6 +10,7 @@ mod context;
 mod credentials;
 mod error;
 mod event;
+mod handover;
 mod keep;
 mod ledger;
 mod look;
@@ -39,6 +40,10 @@ pub use context::{LedgerStore, SyncContext};
 pub use credentials::CredentialEnd;
 pub use error::SyncError;
 pub use event::{HeardNotes, NoObserver, Observer, SyncEvent};
+pub use handover::{
+    Announced, Arriving, CacheElsewhere, Decoder, NotSent, Outgoing, Seal, SendError, StreamError,
+    TakeError,
+};
 pub use look::Seen;
 pub use plan::{
     KeptReference, PlannedChangeset, PlannedChangesets, PlannedReference, PlannedReferences,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::SyncError;
 use crate::base::text::{megabytes, serialize_path};
-use crate::base::{Fault, Severity, Side};
+use crate::base::{Cause, Fault, Severity, Side};
 use crate::convert;
 use crate::forge::Finding;
 use crate::git::ObjectId;
@@ -116,6 +116,22 @@ pub enum Note {
         /// How many commits.
         commits: usize,
     },
+    /// There was no cache, and it was taken from another machine.
+    CacheTaken {
+        /// What that is called.
+        node: String,
+        /// The bytes of its files.
+        bytes: u64,
+        /// How long it took, checks included.
+        millis: u64,
+    },
+    /// There was no cache, and that of another machine could not be taken: it is made from the source.
+    CacheNotTaken {
+        /// What that is called.
+        node: String,
+        /// Why.
+        cause: Cause,
+    },
     /// A ref was removed, since the source has no such name any more.
     RefRemoved {
         /// The full name.
@@ -216,10 +232,12 @@ impl Note {
             | Self::RefRewritten { .. }
             | Self::LedgerDamaged { .. }
             | Self::LargeFile { .. }
+            | Self::CacheNotTaken { .. }
             | Self::CacheRepaired { .. } => Severity::Warning,
             Self::Adopted { .. }
             | Self::MatchedByContent { .. }
             | Self::CacheRebuilt { .. }
+            | Self::CacheTaken { .. }
             | Self::RefRemoved { .. }
             | Self::RefKept { .. }
             | Self::Pull(_) => Severity::Note,
@@ -241,9 +259,11 @@ impl Note {
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. }
             | Self::Target(_) => Side::Target,
-            Self::CacheRepaired { .. } | Self::CacheRebuilt { .. } | Self::LedgerDamaged { .. } => {
-                Side::Here
-            }
+            Self::CacheRepaired { .. }
+            | Self::CacheRebuilt { .. }
+            | Self::CacheTaken { .. }
+            | Self::CacheNotTaken { .. }
+            | Self::LedgerDamaged { .. } => Side::Here,
             Self::Convert(note) => note.side(),
         }
     }
@@ -256,6 +276,7 @@ impl Note {
             | Self::MatchedByContent { .. }
             | Self::UnmatchedCommitsKept { .. }
             | Self::CacheRebuilt { .. }
+            | Self::CacheTaken { .. }
             | Self::RefRewritten { .. }
             | Self::RefKept { .. }
             | Self::LargeFile { .. }
@@ -264,6 +285,7 @@ impl Note {
             Self::Pull(
                 PullNote::FilesNotCopied { cause } | PullNote::BundleNotUsed { cause, .. },
             ) => Some(cause.fault),
+            Self::CacheNotTaken { cause, .. } => Some(cause.fault),
             Self::Target(note) => note.fault(),
             Self::Convert(note) => note.fault(),
         }
@@ -301,6 +323,14 @@ impl fmt::Display for Note {
                 let commits = counted(*commits as u64, "commit", "commits");
                 write!(f, "made the cache again; the target has its {commits}")
             }
+            Self::CacheTaken { node, bytes, millis } => {
+                let (size, tenths) = (megabytes(*bytes), (millis + 50) / 100);
+                write!(f, "took the cache from {node}, {size} in {}.{} s", tenths / 10, tenths % 10)
+            }
+            Self::CacheNotTaken { node, cause } => write!(
+                f,
+                "the cache of {node} could not be taken, and is made from the source: failed to {cause}"
+            ),
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
             }
@@ -364,6 +394,8 @@ mod tests {
             Note::UnmatchedCommitsKept { count: 1 },
             Note::CacheRepaired { cache: "/c/git".into(), lost: 2, commits: 9 },
             Note::CacheRebuilt { commits: 9 },
+            Note::CacheTaken { node: "worker-1".to_owned(), bytes: 12_345_678, millis: 349 },
+            Note::CacheNotTaken { node: "worker-1".to_owned(), cause: cause() },
             Note::RefRemoved { reference: "refs/heads/x".to_owned() },
             Note::RefRewritten {
                 reference: "refs/heads/x".to_owned(),
@@ -412,6 +444,8 @@ mod tests {
             Note::UnmatchedCommitsKept { .. } => "unmatched_commits_kept",
             Note::CacheRepaired { .. } => "cache_repaired",
             Note::CacheRebuilt { .. } => "cache_rebuilt",
+            Note::CacheTaken { .. } => "cache_taken",
+            Note::CacheNotTaken { .. } => "cache_not_taken",
             Note::RefRemoved { .. } => "ref_removed",
             Note::RefRewritten { .. } => "ref_rewritten",
             Note::LargeFile { .. } => "large_file",
@@ -451,6 +485,8 @@ note (target): 3 of them were made by another tool, and matched by trees, times 
 warning (target): 1 of them matches no changeset, and stays where it is
 warning (here): something was removed from /c/git or is damaged: 2 of 9 commits are converted again
 note (here): made the cache again; the target has its 9 commits
+note (here): took the cache from worker-1, 11.8 MiB in 0.3 s
+warning (here): the cache of worker-1 could not be taken, and is made from the source: failed to read x: no route
 note (source): removed refs/heads/x: the source has no such name any more
 warning (source): moved refs/heads/x away from 0000000000000000000000000000000000000000: the source has rewritten its history; refs/heads/synchroniser-backup/heads/x/000000000000 keeps what it had
 warning (source): the file a/b.bin has 120.0 MiB, and the target takes 100.0 MiB: changeset 0000000000000000000000000000000000000000, commit 0000000000000000000000000000000000000000

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::ahead::{TargetAhead, fetch_and_list};
 use super::cache::{CacheLocation, LockedCache, ReadCache};
 use super::event::{Events, Observer};
+use super::handover::take_if_cold;
 use super::ledger::{Found, Ledger};
 use super::publish::{PublishedRefs, publish};
 use super::source::{LocalSource, read_source};
@@ -48,7 +49,10 @@ pub fn sync_in(
     // The lock first: what the source has after it was taken is what this run must see.
     let cache = LockedCache::lock(&mirror.cache, &options.naming.main_name())?;
     cache.admit(context.fence.token())?;
-    sync_locked((mirror, context), &cache, start, events, interrupt)
+    let notes = take_if_cold(mirror, context, &cache, events, interrupt)?;
+    let mut report = sync_locked((mirror, context), &cache, start, events, interrupt)?;
+    report.notes.splice(..0, notes);
+    Ok(report)
 }
 
 /// Makes the cache of a mirror again, from its source alone, and syncs it. What was published, the ledger knows as

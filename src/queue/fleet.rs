@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::model::RunId;
+use super::model::{Claim, RunId};
 use super::store_error::StoreError;
 use crate::base::time::Timestamp;
 
@@ -19,6 +19,19 @@ pub struct NodeReport {
     pub draining: bool,
     /// What is free on the disk of its caches, in bytes; `None` if its system does not say.
     pub free: Option<u64>,
+    /// Where the others ask it for its caches; empty if it gives none.
+    pub url: String,
+}
+
+/// The process that has the cache of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheHome {
+    /// What people call it.
+    pub name: String,
+    /// Where it is asked for its caches.
+    pub url: String,
+    /// When it was last heard of.
+    pub beat: Timestamp,
 }
 
 /// A process, as it was last heard of.
@@ -49,6 +62,9 @@ pub trait Fleet: Send + Sync {
 
     /// The processes that were heard of since `since` and have not ended in good order, by name.
     fn nodes(&self, since: Timestamp) -> Result<Vec<Node>, StoreError>;
+
+    /// Which other process has the cache of the claimed mirror, if one does that has not ended in good order.
+    fn cache_of(&self, claim: &Claim) -> Result<Option<CacheHome>, StoreError>;
 
     /// At which process runs were begun: the name of each that is known.
     fn nodes_of(&self, runs: &[RunId]) -> Result<HashMap<RunId, String>, StoreError>;

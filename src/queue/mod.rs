@@ -50,7 +50,7 @@ mod store_error;
 
 pub use backoff::{Next, backoff, not_before, random};
 pub use failure::Failure;
-pub use fleet::{Fleet, Node, NodeReport};
+pub use fleet::{CacheHome, Fleet, Node, NodeReport};
 pub use hosts::Closed;
 pub use job_store::{ClaimLimits, JobStore};
 pub use ledgers::Ledgers;

@@ -12,6 +12,7 @@ mod claimed;
 mod compaction;
 mod credentials;
 mod directory;
+mod handover;
 mod intake;
 mod lags;
 mod live;
@@ -44,6 +45,7 @@ use crate::queue::{
 use caches::Caches;
 use credentials::Credentials;
 use directory::Directory;
+use handover::Given;
 use lags::Lags;
 use live::Live;
 use runner::SyncRunner;
@@ -52,8 +54,10 @@ use view::Actions;
 
 pub use backup::BackupError;
 pub use caches::{NoRoomError, TendCachesError, check_room};
+pub use handover::{Giving, NotGiven, PATH as CACHE_PATH};
 pub use intake::{AskedFor, Received};
 pub use live::Listener;
+pub use nodes::own_url;
 pub use online::{EndCheck, check_online};
 pub use rates::Rates;
 pub use runner::{SyncFailure, Syncer};
@@ -86,6 +90,7 @@ struct Shared {
     live: Live,
     lags: Lags,
     caches: Caches,
+    given: Given,
     credentials: Credentials,
     /// How many hooks each address may send.
     senders: Rates<IpAddr>,
@@ -229,6 +234,7 @@ impl Service {
             live: Live::default(),
             lags: Lags::default(),
             caches: Caches::default(),
+            given: Given::default(),
             credentials: Credentials::default(),
             senders: Rates::default(),
             notes: Rates::default(),

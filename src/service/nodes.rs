@@ -8,11 +8,11 @@ use wildmatch::WildMatch;
 use super::view::{Asked, NodeState, NodeView};
 use super::{Service, Shared};
 use crate::base::sizes::bytes_free;
-use crate::config::Role;
+use crate::config::{Config, Role};
 use crate::queue::{Fleet, Node, NodeReport, StoreError};
 
 /// Nobody is lost that was heard of since: some times as long as one says nothing while it is well.
-const LOST: Duration = Duration::from_secs(15);
+pub(super) const LOST: Duration = Duration::from_secs(15);
 /// Who is lost is shown for so long.
 const SHOWN: Duration = Duration::from_hours(24);
 
@@ -71,6 +71,7 @@ impl Shared {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             draining: self.is_stopping(),
             free: bytes_free(&self.directory().config().cache).filter(|_| self.role.syncs()),
+            url: own_url(self.directory().config()).unwrap_or_default(),
         })
     }
 
@@ -114,6 +115,7 @@ impl Shared {
             started,
             beat,
             free: report.free,
+            gives_caches: !report.url.is_empty(),
             runs: runs.into_iter().map(|(mirror, run)| Asked { mirror, run }).collect(),
         };
         Ok(nodes.into_iter().map(shown).collect())
@@ -128,6 +130,11 @@ pub(super) fn pin(nodes: &[String]) -> String {
 /// Whether the machine called `name` is one of those.
 pub(super) fn admits(pin: &str, name: &str) -> bool {
     pin.split(',').any(|pattern| WildMatch::new(pattern).matches(name))
+}
+
+/// Where others ask the daemon of this machine for its caches; `None` if it gives none.
+pub fn own_url(config: &Config) -> Option<String> {
+    config.nodes.url_of(&machine())
 }
 
 /// The name of this machine.

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::view::{LogLine, PhaseView, RefView, StageProgress};
+use super::view::{ColdStart, LogLine, PhaseView, RefView, StageProgress};
 use crate::base::clean::{clean, clean_short};
 use crate::base::time::{Clock, Timestamp};
 use crate::base::{Severity, Stage};
-use crate::mirror::{Observer, RefChange, Refusal, SyncEvent, SyncReport};
+use crate::mirror::{Note, Observer, RefChange, Refusal, SyncEvent, SyncReport};
 
 /// So many lines of a run's log are kept; of the others, how many there were.
 const LINES: usize = 500;
@@ -29,6 +29,8 @@ pub(super) struct RunRecord {
     pub changed: u64,
     /// How many refs were refused.
     pub refused: u64,
+    /// Where its cache came from, if there was none.
+    pub cold: Option<ColdStart>,
     /// Its stages, in their order.
     pub phases: Vec<PhaseView>,
     /// The refs of the target, those that were refused first.
@@ -130,6 +132,11 @@ impl Recorder {
         }
     }
 
+    /// There was no cache when it began.
+    pub(super) fn cold(&self) {
+        self.lock().record.cold.get_or_insert(ColdStart::Source);
+    }
+
     /// Adds a line to its log.
     pub(super) fn line(&self, severity: Severity, text: &str) {
         let at = self.clock.now();
@@ -193,6 +200,9 @@ impl State {
 impl Observer for Recorder {
     fn event(&self, event: &SyncEvent) {
         if let SyncEvent::Note { note } = event {
+            if matches!(note, Note::CacheTaken { .. }) {
+                self.lock().record.cold = Some(ColdStart::Node);
+            }
             return self.line(note.severity(), &note.to_string());
         }
         let now = self.clock.now();
@@ -239,7 +249,6 @@ mod tests {
     use crate::base::time::SystemClock;
     use crate::git::ObjectId;
     use crate::git::destination::RefusalKind;
-    use crate::mirror::Note;
 
     #[test]
     fn a_run_is_kept_as_it_was() {

@@ -63,6 +63,7 @@ impl Runner for SyncRunner {
         let mirror = claim.key.clone();
         shared.live.tell(&ServiceEvent::Begun { mirror, run: claim.run });
         tracing::info!(cause = ?claim.cause, requests = claim.requests, "a run begins");
+        shared.given.stop(&claim.key, interrupt);
         let began = shared.clock.now();
         let ended = match directory.rename_cache(configured) {
             Ok(()) => self.sync(configured, claim, &recorder, interrupt),
@@ -122,9 +123,13 @@ impl SyncRunner {
         let watch = Watch::of(&shared.live, &claim.key, claim.run, recorder);
         let right = Arc::new(OfClaim { shared: Arc::clone(shared), claim: claim.clone() });
         let ledger = shared.store.ledgers().map(|_| Arc::clone(&right) as Arc<dyn LedgerStore>);
-        let context = SyncContext { fence: &*right, ledger };
+        let context = SyncContext { fence: &*right, ledger, elsewhere: Some(&*right) };
+        let is_cold = mirror.is_cold();
         match (shared.syncer)(&mirror, &context, &watch, interrupt) {
             Ok(report) => {
+                if is_cold {
+                    recorder.cold();
+                }
                 if let Some(seen) = seen.filter(|_| report.failure().is_none()) {
                     mirror.remember(&seen);
                 }

@@ -67,6 +67,7 @@ fn run_summary(run: &Run, node: Option<String>, record: &RunRecord) -> RunSummar
         converted: record.converted,
         changed: record.changed,
         refused: record.refused,
+        cold: record.cold,
         phases: record.phases.clone(),
         failure: run.failure.as_ref().map(FailureView::from),
     }

@@ -18,7 +18,7 @@ pub use event::ServiceEvent;
 pub use kept::{CacheView, CachesView, CredentialView};
 pub use node::{NodeState, NodeView};
 pub use request_key::RequestKey;
-pub use run::{LogLine, PhaseView, RefView, RunDetail, RunSummary};
+pub use run::{ColdStart, LogLine, PhaseView, RefView, RunDetail, RunSummary};
 
 /// How a mirror is, in one word. In the order of how much a person should look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -238,6 +238,27 @@ impl Seeds {
             .try_for_each(|(mode, text)| self.with_mode("receive_pack", *mode, text.as_bytes()))
     }
 
+    /// A cache that is sent.
+    fn handover(&mut self) -> Done {
+        let files: [(&[u8], &[u8]); 4] = [
+            (b"map", &[7; 80]),
+            (b"packs", b"pack-x\n"),
+            (b"told", b""),
+            (b"hg/store/data/a.i", b"x"),
+        ];
+        let size = |number: usize| (number as u64).to_be_bytes();
+        let mut stream = b"synchroniser cache 1\n".to_vec();
+        stream.extend(size(files.len()));
+        stream.extend(size(files.iter().map(|(_, contents)| contents.len()).sum()));
+        for (name, contents) in files {
+            stream.extend(u16::try_from(name.len())?.to_be_bytes());
+            stream.extend([name, &size(contents.len()), contents].concat());
+        }
+        stream.extend([0; 2]);
+        stream.extend([7; 32]);
+        self.with_mode("handover", 3, &stream)
+    }
+
     /// Directories, by the numbers of the nodes in them: those of `a/b/` are 0 and 1, of `a/` 2 and 3,
     /// of `c/d/` 4 and 5, of `c/` 6 and 7.
     fn directories(&mut self) -> Done {
@@ -296,6 +317,7 @@ impl Seeds {
         }
         self.answers()?;
         self.receive_pack()?;
+        self.handover()?;
         self.directories()?;
         self.lists()?;
         for path in files_below(&fixtures.join("bundles"), ".hg")? {

@@ -6,6 +6,7 @@
 // For clippy: helpers outside of `#[test]` functions are tests too.
 #![cfg(test)]
 
+mod cold;
 mod endpoints;
 mod fenced;
 mod harsh;

@@ -26,7 +26,7 @@ impl Claimed {
     }
 
     fn sync(&self, mirror: &Mirror) -> Result<usize, SyncError> {
-        let context = SyncContext { fence: self, ledger: None };
+        let context = SyncContext { fence: self, ledger: None, elsewhere: None };
         mirror::sync_in(mirror, &context, &NoObserver, &Interrupt::default())?;
         Ok(self.asked.load(Ordering::SeqCst))
     }

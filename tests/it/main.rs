@@ -26,6 +26,7 @@ mod first_steps;
 mod fixtures;
 mod generated;
 mod github;
+mod handover;
 mod hostile;
 mod identities;
 mod inspect;

@@ -4,6 +4,7 @@ mod clock;
 mod daemon;
 mod ends;
 mod files;
+mod nodes;
 mod queue;
 mod unit;
 
@@ -130,6 +131,7 @@ pub(super) fn run(args: &DoctorArgs, ui: &Ui) -> Outcome {
             add(files, false);
             add(queue::check(&config).into_iter().collect(), false);
             add(daemon::check(args, &config), false);
+            add(nodes::check(&config, args.offline, &interrupt).into_iter().collect(), false);
             add(unit::check(path, &config, &mirrors), false);
             add(ends::check(&config, &mirrors, &exposed, args.offline, &tell, &interrupt), true);
             if args.mirrors.is_empty() {

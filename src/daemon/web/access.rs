@@ -80,7 +80,7 @@ struct Open {
 /// The rules in force.
 pub(super) struct Access {
     rules: RwLock<WebAccess>,
-    guesses: Guesses,
+    pub(super) guesses: Guesses,
 }
 
 /// Why nobody was logged in.
@@ -299,7 +299,7 @@ impl Access {
 }
 
 /// The token in an `Authorization` header.
-fn bearer(header: &str) -> Option<&str> {
+pub(super) fn bearer(header: &str) -> Option<&str> {
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }

@@ -45,6 +45,7 @@ use crate::service::view::{Actions, ServiceError, ServiceEvent};
 pub use access::Denied;
 use access::{Access, Visitor};
 use events::Events;
+use guesses::Given;
 use problem::Problem;
 use routes::{Find, Handler, Route};
 
@@ -155,6 +156,25 @@ impl WebState {
     /// Whether whoever sends these headers may look.
     pub(super) fn may_read(&self, headers: &HeaderMap, peer: Option<Peer>) -> Result<(), Denied> {
         self.access.may_read(headers, self.sender(headers, peer), self.clock.now())
+    }
+
+    /// What whoever sends these headers proves with what stands in place of a token there. Guesses are slowed down as
+    /// those of tokens are.
+    pub(super) fn proved<T>(
+        &self,
+        headers: &HeaderMap,
+        peer: Option<Peer>,
+        proves: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, Denied> {
+        let (from, now) = (self.sender(headers, peer), self.clock.now());
+        let sent = headers.get("authorization").and_then(|sent| sent.to_str().ok());
+        let token = sent.and_then(access::bearer).ok_or(Denied::NoToken)?;
+        let guesses = &self.access.guesses;
+        guesses.may_try(from, Given::Header, now).map_err(Denied::Later)?;
+        proves(token).ok_or_else(|| {
+            guesses.failed(from, Given::Header, now);
+            Denied::NoToken
+        })
     }
 
     /// Where a request with these headers comes from.

@@ -19,6 +19,9 @@ const BRANCH_HEADS: &str = "synchroniser-branch-heads";
 /// The address of the source, and on a line of its own what its server can do.
 const SERVER: &str = "synchroniser-server";
 
+/// What is beside a copy.
+pub(super) const BESIDE: [&str; 3] = [HEADS, BRANCH_HEADS, SERVER];
+
 /// A copy, which need not be there yet.
 #[derive(Clone, Debug)]
 pub struct Copy {
@@ -35,6 +38,11 @@ impl Copy {
     /// Its folder, which holds `.hg`.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// How large its parts may be.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Whether there is something.

@@ -9,6 +9,7 @@ mod content;
 mod copy;
 mod discovery;
 mod error;
+mod handed;
 mod local;
 mod local_revisions;
 mod look;
@@ -34,6 +35,7 @@ use phases::Told;
 
 pub use copy::Copy;
 pub use error::PullError;
+pub use handed::{HandedCopy, StoreFile};
 pub use look::look;
 
 /// Where a history comes from.

@@ -10,7 +10,7 @@ use bstr::{BString, ByteSlice};
 
 use crate::base::{RepoPath, faults};
 
-use super::path_encode::encode_folders;
+use super::path_encode::{decode_folders, encode_folders};
 
 /// The `fncache` file is damaged. Mercurial refuses such a file too.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,11 @@ impl Fncache {
     /// Whether there is such a line.
     pub(in crate::hg) fn has(&self, line: &[u8]) -> bool {
         self.paths.contains(line.as_bstr())
+    }
+
+    /// The names of the listed files in the store, before names are encoded.
+    pub(in crate::hg) fn names(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.paths.iter().map(|path| decode_folders(path))
     }
 
     /// How many paths are listed; split filelogs have two.

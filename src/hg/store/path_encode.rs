@@ -61,6 +61,26 @@ pub fn encode_folders(path: &[u8]) -> Vec<u8> {
     encoded
 }
 
+/// The path that [`encode_folders`] has made this of.
+pub fn decode_folders(encoded: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(encoded.len());
+    let mut folders = encoded.split(|&byte| byte == b'/').peekable();
+    while let Some(component) = folders.next() {
+        let is_folder = folders.peek().is_some();
+        let marked = [&b".i.hg"[..], b".d.hg", b".hg.hg"];
+        match component.strip_suffix(b".hg") {
+            Some(plain) if is_folder && marked.iter().any(|end| component.ends_with(end)) => {
+                path.extend_from_slice(plain);
+            }
+            _ => path.extend_from_slice(component),
+        }
+        if is_folder {
+            path.push(b'/');
+        }
+    }
+    path
+}
+
 /// What becomes of upper-case letters.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Case {
@@ -235,6 +255,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn folders_are_decoded_to_what_they_were(path in "[a.]?(/?[ab]?(\\.i|\\.d|\\.hg){0,3}/?){0,5}") {
+            let path = path.as_bytes();
+            prop_assert_eq!(decode_folders(&encode_folders(path)), path);
+        }
+
         #[test]
         fn any_bytes_give_a_short_safe_name(path in prop::collection::vec(any::<u8>(), 0..400)) {
             let path = [b"data/", &path[..], b".i"].concat();

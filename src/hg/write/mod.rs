@@ -267,6 +267,6 @@ fn refused(layout: &Layout) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod testing;
+pub(in crate::hg) mod testing;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use crate::hg::revlog::{Delta, Flags};
 
 /// What there is to add, made up: a history of so many changesets.
 #[derive(Clone)]
-pub(super) struct Made(pub(super) Vec<Item>);
+pub(in crate::hg) struct Made(pub(in crate::hg) Vec<Item>);
 
 impl Revisions for Made {
     fn next_item(&mut self) -> Result<Option<Item>, RevisionsError> {
@@ -59,7 +59,7 @@ fn noise(seed: usize, length: usize) -> Vec<u8> {
 
 /// Three files: `a` grows by a line at a time, `big` becomes too large to be inline, and `dir.i/B`
 /// has a name that must be encoded.
-pub(super) fn history(changesets: std::ops::Range<usize>, steps: usize) -> Made {
+pub(in crate::hg) fn history(changesets: std::ops::Range<usize>, steps: usize) -> Made {
     let names = ["a", "big", "dir.i/B"];
     let mut texts: [Vec<u8>; 3] = Default::default();
     let mut nodes = [Node::NULL; 3];
@@ -103,18 +103,18 @@ pub(super) fn history(changesets: std::ops::Range<usize>, steps: usize) -> Made 
     Made(items)
 }
 
-pub(super) fn new_repository() -> (tempfile::TempDir, PathBuf) {
+pub(in crate::hg) fn new_repository() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("repository");
     Writer::create(&root, &NewStore::default()).unwrap();
     (folder, root)
 }
 
-pub(super) fn open(root: &Path) -> Writer {
+pub(in crate::hg) fn open(root: &Path) -> Writer {
     Writer::open(root, &Limits::default()).unwrap()
 }
 
-pub(super) fn add(root: &Path, made: &Made) -> Result<Added, WriteError> {
+pub(in crate::hg) fn add(root: &Path, made: &Made) -> Result<Added, WriteError> {
     let mut writer = Writer::open(root, &Limits::default())?;
     let added = writer.add(&mut made.clone(), &NoProgress, &Interrupt::default())?;
     writer.commit()?;
@@ -122,7 +122,7 @@ pub(super) fn add(root: &Path, made: &Made) -> Result<Added, WriteError> {
 }
 
 /// Every file below `root`, but for folders.
-pub(super) fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(in crate::hg) fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -145,13 +145,13 @@ pub(super) fn files(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Copies a folder as it is, locks too.
-pub(super) fn copy(from: &Path, to: &Path) {
+pub(in crate::hg) fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
     assert!(status.success());
 }
 
 /// How many changesets, manifests and file revisions can be read, each of them checked.
-pub(super) fn count(root: &Path) -> (usize, usize, usize) {
+pub(in crate::hg) fn count(root: &Path) -> (usize, usize, usize) {
     let repository = Repository::open(root, &Limits::default()).unwrap();
     let mut texts = repository.changelog().revlog().reader();
     let changesets = repository.changelog().revlog().revs().map(|rev| texts.text(rev).unwrap());
@@ -169,7 +169,7 @@ pub(super) fn count(root: &Path) -> (usize, usize, usize) {
 }
 
 /// Runs `hg`, if the machine has one and says so; an error if it finds something wrong.
-pub(super) fn hg(root: &Path, args: &[&str]) {
+pub(in crate::hg) fn hg(root: &Path, args: &[&str]) {
     let Some(program) = std::env::var_os("SYNCHRONISER_HG") else {
         let is_strict = std::env::var_os("SYNCHRONISER_STRICT").is_some_and(|value| value == "1");
         assert!(!is_strict, "this must not be skipped: SYNCHRONISER_HG names no hg");

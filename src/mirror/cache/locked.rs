@@ -80,6 +80,21 @@ impl LockedCache {
         }
     }
 
+    /// Whether nothing was converted in it yet, as far as is known.
+    pub(in crate::mirror) fn is_cold(&self) -> bool {
+        self.layout.is_cold()
+    }
+
+    /// Its folder.
+    pub(in crate::mirror) fn folder(&self) -> &Path {
+        self.layout.folder()
+    }
+
+    /// The folder that a cache is taken into which comes from another machine.
+    pub(in crate::mirror) fn arriving(&self) -> PathBuf {
+        self.layout.arriving()
+    }
+
     /// The bare repository, which is made if it is not there, clean of what a killed run left.
     pub(in crate::mirror) fn open_git(
         &self,

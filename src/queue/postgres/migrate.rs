@@ -7,7 +7,7 @@ use super::trouble::{Problem, Trouble};
 use super::values::number;
 
 /// What makes each version of the schema from the one before it. What was released is never changed.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("1.sql"),
     include_str!("2.sql"),
     include_str!("3.sql"),
@@ -16,6 +16,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("6.sql"),
     include_str!("7.sql"),
     include_str!("8.sql"),
+    include_str!("9.sql"),
 ];
 
 /// "sync": the number of the lock that whoever changes the schema holds until it is done.

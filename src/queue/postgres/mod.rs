@@ -127,6 +127,10 @@ impl PostgresStore {
             process.home = Some(home);
             let moved = homes::move_in(&mut client, home, process.id);
             moved.map_err(|trouble| connector.error(&trouble))?;
+        } else if let Some(home) = place.as_ref().map(Place::old_home).transpose()?.flatten() {
+            // It makes no more caches, and still has those that whoever was here before it has made.
+            let moved = homes::move_in(&mut client, home, process.id);
+            moved.map_err(|trouble| connector.error(&trouble))?;
         }
         let node = process.id.to_string();
         let writer = Writer::start(Arc::clone(&connector), client, process).map_err(|error| {

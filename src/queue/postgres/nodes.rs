@@ -11,8 +11,8 @@ use super::mirrors::ids;
 use super::trouble::Trouble;
 use super::values::{ours, theirs};
 use crate::base::time::Timestamp;
-use crate::queue::fleet::{Fleet, Node, NodeReport};
-use crate::queue::model::RunId;
+use crate::queue::fleet::{CacheHome, Fleet, Node, NodeReport};
+use crate::queue::model::{Claim, RunId};
 use crate::queue::store_error::StoreError;
 
 /// Now, by the clock of the database.
@@ -45,22 +45,26 @@ impl Fleet for PostgresStore {
         })
     }
 
+    fn cache_of(&self, claim: &Claim) -> Result<Option<CacheHome>, StoreError> {
+        self.readers.read(|client, ahead| home_of(client, ahead, claim.run, &self.node))
+    }
+
     fn nodes_of(&self, runs: &[RunId]) -> Result<HashMap<RunId, String>, StoreError> {
         self.readers.read(|client, _| names_of(client, runs))
     }
 }
 
 fn beat(client: &mut Client, node: &str, report: &NodeReport) -> Result<(), Trouble> {
-    let NodeReport { name, role, version, draining, free } = report;
+    let NodeReport { name, role, version, draining, free, url } = report;
     let text = |text: &str| text.replace('\0', "\u{fffd}");
-    let (name, role, version) = (text(name), text(role), text(version));
+    let (name, role, version, url) = (text(name), text(role), text(version), text(url));
     let free = free.map(|free| i64::try_from(free).unwrap_or(i64::MAX));
     let insert = format!(
-        "INSERT INTO node (id, name, role, version, started, beat, draining, free_bytes) \
-         VALUES ($1::text::uuid, $2, $3, $4, {NOW}, {NOW}, $5, $6) ON CONFLICT (id) DO UPDATE SET \
+        "INSERT INTO node (id, name, role, version, started, beat, draining, free_bytes, url) \
+         VALUES ($1::text::uuid, $2, $3, $4, {NOW}, {NOW}, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET \
          name = excluded.name, role = excluded.role, version = excluded.version, \
          beat = excluded.beat, draining = excluded.draining, free_bytes = excluded.free_bytes, \
-         ended = NULL"
+         url = excluded.url, ended = NULL"
     );
     client.query_typed(
         &insert,
@@ -71,6 +75,7 @@ fn beat(client: &mut Client, node: &str, report: &NodeReport) -> Result<(), Trou
             (&version, Type::TEXT),
             (draining, Type::BOOL),
             (&free, Type::INT8),
+            (&url, Type::TEXT),
         ],
     )?;
     Ok(())
@@ -86,7 +91,7 @@ pub(super) fn end(client: &mut Client, node: &str) -> Result<(), Trouble> {
 
 fn all(client: &mut Client, ahead: i64, since: Timestamp) -> Result<Vec<Node>, Trouble> {
     let select = "SELECT replace(id::text, '-', ''), name, role, version, draining, free_bytes, \
-         started, beat FROM node WHERE ended IS NULL AND beat > $1 \
+         started, beat, url FROM node WHERE ended IS NULL AND beat > $1 \
          ORDER BY name COLLATE \"C\", started, id";
     let read = |columns: &postgres::Row| {
         let free: Option<i64> = columns.try_get(5)?;
@@ -98,6 +103,7 @@ fn all(client: &mut Client, ahead: i64, since: Timestamp) -> Result<Vec<Node>, T
                 version: columns.try_get(3)?,
                 draining: columns.try_get(4)?,
                 free: free.and_then(|free| u64::try_from(free).ok()),
+                url: columns.try_get(8)?,
             },
             started: ours(columns.try_get(6)?, ahead),
             beat: ours(columns.try_get(7)?, ahead),
@@ -118,6 +124,28 @@ fn running(client: &mut Client) -> Result<HashMap<String, Vec<(String, RunId)>>,
         runs.entry(columns.try_get(0)?).or_default().push(run);
     }
     Ok(runs)
+}
+
+/// The process at whose home the mirror of a run is, unless that is `here`.
+fn home_of(
+    client: &mut Client,
+    ahead: i64,
+    run: RunId,
+    here: &str,
+) -> Result<Option<CacheHome>, Trouble> {
+    let select = "SELECT node.name, node.url, node.beat FROM mirror JOIN home ON home.id = mirror.home \
+         JOIN node ON node.id = home.node WHERE mirror.running_run = $1::text::uuid \
+         AND node.id <> $2::text::uuid AND node.ended IS NULL";
+    let found =
+        client.query_typed_opt(select, &[(&run.to_string(), Type::TEXT), (&here, Type::TEXT)])?;
+    let home = |columns: postgres::Row| {
+        Ok(CacheHome {
+            name: columns.try_get(0)?,
+            url: columns.try_get(1)?,
+            beat: ours(columns.try_get(2)?, ahead),
+        })
+    };
+    found.map(home).transpose()
 }
 
 fn names_of(client: &mut Client, runs: &[RunId]) -> Result<HashMap<RunId, String>, Trouble> {

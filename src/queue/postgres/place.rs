@@ -50,20 +50,24 @@ impl Place {
 
     /// What the caches of whoever has the folder are known by, made up when it is asked for first.
     pub(super) fn home(&self) -> Result<RunId, StoreError> {
-        let path = self.folder.join(HOME);
-        let failed = |source| StoreError::File { path: path.clone(), source };
-        match fs::read_to_string(&path) {
-            Ok(text) => {
-                if let Ok(home) = text.trim().parse() {
-                    return Ok(home);
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(failed(source)),
+        if let Some(home) = self.old_home()? {
+            return Ok(home);
         }
+        let path = self.folder.join(HOME);
         let home = RunId::random();
-        durable::replace_file(&path, format!("{home}\n").as_bytes()).map_err(failed)?;
+        let made = durable::replace_file(&path, format!("{home}\n").as_bytes());
+        made.map_err(|source| StoreError::File { path, source })?;
         Ok(home)
+    }
+
+    /// The same; `None` if it was not asked for yet.
+    pub(super) fn old_home(&self) -> Result<Option<RunId>, StoreError> {
+        let path = self.folder.join(HOME);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text.trim().parse().ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StoreError::File { path, source }),
+        }
     }
 
     /// From now on the folder is that of `node`.

@@ -26,6 +26,8 @@ pub struct NodeView {
     pub beat: Timestamp,
     /// What is free on the disk of its caches, in bytes; `None` if its system does not say.
     pub free: Option<u64>,
+    /// Whether it gives its caches to others.
+    pub gives_caches: bool,
     /// The runs that are under way there.
     pub runs: Vec<Asked>,
 }

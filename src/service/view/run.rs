@@ -49,10 +49,35 @@ pub struct RunSummary {
     pub changed: u64,
     /// How many refs were refused.
     pub refused: u64,
+    /// Where its cache came from, if there was none and it has one now.
+    pub cold: Option<ColdStart>,
     /// Its stages so far, in their order.
     pub phases: Vec<PhaseView>,
     /// Why it did not end well.
     pub failure: Option<FailureView>,
+}
+
+/// Where a cache came from that was not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColdStart {
+    /// It was made from the source.
+    Source,
+    /// Another node gave its own.
+    Node,
+}
+
+impl ColdStart {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Source, Self::Node];
+
+    /// The lower-case name used in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Node => "node",
+        }
+    }
 }
 
 /// One stage of a run.

@@ -88,6 +88,14 @@ const DECODERS: &[Row] = &[
         ),
     ),
     (
+        "handover",
+        "caches of other machines",
+        Beside(
+            "src/mirror/handover/format.rs",
+            "no_part_of_a_stream_and_none_that_was_changed_counts",
+        ),
+    ),
+    (
         "hook",
         "deliveries",
         Beside("src/hook/format/tests.rs", "every_cut_and_flip_is_an_event_or_an_error"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use synchroniser::base::time::{Clock as _, SystemClock, Timestamp};
 use synchroniser::queue::{
-    Fleet as _, JobStore as _, MemoryStore, NodeReport, PostgresOptions, SqliteStore,
+    Fleet as _, JobStore as _, MemoryStore, NodeReport, PostgresOptions, PostgresStore, SqliteStore,
 };
 
 use super::support::*;
@@ -17,6 +17,7 @@ fn report(name: &str) -> NodeReport {
         version: "1.2.3".to_owned(),
         draining: false,
         free: Some(7),
+        url: "https://one.example.org".to_owned(),
     }
 }
 
@@ -65,7 +66,7 @@ fn who_comes_after_a_process_in_its_folder_ends_it() {
     let open = || {
         let folder = Some(folder.path().to_owned());
         let options = PostgresOptions { folder, ..PostgresOptions::at(&address) };
-        synchroniser::queue::PostgresStore::open(&options).unwrap()
+        PostgresStore::open(&options).unwrap()
     };
     let store = open();
     store.beat(&report("here")).unwrap();
@@ -74,6 +75,46 @@ fn who_comes_after_a_process_in_its_folder_ends_it() {
     let store = open();
     let long_ago = SystemClock.now().before(Duration::from_mins(1));
     assert!(store.id() != before && store.nodes(long_ago).unwrap().is_empty());
+}
+
+#[test]
+fn whose_cache_it_is_is_known_to_whoever_has_the_claim() {
+    let Some(server) = shared() else { return };
+    let address = server.schema();
+    let folders = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    let open = |number: usize, has_caches| {
+        let folder = Some(folders[number].path().to_owned());
+        PostgresStore::open(&PostgresOptions {
+            folder,
+            has_caches,
+            ..PostgresOptions::at(&address)
+        })
+        .unwrap()
+    };
+    let (one, other) = (open(0, true), open(1, true));
+    settle(&one, &members(&["a"]));
+    one.beat(&report("one")).unwrap();
+    other.beat(&report("other")).unwrap();
+    ask(&one, hook("a"), 0);
+    let first = claim(&one, 1);
+    // It was synced there when it was made known.
+    assert_eq!(one.cache_of(&first).unwrap(), None, "its own");
+    one.finish(&first, &done(), at(2)).unwrap();
+    ask(&one, hook("a"), 3);
+    let moved = claim(&other, 100);
+    let home = other.cache_of(&moved).unwrap().unwrap();
+    assert_eq!((&*home.name, &*home.url), ("one", "https://one.example.org"));
+    // Started anew to take hooks alone, it still has what it had.
+    drop(one);
+    let front = open(0, false);
+    front.beat(&NodeReport { role: "front".to_owned(), ..report("again") }).unwrap();
+    assert_eq!(other.cache_of(&moved).unwrap().unwrap().name, "again");
+    front.leave().unwrap();
+    assert_eq!(other.cache_of(&moved).unwrap(), None);
+    other.finish(&moved, &done(), at(101)).unwrap();
+    ask(&other, hook("a"), 102);
+    let again = claim(&other, 103);
+    assert_eq!(other.cache_of(&again).unwrap(), None, "it is at home there now");
 }
 
 #[test]

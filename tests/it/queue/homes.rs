@@ -51,6 +51,7 @@ impl Node {
             version: "1".to_owned(),
             draining,
             free: Some(free << 30),
+            url: String::new(),
         };
         self.store.beat(&report).unwrap();
     }

@@ -9,7 +9,7 @@ use crate::support::postgres::shared;
 
 fn report() -> NodeReport {
     let [name, role, version] = ["here", "all", "0"].map(str::to_owned);
-    NodeReport { name, role, version, draining: false, free: None }
+    NodeReport { name, role, version, draining: false, free: None, url: String::new() }
 }
 
 #[test]

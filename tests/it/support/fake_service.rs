@@ -8,10 +8,10 @@ use synchroniser::base::{Fault, Severity, Side, Stage};
 use synchroniser::queue::model::{Cause, Receipt, RunId, RunState, Verdict};
 use synchroniser::queue::{MemorySessions, Session, Sessions, StoreError};
 use synchroniser::service::view::{
-    Actions, Asked, CredentialView, DeliveryView, FailureView, LogLine, MirrorDetail, MirrorFilter,
-    MirrorList, MirrorState, MirrorSummary, NodeState, NodeView, Overview, PhaseView, QueueEntry,
-    RefView, RequestKey, RunDetail, RunSummary, ServiceError, Setting, StageProgress, StateCount,
-    Views,
+    Actions, Asked, ColdStart, CredentialView, DeliveryView, FailureView, LogLine, MirrorDetail,
+    MirrorFilter, MirrorList, MirrorState, MirrorSummary, NodeState, NodeView, Overview, PhaseView,
+    QueueEntry, RefView, RequestKey, RunDetail, RunSummary, ServiceError, Setting, StageProgress,
+    StateCount, Views,
 };
 
 /// 2026-11-30 12:00 UTC: now, until the clock is moved.
@@ -321,6 +321,7 @@ pub(crate) fn run(id: u128, mirror: &str, state: RunState, seconds: i64) -> RunD
         converted: 7,
         changed: 3,
         refused: u64::from(state == RunState::Partial),
+        cold: (state == RunState::Partial).then_some(ColdStart::Node),
         phases: vec![
             phase("adding_changesets", "adding changesets", 7, 2500),
             phase("converting_files", "converting files", 21, 9000),
@@ -459,6 +460,7 @@ fn nodes() -> Vec<NodeView> {
         started: ago(90_000),
         beat: ago(seconds),
         free: (state != NodeState::Lost).then_some(123 << 30),
+        gives_caches: state == NodeState::Working,
         runs: (0..seconds)
             .take(12)
             .map(|_| Asked { mirror: "running".to_owned(), run: RunId(5) })

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::of;
 use crate::base::{Fault, Severity, Side, Stage, Unit};
 use crate::queue::model::{Cause, RunState, Verdict};
-use crate::service::view::{MirrorState, NodeState};
+use crate::service::view::{ColdStart, MirrorState, NodeState};
 
 /// A field: its name, its schema, what it says.
 type Field = (&'static str, Value, &'static str);
@@ -92,6 +92,7 @@ fn names() -> Vec<(&'static str, Value)> {
         ("RunId", json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" })),
         ("MirrorState", one_of(&MirrorState::ALL)),
         ("NodeState", one_of(&NodeState::ALL)),
+        ("ColdStart", one_of(&ColdStart::ALL)),
         (
             "RunState",
             one_of(&[
@@ -256,6 +257,11 @@ fn run_fields() -> Vec<Field> {
         ("converted", of("Unsigned"), "How many of them it converted."),
         ("changed", of("Unsigned"), "How many refs it changed."),
         ("refused", of("Unsigned"), "How many refs were refused."),
+        (
+            "cold",
+            or_null("ColdStart"),
+            "Where its cache came from, if there was none: made from the source, or another node's.",
+        ),
         ("phases", list("Phase"), "Its stages so far, in their order."),
         ("failure", or_null("Failure"), "Why it did not end well."),
     ]

@@ -48,6 +48,7 @@ impl Part {
     fn of(stage: Stage) -> Self {
         match stage {
             Stage::CollectingRevisions
+            | Stage::TakingCache
             | Stage::CopyingFiles
             | Stage::CheckingFiles
             | Stage::AddingChangesets

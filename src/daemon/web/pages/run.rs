@@ -17,7 +17,7 @@ use crate::daemon::web::answer::Answer;
 use crate::daemon::web::paging::with_query;
 use crate::daemon::web::problem::Problem;
 use crate::queue::model::RunState;
-use crate::service::view::{LogLine, PhaseView, RunDetail, RunSummary};
+use crate::service::view::{ColdStart, LogLine, PhaseView, RunDetail, RunSummary};
 
 pub(in crate::daemon::web) fn run(visit: &Visit<'_>) -> Result<Answer, Problem> {
     let unknown = || Problem::not_found("No run has this id; old runs are forgotten.");
@@ -93,8 +93,19 @@ fn facts(visit: &Visit<'_>, run: &RunSummary) -> Markup {
                 dt { "Refs" }
                 dd { (number(run.changed)) " changed, " (number(run.refused)) " refused" }
             }
+            @if let Some(cold) = run.cold {
+                div { dt { "Cache" } dd { (made_of(cold)) } }
+            }
             div { dt { "Id" } dd { code { (run.id) } } }
         }
+    }
+}
+
+/// Where a cache came from.
+fn made_of(cold: ColdStart) -> &'static str {
+    match cold {
+        ColdStart::Source => "made from the source",
+        ColdStart::Node => "taken from another daemon",
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) fn overview() -> Vec<(&'static str, Value)> {
                 ("started", of("Time"), "When it began."),
                 ("beat", of("Time"), "When it was last heard of."),
                 ("free", or_null("Unsigned"), "What is free on the disk of its caches, in bytes."),
+                ("gives_caches", of("Flag"), "Whether it gives its caches to others."),
                 ("runs", list("Asked"), "What is under way there."),
             ]),
         ),
