@@ -282,10 +282,10 @@ impl Note {
             | Self::LargeFile { .. }
             | Self::RefRemoved { .. } => None,
             Self::CacheRepaired { .. } | Self::LedgerDamaged { .. } => Some(Fault::Corrupt),
-            Self::Pull(
+            Self::CacheNotTaken { cause, .. }
+            | Self::Pull(
                 PullNote::FilesNotCopied { cause } | PullNote::BundleNotUsed { cause, .. },
             ) => Some(cause.fault),
-            Self::CacheNotTaken { cause, .. } => Some(cause.fault),
             Self::Target(note) => note.fault(),
             Self::Convert(note) => note.fault(),
         }
@@ -323,14 +323,7 @@ impl fmt::Display for Note {
                 let commits = counted(*commits as u64, "commit", "commits");
                 write!(f, "made the cache again; the target has its {commits}")
             }
-            Self::CacheTaken { node, bytes, millis } => {
-                let (size, tenths) = (megabytes(*bytes), (millis + 50) / 100);
-                write!(f, "took the cache from {node}, {size} in {}.{} s", tenths / 10, tenths % 10)
-            }
-            Self::CacheNotTaken { node, cause } => write!(
-                f,
-                "the cache of {node} could not be taken, and is made from the source: failed to {cause}"
-            ),
+            Self::CacheTaken { .. } | Self::CacheNotTaken { .. } => self.of_a_cache(f),
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
             }
@@ -341,14 +334,9 @@ impl fmt::Display for Note {
                 write!(f, "{}commit {commit}", changeset.unwrap_or_default())
             }
             Self::RefRewritten { reference, old, backup } => {
-                write!(
-                    f,
-                    "moved {reference} away from {old}: the source has rewritten its history"
-                )?;
-                match backup {
-                    Some(backup) => write!(f, "; {backup} keeps what it had"),
-                    None => Ok(()),
-                }
+                let kept = backup.as_ref().map(|backup| format!("; {backup} keeps what it had"));
+                write!(f, "moved {reference} away from {old}: ")?;
+                write!(f, "the source has rewritten its history{}", kept.unwrap_or_default())
             }
             Self::RefKept { reference, why } => write!(f, "kept {reference} {why}"),
             Self::LedgerDamaged { ledger } => write!(
@@ -360,6 +348,23 @@ impl fmt::Display for Note {
             Self::Pull(note) => note.fmt(f),
             Self::Target(note) => note.fmt(f),
             Self::Convert(note) => note.fmt(f),
+        }
+    }
+}
+
+impl Note {
+    /// What is said of a cache that was at another node.
+    fn of_a_cache(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CacheTaken { node, bytes, millis } => {
+                let (size, tenths) = (megabytes(*bytes), (millis + 50) / 100);
+                write!(f, "took the cache from {node}, {size} in {}.{} s", tenths / 10, tenths % 10)
+            }
+            Self::CacheNotTaken { node, cause } => write!(
+                f,
+                "the cache of {node} could not be taken, and is made from the source: failed to {cause}"
+            ),
+            _ => Ok(()),
         }
     }
 }

@@ -136,7 +136,7 @@ impl CacheElsewhere for OfClaim {
             return Ok(None);
         };
         let room = room(config);
-        let asked = secret.and_then(|secret| ask(config, secret, &url, &claim.key, interrupt));
+        let asked = secret.and_then(|secret| ask(config, &secret, &url, &claim.key, interrupt));
         match asked {
             Ok((stream, seal)) => Ok(Some(Arriving { node, stream, seal, room })),
             Err(error) => Err(NotSent { node, error: Box::new(error) }),
@@ -157,7 +157,7 @@ fn room(config: &Config) -> Option<u64> {
 /// Asks the node at `url` for the cache of `mirror`, again while it is busy.
 fn ask(
     config: &Config,
-    secret: Secret,
+    secret: &Secret,
     url: &str,
     mirror: &str,
     interrupt: &Interrupt,

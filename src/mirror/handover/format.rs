@@ -248,8 +248,11 @@ mod tests {
         out
     }
 
+    /// Names of files, and what is in them.
+    type Files = Vec<(Vec<u8>, Vec<u8>)>;
+
     /// What is in a stream, if all of it is sound.
-    fn read(stream: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StreamError> {
+    fn read(stream: &[u8]) -> Result<Files, StreamError> {
         let mut decoder = Decoder::begin(stream)?;
         let mut all = Vec::new();
         while let Some((name, _)) = decoder.next_file()? {
