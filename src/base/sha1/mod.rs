@@ -8,6 +8,8 @@
 
 mod lanes;
 #[cfg(target_arch = "x86_64")]
+mod wide;
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub use lanes::{Message, digests};
