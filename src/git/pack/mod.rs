@@ -21,7 +21,7 @@ pub use compact::{CompactError, Compacted, Compaction, compactable};
 pub use delta::apply as apply_delta;
 #[cfg(fuzzing)]
 pub(super) use delta::encode as encode_delta;
-pub use lookup::{LooseFlaw, ReadError};
+pub use lookup::{LooseFlaw, ObjectReader, ReadError, ReadObject};
 pub(super) use merge::merge_small;
 pub use outgoing::{
     Found, LargeFile, MAX_FOUND, Outgoing, OutgoingError, Slice, Wanted, Watch, WorkflowFile,

@@ -8,7 +8,7 @@ use git2::OdbLookupFlags;
 use super::id_filter::IdFilter;
 use super::{BareRepository, RefEdit, RepositoryError, UpdateRefsError, kind_of};
 use crate::base::{Limits, durable};
-use crate::git::pack::{Pack, PackError, indexes};
+use crate::git::pack::{ObjectReader, Pack, PackError, ReadError, indexes};
 use crate::git::sink::NewObject;
 use crate::git::{ObjectId, ObjectKind};
 
@@ -54,6 +54,11 @@ impl BareRepository {
     ) -> Result<impl Iterator<Item = Result<Pack, PackError>> + use<'l>, RepositoryError> {
         let indexes = self.pack_indexes()?;
         Ok(indexes.into_iter().map(|index| Pack::open(&index, limits)))
+    }
+
+    /// A reader of the objects that there are now, without libgit2.
+    pub fn object_reader(&self, limits: &Limits) -> Result<ObjectReader, ReadError> {
+        ObjectReader::open(&self.path().join("objects"), limits)
     }
 
     /// The indexes of the packs of the repository's own folder, sorted.

@@ -64,6 +64,33 @@ impl Place {
 /// An object: its kind, `None` for an annotated tag, and its contents.
 pub(super) type Object = (Option<ObjectKind>, Rc<Vec<u8>>);
 
+/// What an object is, and its contents.
+pub type ReadObject = (ObjectKind, Rc<Vec<u8>>);
+
+/// Reads objects of a repository, one after the other: what was read last, and what it was made of, is
+/// kept. It sees the packs that there were when it was made.
+pub struct ObjectReader(Lookup);
+
+impl std::fmt::Debug for ObjectReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ObjectReader")
+    }
+}
+
+impl ObjectReader {
+    /// One of the objects in the folder `objects` of a repository.
+    pub(in crate::git) fn open(objects: &Path, limits: &Limits) -> Result<Self, ReadError> {
+        Lookup::open(objects, limits).map(Self)
+    }
+
+    /// The kind and contents of an object, which have been hashed; `None` if it is not there or is an
+    /// annotated tag.
+    pub fn read(&mut self, id: ObjectId) -> Result<Option<ReadObject>, ReadError> {
+        let object = self.0.read(&id)?;
+        Ok(object.and_then(|(kind, contents)| Some((kind?, contents))))
+    }
+}
+
 /// The objects of a repository, as they were when this was made.
 pub(super) struct Lookup {
     /// The folder `objects`, and those that are borrowed from.

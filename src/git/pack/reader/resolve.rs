@@ -4,6 +4,7 @@
 //! ones nearest to the root, which are needed last, go first and are made again when their turn
 //! comes. Nothing recurses: a chain may be as long as the pack.
 
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::delta;
@@ -11,12 +12,16 @@ use super::entry::{self, Payload};
 use super::error::EntryFlaw;
 use super::{Entry, MAX_FLAWS, Pack, PackContents};
 use crate::base::compress::{Decompressor, crc32};
-use crate::base::sha1;
+use crate::base::sha1::{self, Digest, Message};
 use crate::base::{Interrupt, Progress};
 use crate::git::{ObjectId, ObjectKind};
 
 /// How many trees a worker takes at a time.
 pub(super) const SHARE: usize = 16;
+/// How many objects are made before they are hashed, all at the same time.
+const BATCH: usize = 64;
+/// With so many bytes it is enough, however few they are.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// One of the threads that check a pack.
 pub(super) struct Worker<'p> {
@@ -30,14 +35,27 @@ pub(super) struct Worker<'p> {
     way: Vec<Step<'p>>,
     /// How many bytes the texts on the way have.
     held: usize,
+    /// Objects that were made and not hashed yet, and how many bytes they have.
+    made: Vec<Made>,
+    made_bytes: usize,
     contents: PackContents,
+}
+
+/// An object that was made.
+struct Made {
+    number: u32,
+    entry: Entry,
+    kind: Option<ObjectKind>,
+    text: Rc<Vec<u8>>,
+    /// How many objects are on the way to it.
+    depth: usize,
 }
 
 /// An object with deltas.
 struct Step<'p> {
     number: u32,
     /// Its contents, unless they had to go.
-    text: Option<Vec<u8>>,
+    text: Option<Rc<Vec<u8>>>,
     /// Those of its deltas that are still to be made.
     left: &'p [(u32, u32)],
 }
@@ -56,6 +74,8 @@ impl<'p> Worker<'p> {
             input: Vec::new(),
             way: Vec::new(),
             held: 0,
+            made: Vec::new(),
+            made_bytes: 0,
             contents: PackContents::default(),
         }
     }
@@ -66,6 +86,7 @@ impl<'p> Worker<'p> {
             let start = next.fetch_add(SHARE, Ordering::Relaxed);
             let rest = self.pack.roots.get(start..).unwrap_or_default();
             if rest.is_empty() || self.interrupt.is_raised() {
+                self.settle();
                 return self.contents;
             }
             for root in rest.iter().take(SHARE) {
@@ -93,29 +114,69 @@ impl<'p> Worker<'p> {
                 continue;
             };
             step.left = left;
+            let base = step.number;
             let Some(entry) = self.pack.entry(number) else { continue };
             match self.delta(&entry) {
                 Ok(text) => self.made(number, &entry, kind, text),
-                Err(flaw) => self.broken(&entry, flaw),
+                Err(flaw) => {
+                    // What its base is not made right for is no flaw of its own.
+                    self.settle();
+                    if self.way.last().is_some_and(|step| step.number == base) {
+                        self.broken(&entry, flaw);
+                    }
+                }
             }
         }
         self.way.clear();
         self.held = 0;
     }
 
-    /// Checks the contents of an object, and goes on with its deltas if they are sound.
+    /// Takes an object that was made, and goes on with its deltas. Its contents are checked with those of
+    /// others.
     fn made(&mut self, number: u32, entry: &Entry, kind: Option<ObjectKind>, text: Vec<u8>) {
         self.progress.advance(1);
-        let found = id_of(kind, &text);
-        if found != entry.id {
-            return self.broken(entry, EntryFlaw::Id { found });
-        }
-        self.contents.objects.push((found, kind));
+        let (text, depth) = (Rc::new(text), self.way.len());
+        self.made_bytes += text.len();
+        self.made.push(Made { number, entry: *entry, kind, text: Rc::clone(&text), depth });
         let left = self.pack.deltas_of(number);
         if !left.is_empty() {
             self.make_room(text.len());
             self.held += text.len();
             self.way.push(Step { number, text: Some(text), left });
+        }
+        if self.made.len() >= BATCH || self.made_bytes >= BATCH_BYTES {
+            self.settle();
+        }
+    }
+
+    /// Hashes what was made. Of an object that is not what its id says, all that was made of it is
+    /// forgotten, and the rest of its tree is not looked at.
+    fn settle(&mut self) {
+        self.made_bytes = 0;
+        let all = std::mem::take(&mut self.made);
+        let heads: Vec<_> = all.iter().map(|made| header(made.kind, made.text.len())).collect();
+        let messages = heads.iter().zip(&all);
+        let messages =
+            messages.map(|(head, made)| Message { head: head.as_bytes(), text: &made.text });
+        let mut digests = vec![Digest::default(); all.len()];
+        sha1::digests(&messages.collect::<Vec<_>>(), &mut digests);
+        let mut wrong = None;
+        for (made, digest) in all.iter().zip(digests) {
+            if wrong.is_some_and(|depth| made.depth > depth) {
+                continue;
+            }
+            let found = ObjectId::from_bytes(digest);
+            wrong = (found != made.entry.id).then_some(made.depth);
+            if wrong.is_none() {
+                self.contents.objects.push((found, made.kind));
+                continue;
+            }
+            self.broken(&made.entry, EntryFlaw::Id { found });
+            if self.way.get(made.depth).is_some_and(|step| step.number == made.number) {
+                while self.way.len() > made.depth {
+                    self.leave();
+                }
+            }
         }
     }
 
@@ -160,14 +221,14 @@ impl<'p> Worker<'p> {
     }
 
     /// Makes the contents of the object at the end of the way again.
-    fn again(&mut self) -> Result<Vec<u8>, EntryFlaw> {
+    fn again(&mut self) -> Result<Rc<Vec<u8>>, EntryFlaw> {
         let kept = self.way.iter().rposition(|step| step.text.is_some());
         let from = kept.and_then(|place| Some((place, self.way.get(place)?.text.clone()?)));
         let (place, mut text) = match (from, self.way.first()) {
             (Some(from), _) => from,
             (None, Some(root)) => {
                 let entry = self.pack.entry(root.number).ok_or(EntryFlaw::Cycle)?;
-                (0, self.whole(&entry)?.1)
+                (0, Rc::new(self.whole(&entry)?.1))
             }
             (None, None) => return Err(EntryFlaw::Cycle),
         };
@@ -175,7 +236,7 @@ impl<'p> Worker<'p> {
         for number in numbers {
             self.interrupt.check().map_err(|_| EntryFlaw::Io { kind: INTERRUPTED })?;
             let entry = self.pack.entry(number).ok_or(EntryFlaw::Cycle)?;
-            text = self.applied(&entry, &text)?;
+            text = Rc::new(self.applied(&entry, &text)?);
         }
         Ok(text)
     }
@@ -226,11 +287,7 @@ impl<'p> Worker<'p> {
 /// What interrupted work is told; nobody reads it.
 const INTERRUPTED: std::io::ErrorKind = std::io::ErrorKind::Interrupted;
 
-/// The id of an object; `None` is an annotated tag.
-fn id_of(kind: Option<ObjectKind>, contents: &[u8]) -> ObjectId {
-    if let Some(kind) = kind {
-        return ObjectId::of(kind, contents);
-    }
-    let header = format!("tag {}\0", contents.len());
-    ObjectId::from_bytes(sha1::digest(&[header.as_bytes(), contents]))
+/// What is hashed before the contents of an object; `None` is an annotated tag.
+fn header(kind: Option<ObjectKind>, length: usize) -> String {
+    kind.map_or_else(|| format!("tag {length}\0"), |kind| kind.header(length))
 }

@@ -123,6 +123,37 @@ fn every_order_and_every_kind() {
     assert!(damaged_files(files.folder.path()).unwrap().is_empty());
 }
 
+/// Objects are hashed some at a time; what was made of a wrong one before that shows is forgotten.
+#[test]
+fn what_is_made_of_a_wrong_object_does_not_count() {
+    let (root, wrong, next) = (b"the text of the root".to_vec(), "wrong", "next");
+    let wrong_text = [&root[..], wrong.as_bytes()].concat();
+    let next_text = [&wrong_text[..], next.as_bytes()].concat();
+    let other_text = [&root[..], b"other"].concat();
+    let named = blob(b"what it is not");
+    let delta = |base: ObjectId, text: &[u8], more: &str| {
+        entry(7, base.as_bytes(), &appending(text, more.as_bytes()))
+    };
+    let files = Files::new(&[
+        (blob(&root), entry(3, b"", &root)),
+        (named, delta(blob(&root), &root, wrong)),
+        (blob(&next_text), delta(named, &wrong_text, next)),
+        (blob(&other_text), delta(blob(&root), &root, "other")),
+        (blob(b"alone"), entry(3, b"", b"alone")),
+    ]);
+    files.write(&files.pack, &files.index());
+    let pack = Pack::open(&files.folder.path().join("x.idx"), &Limits::default()).unwrap();
+    let PackContents { objects, flaws } = pack.check(&NoProgress, &Interrupt::default());
+    let mut sound: Vec<_> = objects.into_iter().map(|(id, _)| id).collect();
+    sound.sort_unstable();
+    let mut expected = vec![blob(&root), blob(&other_text), blob(b"alone")];
+    expected.sort_unstable();
+    assert_eq!(sound, expected);
+    assert_eq!(flaws.len(), 1, "{flaws:?}");
+    assert!(matches!(&flaws[0], PackError::Entry { id, source: EntryFlaw::Id { found }, .. }
+        if *id == named && *found == blob(&wrong_text)));
+}
+
 #[test]
 fn texts_that_were_let_go_are_made_again() {
     let files = family();
