@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::ConvertError;
 use super::damage::BrokenNumbers;
-use super::flaw::{FileProblem, Flaw, SoundFile, check_file};
+use super::flaw::{FileProblem, Flaw, SoundFile, Unsound, check_file, check_files};
 use super::input::Input;
 use super::placeholder::{Placeholder, PlaceholderKind};
 use super::plan::{Plan, WantedFile};
@@ -18,7 +18,7 @@ use crate::git::sink::{Copied, DeltaHint, NewObject, ObjectSink, ObjectWriter};
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::Rev;
 use crate::hg::filelog::copied_from;
-use crate::hg::revlog::{Delta, Revlog, RevlogError};
+use crate::hg::revlog::{Delta, Revlog, RevlogError, Text};
 
 /// What the wanted file revisions are, by their numbers in [`Plan::files`].
 #[derive(Debug, Default)]
@@ -167,17 +167,35 @@ fn convert_path(
     revs.sort_unstable_by_key(|(rev, ..)| *rev);
     let copies = input.rules.identity.records_copies();
     let mut walk = Walk { reader: revlog.reader(), converted: HashMap::new(), copies, writer };
-    for (rev, number, file) in revs {
+    let mut left = revs.into_iter().peekable();
+    while left.peek().is_some() {
         input.interrupt.check()?;
-        match walk.convert(rev, file.in_tree) {
-            Ok((id, copied_from)) => share.done.push(Done { number, id, copied_from }),
-            Err(WalkError::Write(error)) => return Err(error),
-            Err(WalkError::Read(kind, error)) => {
-                broken.push((number, file, flaw(file, (kind, error))?));
+        let batch = walk.read(&mut left);
+        let count = batch.len() as u64;
+        for (read, sound) in walk.check(batch) {
+            let Read { number, file, .. } = read;
+            match sound {
+                Ok((sound, found)) => {
+                    let SoundFile { blob: id, .. } = sound;
+                    let copied_from = walk.convert(&sound, found, read.rev, file.in_tree)?;
+                    share.done.push(Done { number, id, copied_from });
+                }
+                Err(unsound) => broken.push((number, file, flaw(file, unsound)?)),
             }
         }
-        input.progress.advance(1);
+        input.progress.advance(count);
     }
+    place_broken(input, path, broken, &mut walk, share)
+}
+
+/// Puts placeholders where revisions of a file cannot be read, or notes that they are lost.
+fn place_broken(
+    input: &Input<'_>,
+    path: &RepoPath,
+    broken: Vec<(u32, &WantedFile, Flaw)>,
+    walk: &mut Walk<'_, '_>,
+    share: &mut Share,
+) -> Result<(), ConvertError> {
     for (number, file, flaw) in broken {
         if !input.skip_damaged && !flaw.is_stood_for() {
             share.lost.add(path, number, flaw.problem);
@@ -192,17 +210,23 @@ fn convert_path(
     Ok(())
 }
 
-/// An error of one revision, before its file is known, and what a placeholder for it would be.
-enum WalkError {
-    Read(PlaceholderKind, RevlogError),
-    Write(ConvertError),
+/// How many revisions are read before they are hashed, all at the same time.
+const BATCH: usize = 16;
+/// With so many bytes a batch is full, however few they are.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// A text, and the delta that made it, with the revision that it builds on.
+type Found = (Text, Option<(Rev, Delta)>);
+
+/// One wanted revision.
+struct Read<'p> {
+    rev: Rev,
+    number: u32,
+    file: &'p WantedFile,
 }
 
-impl From<RevlogError> for WalkError {
-    fn from(error: RevlogError) -> Self {
-        Self::Read(PlaceholderKind::Damaged, error)
-    }
-}
+/// A revision that was read and checked.
+type Checked<'p> = (Read<'p>, Result<(SoundFile, Found), Unsound>);
 
 /// One filelog, walked in revision order.
 struct Walk<'f, 'w> {
@@ -214,24 +238,60 @@ struct Walk<'f, 'w> {
 }
 
 impl Walk<'_, '_> {
-    /// Converts one revision: its blob, and what it was copied from.
+    /// Reads some of the revisions that are `left`.
+    fn read<'p>(
+        &mut self,
+        left: &mut impl Iterator<Item = (Rev, u32, &'p WantedFile)>,
+    ) -> Vec<(Read<'p>, Result<Found, RevlogError>)> {
+        let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
+        while batch.len() < BATCH && bytes < BATCH_BYTES {
+            let Some((rev, number, file)) = left.next() else { break };
+            let found = self.reader.text_and_delta(rev);
+            bytes += found.as_ref().map_or(0, |(text, _)| text.len());
+            batch.push((Read { rev, number, file }, found));
+        }
+        batch
+    }
+
+    /// Checks what was read.
+    fn check<'p>(&self, batch: Vec<(Read<'p>, Result<Found, RevlogError>)>) -> Vec<Checked<'p>> {
+        let texts = batch.iter().filter_map(|(read, found)| {
+            let (text, _) = found.as_ref().ok()?;
+            Some((read.rev, text.as_slice()))
+        });
+        let texts: Vec<_> = texts.collect();
+        let revlog = self.reader.revlog();
+        let mut checked = check_files(revlog, &texts).into_iter();
+        let mut both = Vec::with_capacity(batch.len());
+        for (read, found) in batch {
+            let sound =
+                found.map_err(|error| (PlaceholderKind::Damaged, error)).and_then(|found| {
+                    // There is one for each text.
+                    let none = || check_file(revlog, read.rev, &found.0);
+                    Ok((checked.next().unwrap_or_else(none)?, found))
+                });
+            both.push((read, sound));
+        }
+        both
+    }
+
+    /// Converts one revision: writes its blob, and says what it was copied from.
     fn convert(
         &mut self,
+        sound: &SoundFile,
+        (text, delta): Found,
         rev: Rev,
         in_tree: bool,
-    ) -> Result<(ObjectId, Option<RepoPathBuf>), WalkError> {
-        let revlog: &Revlog = self.reader.revlog();
-        let (text, delta) = self.reader.text_and_delta(rev)?;
-        let SoundFile { metadata, blob: id } =
-            check_file(revlog, rev, &text).map_err(|(kind, error)| WalkError::Read(kind, error))?;
+    ) -> Result<Option<RepoPathBuf>, ConvertError> {
+        let SoundFile { metadata, blob: id } = *sound;
         let contents = text.get(metadata..).unwrap_or_default();
-        let copied_from =
-            match self.copies && revlog.entry(rev).is_ok_and(|e| e.parents[0].is_none()) {
-                true => copied_from(&text).map(RepoPathBuf::from),
-                false => None,
-            };
+        let is_first = || self.reader.revlog().entry(rev).is_ok_and(|e| e.parents[0].is_none());
+        let copied_from = match self.copies && is_first() {
+            true => copied_from(&text).map(RepoPathBuf::from),
+            false => None,
+        };
         if !in_tree {
-            return Ok((id, copied_from));
+            return Ok(copied_from);
         }
         let base = delta.and_then(|(base, delta)| Some((self.converted.get(&base)?, delta)));
         let copied = base.as_ref().map(|(base, delta)| copies(base, delta, metadata));
@@ -241,9 +301,9 @@ impl Walk<'_, '_> {
             copied,
         });
         let object = NewObject { id, kind: ObjectKind::Blob, contents, delta_hint };
-        self.writer.write(object).map_err(|error| WalkError::Write(error.into()))?;
+        self.writer.write(object)?;
         self.converted.insert(rev, Converted { id, metadata, length: text.len() });
-        Ok((id, copied_from))
+        Ok(copied_from)
     }
 }
 

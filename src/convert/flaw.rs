@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::placeholder::PlaceholderKind;
-use crate::base::sha1::Message;
+use crate::base::sha1::{self, Digest, Message};
 use crate::base::{Cause, Fault, HasFault};
-use crate::git::ObjectId;
+use crate::git::{ObjectId, ObjectKind};
 use crate::hg::filelog::{is_tombstone, metadata_length};
 use crate::hg::revlog::{Revlog, RevlogError, check_digest};
 use crate::hg::{Node, Rev};
@@ -105,24 +105,52 @@ pub(super) struct SoundFile {
     pub(super) blob: ObjectId,
 }
 
+/// What is wrong with a file revision, and what a placeholder for it would be.
+pub(super) type Unsound = (PlaceholderKind, RevlogError);
+
 /// Checks the `text` of a file revision against its node. If something is wrong, it says what, and
 /// what a placeholder for it would be.
-pub(super) fn check_file(
+pub(super) fn check_file(revlog: &Revlog, rev: Rev, text: &[u8]) -> Result<SoundFile, Unsound> {
+    let unchecked = || Err(damaged(revlog.malformed(rev, "it was not checked")));
+    check_files(revlog, &[(rev, text)]).pop().unwrap_or_else(unchecked)
+}
+
+fn damaged(error: RevlogError) -> Unsound {
+    (PlaceholderKind::Damaged, error)
+}
+
+/// The same for several revisions of a file, each with its text, which takes less time than one after
+/// the other.
+pub(super) fn check_files(
     revlog: &Revlog,
-    rev: Rev,
-    text: &[u8],
-) -> Result<SoundFile, (PlaceholderKind, RevlogError)> {
-    let damaged = |error| (PlaceholderKind::Damaged, error);
-    let metadata = metadata_length(text);
-    let contents = text.get(metadata.unwrap_or_default()..).unwrap_or_default();
-    let head = Node::before_text(revlog.parent_nodes(rev).map_err(damaged)?);
-    let (blob, node) = ObjectId::of_blob_beside(contents, Message { head: &head, text });
-    check_digest(revlog, rev, node).map_err(|error| match error.is_censored() {
-        // Not everything with the flag is: a flipped bit makes nothing of a sound revision.
-        true if is_tombstone(text) => (PlaceholderKind::Censored, error),
-        true => damaged(revlog.malformed(rev, "it is marked as censored, and was not")),
-        false => damaged(error),
-    })?;
-    let malformed = || damaged(revlog.malformed(rev, "its copy metadata does not end"));
-    Ok(SoundFile { metadata: metadata.ok_or_else(malformed)?, blob })
+    texts: &[(Rev, &[u8])],
+) -> Vec<Result<SoundFile, Unsound>> {
+    let heads = texts.iter().map(|(rev, text)| {
+        let metadata = metadata_length(text);
+        let contents = text.get(metadata.unwrap_or_default()..).unwrap_or_default();
+        let parents = revlog.parent_nodes(*rev);
+        let node = parents.as_ref().map_or([0; 40], |parents| Node::before_text(*parents));
+        (parents.map(|_| metadata), node, ObjectKind::Blob.header(contents.len()), contents)
+    });
+    let heads: Vec<_> = heads.collect();
+    let messages = heads.iter().zip(texts).flat_map(|((_, node, blob, contents), (_, text))| {
+        [Message { head: node, text }, Message { head: blob.as_bytes(), text: contents }]
+    });
+    let mut digests = vec![Digest::default(); 2 * texts.len()];
+    sha1::digests(&messages.collect::<Vec<_>>(), &mut digests);
+    let found = heads.into_iter().zip(texts).zip(digests.as_chunks().0);
+    found
+        .map(|(((metadata, ..), (rev, text)), [node, blob])| {
+            let metadata = metadata.map_err(damaged)?;
+            check_digest(revlog, *rev, *node).map_err(|error| match error.is_censored() {
+                // Not everything with the flag is: a flipped bit makes nothing of a sound revision.
+                true if is_tombstone(text) => (PlaceholderKind::Censored, error),
+                true => damaged(revlog.malformed(*rev, "it is marked as censored, and was not")),
+                false => damaged(error),
+            })?;
+            let malformed = || damaged(revlog.malformed(*rev, "its copy metadata does not end"));
+            let blob = ObjectId::from_bytes(*blob);
+            Ok(SoundFile { metadata: metadata.ok_or_else(malformed)?, blob })
+        })
+        .collect()
 }

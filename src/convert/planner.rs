@@ -5,7 +5,7 @@ mod introduced;
 mod submodules;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::IntoIter;
 
 use super::ConvertError;
 use super::clashes::{Hidden, clashes, may_clash};
@@ -14,10 +14,11 @@ use super::left_out::LeftOutReason;
 use super::places::{Places, Spot, mode};
 use super::plan::{Plan, Planned, PlannedEdit, TreePlan, WantedFile};
 use super::submodules::SubmoduleHistory;
+use crate::base::pipeline::{Batches, Weight, run_pipeline};
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::git::tree::{Mode, TreeSource};
-use crate::hg::manifest::{Change, Manifest, ManifestReader, Manifests, diff};
-use crate::hg::revlog::{RevlogError, Text};
+use crate::hg::manifest::{Change, Manifest, ManifestReader, diff};
+use crate::hg::revlog::Text;
 use crate::hg::{Changeset, Node, Rev};
 
 /// After so few changesets, what is read next are mostly the manifests that were read last.
@@ -28,32 +29,38 @@ const FEW: usize = 64;
 /// is used is checked against its node, on a thread of its own.
 pub(super) fn plan(input: &Input<'_>, existing: &dyn TreeSource) -> Result<Plan, ConvertError> {
     let manifests = input.manifests;
-    // A few texts under way are enough to keep both sides busy, however large they are.
-    let (to_check, texts) = sync_channel(4);
-    std::thread::scope(|scope| {
-        let checker = scope.spawn(move || check_manifests(manifests, &texts));
-        let planned = Planner::new(input, existing, to_check).run();
-        // A manifest may be why the planner found nobody listening.
-        checker.join().map_err(|_| ConvertError::Worker)??;
-        let (plan, last) = planned?;
-        if input.changesets.len() <= FEW {
-            manifests.keep(last);
+    let check = |batches: IntoIter<Vec<ToCheck>>| {
+        for batch in batches {
+            let texts: Vec<_> = batch.into_iter().flat_map(|ToCheck(texts)| texts).collect();
+            manifests.check_all(&texts)?;
         }
-        Ok(plan)
-    })
+        Ok(())
+    };
+    // A damaged manifest is why the planner finds nobody listening.
+    let make = |to_check: &mut Batches<ToCheck>| Planner::new(input, existing, to_check).run();
+    let (plan, last) = run_pipeline(BATCH_BYTES, check, make)?;
+    if input.changesets.len() <= FEW {
+        manifests.keep(last);
+    }
+    Ok(plan)
 }
 
-fn check_manifests(
-    manifests: &Manifests,
-    texts: &Receiver<Vec<(Rev, Text)>>,
-) -> Result<(), RevlogError> {
-    texts.iter().try_for_each(|texts| manifests.check_all(&texts))
+/// How many bytes of manifests are checked at a time.
+const BATCH_BYTES: usize = 512 << 10;
+
+/// The texts of the manifests of a changeset that are to be checked.
+struct ToCheck(Vec<(Rev, Text)>);
+
+impl Weight for ToCheck {
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|(_, text)| text.len()).sum()
+    }
 }
 
 struct Planner<'p> {
     input: &'p Input<'p>,
     manifests: ManifestReader<'p>,
-    to_check: SyncSender<Vec<(Rev, Text)>>,
+    to_check: &'p mut Batches<ToCheck>,
     plan: Plan,
     places: Places,
     file_numbers: HashMap<(u32, Node), u32>,
@@ -74,7 +81,7 @@ impl<'p> Planner<'p> {
     fn new(
         input: &'p Input<'p>,
         existing: &'p dyn TreeSource,
-        to_check: SyncSender<Vec<(Rev, Text)>>,
+        to_check: &'p mut Batches<ToCheck>,
     ) -> Self {
         Self {
             input,
@@ -156,7 +163,7 @@ impl<'p> Planner<'p> {
         unchecked.extend(manifest.map(|manifest| (manifest, new.clone())));
         self.last.extend(manifest.map(|manifest| (manifest, new.clone())));
         // If nobody listens, a manifest is damaged, and the checker says which.
-        self.to_check.send(unchecked).map_err(|_| ConvertError::Worker)?;
+        self.to_check.add(ToCheck(unchecked)).map_err(|_| ConvertError::Worker)?;
         let mut delta = Delta { rev, manifest, old: &old, new: &new };
         let mut changes = self.changes(delta)?;
         let first_introduced = self.plan.introduced.len();

@@ -91,6 +91,7 @@ impl Sync<'_> {
             trusts_others: true,
             is_sound: &|id| written.contains(&id) || is_known(id),
             progress: self.events,
+            limits: &self.options().limits,
             interrupt: self.interrupt,
         })?)
     }
@@ -156,6 +157,7 @@ impl Sync<'_> {
                 trusts_others: true,
                 is_sound: &|id| sound.contains(&id) || known.check(id).is_ok(),
                 progress: self.events,
+                limits: &self.options().limits,
                 interrupt: self.interrupt,
             })?;
         }

@@ -229,6 +229,7 @@ fn verify_some(context: &Context<'_>, changesets: &[Rev]) -> Result<VerifyReport
         trusts_others: false,
         is_sound: &|id| known.check(id).is_ok(),
         progress: context.progress,
+        limits: &context.options.limits,
         interrupt: context.interrupt,
     })?;
     let Findings { differences, more, .. } = findings;

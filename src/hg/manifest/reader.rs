@@ -155,6 +155,11 @@ impl ManifestReader<'_> {
         }
     }
 
+    /// Whether [`Manifests::keep`] was given the text of `rev`: nobody need check it again.
+    pub fn is_checked(&self, rev: Rev) -> bool {
+        self.checked.iter().any(|(of, _)| *of == rev)
+    }
+
     fn checked(&self, rev: Rev) -> Option<Text> {
         self.checked.iter().find(|(of, _)| *of == rev).map(|(_, text)| text.clone())
     }

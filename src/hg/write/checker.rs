@@ -217,7 +217,7 @@ struct Texts {
 impl Texts {
     /// How many are checked at a time, and how many bytes of them: more would have left the
     /// processor's caches by then.
-    const MOST: usize = 8;
+    const MOST: usize = 16;
     const MOST_BYTES: usize = 512 << 10;
 
     fn add(&mut self, revlog: &Revlog, rev: Rev, text: Text) -> Result<(), RevlogError> {

@@ -5,13 +5,14 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Chosen;
 use super::touched::Wanted;
+use crate::base::sha1::{self, Digest, Message};
 use crate::base::{RepoPath, RepoPathBuf, Stage};
 use crate::convert::damage::FileProblem;
 use crate::convert::placeholder::{Placeholder, PlaceholderKind};
 use crate::convert::verify::VerifyError;
 use crate::git::{ObjectId, ObjectKind};
 use crate::hg::filelog::{contents, copied_from};
-use crate::hg::revlog::{RevlogError, RevlogReader};
+use crate::hg::revlog::{Revlog, RevlogError, Text, check_digest};
 use crate::hg::{Node, Rev};
 
 /// What one file revision is.
@@ -81,47 +82,116 @@ impl Job<'_> {
     fn path(self, path: &RepoPath, wanted: &[(u32, usize, Node)]) -> Vec<(usize, Contents)> {
         let filelog = self.source.filelog(path).map_err(|error| FileProblem::damaged(&error));
         let filelog = filelog.and_then(|found| found.ok_or(FileProblem::Missing));
-        let mut reader = filelog.as_ref().ok().map(crate::hg::revlog::Revlog::reader);
+        let mut reader = filelog.as_ref().ok().map(Revlog::reader);
         let rev = |node| reader.as_ref().and_then(|reader| reader.revlog().rev(node));
         // In the order of the file, in which each is one delta away from one just read.
         let mut in_order: Vec<_> =
             wanted.iter().map(|(_, at, node)| (rev(*node), *at, *node)).collect();
         in_order.sort_unstable();
         let mut read = Vec::with_capacity(wanted.len());
+        let placeholder = |node, kind| Placeholder { path: path.to_owned(), node, kind }.blob();
+        let unread = |node, error: &RevlogError| match error.is_censored() {
+            true => Ok(placeholder(node, PlaceholderKind::Censored)),
+            false => Err(FileProblem::damaged(error)),
+        };
+        let mut batch = Batch::default();
         for (rev, at, node) in in_order {
-            let placeholder = |kind| Placeholder { path: path.to_owned(), node, kind }.blob();
-            let kept = self.placeholders.kind(path, node).map(placeholder);
-            let contents = match (kept, rev, &mut reader) {
-                (Some(id), ..) => Contents { blob: Ok(id), copied_from: None },
-                (None, Some(rev), Some(reader)) => {
-                    revision(reader, rev).unwrap_or_else(|error| Contents {
-                        blob: match error.is_censored() {
-                            true => Ok(placeholder(PlaceholderKind::Censored)),
-                            false => Err(FileProblem::damaged(&error)),
-                        },
-                        copied_from: None,
-                    })
-                }
+            let kept = self.placeholders.kind(path, node);
+            let blob = match (kept, rev, &mut reader) {
+                (Some(kind), ..) => Ok(placeholder(node, kind)),
+                (None, Some(rev), Some(reader)) => match reader.unchecked_text(rev) {
+                    Ok(text) => {
+                        batch.add((rev, at, node), text);
+                        if batch.is_full() {
+                            read.extend(batch.take(reader.revlog(), unread));
+                        }
+                        continue;
+                    }
+                    Err(error) => unread(node, &error),
+                },
                 _ => {
                     let why = filelog.as_ref().err().cloned();
-                    Contents { blob: Err(why.unwrap_or(FileProblem::Missing)), copied_from: None }
+                    Err(why.unwrap_or(FileProblem::Missing))
                 }
             };
-            read.push((at, contents));
+            read.push((at, Contents { blob, copied_from: None }));
+        }
+        if let Some(reader) = &reader {
+            read.extend(batch.take(reader.revlog(), unread));
         }
         read
     }
 }
 
-fn revision(reader: &mut RevlogReader<'_>, rev: Rev) -> Result<Contents, RevlogError> {
-    let revlog = reader.revlog();
-    let text = reader.text(rev)?;
-    let bytes =
-        contents(&text).ok_or_else(|| revlog.malformed(rev, "its copy metadata does not end"))?;
+/// How many texts are hashed at the same time.
+const BATCH: usize = 16;
+/// With so many bytes a batch is full, however few texts they are.
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Texts that were read, each with its revision, its place, and its node.
+#[derive(Default)]
+struct Batch {
+    texts: Vec<((Rev, usize, Node), Text)>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn add(&mut self, which: (Rev, usize, Node), text: Text) {
+        self.bytes += text.len();
+        self.texts.push((which, text));
+    }
+
+    fn is_full(&self) -> bool {
+        self.texts.len() >= BATCH || self.bytes >= BATCH_BYTES
+    }
+
+    /// Hashes the texts, as what they are in the source and as blobs, and says what each is; of those that
+    /// are not sound what `unread` makes of the error.
+    fn take(
+        &mut self,
+        revlog: &Revlog,
+        unread: impl Fn(Node, &RevlogError) -> Result<ObjectId, FileProblem>,
+    ) -> Vec<(usize, Contents)> {
+        self.bytes = 0;
+        let texts = std::mem::take(&mut self.texts);
+        let heads = texts.iter().map(|((rev, ..), text)| {
+            let contents = contents(text).unwrap_or_default();
+            let parents = revlog.parent_nodes(*rev).unwrap_or_default();
+            let header = ObjectKind::Blob.header(contents.len());
+            (Node::before_text(parents), header, contents)
+        });
+        let heads: Vec<_> = heads.collect();
+        let messages =
+            heads.iter().zip(&texts).flat_map(|((node, header, contents), (_, text))| {
+                [Message { head: node, text }, Message { head: header.as_bytes(), text: contents }]
+            });
+        let mut digests = vec![Digest::default(); 2 * texts.len()];
+        sha1::digests(&messages.collect::<Vec<_>>(), &mut digests);
+        let found = texts.iter().zip(digests.as_chunks().0);
+        let found = found.map(|(((rev, at, node), text), [is, blob])| {
+            match revision(revlog, *rev, text, (*is, ObjectId::from_bytes(*blob))) {
+                Ok(contents) => (*at, contents),
+                Err(error) => (*at, Contents { blob: unread(*node, &error), copied_from: None }),
+            }
+        });
+        found.collect()
+    }
+}
+
+/// What a revision is whose stored text and whose contents have these digests.
+fn revision(
+    revlog: &Revlog,
+    rev: Rev,
+    text: &[u8],
+    (node, blob): (Digest, ObjectId),
+) -> Result<Contents, RevlogError> {
+    // What the revision hashes to depends on them.
+    revlog.parent_nodes(rev)?;
+    check_digest(revlog, rev, node)?;
+    if contents(text).is_none() {
+        return Err(revlog.malformed(rev, "its copy metadata does not end"));
+    }
     let is_first = revlog.entry(rev)?.parents[0].is_none();
-    let from = is_first.then(|| copied_from(&text)).flatten();
-    Ok(Contents {
-        blob: Ok(ObjectId::of(ObjectKind::Blob, bytes)),
-        copied_from: from.map(RepoPathBuf::from),
-    })
+    let from = is_first.then(|| copied_from(text)).flatten();
+    Ok(Contents { blob: Ok(blob), copied_from: from.map(RepoPathBuf::from) })
 }

@@ -14,13 +14,14 @@ use bstr::ByteSlice;
 
 use super::comparison::commit_differs;
 use super::{Difference, TreeFile, VerifyError};
-use crate::base::{Cause, HasFault, Interrupt, Progress, RepoPathBuf, Stage};
+use crate::base::{Cause, HasFault, Interrupt, Limits, Progress, RepoPathBuf, Stage};
 use crate::convert::ConvertError;
 use crate::convert::Rules;
 use crate::convert::damage::FileProblem;
 use crate::convert::identity::{CopiedFile, Facts, History};
 use crate::convert::placeholder::Placeholders;
 use crate::convert::submodules::{Earlier, Overlay, SubmoduleHistory};
+use crate::git::pack::{ObjectReader, ReadError};
 use crate::git::{BareRepository, ObjectId, ObjectKind};
 use crate::hg::manifest::ManifestReader;
 use crate::hg::revlog::{RevlogError, Text};
@@ -53,6 +54,8 @@ pub struct Chosen<'c> {
     pub is_sound: &'c dyn Fn(ObjectId) -> bool,
     /// Hears how far we are.
     pub progress: &'c dyn Progress,
+    /// Bounds of what is read.
+    pub limits: &'c Limits,
     /// Asks us to stop.
     pub interrupt: &'c Interrupt,
 }
@@ -95,22 +98,23 @@ pub fn verify_changesets(chosen: &Chosen<'_>) -> Result<Findings, VerifyError> {
     let mut findings = Findings::default();
     let count = Some(chosen.changesets.len() as u64);
     chosen.progress.begin(Stage::VerifyingManifests, count);
-    let mut wanted = Wanted::new(chosen);
-    let mut plans = Vec::with_capacity(chosen.changesets.len());
-    for &rev in chosen.changesets {
-        chosen.interrupt.check()?;
-        let touched = wanted.touched(rev);
-        plans.push(touched.map_err(|error| findings.cannot_read(chosen.node(rev), &error)).ok());
-        chosen.progress.advance(1);
-    }
+    let (wanted, plans) = touched::touched(chosen, &mut findings)?;
     chosen.progress.end();
     let contents = files::read(chosen, &wanted)?;
     chosen.progress.begin(Stage::VerifyingCommits, count);
+    let objects = match chosen.git.object_reader(chosen.limits) {
+        Ok(objects) => objects,
+        Err(error) => {
+            findings.unreadable(&error);
+            return Ok(findings);
+        }
+    };
     let mut verifier = Verifier {
         chosen,
         wanted: &wanted,
         contents,
-        trees: Trees::new(chosen.git),
+        objects,
+        trees: Trees::default(),
         history: History::new(chosen.source.changelog()),
         sound: HashSet::new(),
         submodules: SubmoduleHistory::new(
@@ -143,7 +147,9 @@ struct Verifier<'v> {
     chosen: &'v Chosen<'v>,
     wanted: &'v Wanted<'v>,
     contents: Vec<Contents>,
-    trees: Trees<'v>,
+    /// What the repository has.
+    objects: ObjectReader,
+    trees: Trees,
     history: History<'v>,
     /// The blobs and commits that were asked for and are sound.
     sound: HashSet<ObjectId>,
@@ -160,7 +166,7 @@ impl Verifier<'_> {
         let Some(commit) = (self.chosen.commit_of)(node) else {
             return self.findings.add(Difference::CommitMissing { changeset: node, commit: None });
         };
-        match self.chosen.git.read(commit) {
+        match self.objects.read(commit) {
             Ok(Some((ObjectKind::Commit, bytes))) => match tree_in(&bytes) {
                 Some(tree) => {
                     self.tree_of.insert(commit, tree);
@@ -230,7 +236,7 @@ impl Verifier<'_> {
             Ok(base) => base,
             Err(difference) => return self.findings.add(difference),
         };
-        let mut differing = match self.trees.differences(base, tree) {
+        let mut differing = match self.trees.differences(&mut self.objects, base, tree) {
             Ok(differing) => differing,
             Err((tree, problem)) => {
                 let changeset = node;
@@ -260,7 +266,7 @@ impl Verifier<'_> {
             };
             let actual = match differing.remove(path) {
                 Some(actual) => actual,
-                None => self.trees.find(tree, path.as_bstr()).unwrap_or(None),
+                None => self.trees.find(&mut self.objects, tree, path.as_bstr()).unwrap_or(None),
             };
             if actual != expected {
                 self.findings.add(Difference::FileDiffers {
@@ -282,7 +288,8 @@ impl Verifier<'_> {
     /// Compares the submodules that a changeset must have with what its tree has.
     fn submodules_at(&mut self, node: Node, tree: ObjectId, overlay: &Overlay) {
         for (path, expected) in overlay {
-            if self.trees.entry(tree, path.as_bstr()).as_ref() != Ok(expected) {
+            let entry = self.trees.entry(&mut self.objects, tree, path.as_bstr());
+            if entry.as_ref() != Ok(expected) {
                 let path = path.clone();
                 self.findings.add(Difference::SubmoduleDiffers { changeset: node, path });
             }
@@ -342,9 +349,13 @@ impl Verifier<'_> {
         if let Some(tree) = self.tree_of.get(&commit) {
             return Ok(*tree);
         }
-        let tree = self.chosen.git.tree_of(commit).map_err(|error| {
-            Difference::ChangesetUnreadable { changeset, cause: Cause::of(&error) }
-        })?;
+        let unreadable = |cause| Difference::ChangesetUnreadable { changeset, cause };
+        let read = self.objects.read(commit);
+        let read = read.map_err(|error: ReadError| unreadable(Cause::of(&error)))?;
+        let named = read.filter(|(kind, _)| *kind == ObjectKind::Commit);
+        let named = named.and_then(|(_, bytes)| tree_in(&bytes));
+        let missing = Difference::CommitNotThere { changeset: parent, commit };
+        let tree = named.ok_or(missing)?;
         self.tree_of.insert(commit, tree);
         Ok(tree)
     }

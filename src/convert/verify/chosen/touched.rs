@@ -1,9 +1,12 @@
 //! What a changeset must change in the tree of its first parent, by the manifests of both.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::mpsc::IntoIter;
 
 use super::super::trees::mode;
-use super::Chosen;
+use super::{Chosen, Findings, VerifyError};
+use crate::base::pipeline::{Batches, Weight, run_pipeline};
 use crate::base::{RepoPath, RepoPathBuf};
 use crate::convert::identity::Place;
 use crate::git::tree::Mode;
@@ -24,11 +27,91 @@ pub(super) struct Touched {
     pub introduced: Vec<u32>,
 }
 
+/// How many bytes of manifests are hashed at a time.
+const BATCH_BYTES: usize = 512 << 10;
+/// How many manifests are remembered, as base of the next changeset most of all.
+const RECENT: usize = 4;
+
+/// A text of a manifest that is to be hashed.
+struct ToCheck {
+    /// The changeset that it was read for.
+    changeset: Rev,
+    manifest: Rev,
+    text: Text,
+}
+
+impl Weight for ToCheck {
+    fn bytes(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// What each of the chosen changesets touched, `None` where that cannot be read; `findings` say why. The
+/// manifests are hashed by a thread beside the one that compares them.
+pub(super) fn touched<'w>(
+    chosen: &'w Chosen<'w>,
+    findings: &mut Findings,
+) -> Result<(Wanted<'w>, Vec<Option<Touched>>), VerifyError> {
+    let manifests = chosen.source.manifests();
+    let mut wrong = HashMap::new();
+    let check = |batches: IntoIter<Vec<ToCheck>>| {
+        for batch in batches {
+            let texts = batch.iter().map(|check| (check.manifest, Arc::clone(&check.text)));
+            let texts: Vec<_> = texts.collect();
+            if manifests.check_all(&texts).is_err() {
+                wrong.extend(batch.iter().zip(&texts).filter_map(|(check, text)| {
+                    let checked = manifests.check_all(std::slice::from_ref(text));
+                    Some((check.changeset, checked.err()?))
+                }));
+            }
+        }
+        Ok(())
+    };
+    let mut wanted = Wanted::new(chosen);
+    let mut plans = Vec::with_capacity(chosen.changesets.len());
+    let mut failed = HashMap::new();
+    run_pipeline(BATCH_BYTES, check, |to_check| {
+        for &rev in chosen.changesets {
+            chosen.interrupt.check()?;
+            let touched = wanted.touched(rev, to_check);
+            plans.push(touched.map_err(|error| failed.insert(rev, error)).ok());
+            chosen.progress.advance(1);
+        }
+        Ok::<_, VerifyError>(())
+    })?;
+    failed.extend(wrong);
+    for (rev, plan) in chosen.changesets.iter().zip(&mut plans) {
+        if let Some(error) = failed.remove(rev) {
+            findings.cannot_read(chosen.node(*rev), &error);
+            *plan = None;
+        }
+    }
+    Ok((wanted, plans))
+}
+
+/// The changeset that manifests are read for, and where their texts go to be hashed.
+struct Asking<'a> {
+    rev: Rev,
+    to_check: &'a mut Batches<ToCheck>,
+}
+
+/// A manifest that was read.
+#[derive(Clone)]
+struct Recent {
+    node: Node,
+    rev: Rev,
+    text: Text,
+}
+
 /// What of the source's files is needed, in numbers.
 pub(super) struct Wanted<'w> {
     chosen: &'w Chosen<'w>,
     changesets: ChangesetReader<'w>,
     manifests: ManifestReader<'w>,
+    /// Manifests whose texts went there, the oldest first.
+    recent: Vec<Recent>,
+    /// The manifests of changesets that were looked at.
+    manifest_of: HashMap<Rev, Node>,
     seen: HashSet<Rev>,
     paths: Vec<RepoPathBuf>,
     numbers: HashMap<RepoPathBuf, u32>,
@@ -38,11 +121,13 @@ pub(super) struct Wanted<'w> {
 }
 
 impl<'w> Wanted<'w> {
-    pub(super) fn new(chosen: &'w Chosen<'w>) -> Self {
+    fn new(chosen: &'w Chosen<'w>) -> Self {
         Self {
             chosen,
             changesets: chosen.source.changelog().reader(),
             manifests: chosen.source.manifests().reader(),
+            recent: Vec::with_capacity(RECENT),
+            manifest_of: HashMap::new(),
             seen: HashSet::new(),
             paths: Vec::new(),
             numbers: HashMap::new(),
@@ -80,10 +165,16 @@ impl<'w> Wanted<'w> {
     }
 
     /// What the changeset `rev` touched.
-    pub(super) fn touched(&mut self, rev: Rev) -> Result<Touched, RevlogError> {
+    fn touched(
+        &mut self,
+        rev: Rev,
+        to_check: &mut Batches<ToCheck>,
+    ) -> Result<Touched, RevlogError> {
+        let asking = &mut Asking { rev, to_check };
         let source = self.chosen.source;
         let identity = self.chosen.rules.identity;
         let changeset = self.changesets.changeset(rev)?;
+        self.manifest_of.insert(rev, changeset.manifest);
         let mut parents = source.changelog().dag().parents(rev);
         let (first, second) = (parents.next(), parents.next());
         // Where trees depend on more than manifests, only the step from a parent can be judged.
@@ -91,8 +182,8 @@ impl<'w> Wanted<'w> {
         let is_adopted = |parent: &Rev| (self.chosen.is_adopted)(source.changelog().node(*parent));
         let known = |parent: &Rev| trusted || self.seen.contains(parent);
         let base = first.filter(|parent| known(parent) && !is_adopted(parent));
-        let old = base.map(|base| self.manifest_of(base)).transpose()?.unwrap_or_default();
-        let (manifest, new) = self.manifest(changeset.manifest)?;
+        let old = base.map(|base| self.manifest_of(base, asking)).transpose()?.unwrap_or_default();
+        let (manifest, new) = self.manifest(changeset.manifest, asking)?;
         let listed: Option<HashSet<&RepoPath>> = (first.is_none()
             && identity.trusts_lists_of_roots())
         .then(|| changeset.files.iter().map(AsRef::as_ref).collect());
@@ -100,7 +191,7 @@ impl<'w> Wanted<'w> {
         diff(&old, &new, |change| changes.push(change))
             .map_err(|what| source.manifests().malformed(manifest.unwrap_or(Rev::new(0)), what))?;
         let introduced = match identity.records_copies() {
-            true => self.introduced(&changeset.files, [first, second], &new)?,
+            true => self.introduced(asking, &changeset.files, [first, second], &new)?,
             false => Vec::new(),
         };
         changes.retain(|change| listed.as_ref().is_none_or(|l| l.contains(change.path())));
@@ -172,13 +263,14 @@ impl<'w> Wanted<'w> {
     /// The files that a changeset lists and no parent has.
     fn introduced(
         &mut self,
+        asking: &mut Asking<'_>,
         listed: &[bstr::BString],
         parents: [Option<Rev>; 2],
         new: &[u8],
     ) -> Result<Vec<u32>, RevlogError> {
         let mut theirs = Vec::new();
         for parent in parents.into_iter().flatten() {
-            theirs.push(self.manifest_of(parent)?);
+            theirs.push(self.manifest_of(parent, asking)?);
         }
         let mut introduced = Vec::new();
         for path in listed {
@@ -193,17 +285,38 @@ impl<'w> Wanted<'w> {
         Ok(introduced)
     }
 
-    fn manifest_of(&mut self, rev: Rev) -> Result<Text, RevlogError> {
-        let node = self.changesets.changeset(rev)?.manifest;
-        self.manifest(node).map(|(_, text)| text)
+    /// The manifest of `rev`, read for a changeset.
+    fn manifest_of(&mut self, rev: Rev, asking: &mut Asking<'_>) -> Result<Text, RevlogError> {
+        let node = match self.manifest_of.get(&rev) {
+            Some(node) => *node,
+            None => self.changesets.changeset(rev)?.manifest,
+        };
+        self.manifest(node, asking).map(|(_, text)| text)
     }
 
-    fn manifest(&mut self, node: Node) -> Result<(Option<Rev>, Text), RevlogError> {
-        match self.manifests.rev(node) {
-            Some(rev) => Ok((Some(rev), self.manifests.text(rev)?)),
-            // A missing one is empty here, and nothing like the tree that was made.
-            None => Ok((None, Text::default())),
+    /// A manifest, read for a changeset: its revision, and its text, which is on its way to be
+    /// hashed, or was before.
+    fn manifest(
+        &mut self,
+        node: Node,
+        asking: &mut Asking<'_>,
+    ) -> Result<(Option<Rev>, Text), RevlogError> {
+        if let Some(recent) = self.recent.iter().find(|recent| recent.node == node) {
+            return Ok((Some(recent.rev), recent.text.clone()));
         }
+        // A missing one is empty here, and nothing like the tree that was made.
+        let Some(rev) = self.manifests.rev(node) else { return Ok((None, Text::default())) };
+        let text = self.manifests.unchecked_text(rev)?;
+        if !self.manifests.is_checked(rev) {
+            let check = ToCheck { changeset: asking.rev, manifest: rev, text: Arc::clone(&text) };
+            // Whoever hashes them listens until there are no more.
+            let _ = asking.to_check.add(check);
+        }
+        if self.recent.len() >= RECENT {
+            self.recent.remove(0);
+        }
+        self.recent.push(Recent { node, rev, text: Arc::clone(&text) });
+        Ok((Some(rev), text))
     }
 }
 
