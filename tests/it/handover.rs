@@ -103,7 +103,7 @@ fn mirror(env: &TestEnv, cache: &str, source: Source) -> Mirror {
         name: "it".to_owned(),
         source,
         cache: CacheLocation::Folder(env.path(cache)),
-        target: Some(Target::local(&env.path("target.git"))),
+        target: Some(Target::local(env.path("target.git"))),
         forge: None,
         options: ConvertOptions::default(),
         publish: PublishRules::default(),
@@ -231,16 +231,39 @@ fn refused(place: &Place, cache: &str, elsewhere: &Sent, ledger: Option<&Arc<Sha
     cause.message.clone()
 }
 
-#[test]
-fn what_is_wrong_with_a_cache_leads_to_the_source() {
-    let place = Place::new(30, 30);
-    let whole = parts(&sent(&place.first));
+/// What is done to the files of a cache.
+type Change = Box<dyn Fn(&mut Parts)>;
+
+/// Names that no file of a cache has that is sent, or has once only.
+const NAMES: [&str; 20] = [
+    "../escaped",
+    "/tmp/escaped",
+    "git/../../escaped",
+    "ledger",
+    "token",
+    "lock",
+    "config",
+    "git/config",
+    "git/HEAD",
+    "git/pack-x.pack",
+    "git/objects/info/alternates",
+    "seen",
+    "map",
+    "hg/requires",
+    "hg/store/00changelog.i",
+    "hg/hgrc",
+    "branches",
+    "mapped",
+    "forge",
+    "x\u{1b}",
+];
+
+/// What can be wrong with the files of the cache `whole`: what it is, and what is said of it.
+fn what_can_be_wrong(whole: &Parts) -> Vec<(String, Change, &'static str)> {
     let place_of = |end: &str| whole.iter().position(|(name, _)| name.ends_with(end.as_bytes()));
     let (pack, index) = (place_of(".pack").unwrap(), place_of(".idx").unwrap());
     let (map, refs_at, packs) =
         (place_of("map").unwrap(), place_of("refs").unwrap(), place_of("packs").unwrap());
-    let before = place.env.leftovers();
-    type Change = Box<dyn Fn(&mut Parts)>;
     let named = |name: &'static str| -> (String, Change, &'static str) {
         let add = move |parts: &mut Parts| parts.push((name.into(), b"x\n".to_vec()));
         (format!("named {name}"), Box::new(add), "it has a file called")
@@ -250,30 +273,7 @@ fn what_is_wrong_with_a_cache_leads_to_the_source() {
     };
     let remove =
         |at: usize| -> Change { Box::new(move |parts: &mut Parts| drop(parts.remove(at))) };
-    let mut cases: Vec<(String, Change, &str)> = [
-        "../escaped",
-        "/tmp/escaped",
-        "git/../../escaped",
-        "ledger",
-        "token",
-        "lock",
-        "config",
-        "git/config",
-        "git/HEAD",
-        "git/pack-x.pack",
-        "git/objects/info/alternates",
-        "seen",
-        "map",
-        "hg/requires",
-        "hg/store/00changelog.i",
-        "hg/hgrc",
-        "branches",
-        "mapped",
-        "forge",
-        "",
-    ]
-    .map(|name| if name.is_empty() { named("x\u{1b}") } else { named(name) })
-    .into();
+    let mut cases: Vec<(String, Change, &str)> = NAMES.map(named).into();
     let flip: fn(&mut Vec<u8>) = |bytes| {
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -302,7 +302,15 @@ fn what_is_wrong_with_a_cache_leads_to_the_source() {
     ] {
         cases.push((what.to_owned(), change, reason));
     }
-    for (number, (what, change, reason)) in cases.iter().enumerate() {
+    cases
+}
+
+#[test]
+fn what_is_wrong_with_a_cache_leads_to_the_source() {
+    let place = Place::new(30, 30);
+    let whole = parts(&sent(&place.first));
+    let before = place.env.leftovers();
+    for (number, (what, change, reason)) in what_can_be_wrong(&whole).iter().enumerate() {
         let mut changed = whole.clone();
         change(&mut changed);
         let elsewhere = Sent::new(stream(&changed));
@@ -468,12 +476,11 @@ fn the_copy_of_a_source_goes_along() {
     .enumerate()
     {
         let mut changed = whole.clone();
-        match contents {
-            Some(contents) => changed[at].1 = contents.into(),
-            None => {
-                let middle = changed[at].1.len() / 2;
-                changed[at].1[middle] ^= 0x40;
-            }
+        if let Some(contents) = contents {
+            changed[at].1 = contents.into();
+        } else {
+            let middle = changed[at].1.len() / 2;
+            changed[at].1[middle] ^= 0x40;
         }
         let mirror = mirror(&place.env, &format!("damaged-{number}"), source());
         let report = sync(&mirror, None, Some(&Sent::new(stream(&changed)))).unwrap();

@@ -107,7 +107,7 @@ fn moved(
 
 fn log_of(run: &serde_json::Value) -> String {
     let lines = run["log"].as_array().unwrap().iter();
-    lines.map(|line| format!("{}\n", line["text"].as_str().unwrap())).collect()
+    lines.map(|line| line["text"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 /// The id of the main branch.
@@ -250,6 +250,54 @@ fn who_ends_sends_what_it_is_sending() {
     assert!(program.ended().success(), "{}", program.log());
 }
 
+/// What stands in front of a machine answers for it, to each mirror in a way of its own. `port` is that of the
+/// daemon behind, `victim` what is killed in the midst of the last one.
+fn strange_answer(
+    stream: &mut TcpStream,
+    request: &str,
+    port: u16,
+    victim: &Mutex<Option<Pid>>,
+) -> Vec<u8> {
+    let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n";
+    let mirror = request.split("mirror=").nth(1).unwrap().split(' ').next().unwrap();
+    let whole = || {
+        let mut there = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        there.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        there.read_to_end(&mut answer).unwrap();
+        answer
+    };
+    match mirror {
+        "m0" => [&ok[..], &vec![7; 100_000]].concat(),
+        "m1" => {
+            let announced = u64::MAX.to_be_bytes();
+            let begin = [&ok[..], b"synchroniser cache 1\n", &announced, &announced].concat();
+            [begin, vec![1; 100_000]].concat()
+        }
+        "m2" => {
+            let mut answer = whole();
+            answer.truncate(answer.len() / 2);
+            answer
+        }
+        "m3" => {
+            let mut answer = whole();
+            let middle = answer.len() / 2;
+            answer[middle] ^= 1;
+            answer
+        }
+        "m4" => {
+            thread::sleep(Duration::from_mins(2));
+            Vec::new()
+        }
+        _ => {
+            let answer = whole();
+            drop(stream.write_all(&answer[..answer.len() / 3]));
+            kill_process(victim.lock().unwrap().unwrap(), Signal::KILL).unwrap();
+            Vec::new()
+        }
+    }
+}
+
 /// A peer that sends what it should not, or nothing.
 #[test]
 fn whatever_a_peer_sends_the_mirror_is_synced() {
@@ -257,47 +305,10 @@ fn whatever_a_peer_sends_the_mirror_is_synced() {
     let (database, place, history) = (server.schema(), TestEnv::new(), history());
     let (all, mirrors) = sources(&place, &history, 6);
     let secret = "geheim-of-all-nodes-0123456789";
-    // What stands in front of the first machine.
     let (behind, killed) = (Arc::new(Mutex::new(0_u16)), Arc::new(Mutex::new(None::<Pid>)));
     let (port, victim) = (Arc::clone(&behind), Arc::clone(&killed));
     let web = Web::start(move |stream, request| {
-        let ok = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n";
-        let mirror = request.split("mirror=").nth(1).unwrap().split(' ').next().unwrap();
-        let whole = || {
-            let mut there = TcpStream::connect(("127.0.0.1", *port.lock().unwrap())).unwrap();
-            there.write_all(request.as_bytes()).unwrap();
-            let mut answer = Vec::new();
-            there.read_to_end(&mut answer).unwrap();
-            answer
-        };
-        let answer = match mirror {
-            "m0" => [&ok[..], &[7; 100_000]].concat(),
-            "m1" => {
-                let announced = u64::MAX.to_be_bytes();
-                [&ok[..], b"synchroniser cache 1\n", &announced, &announced, &[1; 100_000]].concat()
-            }
-            "m2" => {
-                let mut answer = whole();
-                answer.truncate(answer.len() / 2);
-                answer
-            }
-            "m3" => {
-                let mut answer = whole();
-                let middle = answer.len() / 2;
-                answer[middle] ^= 1;
-                answer
-            }
-            "m4" => {
-                thread::sleep(Duration::from_mins(2));
-                Vec::new()
-            }
-            _ => {
-                let answer = whole();
-                drop(stream.write_all(&answer[..answer.len() / 3]));
-                kill_process(victim.lock().unwrap().unwrap(), Signal::KILL).unwrap();
-                Vec::new()
-            }
-        };
+        let answer = strange_answer(stream, request, *port.lock().unwrap(), &victim);
         drop(stream.write_all(&answer));
     });
     let first = Machine::new(&database, &mirrors, secret, Some(&web.url("")));
