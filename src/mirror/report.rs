@@ -490,7 +490,7 @@ note (target): 3 of them were made by another tool, and matched by trees, times 
 warning (target): 1 of them matches no changeset, and stays where it is
 warning (here): something was removed from /c/git or is damaged: 2 of 9 commits are converted again
 note (here): made the cache again; the target has its 9 commits
-note (here): took the cache from worker-1, 11.8 MiB in 0.3 s
+note (here): took the cache from worker-1, 11.7 MiB in 0.3 s
 warning (here): the cache of worker-1 could not be taken, and is made from the source: failed to read x: no route
 note (source): removed refs/heads/x: the source has no such name any more
 warning (source): moved refs/heads/x away from 0000000000000000000000000000000000000000: the source has rewritten its history; refs/heads/synchroniser-backup/heads/x/000000000000 keeps what it had

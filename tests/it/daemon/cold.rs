@@ -107,7 +107,7 @@ fn moved(
 
 fn log_of(run: &serde_json::Value) -> String {
     let lines = run["log"].as_array().unwrap().iter();
-    lines.map(|line| line["text"].as_str().unwrap()).collect::<Vec<_>>().join("\n")
+    lines.flat_map(|line| [line["text"].as_str().unwrap(), "\n"]).collect()
 }
 
 /// The id of the main branch.
@@ -308,7 +308,8 @@ fn whatever_a_peer_sends_the_mirror_is_synced() {
     let (behind, killed) = (Arc::new(Mutex::new(0_u16)), Arc::new(Mutex::new(None::<Pid>)));
     let (port, victim) = (Arc::clone(&behind), Arc::clone(&killed));
     let web = Web::start(move |stream, request| {
-        let answer = strange_answer(stream, request, *port.lock().unwrap(), &victim);
+        let port = *port.lock().unwrap();
+        let answer = strange_answer(stream, request, port, &victim);
         drop(stream.write_all(&answer));
     });
     let first = Machine::new(&database, &mirrors, secret, Some(&web.url("")));
