@@ -100,9 +100,16 @@ fn pages_do_all_they_can_without_scripts() {
         browser.open_without_scripts(&site, "/").await;
         browser.find("#q").await.send_keys("park").await.unwrap();
         browser.find(".search button").await.click().await.unwrap();
-        assert_eq!(browser.find_all("tbody tr").await.len(), 1);
+        browser.wait_for("tbody tr:first-child:last-child th a", "parked").await;
         browser.find("tbody th a").await.click().await.unwrap();
         browser.find(".buttons form[action$='/retry'] button").await.click().await.unwrap();
+        // The click does not wait for what it has sent.
+        for _ in 0..600 {
+            if !site.asked().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         assert_eq!(site.asked(), ["retry parked"]);
     });
 }
