@@ -323,7 +323,11 @@ impl fmt::Display for Note {
                 let commits = counted(*commits as u64, "commit", "commits");
                 write!(f, "made the cache again; the target has its {commits}")
             }
-            Self::CacheTaken { .. } | Self::CacheNotTaken { .. } => self.of_a_cache(f),
+            Self::CacheTaken { node, bytes, millis } => cache_taken(f, node, *bytes, *millis),
+            Self::CacheNotTaken { node, cause } => write!(
+                f,
+                "the cache of {node} could not be taken, and is made from the source: failed to {cause}"
+            ),
             Self::RefRemoved { reference } => {
                 write!(f, "removed {reference}: the source has no such name any more")
             }
@@ -352,21 +356,10 @@ impl fmt::Display for Note {
     }
 }
 
-impl Note {
-    /// What is said of a cache that was at another node.
-    fn of_a_cache(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CacheTaken { node, bytes, millis } => {
-                let (size, tenths) = (megabytes(*bytes), (millis + 50) / 100);
-                write!(f, "took the cache from {node}, {size} in {}.{} s", tenths / 10, tenths % 10)
-            }
-            Self::CacheNotTaken { node, cause } => write!(
-                f,
-                "the cache of {node} could not be taken, and is made from the source: failed to {cause}"
-            ),
-            _ => Ok(()),
-        }
-    }
+/// Says that a cache came from another node.
+fn cache_taken(f: &mut fmt::Formatter<'_>, node: &str, bytes: u64, millis: u64) -> fmt::Result {
+    let (size, tenths) = (megabytes(bytes), (millis + 50) / 100);
+    write!(f, "took the cache from {node}, {size} in {}.{} s", tenths / 10, tenths % 10)
 }
 
 /// `1 branch`, `2 branches`.
